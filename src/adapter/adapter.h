@@ -1,0 +1,155 @@
+/*
+ * adapter.h
+ *	  An adapter as the core knows it: kind, facts, modules, tensors.  No
+ *	  weights: those come from a PaSource (source.h).
+ *
+ * Terms are PEFT's.  A module is a target module of the base model, named by
+ * its dotted path.  A tensor has a role in its module; dense tensors are
+ * replacements (modules_to_save, saved biases, and everything else without a
+ * LoRA or (IA)^3 role).  Scaling s = alpha/r, or alpha/sqrt(r) with rsLoRA;
+ * delta = s B A.
+ *
+ * A PaAdapter is made by pa_peft_describe (from a file and its configuration)
+ * or by pa_value_open (from stored bytes), lives in the PaEnv's memory, and is
+ * not changed afterwards except for the tensors' SHA-256, which the value
+ * writer fills.  Strings are NUL-terminated valid UTF-8 without NUL or control
+ * characters inside.  Invariants: modules sorted by path (strcmp), tensors
+ * sorted by name (strcmp), all names and paths distinct, tensor->module in
+ * range, at most one tensor of each non-dense role per module, all limits of
+ * core/limits.h kept.  pa_adapter_check verifies every one of them.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#ifndef PA_ADAPTER_H
+#define PA_ADAPTER_H
+
+#include "core/buf.h"
+#include "core/dtype.h"
+#include "core/limits.h"
+
+/* ids are on disk and in the digest */
+typedef enum PaKind
+{
+	PA_KIND_LORA = 1,
+	PA_KIND_IA3 = 2
+} PaKind;
+
+typedef enum PaRole
+{
+	PA_ROLE_FACTOR_A = 1,		/* (r, in), convolution (r, in, k...), embedding (r, entries) */
+	PA_ROLE_FACTOR_B = 2,		/* (out, r), convolution (out, r/groups, 1...), embedding (dim, r) */
+	PA_ROLE_VECTOR = 3,			/* (IA)^3: (out, 1) or feedforward (1, in), convolution (1, n, 1...) */
+	PA_ROLE_BIAS = 4,			/* lora_bias: (out) */
+	PA_ROLE_MAGNITUDE = 5,		/* DoRA */
+	PA_ROLE_DENSE = 6,
+	PA_ROLE_COUNT = 7
+} PaRole;
+
+/* Why arithmetic refuses an adapter; bits are on disk and in the digest. */
+#define PA_FEATURE_DORA					(1u << 0)
+#define PA_FEATURE_TRAINABLE_TOKENS		(1u << 1)
+#define PA_FEATURE_ALORA				(1u << 2)
+#define PA_FEATURE_LAYER_REPLICATION	(1u << 3)
+#define PA_FEATURE_INITIALISATION		(1u << 4)	/* unconverted PiSSA, OLoRA, CorDA, LoftQ, LoRA-GA ... */
+#define PA_FEATURE_KASA					(1u << 5)
+#define PA_FEATURE_QALORA				(1u << 6)
+#define PA_FEATURE_BDLORA				(1u << 7)
+#define PA_FEATURE_ARROW				(1u << 8)
+#define PA_FEATURE_MONTECLORA			(1u << 9)
+#define PA_FEATURE_VELORA				(1u << 10)
+#define PA_FEATURE_UNKNOWN_TENSOR		(1u << 11)	/* a lora_ tensor without a role known here */
+#define PA_FEATURE_KNOWN				((1u << 12) - 1)
+
+#define PA_MODULE_TARGET		(1u << 0)	/* has LoRA or (IA)^3 tensors */
+#define PA_MODULE_FEEDFORWARD	(1u << 1)	/* (IA)^3 on the input */
+#define PA_MODULE_EMBEDDING		(1u << 2)	/* lora_embedding_A / _B */
+#define PA_MODULE_PARAMETER		(1u << 3)	/* under target_parameters: experts stacked in the factors */
+#define PA_MODULE_KNOWN			((1u << 4) - 1)
+
+typedef struct PaModule
+{
+	const char *path;			/* without the file's prefix */
+	uint32_t	flags;
+	uint64_t	rank;			/* LoRA target: rows of A; else 0 */
+	double		scaling;		/* LoRA target: s; else 1 */
+	double		alpha;			/* as the configuration has it; not in the digest */
+	int64_t		tensor[PA_ROLE_COUNT];	/* index of the tensor of a role, or -1; not for dense */
+} PaModule;
+
+typedef struct PaTensor
+{
+	const char *name;			/* as in the file */
+	const char *key;			/* the name without the file's prefix: points into name */
+	PaDtype		dtype;
+	int			ndim;
+	uint64_t	shape[PA_MAX_NDIM];
+	uint64_t	elements;		/* product of shape */
+	uint64_t	bytes;			/* elements * bits / 8 */
+	PaRole		role;
+	uint32_t	module;			/* index into modules */
+	uint8_t		sha256[PA_SHA256_LENGTH];	/* of the raw bytes, once known */
+} PaTensor;
+
+typedef struct PaAdapter
+{
+	PaKind		kind;
+	const char *base_model;		/* NULL: null or absent */
+	const char *base_revision;	/* the configuration's revision; NULL likewise */
+	const char *task_type;		/* NULL likewise */
+	const char *bias;			/* "none", "all", "lora_only"; (IA)^3: "none" */
+	uint32_t	features;
+	bool		fan_in_fan_out;
+	bool		lora_bias;
+	bool		rslora;			/* form of the scaling; not in the digest */
+	uint32_t	n_target_parameters;
+	const char **target_parameters; /* sorted, distinct */
+	uint32_t	n_saved_modules;
+	const char **saved_modules; /* paths that modules_to_save selected; sorted, distinct */
+	uint32_t	n_modules;
+	PaModule   *modules;
+	uint32_t	n_tensors;
+	PaTensor   *tensors;
+	uint64_t	raw_bytes;		/* sum of the tensors' bytes */
+} PaAdapter;
+
+extern const char *pa_kind_name(PaKind kind);	/* "lora", "ia3" */
+extern const char *pa_role_name(PaRole role);	/* "factor_a", "factor_b", "vector", "bias", "magnitude", "dense" */
+
+/* elements and bytes from dtype and shape: overflow, dimension limit, whole bytes */
+extern PaStatus pa_tensor_measure(PaEnv *env, PaTensor *tensor, PaStatus code);
+
+/*
+ * Every invariant of the header comment and the kind's shape rules (partner,
+ * ranks, dimensions).  code is what a violation is reported as: PA_ERR_FILE for
+ * a file, PA_ERR_CORRUPT for stored bytes.
+ */
+extern PaStatus pa_adapter_check(PaEnv *env, const PaAdapter *adapter, PaStatus code);
+
+/* index or -1 */
+extern int64_t pa_adapter_find_tensor(const PaAdapter *adapter, const char *name);
+extern int64_t pa_adapter_find_module(const PaAdapter *adapter, const char *path);
+
+/* 0A000 with the feature's name, reason and way out, unless features is 0 */
+extern PaStatus pa_adapter_require_arithmetic(PaEnv *env, const PaAdapter *adapter);
+
+/* 0A000 if a tensor's dtype is not F64, F32, F16 or BF16 */
+extern PaStatus pa_tensor_require_arithmetic(PaEnv *env, const PaTensor *tensor);
+
+/*
+ * Content digest (doc/format.md, "Digest"): all tensors' sha256 must be filled.
+ * Uses PA_HASH_TENSOR.
+ */
+extern PaStatus pa_adapter_digest(PaEnv *env, const PaAdapter *adapter, uint8_t digest[PA_SHA256_LENGTH]);
+
+/* Envelope digest over digest, recipe, configuration and original header (NULL: none). */
+extern PaStatus pa_envelope_digest(PaEnv *env, const uint8_t digest[PA_SHA256_LENGTH],
+								   const char *recipe, size_t recipe_length,
+								   const char *config, size_t config_length,
+								   const char *header, size_t header_length,
+								   uint8_t out[PA_SHA256_LENGTH]);
+
+/* Facts and modules as a section of the stored value (doc/format.md, "Facts"). */
+extern PaStatus pa_facts_write(PaBuf *buf, const PaAdapter *adapter);
+extern PaStatus pa_facts_read(PaEnv *env, const void *p, size_t n, PaKind kind, PaAdapter *adapter);
+
+#endif

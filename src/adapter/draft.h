@@ -1,0 +1,35 @@
+/*
+ * draft.h
+ *	  A PaAdapter under construction: appended in any order, then sorted.
+ *
+ * Operations describe their result in this form (modules by path, tensors by
+ * module and role); interchange gives it PEFT's names and a configuration text,
+ * and pa_peft_describe turns names and text into the adapter that is stored.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#ifndef PA_DRAFT_H
+#define PA_DRAFT_H
+
+#include "adapter/adapter.h"
+
+/* A tensor of a draft: where it stands is module and role; dense ones have a key. */
+typedef struct PaDraftTensor
+{
+	uint32_t	module;			/* index into the draft's modules */
+	PaRole		role;
+	const char *key;			/* dense: name without prefix; else NULL */
+	PaDtype		dtype;
+	int			ndim;
+	uint64_t	shape[PA_MAX_NDIM];
+	uint64_t	tag;			/* the operation's own mark, kept */
+} PaDraftTensor;
+
+typedef struct PaDraft
+{
+	PaAdapter	facts;			/* everything but tensors; modules sorted by path */
+	uint32_t	n_tensors;
+	PaDraftTensor *tensors;
+} PaDraft;
+
+#endif

@@ -1,0 +1,60 @@
+/*
+ * recipe.h
+ *	  How a value was made: a JSON document, a DAG with one node per digest.
+ *	  doc/format.md, "Recipe", has the grammar.
+ *
+ *   {"version":1,"root":NODE,"nodes":{"<64 hex digits>":NODE,...}}
+ *
+ * root is the value itself; nodes holds what its operands (and theirs) were
+ * made of, keyed by digest.  Weights are hexadecimal floats (C's %a).  A digest
+ * that is referred to and not in nodes was cut (the limit of 1 MiB: the nodes
+ * farthest from the root go first).  A recipe is a claim until it is recomputed.
+ *
+ * The functions return text in env memory.  An operand is given by its digest
+ * and its own recipe text; its root becomes a node, its nodes are merged.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#ifndef PA_RECIPE_H
+#define PA_RECIPE_H
+
+#include "core/json.h"
+
+typedef struct PaText
+{
+	const char *text;
+	size_t		length;
+} PaText;
+
+typedef struct PaOperand
+{
+	const uint8_t *digest;		/* PA_SHA256_LENGTH */
+	PaText		recipe;
+} PaOperand;
+
+/* {"op":"import","sha256":...}: of the file */
+extern PaStatus pa_recipe_import(PaEnv *env, const uint8_t file_sha256[PA_SHA256_LENGTH], PaText *recipe);
+
+/* {"op":"combine","terms":[{"of":digest,"u":...,"v":...},...]} in order of digest, u, v */
+typedef struct PaRecipeTerm
+{
+	uint32_t	operand;
+	double		u;
+	double		v;
+} PaRecipeTerm;
+
+extern PaStatus pa_recipe_combine(PaEnv *env, uint32_t n_operands, const PaOperand *operands,
+								  size_t n_terms, const PaRecipeTerm *terms, PaText *recipe);
+
+extern PaStatus pa_recipe_scale(PaEnv *env, const PaOperand *of, double by, PaText *recipe);
+extern PaStatus pa_recipe_cast(PaEnv *env, const PaOperand *of, const char *dtype, PaText *recipe);
+extern PaStatus pa_recipe_select(PaEnv *env, const PaOperand *of, const char *pattern, bool invert, PaText *recipe);
+extern PaStatus pa_recipe_set_base_model(PaEnv *env, const PaOperand *of, const char *base_model,
+										 const char *revision, PaText *recipe);
+extern PaStatus pa_recipe_split(PaEnv *env, const PaOperand *of, uint64_t max_bytes, uint32_t part, PaText *recipe);
+extern PaStatus pa_recipe_union(PaEnv *env, uint32_t n, const PaOperand *operands, PaText *recipe);
+
+/* Grammar, digests, weights, limits; PA_ERR_CONFIG and pa_json_parse's codes. */
+extern PaStatus pa_recipe_check(PaEnv *env, const char *text, size_t length);
+
+#endif

@@ -1,0 +1,39 @@
+/*
+ * terms.h
+ *	  The deferred expression: a multiset of terms (leaf, u, v), and what a
+ *	  leaf's terms add up to.  doc/algebra.md, "Terms".
+ *
+ * A leaf alone is (leaf, 1, 1).  Multiplying by w makes every (u, v) into
+ * (|w| u, w v), in double; dividing by w divides by |w| and w.  adapter_lerp
+ * multiplies both by its weight as it is.  Sums put terms together.  At
+ * evaluation each leaf has p = sum of u and q = sum of v, each exact and
+ * rounded once (fsum.h).
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#ifndef PA_TERMS_H
+#define PA_TERMS_H
+
+#include "core/env.h"
+
+typedef struct PaTerm
+{
+	uint32_t	leaf;
+	double		u;
+	double		v;
+} PaTerm;
+
+/* w must be finite (PA_ERR_RANGE); a weight that overflows is PA_ERR_RANGE. */
+extern PaStatus pa_terms_multiply(PaEnv *env, PaTerm *terms, size_t n, double w);
+
+/* w = 0 is PA_ERR_DIVISION. */
+extern PaStatus pa_terms_divide(PaEnv *env, PaTerm *terms, size_t n, double w);
+
+/* Both u and v times w: adapter_lerp. */
+extern PaStatus pa_terms_blend(PaEnv *env, PaTerm *terms, size_t n, double w);
+
+/* p[i], q[i] for each of n_leaves leaves; overflow is PA_ERR_RANGE. */
+extern PaStatus pa_terms_total(PaEnv *env, const PaTerm *terms, size_t n,
+							   uint32_t n_leaves, double *p, double *q);
+
+#endif

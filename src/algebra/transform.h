@@ -1,0 +1,59 @@
+/*
+ * transform.h
+ *	  Operations on one adapter: adapter_scale, adapter_cast, adapter_select,
+ *	  splitting and union.  Same two steps as combine.h: a draft of what the
+ *	  result is, then a source that computes it.
+ *
+ * adapter_scale(a, s): LoRA: delta times s: alpha := alpha_for(s_m, r) * |s|,
+ * B and lora_bias negated if s < 0; s = 0: B and bias zero, alpha kept.  (IA)^3:
+ * 1 + s (l - 1).  Dense tensors unchanged.
+ * adapter_cast: every tensor to one arithmetic dtype; an overflow is an error.
+ * Both refuse weights that are NaN or infinite, and features (0A000).
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#ifndef PA_TRANSFORM_H
+#define PA_TRANSFORM_H
+
+#include "adapter/draft.h"
+#include "adapter/source.h"
+
+/*
+ * The alpha with alpha/r = s: the first of s*r and its neighbours (+1, -1, +2,
+ * -2 units in the last place) that divides back to exactly s; else s*r, and
+ * *exact is false.  A function of s and r alone.
+ */
+extern double pa_alpha_for(double s, uint64_t r, bool *exact);
+
+/* A draft that is the adapter itself; tag of a draft tensor = index in adapter. */
+extern PaStatus pa_draft_of(PaEnv *env, const PaAdapter *adapter, PaDraft **draft);
+
+extern PaStatus pa_scale_draft(PaEnv *env, const PaAdapter *adapter, double s, PaDraft **draft);
+extern PaStatus pa_scale_source(PaEnv *env, PaSource *parent, const PaAdapter *adapter,
+								const uint32_t *from, double s, PaSource **source);
+
+extern PaStatus pa_cast_draft(PaEnv *env, const PaAdapter *adapter, PaDtype dtype, PaDraft **draft);
+extern PaStatus pa_cast_source(PaEnv *env, PaSource *parent, const PaAdapter *adapter,
+							   const uint32_t *from, PaSource **source);
+
+/*
+ * Keep the modules with keep[module]; none left is PA_ERR_CONFIG.  Feeds
+ * adapter_select and splitting.
+ */
+extern PaStatus pa_select_draft(PaEnv *env, const PaAdapter *adapter, const bool *keep, PaDraft **draft);
+
+/*
+ * Cut the modules, in path order, into consecutive groups of at most max_bytes
+ * raw bytes: group[module] is filled, *n_groups told.  One module that is
+ * larger is PA_ERR_LIMIT.
+ */
+extern PaStatus pa_split_groups(PaEnv *env, const PaAdapter *adapter, uint64_t max_bytes,
+								uint32_t *group, uint32_t *n_groups);
+
+/*
+ * The union of adapters that share no module and agree in every fact; tag of a
+ * draft tensor = (adapter << 32) | tensor.
+ */
+extern PaStatus pa_union_draft(PaEnv *env, uint32_t n, const PaAdapter *const *adapters, PaDraft **draft);
+
+#endif

@@ -1,0 +1,22 @@
+/*
+ * plane_kernel.h
+ *	  Splitting elements into byte planes and joining them again.
+ *
+ * plane[k] receives byte width-1-k of each element (most significant first),
+ * after the sign rotation (left by one bit) if rotate is set.  Planes are n
+ * bytes each and lie one after the other in `planes`.  Source and destination
+ * do not overlap.  width is 1, 2, 4 or 8.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#ifndef PA_PLANE_KERNEL_H
+#define PA_PLANE_KERNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+extern void pa_plane_split(const uint8_t *elements, size_t n, int width, bool rotate, uint8_t *planes);
+extern void pa_plane_join(const uint8_t *planes, size_t n, int width, bool rotate, uint8_t *elements);
+
+#endif

@@ -1,0 +1,29 @@
+/*
+ * fsum.h
+ *	  The exact sum of doubles, rounded once to nearest even: Python's
+ *	  math.fsum without its intermediate overflow.  Order does not matter.
+ *
+ * All inputs must be finite.  The result is +-infinity if the exact sum rounds
+ * beyond the largest double; the sum of nothing, and an exact zero, is +0.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#ifndef PA_FSUM_H
+#define PA_FSUM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define PA_FSUM_LIMBS 70		/* 32-bit digits from 2^-1074 to 2^1024 and carries */
+
+typedef struct PaFsum
+{
+	int64_t		limb[PA_FSUM_LIMBS];
+	uint32_t	pending;		/* additions since carries were last spread */
+} PaFsum;
+
+extern void pa_fsum_init(PaFsum *sum);
+extern void pa_fsum_add(PaFsum *sum, double v);
+extern double pa_fsum_round(const PaFsum *sum);
+
+#endif

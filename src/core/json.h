@@ -1,0 +1,46 @@
+/*
+ * json.h
+ *	  Bounded JSON on libjansson: duplicate keys refused at any level, depth at
+ *	  most PA_MAX_JSON_DEPTH, UTF-8 checked, \u0000 refused, trailing bytes
+ *	  refused, no NaN or Infinity.  Objects keep their order.
+ *
+ * A parsed or made document is released at pa_env_reset (pa_defer), so callers
+ * borrow json_t pointers and never decref the root.
+ *
+ * Errors: PA_ERR_JSON, PA_ERR_DUPLICATE_KEY, PA_ERR_LIMIT; the message names
+ * `subject` ("adapter configuration", "safetensors header", "recipe").
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#ifndef PA_JSON_H
+#define PA_JSON_H
+
+#include <jansson.h>
+
+#include "core/buf.h"
+
+/* The root must be an object. */
+extern PaStatus pa_json_parse(PaEnv *env, const char *text, size_t n,
+							  const char *subject, json_t **root);
+
+/* Register a json_t made by the caller for release; NULL is PA_ERR_NOMEM. */
+extern PaStatus pa_json_own(PaEnv *env, json_t *made);
+
+/*
+ * The document as text in env memory.  pretty: indented by 2, keys sorted (as
+ * PEFT writes adapter_config.json); else compact in the document's own order.
+ * Reals are written shortest such that they read back as the same double.
+ */
+extern PaStatus pa_json_write(PaEnv *env, const json_t *root, bool pretty,
+							  const char **text, size_t *n);
+
+/* Append a JSON string literal (quotes and escapes included) of UTF-8 bytes. */
+extern PaStatus pa_json_quote(PaBuf *buf, const char *s, size_t n);
+
+/* Number of bytes that pa_json_quote would append. */
+extern size_t pa_json_quoted_length(const char *s, size_t n);
+
+/* Shortest decimal text that strtod reads back as v (finite), into out[32]. */
+extern void pa_shortest_double(char out[32], double v);
+
+#endif

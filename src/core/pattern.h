@@ -1,0 +1,32 @@
+/*
+ * pattern.h
+ *	  Regular expressions of configurations and of adapter_select, by PCRE2,
+ *	  with limits on matching (steps, depth, heap) so that no pattern can hold
+ *	  a backend.
+ *
+ * A pattern is compiled once and released at pa_env_reset.  Subjects and
+ * patterns are UTF-8.  Errors: PA_ERR_REGEX for a bad pattern (message with
+ * PCRE2's text and the offset), PA_ERR_LIMIT when a match gives up.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#ifndef PA_PATTERN_H
+#define PA_PATTERN_H
+
+#include "core/env.h"
+
+typedef struct PaPattern PaPattern;
+
+typedef enum PaPatternMode
+{
+	PA_PATTERN_WHOLE,			/* must match the whole subject: Python's re.fullmatch */
+	PA_PATTERN_KEY				/* (.*\.)?(K)$ from the start: PEFT's rank_pattern keys */
+} PaPatternMode;
+
+extern PaStatus pa_pattern_compile(PaEnv *env, const char *text, PaPatternMode mode, PaPattern **p);
+extern PaStatus pa_pattern_match(PaEnv *env, PaPattern *p, const char *subject, bool *matches);
+
+/* "^" and the text with every regex special escaped by a backslash, in env memory. */
+extern PaStatus pa_pattern_escape(PaEnv *env, const char *literal, const char **pattern);
+
+#endif

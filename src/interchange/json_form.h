@@ -1,0 +1,31 @@
+/*
+ * json_form.h
+ *	  The readable form of a small adapter:
+ *	  {"config": {...}, "tensors": {"name": {"dtype": "F32", "shape": [2, 3], "data": [[..], [..]]}}}
+ *
+ * At most PA_MAX_JSON_FORM_ELEMENTS elements.  Floats are written shortest such
+ * that they read back as the same value; NaN, Infinity and -Infinity are
+ * strings; integers are integers, BOOL true/false.  data may be nested by shape
+ * or flat on input; output is nested.  A number that the dtype cannot hold
+ * exactly is rounded to nearest even, one that overflows it is an error.  Complex
+ * and 8-bit and smaller float types are refused (PA_ERR_UNSUPPORTED).
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#ifndef PA_JSON_FORM_H
+#define PA_JSON_FORM_H
+
+#include "adapter/source.h"
+#include "interchange/safetensors.h"
+
+/*
+ * Parse; the result looks like a file that was read: tensors in canonical
+ * order with data in env memory.  *config is the member's text.
+ */
+extern PaStatus pa_json_form_read(PaEnv *env, const char *text, size_t length,
+								  PaSafetensors *file, const char **config, size_t *config_length);
+
+extern PaStatus pa_json_form_write(PaEnv *env, PaSource *source, const char *config, size_t config_length,
+								   PaBuf *out);
+
+#endif

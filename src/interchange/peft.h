@@ -1,0 +1,57 @@
+/*
+ * peft.h
+ *	  PEFT's tensor names, and the step from (names, shapes, configuration) to
+ *	  an adapter.
+ *
+ * Prefix: "base_model.model.", or "base_model.", or none.  Suffixes give the
+ * role; the rest is the module's path, with ".base_layer" and ".token_adapter"
+ * before a dense parameter taken off.  A name that has "lora_A", "lora_B" or
+ * "lora_embedding_A/B" as a component and is none of PEFT's forms is refused
+ * (usually an adapter name that was not stripped); any other name with a
+ * "lora_" component is dense and sets PA_FEATURE_UNKNOWN_TENSOR.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#ifndef PA_PEFT_H
+#define PA_PEFT_H
+
+#include "adapter/draft.h"
+#include "interchange/peft_config.h"
+#include "interchange/safetensors.h"
+
+typedef struct PaPeftName
+{
+	size_t		prefix;			/* bytes to skip for the key */
+	PaRole		role;
+	const char *path;			/* of the module, in env memory */
+	uint32_t	module_flags;	/* TARGET, EMBEDDING */
+	uint32_t	features;
+} PaPeftName;
+
+extern PaStatus pa_peft_name_parse(PaEnv *env, PaKind kind, const char *name, PaPeftName *out);
+
+/* The name of a draft's tensor: "base_model.model." + path + suffix, or + key. */
+extern PaStatus pa_peft_name_write(PaEnv *env, const PaDraft *draft, const PaDraftTensor *tensor,
+								   const char **name);
+
+/*
+ * What the tensors and the configuration say, checked against each other and by
+ * pa_adapter_check(PA_ERR_FILE).  file_of[i] is the index in `tensors` of the
+ * adapter's tensor i.  sha256 of the tensors is not filled.
+ */
+extern PaStatus pa_peft_describe(PaEnv *env, PaConfig *config, uint32_t n, const PaFileTensor *tensors,
+								 PaAdapter **adapter, uint32_t **file_of);
+
+/*
+ * A draft as an adapter: configuration text, names, pa_peft_describe, and the
+ * check that the scalings, flags and facts come back bit for bit
+ * (PA_ERR_UNSUPPORTED with a hint where an alpha cannot be written).
+ * draft_of[i] is the draft tensor of tensor i.  keep_config: use this text
+ * instead of a composed one (NULL: compose).
+ */
+extern PaStatus pa_peft_describe_draft(PaEnv *env, const PaDraft *draft,
+									   const char *keep_config, size_t keep_config_length,
+									   const char **config, size_t *config_length,
+									   PaAdapter **adapter, uint32_t **draft_of);
+
+#endif
