@@ -18,7 +18,7 @@
 #ifndef PA_RECIPE_H
 #define PA_RECIPE_H
 
-#include "core/json.h"
+#include "core/env.h"
 
 typedef struct PaText
 {

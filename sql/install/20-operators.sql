@@ -1,0 +1,52 @@
+create function adapter_add(adapter, adapter) returns adapter
+	as 'MODULE_PATHNAME' language c immutable strict parallel safe;
+comment on function adapter_add(adapter, adapter) is
+	'Operator +: terms of both. Exact class: evaluated once in double, rounded once (doc/algebra.md; addition of arXiv 2306.14870).';
+
+create function adapter_sub(adapter, adapter) returns adapter
+	as 'MODULE_PATHNAME' language c immutable strict parallel safe;
+comment on function adapter_sub(adapter, adapter) is
+	'Operator -: a + (-b), where -b negates factor B only. a - a is not zero: see doc/algebra.md.';
+
+create function adapter_neg(adapter) returns adapter
+	as 'MODULE_PATHNAME' language c immutable strict parallel safe;
+comment on function adapter_neg(adapter) is
+	'Operator -: LoRA {A, -B}; (IA)^3 2 - l (negation of arXiv 2306.14870).';
+
+create function adapter_mul(adapter, double precision) returns adapter
+	as 'MODULE_PATHNAME' language c immutable strict parallel safe;
+comment on function adapter_mul(adapter, double precision) is
+	'Operator *: LoRA {abs(w) A, w B}; (IA)^3 1 + w (l - 1). Error 22003: weight not finite.';
+
+create function adapter_mul_left(double precision, adapter) returns adapter
+	as 'MODULE_PATHNAME' language c immutable strict parallel safe;
+comment on function adapter_mul_left(double precision, adapter) is
+	'Operator *: the same with the weight on the left.';
+
+create function adapter_div(adapter, double precision) returns adapter
+	as 'MODULE_PATHNAME' language c immutable strict parallel safe;
+comment on function adapter_div(adapter, double precision) is
+	'Operator /: LoRA {A / abs(w), B / w}; (IA)^3 1 + (l - 1) / w. Errors: 22012 division by zero, 22003 weight not finite.';
+
+create function adapter_lerp(adapter, adapter, weight double precision) returns adapter
+	as 'MODULE_PATHNAME' language c immutable strict parallel safe;
+comment on function adapter_lerp(adapter, adapter, double precision) is
+	'(1 - weight) a + weight b on every tensor, both factors signed, for any finite weight. Deferred like the operators.';
+
+create operator + (leftarg = adapter, rightarg = adapter, function = adapter_add, commutator = +);
+comment on operator + (adapter, adapter) is 'sum of adapters: factors A and B are added, (IA)^3 adds l - 1';
+
+create operator - (leftarg = adapter, rightarg = adapter, function = adapter_sub);
+comment on operator - (adapter, adapter) is 'a + (-b)';
+
+create operator - (rightarg = adapter, function = adapter_neg);
+comment on operator - (none, adapter) is 'negation: factor B changes sign, (IA)^3 2 - l';
+
+create operator * (leftarg = adapter, rightarg = double precision, function = adapter_mul, commutator = *);
+comment on operator * (adapter, double precision) is 'adapter times weight: both factors are scaled';
+
+create operator * (leftarg = double precision, rightarg = adapter, function = adapter_mul_left, commutator = *);
+comment on operator * (double precision, adapter) is 'weight times adapter: both factors are scaled';
+
+create operator / (leftarg = adapter, rightarg = double precision, function = adapter_div);
+comment on operator / (adapter, double precision) is 'adapter divided by a weight';

@@ -1,0 +1,244 @@
+/*
+ * bridge.c
+ *	  What the server lends to the core, and the way back for errors.
+ *
+ * See bridge.h.  The host's callbacks may run server code that raises errors
+ * (CHECK_FOR_INTERRUPTS, creating a hash): each such call stands in PG_TRY, and
+ * since the error is raised again as soon as the core has returned, without
+ * any other call into the server in between, no subtransaction is needed.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#include "pg/bridge.h"
+
+#include "common/sha2.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+StaticAssertDecl(PG_SHA256_DIGEST_LENGTH == PA_SHA256_LENGTH, "SHA-256 is 32 bytes");
+
+static int
+sqlstate_of(PaStatus status)
+{
+	switch (status)
+	{
+		case PA_ERR_FILE:
+			return ERRCODE_INVALID_BINARY_REPRESENTATION;
+		case PA_ERR_TEXT:
+			return ERRCODE_INVALID_TEXT_REPRESENTATION;
+		case PA_ERR_JSON:
+			return ERRCODE_INVALID_JSON_TEXT;
+		case PA_ERR_DUPLICATE_KEY:
+			return ERRCODE_DUPLICATE_JSON_OBJECT_KEY_VALUE;
+		case PA_ERR_CONFIG:
+			return ERRCODE_INVALID_PARAMETER_VALUE;
+		case PA_ERR_MISMATCH:
+			return ERRCODE_DATA_EXCEPTION;
+		case PA_ERR_RANGE:
+			return ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE;
+		case PA_ERR_DIVISION:
+			return ERRCODE_DIVISION_BY_ZERO;
+		case PA_ERR_REGEX:
+			return ERRCODE_INVALID_REGULAR_EXPRESSION;
+		case PA_ERR_LIMIT:
+			return ERRCODE_PROGRAM_LIMIT_EXCEEDED;
+		case PA_ERR_UNSUPPORTED:
+			return ERRCODE_FEATURE_NOT_SUPPORTED;
+		case PA_ERR_NOT_FOUND:
+			return ERRCODE_UNDEFINED_OBJECT;
+		case PA_ERR_CORRUPT:
+			return ERRCODE_DATA_CORRUPTED;
+		case PA_ERR_NOMEM:
+			return ERRCODE_OUT_OF_MEMORY;
+		case PA_OK:
+		case PA_ERR_CANCELLED:
+		case PA_ERR_HOST:
+		case PA_ERR_INTERNAL:
+			break;
+	}
+	return ERRCODE_INTERNAL_ERROR;
+}
+
+static void *
+host_alloc(void *state, size_t size)
+{
+	Bridge	   *bridge = state;
+
+	return MemoryContextAllocExtended(bridge->context, size,
+									  MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
+}
+
+static void
+host_release(void *state, void *p)
+{
+	pfree(p);
+}
+
+void
+bridge_keep_error(Bridge *bridge)
+{
+	MemoryContextSwitchTo(bridge->context);
+	bridge->kept = CopyErrorData();
+	FlushErrorState();
+}
+
+static bool
+host_cancelled(void *state)
+{
+	Bridge	   *bridge = state;
+	volatile bool stop = false;
+
+	if (!INTERRUPTS_PENDING_CONDITION())
+		return false;
+
+	PG_TRY();
+	{
+		CHECK_FOR_INTERRUPTS();
+	}
+	PG_CATCH();
+	{
+		bridge_keep_error(bridge);
+		stop = true;
+	}
+	PG_END_TRY();
+	return stop;
+}
+
+static bool
+host_hash_begin(void *state, PaHashSlot slot)
+{
+	Bridge	   *bridge = state;
+	volatile bool ok = true;
+
+	if (bridge->hash[slot] == NULL)
+	{
+		PG_TRY();
+		{
+			bridge->hash[slot] = pg_cryptohash_create(PG_SHA256);
+		}
+		PG_CATCH();
+		{
+			bridge_keep_error(bridge);
+			ok = false;
+		}
+		PG_END_TRY();
+	}
+	return ok && bridge->hash[slot] != NULL && pg_cryptohash_init(bridge->hash[slot]) == 0;
+}
+
+static bool
+host_hash_update(void *state, PaHashSlot slot, const void *p, size_t n)
+{
+	Bridge	   *bridge = state;
+
+	return pg_cryptohash_update(bridge->hash[slot], p, n) == 0;
+}
+
+static bool
+host_hash_finish(void *state, PaHashSlot slot, uint8_t out[PA_SHA256_LENGTH])
+{
+	Bridge	   *bridge = state;
+
+	return pg_cryptohash_final(bridge->hash[slot], out, PA_SHA256_LENGTH) == 0;
+}
+
+/*
+ * The context goes away while the bridge is open: an error was raised outside
+ * the core.  Palloc'ed memory goes with the context and the resource owner
+ * takes the hashes; what the core's libraries got from malloc is ours.
+ */
+static void
+bridge_abandoned(void *arg)
+{
+	Bridge	   *bridge = arg;
+
+	if (bridge->open)
+		pa_env_run_deferred(&bridge->env);
+	bridge->open = false;
+}
+
+Bridge *
+bridge_open(void)
+{
+	Bridge	   *bridge = palloc0(sizeof(Bridge));
+
+	bridge->context = CurrentMemoryContext;
+	bridge->host.state = bridge;
+	bridge->host.alloc = host_alloc;
+	bridge->host.release = host_release;
+	bridge->host.cancelled = host_cancelled;
+	bridge->host.hash_begin = host_hash_begin;
+	bridge->host.hash_update = host_hash_update;
+	bridge->host.hash_finish = host_hash_finish;
+	pa_env_init(&bridge->env, &bridge->host);
+	bridge->callback.func = bridge_abandoned;
+	bridge->callback.arg = bridge;
+	MemoryContextRegisterResetCallback(bridge->context, &bridge->callback);
+	bridge->open = true;
+	return bridge;
+}
+
+/* The struct itself stays: its reset callback cannot be taken back. */
+void
+bridge_close(Bridge *bridge)
+{
+	if (!bridge->open)
+		return;
+	bridge->open = false;
+	pa_env_reset(&bridge->env);
+	for (int i = 0; i < PA_HASH_SLOTS; i++)
+	{
+		if (bridge->hash[i] != NULL)
+			pg_cryptohash_free(bridge->hash[i]);
+		bridge->hash[i] = NULL;
+	}
+}
+
+void
+bridge_check(Bridge *bridge, PaStatus status)
+{
+	PaError		error;
+	ErrorData  *kept;
+
+	if (likely(status == PA_OK))
+		return;
+
+	error = bridge->env.error;
+	kept = bridge->kept;
+	bridge_close(bridge);
+	if ((status == PA_ERR_CANCELLED || status == PA_ERR_HOST || status == PA_ERR_NOMEM) && kept != NULL)
+		ReThrowError(kept);
+	ereport(ERROR,
+			(errcode(sqlstate_of(status)),
+			 errmsg_internal("%s", bridge_to_server(error.message, strlen(error.message))),
+			 error.detail[0] != '\0' ?
+			 errdetail_internal("%s", bridge_to_server(error.detail, strlen(error.detail))) : 0,
+			 error.hint[0] != '\0' ?
+			 errhint("%s", bridge_to_server(error.hint, strlen(error.hint))) : 0));
+}
+
+struct varlena *
+bridge_varlena(Bridge *bridge, PaBuf *buf)
+{
+	if (!AllocSizeIsValid(buf->length))
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("result of %zu bytes is too large for a value", buf->length),
+				 errdetail("A value can have at most %zu bytes.", (size_t) MaxAllocSize),
+				 errhint("Split the adapter with adapter_split().")));
+	SET_VARSIZE(buf->data, buf->length);
+	return (struct varlena *) buf->data;
+}
+
+char *
+bridge_to_server(const char *utf8, size_t length)
+{
+	return pg_any_to_server(utf8, (int) length, PG_UTF8);
+}
+
+char *
+bridge_to_utf8(const char *text, size_t length)
+{
+	return pg_server_to_any(text, (int) length, PG_UTF8);
+}

@@ -1,0 +1,244 @@
+/*
+ * expanded.c
+ *	  The deferred expression of + - * / and adapter_lerp as an expanded object.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#include "pg/expanded.h"
+
+#include "engine/engine.h"
+#include "fmgr.h"
+#include "pg/datum.h"
+#include "utils/memutils.h"
+
+#define EXPANDED_ADAPTER_MAGIC 0x50414558
+
+struct ExpandedAdapter
+{
+	ExpandedObjectHeader header;
+	int			magic;
+	Expression	expression;
+	struct varlena *flat;		/* once evaluated */
+};
+
+static Size expanded_flat_size(ExpandedObjectHeader *header);
+static void expanded_flatten(ExpandedObjectHeader *header, void *result, Size allocated);
+
+static const ExpandedObjectMethods expanded_methods = {
+	expanded_flat_size,
+	expanded_flatten
+};
+
+static ExpandedAdapter *
+expanded_from_header(ExpandedObjectHeader *header)
+{
+	ExpandedAdapter *object = (ExpandedAdapter *) header;
+
+	/* An expanded object of another type can only come from a broken catalog. */
+	if (object->header.eoh_methods != &expanded_methods || object->magic != EXPANDED_ADAPTER_MAGIC)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("value is not an adapter"),
+				 errdetail("It is an expanded object of another type.")));
+	return object;
+}
+
+void
+expression_init(Expression *expression, MemoryContext context)
+{
+	memset(expression, 0, sizeof(*expression));
+	expression->context = context;
+}
+
+static void
+expression_grow(Expression *expression, size_t more_leaves, size_t more_terms)
+{
+	size_t		leaves = expression->n_leaves + more_leaves;
+	size_t		terms = expression->n_terms + more_terms;
+
+	if (terms > PA_MAX_TERMS)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("expression has more than %d terms", PA_MAX_TERMS),
+				 errhint("Store an intermediate result.")));
+	if (leaves > expression->max_leaves)
+	{
+		size_t		n = Max(leaves, 2 * (size_t) expression->max_leaves);
+
+		if (expression->leaves == NULL)
+			expression->leaves = MemoryContextAlloc(expression->context, n * sizeof(LeafRef));
+		else
+			expression->leaves = repalloc(expression->leaves, n * sizeof(LeafRef));
+		expression->max_leaves = (uint32) n;
+	}
+	if (terms > expression->max_terms)
+	{
+		size_t		n = Max(terms, 2 * expression->max_terms);
+
+		if (expression->terms == NULL)
+			expression->terms = MemoryContextAlloc(expression->context, n * sizeof(PaTerm));
+		else
+			expression->terms = repalloc(expression->terms, n * sizeof(PaTerm));
+		expression->max_terms = n;
+	}
+}
+
+struct varlena *
+leaf_reference(Datum argument)
+{
+	struct varlena *attr = (struct varlena *) DatumGetPointer(argument);
+
+	if (VARATT_IS_EXTERNAL_ONDISK(attr))
+	{
+		Size		size = VARSIZE_EXTERNAL(attr);
+		struct varlena *copy = palloc(size);
+
+		memcpy(copy, attr, size);
+		return copy;
+	}
+	return PG_DETOAST_DATUM_COPY(argument);
+}
+
+/* The index of the leaf with this digest; argument is referred to if it is new. */
+static uint32
+expression_leaf(Expression *expression, const uint8 *digest, Datum argument)
+{
+	MemoryContext old;
+	LeafRef    *leaf;
+
+	for (uint32 i = 0; i < expression->n_leaves; i++)
+		if (memcmp(expression->leaves[i].digest, digest, PA_SHA256_LENGTH) == 0)
+			return i;
+	expression_grow(expression, 1, 0);
+	leaf = &expression->leaves[expression->n_leaves];
+	memcpy(leaf->digest, digest, PA_SHA256_LENGTH);
+	old = MemoryContextSwitchTo(expression->context);
+	leaf->ref = leaf_reference(argument);
+	MemoryContextSwitchTo(old);
+	return expression->n_leaves++;
+}
+
+void
+expression_append(Bridge *bridge, Expression *expression, Datum argument)
+{
+	struct varlena *attr = (struct varlena *) DatumGetPointer(argument);
+
+	if (VARATT_IS_EXTERNAL_EXPANDED(attr))
+	{
+		const Expression *other = &expanded_from_header(DatumGetEOHP(argument))->expression;
+		uint32	   *map = palloc(sizeof(uint32) * (other->n_leaves + 1));
+
+		for (uint32 i = 0; i < other->n_leaves; i++)
+			map[i] = expression_leaf(expression, other->leaves[i].digest,
+									 PointerGetDatum(other->leaves[i].ref));
+		expression_grow(expression, 0, other->n_terms);
+		for (size_t i = 0; i < other->n_terms; i++)
+		{
+			PaTerm	   *term = &expression->terms[expression->n_terms++];
+
+			*term = other->terms[i];
+			term->leaf = map[term->leaf];
+		}
+		pfree(map);
+	}
+	else
+	{
+		PaValueHeader header;
+		PaTerm		term = {0, 1.0, 1.0};
+
+		datum_header(bridge, argument, &header);
+		term.leaf = expression_leaf(expression, header.digest, argument);
+		expression_grow(expression, 0, 1);
+		expression->terms[expression->n_terms++] = term;
+	}
+}
+
+ExpandedAdapter *
+expanded_create(void)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
+												  "adapter expression",
+												  ALLOCSET_SMALL_SIZES);
+	ExpandedAdapter *object = MemoryContextAllocZero(context, sizeof(ExpandedAdapter));
+
+	EOH_init_header(&object->header, &expanded_methods, context);
+	object->magic = EXPANDED_ADAPTER_MAGIC;
+	expression_init(&object->expression, context);
+	return object;
+}
+
+Expression *
+expanded_expression(ExpandedAdapter *object)
+{
+	return &object->expression;
+}
+
+Datum
+expanded_datum(ExpandedAdapter *object)
+{
+	return EOHPGetRODatum(&object->header);
+}
+
+/* Open the leaves, evaluate; the result is made in the current context. */
+static struct varlena *
+evaluate(Bridge *bridge, const Expression *expression)
+{
+	PaValue   **values = palloc(sizeof(PaValue *) * (expression->n_leaves + 1));
+	PaBuf		out;
+	int64_t		same_as;
+
+	for (uint32 i = 0; i < expression->n_leaves; i++)
+	{
+		const LeafRef *leaf = &expression->leaves[i];
+
+		values[i] = datum_value(bridge, PointerGetDatum(leaf->ref));
+		if (memcmp(pa_value_header(values[i])->digest, leaf->digest, PA_SHA256_LENGTH) != 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("an operand of the expression has changed since it was read"),
+					 errhint("Evaluate expressions in the transaction that reads their operands.")));
+	}
+	bridge_check(bridge, pa_engine_evaluate(&bridge->env, expression->n_leaves, values,
+											expression->n_terms, expression->terms,
+											VARHDRSZ, &out, &same_as));
+	if (same_as >= 0)
+		return PG_DETOAST_DATUM_COPY(PointerGetDatum(expression->leaves[same_as].ref));
+	return bridge_varlena(bridge, &out);
+}
+
+/*
+ * The work is done in the object's own context: closing the bridge gives back
+ * what the leaves took to open, and the result needs no copy.
+ */
+struct varlena *
+expanded_evaluate(ExpandedObjectHeader *header)
+{
+	ExpandedAdapter *object = expanded_from_header(header);
+
+	if (object->flat == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(header->eoh_context);
+		Bridge	   *bridge = bridge_open();
+		struct varlena *flat = evaluate(bridge, &object->expression);
+
+		bridge_close(bridge);
+		MemoryContextSwitchTo(old);
+		object->flat = flat;
+	}
+	return object->flat;
+}
+
+static Size
+expanded_flat_size(ExpandedObjectHeader *header)
+{
+	return VARSIZE(expanded_evaluate(header));
+}
+
+static void
+expanded_flatten(ExpandedObjectHeader *header, void *result, Size allocated)
+{
+	struct varlena *flat = expanded_evaluate(header);
+
+	Assert(allocated == VARSIZE(flat));
+	memcpy(result, flat, allocated);
+}

@@ -1,0 +1,62 @@
+/*
+ * expanded.h
+ *	  The deferred expression as an expanded object (utils/expandeddatum.h).
+ *
+ * An ExpandedAdapter is a multiset of terms over leaves (algebra/terms.h).  A
+ * leaf is a reference: a TOAST pointer where the argument had one, else a copy
+ * of the inline value; and the digest that the value had when the reference was
+ * taken.  Nothing is computed until the object is flattened or looked into;
+ * then the sum is evaluated once, and the flat value is kept for as long as the
+ * object lives.  A reference that no longer leads to the value with its digest
+ * is an error.
+ *
+ * Objects are never changed after they are made, so read-write and read-only
+ * pointers are treated alike.  Everything lives in the object's own context.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#ifndef PA_PG_EXPANDED_H
+#define PA_PG_EXPANDED_H
+
+#include "pg/bridge.h"
+
+#include "algebra/terms.h"
+#include "utils/expandeddatum.h"
+
+typedef struct LeafRef
+{
+	uint8		digest[PA_SHA256_LENGTH];
+	struct varlena *ref;
+} LeafRef;
+
+/* A growing list of leaves (distinct by digest) and terms. */
+typedef struct Expression
+{
+	MemoryContext context;		/* of the refs and arrays */
+	uint32		n_leaves;
+	uint32		max_leaves;
+	LeafRef    *leaves;
+	size_t		n_terms;
+	size_t		max_terms;
+	PaTerm	   *terms;
+} Expression;
+
+extern void expression_init(Expression *expression, MemoryContext context);
+
+/* Append the terms of an argument: those of an expression, or (leaf, 1, 1). */
+extern void expression_append(Bridge *bridge, Expression *expression, Datum argument);
+
+/* A reference to the value that lives in the current context. */
+extern struct varlena *leaf_reference(Datum argument);
+
+/* A new object; its context is a child of the current one.  Fill the expression, then expanded_datum. */
+typedef struct ExpandedAdapter ExpandedAdapter;
+
+extern ExpandedAdapter *expanded_create(void);
+extern Expression *expanded_expression(ExpandedAdapter *object);
+extern Datum expanded_datum(ExpandedAdapter *object);
+
+/* The flat value; kept in the object. */
+extern struct varlena *expanded_evaluate(ExpandedObjectHeader *header);
+
+#endif

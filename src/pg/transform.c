@@ -1,0 +1,176 @@
+/*
+ * transform.c
+ *	  Functions from one adapter to another: scale, cast, select,
+ *	  set_base_model, split; and the aggregate that puts parts together again.
+ *	  Each evaluates its argument and is a recipe node of its own.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#include "pg/datum.h"
+
+#include "engine/engine.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "pg/expanded.h"
+#include "pg/parts.h"
+#include "utils/builtins.h"
+
+PG_FUNCTION_INFO_V1(adapter_scale);
+PG_FUNCTION_INFO_V1(adapter_cast);
+PG_FUNCTION_INFO_V1(adapter_select);
+PG_FUNCTION_INFO_V1(adapter_set_base_model);
+PG_FUNCTION_INFO_V1(adapter_split);
+PG_FUNCTION_INFO_V1(adapter_union_transition);
+PG_FUNCTION_INFO_V1(adapter_union_final);
+
+/* A text argument as NUL-terminated UTF-8. */
+static const char *
+utf8_argument(FunctionCallInfo fcinfo, int n)
+{
+	char	   *s = text_to_cstring(PG_GETARG_TEXT_PP(n));
+
+	return bridge_to_utf8(s, strlen(s));
+}
+
+static Datum
+finish(Bridge *bridge, PaStatus status, PaBuf *out)
+{
+	struct varlena *result;
+
+	bridge_check(bridge, status);
+	result = bridge_varlena(bridge, out);
+	bridge_close(bridge);
+	PG_RETURN_POINTER(result);
+}
+
+Datum
+adapter_scale(PG_FUNCTION_ARGS)
+{
+	Bridge	   *bridge = bridge_open();
+	PaBuf		out;
+
+	return finish(bridge, pa_engine_scale(&bridge->env, datum_value(bridge, PG_GETARG_DATUM(0)),
+										  PG_GETARG_FLOAT8(1), VARHDRSZ, &out), &out);
+}
+
+Datum
+adapter_cast(PG_FUNCTION_ARGS)
+{
+	Bridge	   *bridge = bridge_open();
+	const char *dtype = utf8_argument(fcinfo, 1);
+	PaBuf		out;
+
+	return finish(bridge, pa_engine_cast(&bridge->env, datum_value(bridge, PG_GETARG_DATUM(0)),
+										 dtype, strlen(dtype), VARHDRSZ, &out), &out);
+}
+
+Datum
+adapter_select(PG_FUNCTION_ARGS)
+{
+	Bridge	   *bridge = bridge_open();
+	PaBuf		out;
+
+	return finish(bridge, pa_engine_select(&bridge->env, datum_value(bridge, PG_GETARG_DATUM(0)),
+										   utf8_argument(fcinfo, 1), PG_GETARG_BOOL(2),
+										   VARHDRSZ, &out), &out);
+}
+
+/* Not strict: null names no base model. */
+Datum
+adapter_set_base_model(PG_FUNCTION_ARGS)
+{
+	Bridge	   *bridge;
+	PaBuf		out;
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	bridge = bridge_open();
+	return finish(bridge, pa_engine_set_base_model(&bridge->env, datum_value(bridge, PG_GETARG_DATUM(0)),
+												   PG_ARGISNULL(1) ? NULL : utf8_argument(fcinfo, 1),
+												   PG_ARGISNULL(2) ? NULL : utf8_argument(fcinfo, 2),
+												   VARHDRSZ, &out), &out);
+}
+
+Datum
+adapter_split(PG_FUNCTION_ARGS)
+{
+	Bridge	   *bridge;
+	PaSplit    *split;
+	uint32_t	n;
+
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	bridge = bridge_open();
+	bridge_check(bridge, pa_engine_split(&bridge->env, datum_value(bridge, PG_GETARG_DATUM(0)),
+										 parts_max_bytes(PG_GETARG_INT64(1)), &split, &n));
+	parts_return(fcinfo, bridge, split, n);
+	bridge_close(bridge);
+	return (Datum) 0;
+}
+
+/* The aggregate's state: references to the parts, in the aggregate's context. */
+typedef struct UnionState
+{
+	MemoryContext context;
+	size_t		n;
+	size_t		max;
+	struct varlena **parts;
+} UnionState;
+
+static UnionState *
+union_state(FunctionCallInfo fcinfo)
+{
+	MemoryContext context;
+	UnionState *state;
+
+	if (!AggCheckCallContext(fcinfo, &context))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("function is part of an aggregate and cannot be called directly")));
+	if (!PG_ARGISNULL(0))
+		return (UnionState *) PG_GETARG_POINTER(0);
+	state = MemoryContextAllocZero(context, sizeof(UnionState));
+	state->context = context;
+	return state;
+}
+
+Datum
+adapter_union_transition(PG_FUNCTION_ARGS)
+{
+	UnionState *state = union_state(fcinfo);
+	MemoryContext old;
+
+	if (PG_ARGISNULL(1))
+		PG_RETURN_POINTER(state);
+	old = MemoryContextSwitchTo(state->context);
+	if (state->n == state->max)
+	{
+		state->max = Max(16, 2 * state->max);
+		if (state->parts == NULL)
+			state->parts = palloc(state->max * sizeof(struct varlena *));
+		else
+			state->parts = repalloc(state->parts, state->max * sizeof(struct varlena *));
+	}
+	state->parts[state->n] = leaf_reference(PG_GETARG_DATUM(1));
+	state->n++;
+	MemoryContextSwitchTo(old);
+	PG_RETURN_POINTER(state);
+}
+
+/* Does not change the state: it may be called again for a window frame. */
+Datum
+adapter_union_final(PG_FUNCTION_ARGS)
+{
+	UnionState *state = union_state(fcinfo);
+	Bridge	   *bridge;
+	PaValue   **values;
+	PaBuf		out;
+
+	if (state->n == 0)
+		PG_RETURN_NULL();
+	bridge = bridge_open();
+	values = palloc(state->n * sizeof(PaValue *));
+	for (size_t i = 0; i < state->n; i++)
+		values[i] = datum_value(bridge, PointerGetDatum(state->parts[i]));
+	return finish(bridge, pa_engine_union(&bridge->env, (uint32_t) state->n, values,
+										  VARHDRSZ, &out), &out);
+}

@@ -1,0 +1,157 @@
+/*
+ * type.c
+ *	  Input and output of the type: the envelope (doc/format.md), binary as it
+ *	  is and as text in base64.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#include "pg/datum.h"
+
+#include "engine/engine.h"
+#include "fmgr.h"
+#include "lib/stringinfo.h"
+#include "libpq/pqformat.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+PG_FUNCTION_INFO_V1(adapter_in);
+PG_FUNCTION_INFO_V1(adapter_out);
+PG_FUNCTION_INFO_V1(adapter_recv);
+PG_FUNCTION_INFO_V1(adapter_send);
+
+/* Base64 is converted in pieces, so that long values can be cancelled. */
+#define TEXT_PIECE 65536
+#define BINARY_PIECE (TEXT_PIECE / 4 * 3)
+
+static Datum
+import_envelope(const void *envelope, size_t length)
+{
+	Bridge	   *bridge = bridge_open();
+	PaBuf		out;
+	struct varlena *result;
+
+	bridge_check(bridge, pa_engine_import(&bridge->env, envelope, length, NULL, 0, true,
+										  VARHDRSZ, &out));
+	result = bridge_varlena(bridge, &out);
+	bridge_close(bridge);
+	PG_RETURN_POINTER(result);
+}
+
+/* The envelope behind VARHDRSZ bytes. */
+static struct varlena *
+export_envelope(Datum value)
+{
+	Bridge	   *bridge = bridge_open();
+	PaExport   *export;
+	uint64_t	size;
+	PaBuf		out;
+	struct varlena *result;
+
+	bridge_check(bridge, pa_engine_export(&bridge->env, datum_value(bridge, value),
+										  PA_EXPORT_ENVELOPE, &export, &size));
+	bridge_check(bridge, pa_buf_init(&bridge->env, &out, VARHDRSZ, VARHDRSZ + size));
+	bridge_check(bridge, pa_engine_export_write(&bridge->env, export, &out));
+	result = bridge_varlena(bridge, &out);
+	bridge_close(bridge);
+	return result;
+}
+
+static bool
+is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+/* Decode base64 with white space into a fresh buffer. */
+static char *
+decode_text(const char *text, size_t *length)
+{
+	size_t		left = strlen(text);
+	char	   *binary = MemoryContextAllocHuge(CurrentMemoryContext, left / 4 * 3 + 3);
+	char	   *piece = palloc(TEXT_PIECE);
+	size_t		n = 0;
+
+	*length = 0;
+	for (;;)
+	{
+		int			decoded;
+
+		CHECK_FOR_INTERRUPTS();
+		for (n = 0; n < TEXT_PIECE && left > 0; text++, left--)
+			if (!is_space(*text))
+				piece[n++] = *text;
+		if (n == 0)
+			break;
+		decoded = pg_b64_decode(piece, (int) n, (pa_base64_binary *) binary + *length, BINARY_PIECE);
+		if (decoded < 0 || n % 4 != 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+					 errmsg("invalid input syntax for type adapter"),
+					 errdetail("The text form of an adapter is the base64 of an envelope."),
+					 errhint("Use adapter_from_safetensors() for a PEFT file and adapter_from_json() for a small adapter.")));
+		*length += decoded;
+	}
+	pfree(piece);
+	return binary;
+}
+
+Datum
+adapter_in(PG_FUNCTION_ARGS)
+{
+	size_t		length;
+	char	   *envelope = decode_text(PG_GETARG_CSTRING(0), &length);
+	Datum		result = import_envelope(envelope, length);
+
+	pfree(envelope);
+	return result;
+}
+
+Datum
+adapter_out(PG_FUNCTION_ARGS)
+{
+	struct varlena *envelope = export_envelope(PG_GETARG_DATUM(0));
+	const char *binary = VARDATA(envelope);
+	size_t		left = VARSIZE(envelope) - VARHDRSZ;
+	size_t		capacity = (left + 2) / 3 * 4;
+	char	   *text;
+	char	   *out;
+
+	if (!AllocSizeIsValid(capacity + 1))
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("text of %zu bytes is too long for a value", capacity),
+				 errhint("Use the binary format, or adapter_split().")));
+	text = out = palloc(capacity + 1);
+	while (left > 0)
+	{
+		int			n = (int) Min(left, BINARY_PIECE);
+		int			written;
+
+		CHECK_FOR_INTERRUPTS();
+		written = pg_b64_encode((const pa_base64_binary *) binary, n, out, (int) (text + capacity - out));
+		if (written < 0)
+			elog(ERROR, "base64 buffer is too small");
+		binary += n;
+		left -= n;
+		out += written;
+	}
+	*out = '\0';
+	pfree(envelope);
+	PG_RETURN_CSTRING(text);
+}
+
+Datum
+adapter_recv(PG_FUNCTION_ARGS)
+{
+	StringInfo	message = (StringInfo) PG_GETARG_POINTER(0);
+	int			length = message->len - message->cursor;
+	const char *envelope = pq_getmsgbytes(message, length);
+
+	return import_envelope(envelope, length);
+}
+
+Datum
+adapter_send(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_POINTER(export_envelope(PG_GETARG_DATUM(0)));
+}
