@@ -20,6 +20,7 @@
 typedef struct PaLeaf
 {
 	PaSource   *source;
+	const uint8_t *digest;		/* PA_SHA256_LENGTH; names the leaf in messages */
 	double		p;
 	double		q;
 } PaLeaf;

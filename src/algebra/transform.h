@@ -25,8 +25,15 @@
  */
 extern double pa_alpha_for(double s, uint64_t r, bool *exact);
 
+/*
+ * The r that a LoRA target's scaling was made with: its rank, or what alpha and
+ * scaling say where the factors stack experts (0 if they say nothing sane).
+ */
+extern uint64_t pa_config_rank(const PaModule *module, bool rslora);
+
 /* A draft that is the adapter itself; tag of a draft tensor = index in adapter. */
 extern PaStatus pa_draft_of(PaEnv *env, const PaAdapter *adapter, PaDraft **draft);
+extern void pa_draft_tensor_of(PaDraftTensor *draft, const PaTensor *tensor, uint64_t tag);
 
 extern PaStatus pa_scale_draft(PaEnv *env, const PaAdapter *adapter, double s, PaDraft **draft);
 extern PaStatus pa_scale_source(PaEnv *env, PaSource *parent, const PaAdapter *adapter,
@@ -37,8 +44,7 @@ extern PaStatus pa_cast_source(PaEnv *env, PaSource *parent, const PaAdapter *ad
 							   const uint32_t *from, PaSource **source);
 
 /*
- * Keep the modules with keep[module]; none left is PA_ERR_CONFIG.  Feeds
- * adapter_select and splitting.
+ * Keep the modules with keep[module]; none left is PA_ERR_CONFIG.
  */
 extern PaStatus pa_select_draft(PaEnv *env, const PaAdapter *adapter, const bool *keep, PaDraft **draft);
 
@@ -55,5 +61,9 @@ extern PaStatus pa_split_groups(PaEnv *env, const PaAdapter *adapter, uint64_t m
  * draft tensor = (adapter << 32) | tensor.
  */
 extern PaStatus pa_union_draft(PaEnv *env, uint32_t n, const PaAdapter *const *adapters, PaDraft **draft);
+
+/* tags[i]: as above, of the adapter's tensor i; arrays are copied. */
+extern PaStatus pa_union_source(PaEnv *env, uint32_t n, PaSource *const *parents, const PaAdapter *adapter,
+								const uint64_t *tags, PaSource **source);
 
 #endif

@@ -1,0 +1,156 @@
+/*
+ * agree.c
+ *	  The refusals that need only facts: two adapters of different kinds or of
+ *	  different base models have no sum (doc/algebra.md, "Refusals").  One place,
+ *	  so that combining and union cannot drift apart.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#include "algebra/agree.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool
+pa_same_text(const char *a, const char *b)
+{
+	if (a == NULL || b == NULL)
+		return a == b;
+	return strcmp(a, b) == 0;
+}
+
+static PaStatus
+agree_base(PaEnv *env, const char *what, const char *a, const char *b)
+{
+	if (pa_same_text(a, b))
+		return PA_OK;
+	pa_fail(env, PA_ERR_MISMATCH, "adapters have different %s: %s%.150s%s and %s%.150s%s", what,
+			a ? "\"" : "", a ? a : "null", a ? "\"" : "",
+			b ? "\"" : "", b ? b : "null", b ? "\"" : "");
+	pa_detail(env, "Base models and revisions are compared exactly; null equals only null.");
+	pa_hint(env, "If both names mean the same model, rename one with adapter_set_base_model().");
+	return PA_ERR_MISMATCH;
+}
+
+static PaStatus
+agree_flag(PaEnv *env, const char *name, bool a, bool b)
+{
+	if (a == b)
+		return PA_OK;
+	pa_fail(env, PA_ERR_MISMATCH, "adapters have different %s: %s and %s", name,
+			a ? "true" : "false", b ? "true" : "false");
+	pa_detail(env, "The same tensors mean different changes to the weights then.");
+	return PA_ERR_MISMATCH;
+}
+
+static PaStatus
+agree_target_parameters(PaEnv *env, const PaAdapter *a, const PaAdapter *b)
+{
+	bool		same = a->n_target_parameters == b->n_target_parameters;
+
+	for (uint32_t i = 0; same && i < a->n_target_parameters; i++)
+		same = strcmp(a->target_parameters[i], b->target_parameters[i]) == 0;
+	if (same)
+		return PA_OK;
+	pa_fail(env, PA_ERR_MISMATCH, "adapters have different target_parameters");
+	pa_detail(env, "One adapter names %u parameters, the other %u.",
+			  a->n_target_parameters, b->n_target_parameters);
+	return PA_ERR_MISMATCH;
+}
+
+PaStatus
+pa_agree(PaEnv *env, const PaAdapter *a, const PaAdapter *b)
+{
+	if (a->kind != b->kind)
+	{
+		pa_fail(env, PA_ERR_MISMATCH, "adapters have different kinds: %s and %s",
+				pa_kind_name(a->kind), pa_kind_name(b->kind));
+		pa_detail(env, "Adapters are combined with adapters of their own kind.");
+		return PA_ERR_MISMATCH;
+	}
+	PA_TRY(agree_base(env, "base models", a->base_model, b->base_model));
+	PA_TRY(agree_base(env, "base model revisions", a->base_revision, b->base_revision));
+	PA_TRY(agree_flag(env, "fan_in_fan_out", a->fan_in_fan_out, b->fan_in_fan_out));
+	PA_TRY(agree_flag(env, "lora_bias", a->lora_bias, b->lora_bias));
+	return agree_target_parameters(env, a, b);
+}
+
+static void
+print_shape(char out[160], const PaTensor *tensor)
+{
+	size_t		used = 1;
+
+	strcpy(out, "[");
+	for (int i = 0; i < tensor->ndim; i++)
+		used += (size_t) snprintf(out + used, 160 - used, "%s%llu", i > 0 ? ", " : "",
+								  (unsigned long long) tensor->shape[i]);
+	strcpy(out + used, "]");
+}
+
+PaStatus
+pa_agree_shape(PaEnv *env, const PaTensor *a, const PaTensor *b)
+{
+	char		left[160];
+	char		right[160];
+
+	if (a->ndim == b->ndim && memcmp(a->shape, b->shape, (size_t) a->ndim * sizeof(a->shape[0])) == 0)
+		return PA_OK;
+	print_shape(left, a);
+	print_shape(right, b);
+	return pa_fail(env, PA_ERR_MISMATCH, "tensor \"%.300s\" has different shapes: %s and %s",
+				   a->key, left, right);
+}
+
+int64_t
+pa_find_path(uint32_t n_modules, const PaModule *modules, const char *path)
+{
+	uint32_t	low = 0;
+	uint32_t	high = n_modules;
+
+	while (low < high)
+	{
+		uint32_t	middle = low + (high - low) / 2;
+		int			order = strcmp(modules[middle].path, path);
+
+		if (order == 0)
+			return middle;
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return -1;
+}
+
+static int
+compare_texts(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *) a, *(const char *const *) b);
+}
+
+PaStatus
+pa_union_saved_modules(PaEnv *env, uint32_t n, const PaAdapter *const *adapters,
+					   uint32_t n_modules, const PaModule *modules,
+					   uint32_t *n_saved, const char ***saved)
+{
+	size_t		total = 0;
+	uint32_t	kept = 0;
+	const char **paths;
+
+	for (uint32_t i = 0; i < n; i++)
+		total += adapters[i]->n_saved_modules;
+	PA_TRY(pa_alloc_array(env, total, sizeof(char *), (void **) &paths));
+	total = 0;
+	for (uint32_t i = 0; i < n; i++)
+		for (uint32_t k = 0; k < adapters[i]->n_saved_modules; k++)
+			if (pa_find_path(n_modules, modules, adapters[i]->saved_modules[k]) >= 0)
+				paths[total++] = adapters[i]->saved_modules[k];
+	qsort(paths, total, sizeof(char *), compare_texts);
+	for (size_t i = 0; i < total; i++)
+		if (kept == 0 || strcmp(paths[kept - 1], paths[i]) != 0)
+			paths[kept++] = paths[i];
+	*n_saved = kept;
+	*saved = paths;
+	return PA_OK;
+}

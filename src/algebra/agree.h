@@ -1,0 +1,33 @@
+/*
+ * agree.h
+ *	  What two adapters must share before any of their tensors may meet.
+ *	  Private to src/algebra.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#ifndef PA_AGREE_H
+#define PA_AGREE_H
+
+#include "adapter/adapter.h"
+
+/* Kind, base model and revision, fan_in_fan_out, lora_bias, target_parameters; else PA_ERR_MISMATCH. */
+extern PaStatus pa_agree(PaEnv *env, const PaAdapter *a, const PaAdapter *b);
+
+/* NULL equals only NULL. */
+extern bool pa_same_text(const char *a, const char *b);
+
+/* Role by role the tensors that a sum pairs must have one shape; else PA_ERR_MISMATCH. */
+extern PaStatus pa_agree_shape(PaEnv *env, const PaTensor *a, const PaTensor *b);
+
+/*
+ * The sorted, distinct union of the saved modules of n adapters, restricted to
+ * the paths of `modules` (sorted by path).
+ */
+extern PaStatus pa_union_saved_modules(PaEnv *env, uint32_t n, const PaAdapter *const *adapters,
+									   uint32_t n_modules, const PaModule *modules,
+									   uint32_t *n_saved, const char ***saved);
+
+/* Index of the path among modules sorted by path, or -1. */
+extern int64_t pa_find_path(uint32_t n_modules, const PaModule *modules, const char *path);
+
+#endif

@@ -1,0 +1,153 @@
+/*
+ * combine_module.c
+ *	  One target module of a sum: the leaves' modules of one path become one
+ *	  module, with one rank and one scaling.  doc/algebra.md, "Scaling".
+ *
+ * Where the scalings agree they are kept and the factors add as in the paper.
+ * Where they do not, the common scaling is 1 and each leaf's scaling moves into
+ * its coefficients, so that each term keeps its delta.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#include "algebra/combine_impl.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "algebra/transform.h"
+
+static bool
+same_bits(double a, double b)
+{
+	return memcmp(&a, &b, sizeof(a)) == 0;
+}
+
+static PaStatus
+pair_flags(PaEnv *env, const PaModule *a, const PaModule *b)
+{
+	if (a->flags == b->flags)
+		return PA_OK;
+	return pa_fail(env, PA_ERR_MISMATCH, "module \"%.300s\" is of a different sort in two adapters (%s)", a->path,
+				   ((a->flags ^ b->flags) & PA_MODULE_EMBEDDING) ? "embedding" :
+				   ((a->flags ^ b->flags) & PA_MODULE_FEEDFORWARD) ? "feedforward" : "target parameter");
+}
+
+static PaStatus
+pair_rank(PaEnv *env, const PaModule *a, const PaModule *b)
+{
+	if (a->rank == b->rank)
+		return PA_OK;
+	pa_fail(env, PA_ERR_MISMATCH, "module \"%.300s\" has different ranks: %llu and %llu", a->path,
+			(unsigned long long) a->rank, (unsigned long long) b->rank);
+	pa_detail(env, "The sum of factors needs factors of one rank.");
+	pa_hint(env, "Adapters of different ranks have an exact sum only in delta space, where ranks add.");
+	return PA_ERR_MISMATCH;
+}
+
+/* Scalings differ: is each one such that its root can move into the factors? */
+static PaStatus
+pair_fold(PaEnv *env, const PaCombine *plan, const PaPairing *pairing)
+{
+	if (pairing->module.flags & PA_MODULE_PARAMETER)
+		return pa_fail(env, PA_ERR_MISMATCH, "scalings of target parameter \"%.300s\" differ", pairing->module.path);
+	for (uint32_t i = 0; i < pairing->n; i++)
+	{
+		double		s = pa_combine_module(plan, &pairing->refs[i])->scaling;
+
+		if (s > 0 && isfinite(s))
+			continue;
+		pa_fail(env, PA_ERR_MISMATCH, "scalings of module \"%.300s\" differ and one is %g", pairing->module.path, s);
+		pa_detail(env, "Different scalings are brought to 1, which needs positive ones.");
+		return PA_ERR_MISMATCH;
+	}
+	return PA_OK;
+}
+
+/* The alpha that gives the kept scaling in the result's form. */
+static PaStatus
+pair_alpha(PaEnv *env, const PaCombine *plan, PaPairing *pairing)
+{
+	const PaModule *first = pa_combine_module(plan, &pairing->refs[0]);
+	bool		rslora = pa_combine_adapter(plan, pairing->refs[0].leaf)->rslora;
+	bool		alike = rslora == plan->draft.facts.rslora;
+	bool		exact;
+
+	for (uint32_t i = 1; i < pairing->n; i++)
+	{
+		const PaModule *other = pa_combine_module(plan, &pairing->refs[i]);
+
+		if (pa_combine_adapter(plan, pairing->refs[i].leaf)->rslora != rslora ||
+			!same_bits(other->alpha, first->alpha))
+			alike = false;
+	}
+	if (!alike && (first->flags & PA_MODULE_PARAMETER))
+	{
+		uint64_t	r = pa_config_rank(first, rslora);
+
+		for (uint32_t i = 1; i < pairing->n; i++)
+			if (pa_config_rank(pa_combine_module(plan, &pairing->refs[i]),
+							   pa_combine_adapter(plan, pairing->refs[i].leaf)->rslora) != r)
+				r = 0;
+		if (r == 0)
+			return pa_fail(env, PA_ERR_MISMATCH, "alphas of target parameter \"%.300s\" differ", first->path);
+	}
+	pairing->module.alpha = first->alpha;
+	if (!alike && !plan->draft.facts.rslora)
+		pairing->module.alpha = pa_alpha_for(first->scaling, pa_config_rank(first, rslora), &exact);
+	return PA_OK;
+}
+
+static PaStatus
+pair_scaling(PaEnv *env, const PaCombine *plan, PaPairing *pairing)
+{
+	PaModule   *module = &pairing->module;
+
+	pairing->fold = false;
+	for (uint32_t i = 1; i < pairing->n; i++)
+		if (!same_bits(pa_combine_module(plan, &pairing->refs[i])->scaling, module->scaling))
+			pairing->fold = true;
+	if (!pairing->fold)
+		return pair_alpha(env, plan, pairing);
+	PA_TRY(pair_fold(env, plan, pairing));
+	module->scaling = 1;
+	module->alpha = (double) module->rank;
+	if (plan->draft.facts.rslora)
+		module->alpha = sqrt((double) module->rank);
+	return PA_OK;
+}
+
+PaStatus
+pa_combine_pair(PaEnv *env, const PaCombine *plan, const PaModuleRef *refs, uint32_t n, PaPairing *pairing)
+{
+	pairing->n = n;
+	pairing->refs = refs;
+	pairing->module = *pa_combine_module(plan, &refs[0]);
+	pairing->fold = false;
+	for (int role = 0; role < PA_ROLE_COUNT; role++)
+		pairing->module.tensor[role] = -1;
+	for (uint32_t i = 1; i < n; i++)
+	{
+		const PaModule *other = pa_combine_module(plan, &refs[i]);
+
+		PA_TRY(pair_flags(env, &pairing->module, other));
+		PA_TRY(pair_rank(env, &pairing->module, other));
+	}
+	if (plan->draft.facts.kind == PA_KIND_LORA && (pairing->module.flags & PA_MODULE_TARGET))
+		return pair_scaling(env, plan, pairing);
+	return PA_OK;
+}
+
+double
+pa_combine_coefficient(const PaCombine *plan, const PaPairing *pairing, const PaModuleRef *ref, PaRole role)
+{
+	const PaLeaf *leaf = &plan->leaves[ref->leaf];
+	double		s = pa_combine_module(plan, ref)->scaling;
+
+	if (role == PA_ROLE_FACTOR_A)
+		return pairing->fold ? leaf->p * sqrt(s) : leaf->p;
+	if (role == PA_ROLE_FACTOR_B)
+		return pairing->fold ? leaf->q * sqrt(s) : leaf->q;
+	if (role == PA_ROLE_BIAS)
+		return pairing->fold ? leaf->q * s : leaf->q;
+	return leaf->q;
+}

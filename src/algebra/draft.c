@@ -1,0 +1,95 @@
+/*
+ * draft.c
+ *	  What every operation's draft begins with (the adapter itself), and the
+ *	  arithmetic between scaling, rank and alpha.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#include "algebra/transform.h"
+
+#include <math.h>
+#include <string.h>
+
+static bool
+same_bits(double a, double b)
+{
+	return memcmp(&a, &b, sizeof(a)) == 0;
+}
+
+double
+pa_alpha_for(double s, uint64_t r, bool *exact)
+{
+	double		alpha = s * (double) r;
+	double		up = nextafter(alpha, INFINITY);
+	double		down = nextafter(alpha, -INFINITY);
+	const double candidate[5] = {alpha, up, down, nextafter(up, INFINITY), nextafter(down, -INFINITY)};
+
+	for (int i = 0; i < 5; i++)
+	{
+		if (isfinite(candidate[i]) && same_bits(candidate[i] / (double) r, s))
+		{
+			*exact = true;
+			return candidate[i];
+		}
+	}
+	*exact = false;
+	return alpha;
+}
+
+/*
+ * Under target_parameters the factors stack experts, so the tensor's rank is a
+ * multiple of the r that the scaling was made with; that r follows from alpha
+ * and scaling.
+ */
+uint64_t
+pa_config_rank(const PaModule *module, bool rslora)
+{
+	double		r;
+
+	if (!(module->flags & PA_MODULE_PARAMETER))
+		return module->rank;
+	r = module->alpha / module->scaling;
+	if (rslora)
+		r = r * r;
+	r = nearbyint(r);
+	if (!(r >= 1 && r <= (double) module->rank))
+		return 0;
+	return (uint64_t) r;
+}
+
+PaStatus
+pa_draft_of(PaEnv *env, const PaAdapter *adapter, PaDraft **draft)
+{
+	PaDraft    *d;
+
+	PA_TRY(pa_alloc(env, sizeof(PaDraft), (void **) &d));
+	d->facts = *adapter;
+	d->facts.tensors = NULL;
+	d->facts.n_tensors = 0;
+	PA_TRY(pa_alloc_array(env, adapter->n_modules, sizeof(PaModule), (void **) &d->facts.modules));
+	for (uint32_t i = 0; i < adapter->n_modules; i++)
+	{
+		d->facts.modules[i] = adapter->modules[i];
+		for (int role = 0; role < PA_ROLE_COUNT; role++)
+			d->facts.modules[i].tensor[role] = -1;
+	}
+	PA_TRY(pa_alloc_array(env, adapter->n_tensors, sizeof(PaDraftTensor), (void **) &d->tensors));
+	d->n_tensors = adapter->n_tensors;
+	for (uint32_t i = 0; i < adapter->n_tensors; i++)
+		pa_draft_tensor_of(&d->tensors[i], &adapter->tensors[i], i);
+	*draft = d;
+	return PA_OK;
+}
+
+void
+pa_draft_tensor_of(PaDraftTensor *draft, const PaTensor *tensor, uint64_t tag)
+{
+	memset(draft, 0, sizeof(*draft));
+	draft->module = tensor->module;
+	draft->role = tensor->role;
+	draft->key = tensor->role == PA_ROLE_DENSE ? tensor->key : NULL;
+	draft->dtype = tensor->dtype;
+	draft->ndim = tensor->ndim;
+	memcpy(draft->shape, tensor->shape, sizeof(draft->shape));
+	draft->tag = tag;
+}

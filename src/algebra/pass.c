@@ -1,0 +1,78 @@
+/*
+ * pass.c
+ *	  The block loop of the operations with one operand: read a block, compute
+ *	  it in double, round once.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#include "algebra/pass.h"
+
+#include <string.h>
+
+#include "kernel/kernel.h"
+
+PaStatus
+pa_fail_not_finite(PaEnv *env, const char *name, const uint8_t *digest)
+{
+	char		hex[2 * PA_SHA256_LENGTH + 1];
+
+	pa_fail(env, PA_ERR_RANGE, "tensor \"%.300s\" holds NaN or infinity", name);
+	if (digest != NULL)
+	{
+		pa_hex(hex, digest);
+		pa_detail(env, "The tensor belongs to the adapter with digest %.12s...", hex);
+	}
+	pa_hint(env, "Such an adapter can be stored and exported, but not computed with.");
+	return PA_ERR_RANGE;
+}
+
+PaStatus
+pa_fail_overflow(PaEnv *env, const PaTensor *tensor)
+{
+	pa_fail(env, PA_ERR_RANGE, "tensor \"%.300s\" overflows %s", tensor->name, pa_dtype_name(tensor->dtype));
+	if (tensor->dtype != PA_F64)
+		pa_hint(env, "Cast the operands to a wider type with adapter_cast() first.");
+	return PA_ERR_RANGE;
+}
+
+static PaStatus
+pass_read(PaEnv *env, PaSource *source, uint32_t tensor, uint64_t first, size_t n, void *dst)
+{
+	PaPass	   *self = (PaPass *) source;
+	const PaTensor *to = &source->adapter->tensors[tensor];
+	uint32_t	origin = self->from[tensor];
+	const PaTensor *of = &self->parent->adapter->tensors[origin];
+	size_t		width = (size_t) pa_dtype_plane_width(to->dtype);
+
+	for (size_t done = 0; done < n;)
+	{
+		size_t		step = n - done < PA_BLOCK_ELEMENTS ? n - done : PA_BLOCK_ELEMENTS;
+
+		PA_TRY(pa_check_cancel(env));
+		PA_TRY(self->parent->read(env, self->parent, origin, first + done, step, self->raw));
+		if (!self->block(self, of, self->raw, step, self->acc))
+			return pa_fail_not_finite(env, of->name, NULL);
+		if (!pa_kernel_round((uint8_t *) dst + done * width, to->dtype, self->acc, step))
+			return pa_fail_overflow(env, to);
+		done += step;
+	}
+	return PA_OK;
+}
+
+PaStatus
+pa_pass_init(PaEnv *env, PaPass *pass, const PaAdapter *adapter, PaSource *parent,
+			 const uint32_t *from, PaPassBlock block)
+{
+	uint32_t   *copy;
+
+	PA_TRY(pa_alloc_array(env, adapter->n_tensors, sizeof(uint32_t), (void **) &copy));
+	memcpy(copy, from, adapter->n_tensors * sizeof(uint32_t));
+	PA_TRY(pa_alloc_raw(env, PA_BLOCK_ELEMENTS * sizeof(double), (void **) &pass->raw));
+	PA_TRY(pa_alloc_raw(env, PA_BLOCK_ELEMENTS * sizeof(double), (void **) &pass->acc));
+	pass->base.adapter = adapter;
+	pass->base.read = pass_read;
+	pass->parent = parent;
+	pass->from = copy;
+	pass->block = block;
+	return PA_OK;
+}

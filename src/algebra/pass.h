@@ -1,0 +1,42 @@
+/*
+ * pass.h
+ *	  A source that computes each block of its tensors from the same block of
+ *	  one tensor of a parent, in double, and rounds once: what adapter_scale and
+ *	  adapter_cast have in common.  Private to src/algebra.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#ifndef PA_PASS_H
+#define PA_PASS_H
+
+#include "adapter/source.h"
+
+typedef struct PaPass PaPass;
+
+/*
+ * acc = the result of n elements `raw` of the parent's tensor; false if one of
+ * them is NaN or infinite.
+ */
+typedef bool (*PaPassBlock) (PaPass *pass, const PaTensor *tensor, const void *raw, size_t n, double *acc);
+
+struct PaPass
+{
+	PaSource	base;
+	PaSource   *parent;
+	const uint32_t *from;		/* the parent's tensor for each tensor */
+	PaPassBlock block;
+	uint8_t    *raw;			/* one block as the parent has it */
+	double	   *acc;
+};
+
+/* from is copied. */
+extern PaStatus pa_pass_init(PaEnv *env, PaPass *pass, const PaAdapter *adapter, PaSource *parent,
+							 const uint32_t *from, PaPassBlock block);
+
+/* 22003: an input that takes part in arithmetic is NaN or infinite; digest may be NULL. */
+extern PaStatus pa_fail_not_finite(PaEnv *env, const char *name, const uint8_t *digest);
+
+/* 22003: a result is beyond its dtype */
+extern PaStatus pa_fail_overflow(PaEnv *env, const PaTensor *tensor);
+
+#endif

@@ -1,0 +1,46 @@
+/*
+ * transform_select.c
+ *	  adapter_select: some of the modules, unchanged.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#include "algebra/agree.h"
+#include "algebra/transform.h"
+
+PaStatus
+pa_select_draft(PaEnv *env, const PaAdapter *adapter, const bool *keep, PaDraft **draft)
+{
+	PaDraft    *d;
+	uint32_t   *moved;
+	uint32_t	n_modules = 0;
+	uint32_t	n_tensors = 0;
+
+	PA_TRY(pa_draft_of(env, adapter, &d));
+	PA_TRY(pa_alloc_array(env, adapter->n_modules, sizeof(uint32_t), (void **) &moved));
+	for (uint32_t i = 0; i < adapter->n_modules; i++)
+	{
+		moved[i] = n_modules;
+		if (keep[i])
+			d->facts.modules[n_modules++] = d->facts.modules[i];
+	}
+	if (n_modules == 0)
+	{
+		pa_fail(env, PA_ERR_CONFIG, "no module of the adapter is selected");
+		pa_detail(env, "The adapter has %u modules; the pattern must match a whole module path.", adapter->n_modules);
+		return PA_ERR_CONFIG;
+	}
+	for (uint32_t i = 0; i < adapter->n_tensors; i++)
+	{
+		if (!keep[adapter->tensors[i].module])
+			continue;
+		d->tensors[n_tensors] = d->tensors[i];
+		d->tensors[n_tensors].module = moved[adapter->tensors[i].module];
+		n_tensors++;
+	}
+	d->facts.n_modules = n_modules;
+	d->n_tensors = n_tensors;
+	PA_TRY(pa_union_saved_modules(env, 1, &adapter, n_modules, d->facts.modules,
+								  &d->facts.n_saved_modules, &d->facts.saved_modules));
+	*draft = d;
+	return PA_OK;
+}
