@@ -1,0 +1,140 @@
+-- The paper's operators on factors that can be checked by head.
+create table v (name text primary key, a adapter);
+insert into v values
+	('x', lora('q', '[[1, 2]]', '[[3], [4]]')),
+	('y', lora('q', '[[10, 20]]', '[[30], [40]]')),
+	('z', lora('q', '[[100, 200]]', '[[300], [400]]')),
+	('i', ia3('q', '[2, 3]')),
+	('j', ia3('q', '[5, 1]'));
+
+-- Addition: both factors.
+select s.* from v x, v y, show(x.a + y.a) s where x.name = 'x' and y.name = 'y';
+
+-- A weighted sum: weights act on both factors.
+select s.* from v x, v y, show(0.5 * x.a + 0.25 * y.a) s where x.name = 'x' and y.name = 'y';
+
+-- Negation: factor B alone.
+select s.* from v x, show(-x.a) s where x.name = 'x';
+
+-- So a - a is {2A, 0}, and a - 0.5*a is {1.5 A, 0.5 B}: this is not a vector space.
+select s.* from v x, show(x.a - x.a) s where x.name = 'x';
+select s.* from v x, show(x.a - 0.5 * x.a) s where x.name = 'x';
+
+-- Division.
+select s.* from v x, show(x.a / -2) s where x.name = 'x';
+
+-- Domain transfer: 0.5*c + 0.5*(t - s).
+select s.* from v x, v y, v z, show(0.5 * x.a + 0.5 * (z.a - y.a)) s
+where x.name = 'x' and y.name = 'y' and z.name = 'z';
+
+-- Detoxification: a + 0.5*(a - x): A 1.5 a + 0.5 x, B 1.5 a - 0.5 x.
+select s.* from v x, v y, show(y.a + 0.5 * (y.a - x.a)) s where x.name = 'x' and y.name = 'y';
+
+-- adapter_lerp: every tensor (1-t) a + t b, signed; also outside 0..1.
+select s.* from v x, v y, show(adapter_lerp(x.a, y.a, 0.5)) s where x.name = 'x' and y.name = 'y';
+select s.* from v x, v y, show(adapter_lerp(x.a, y.a, -1)) s where x.name = 'x' and y.name = 'y';
+
+-- (IA)^3: the same on l - 1.  2+5-1, 3+1-1; 2-l; 1 + 0.5 (l-1).
+select s.* from v i, v j, show(i.a + j.a) s where i.name = 'i' and j.name = 'j';
+select s.* from v i, show(-i.a) s where i.name = 'i';
+select s.* from v i, show(0.5 * i.a) s where i.name = 'i';
+select s.* from v i, show(i.a - i.a) s where i.name = 'i';
+
+-- Identities.
+select 1 * x.a = x.a as one, x.a + y.a = y.a + x.a as commutes,
+	(x.a + y.a) + z.a = x.a + (y.a + z.a) as associates, -(-x.a) = x.a as negates,
+	x.a * 4 / 4 = x.a as divides, x.a + y.a = x.a as different
+from v x, v y, v z where x.name = 'x' and y.name = 'y' and z.name = 'z';
+
+-- Two spellings: the sum of two is rounded when it is materialised.
+create table f as
+	select n, lora('q', format('[[%s, %s]]', n / 7.0, n / 3.0)::json, format('[[%s], [%s]]', n / 11.0, n / 13.0)::json) as a
+	from generate_series(1, 3) n;
+with one as (
+	select (0.3 * x.a + 0.3 * y.a) + 0.4 * z.a as a from f x, f y, f z where (x.n, y.n, z.n) = (1, 2, 3)
+), m as materialized (
+	select 0.3 * x.a + 0.3 * y.a as a from f x, f y where (x.n, y.n) = (1, 2)
+), two as (
+	select 1 * m.a + 0.4 * z.a as a from m, f z where z.n = 3
+)
+select one.a = two.a as same_value, jsonb_array_length(adapter_recipe(one.a) #> '{root,terms}') as terms_one,
+	jsonb_array_length(adapter_recipe(two.a) #> '{root,terms}') as terms_two
+from one, two;
+
+-- Modules that one side lacks are neutral.
+select s.* from v x, show(0.5 * x.a + 0.5 * lora('k', '[[8, 8]]', '[[2], [2]]')) s where x.name = 'x';
+select s.* from v i, show(0.5 * i.a + 0.5 * ia3('k', '[3]')) s where i.name = 'i';
+
+-- All weights zero: the neutral value.
+select s.* from v x, show(0 * x.a) s where x.name = 'x';
+select s.* from v i, show(0 * i.a) s where i.name = 'i';
+
+-- Scalings that agree are kept; where they differ each term keeps its delta under scaling 1.
+select m.module, m.role, m.scaling, adapter_tensor(c.a, m.tensor)
+from (select 0.5 * lora('q', '[[2]]', '[[2]]', '4') + 0.5 * lora('q', '[[4]]', '[[6]]', '4') as a) c,
+	adapter_modules(c.a) m;
+select m.module, m.role, m.scaling, adapter_tensor(c.a, m.tensor)
+from (select 1 * lora('q', '[[2]]', '[[2]]', '4') + 1 * lora('q', '[[3]]', '[[3]]', '16') as a) c,
+	adapter_modules(c.a) m;
+
+-- The wider dtype; BF16 with F16 gives F32.
+select distinct m.dtype
+from (select lora('q', '[[2]]', '[[2]]', '1', 'BF16') + lora('q', '[[2]]', '[[2]]', '1', 'F16') as a) c, adapter_modules(c.a) m;
+select distinct m.dtype
+from (select lora('q', '[[2]]', '[[2]]', '1', 'BF16') + lora('q', '[[3]]', '[[2]]', '1', 'BF16') as a) c, adapter_modules(c.a) m;
+
+-- One rounding: 1 + 2^-9 + 2^-9 is 1 + 2^-8, which rounds to even in BF16.
+select s.elements from show(lora('q', '[[1]]', '[[1]]', '1', 'BF16')
+	+ lora('q', '[[0.001953125]]', '[[0]]', '1', 'BF16') + lora('q', '[[0.0019531250001]]', '[[0.5]]', '1', 'BF16')) s;
+
+-- The composed configuration.
+select adapter_config(0.5 * x.a + 0.5 * y.a) from v x, v y where x.name = 'x' and y.name = 'y';
+select adapter_config(i.a + j.a) from v i, v j where i.name = 'i' and j.name = 'j';
+
+-- Refusals.  Different kinds:
+select fails($$select adapter_digest(x.a + i.a) from v x, v i where x.name = 'x' and i.name = 'i'$$);
+-- different base models, and null with a name:
+select fails($$select adapter_digest(lora('q', '[[1]]', '[[1]]') + lora('q', '[[2]]', '[[1]]', '1', 'F32', '"other"'))$$);
+select fails($$select adapter_digest(lora('q', '[[1]]', '[[1]]') + lora('q', '[[2]]', '[[1]]', '1', 'F32', 'null'))$$);
+-- different ranks:
+select fails($$select adapter_digest(lora('q', '[[1]]', '[[1]]') + lora('q', '[[2], [1]]', '[[1, 1]]'))$$);
+-- different shapes:
+select fails($$select adapter_digest(lora('q', '[[1]]', '[[1]]') + lora('q', '[[2, 1]]', '[[1]]'))$$);
+-- weights:
+select fails($$select 'NaN'::float8 * a from v$$);
+select fails($$select 'Infinity'::float8 * a from v$$);
+select fails($$select a / 0 from v$$);
+select fails($$select a * 1e300 * 1e300 from v$$);
+-- a result that overflows, and weights that are not finite:
+select fails($$select adapter_digest(2 * lora('q', '[[3e38]]', '[[1]]'))$$);
+select fails($$select adapter_digest(2 * lora('q', '[["NaN"]]', '[[1]]'))$$);
+select fails($$select adapter_digest(2 * lora('q', '[[1]]', '[["Infinity"]]'))$$);
+-- which can be stored, and used as they are:
+select s.* from show(1 * lora('q', '[["NaN"]]', '[["-Infinity"]]')) s;
+
+-- Dense tensors: every leaf has them and the weights sum to 1.
+create function with_head(head json) returns adapter language sql immutable as $$
+	select adapter_from_json(format(
+		'{"config": {"peft_type": "LORA", "base_model_name_or_path": "tiny", "r": 1, "lora_alpha": 1, "modules_to_save": ["head"]},
+		  "tensors": {"base_model.model.q.lora_A.weight": {"dtype": "F32", "shape": [1, 1], "data": [1]},
+		              "base_model.model.q.lora_B.weight": {"dtype": "F32", "shape": [1, 1], "data": [1]},
+		              "base_model.model.head.weight": {"dtype": "F32", "shape": [2], "data": %s}}}', head)::json)
+$$;
+select s.* from show(0.25 * with_head('[4, 8]') + 0.75 * with_head('[8, 4]')) s;
+select fails($$select adapter_digest(with_head('[4, 8]') + with_head('[8, 4]'))$$);
+select fails($$select adapter_digest(0.5 * with_head('[4, 8]') + 0.5 * lora('q', '[[1]]', '[[2]]'))$$);
+select fails($$select adapter_digest(0 * with_head('[4, 8]'))$$);
+
+-- DoRA can be stored and used as it is, not added.
+create function dora(m json) returns adapter language sql immutable as $$
+	select adapter_from_json(format(
+		'{"config": {"peft_type": "LORA", "base_model_name_or_path": "tiny", "r": 1, "lora_alpha": 1, "use_dora": true},
+		  "tensors": {"base_model.model.q.lora_A.weight": {"dtype": "F32", "shape": [1, 1], "data": [1]},
+		              "base_model.model.q.lora_B.weight": {"dtype": "F32", "shape": [1, 1], "data": [1]},
+		              "base_model.model.q.lora_magnitude_vector": {"dtype": "F32", "shape": [1], "data": %s}}}', m)::json)
+$$;
+select s.* from show(1 * dora('[7]')) s;
+select fails($$select adapter_digest(0.5 * dora('[7]') + 0.5 * dora('[8]'))$$);
+
+drop table v, f;
+drop function with_head, dora;

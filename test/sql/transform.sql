@@ -1,0 +1,70 @@
+-- adapter_scale changes the effect by the factor: alpha, and the sign of B.
+select m.role, m.scaling, adapter_tensor(c.a, m.tensor) from (select adapter_scale(lora('q', '[[1, 2]]', '[[3], [4]]', '8'), -0.5) as a) c, adapter_modules(c.a) m;
+select m.role, m.scaling, adapter_tensor(c.a, m.tensor) from (select adapter_scale(lora('q', '[[1, 2]]', '[[3], [4]]', '8'), 0) as a) c, adapter_modules(c.a) m;
+-- (IA)^3: 1 + 2 (l - 1).
+select s.elements from show(adapter_scale(ia3('q', '[2, 3]'), 2)) s;
+-- Its delta is the factor times the delta; factor * a is the factor squared.
+select adapter_module_delta(a, 'q') as a, adapter_module_delta(adapter_scale(a, 3), 'q') as scaled, adapter_module_delta(3 * a, 'q') as times
+from (select lora('q', '[[1, 2]]', '[[3], [4]]') as a) s;
+select fails($$select adapter_scale(lora('q', '[[1]]', '[[1]]'), 'NaN')$$);
+
+-- adapter_cast rounds once; names in any case.
+select s.dtype, s.elements from show(adapter_cast(lora('q', '[[1.001953125, 3.14159274]]', '[[1], [-2]]'), 'bf16')) s;
+select s.dtype, s.elements from show(adapter_cast(lora('q', '[[65504, 1e-8]]', '[[1], [-2]]'), 'F16')) s;
+select adapter_cast(adapter_cast(a, 'F64'), 'f32') = a as back from (select lora('q', '[[1, 2]]', '[[3], [4]]') as a) s;
+select fails($$select adapter_cast(lora('q', '[[65520]]', '[[1]]'), 'F16')$$);
+select fails($$select adapter_cast(lora('q', '[["NaN"]]', '[[1]]'), 'F16')$$);
+select fails($$select adapter_cast(lora('q', '[[1]]', '[[1]]'), 'I8')$$);
+select fails($$select adapter_cast(lora('q', '[[1]]', '[[1]]'), 'float32')$$);
+
+-- An adapter of two modules and a saved head.
+create table t as select adapter_from_json('{
+	"config": {"peft_type": "LORA", "base_model_name_or_path": "tiny", "r": 1, "lora_alpha": 2, "alpha_pattern": {"l.1.q": 4}, "modules_to_save": ["head"], "target_modules": ["q"]},
+	"tensors": {
+		"base_model.model.l.0.q.lora_A.weight": {"dtype": "F32", "shape": [1, 2], "data": [1, 2]},
+		"base_model.model.l.0.q.lora_B.weight": {"dtype": "F32", "shape": [1, 1], "data": [3]},
+		"base_model.model.l.1.q.lora_A.weight": {"dtype": "F32", "shape": [1, 2], "data": [4, 5]},
+		"base_model.model.l.1.q.lora_B.weight": {"dtype": "F32", "shape": [1, 1], "data": [6]},
+		"base_model.model.head.weight": {"dtype": "F32", "shape": [2], "data": [7, 8]}}}') as a;
+
+-- adapter_select: the whole path of the module must match, as PEFT's string target_modules.
+select m.module, m.scaling from t, adapter_modules(adapter_select(a, '.*\.q')) m where m.role = 'factor_a';
+select m.module, m.role from t, adapter_modules(adapter_select(a, 'l\.1\..*')) m;
+select m.module, m.role from t, adapter_modules(adapter_select(a, 'l\.1\..*', true)) m;
+select adapter_config(adapter_select(a, 'l\.1\..*')) from t;
+select fails($$select adapter_select(a, 'q') from t$$);
+select fails($$select adapter_select(a, '(') from t$$);
+select fails($$select adapter_select(a, '(.*)*x(.*)*y(.*)*z') from t$$);
+
+-- adapter_set_base_model: same tensors, same file, another digest.
+select adapter_base_model(b), b = a as same, adapter_to_safetensors(b) = adapter_to_safetensors(a) as same_file,
+	adapter_config(b)->>'revision' as revision
+from (select a, adapter_set_base_model(a, 'other', 'main') as b from t) s;
+select adapter_base_model(adapter_set_base_model(a, null)) is null as none,
+	adapter_set_base_model(adapter_set_base_model(a, 'other'), 'tiny') = a as back from t;
+
+-- adapter_split cuts by module in path order; adapter_union puts together, in any order.
+select part, adapter_raw_size(p), string_agg(distinct m.module, ', ') as modules
+from t, adapter_split(a, 12) with ordinality s(p, part), adapter_modules(p) m group by part, p order by part;
+select adapter_union(p) = a as whole from t, adapter_split(a, 12) p group by a;
+select adapter_union(p order by adapter_raw_size(p) desc, p desc) = a as whole from t, adapter_split(a, 12) p group by a;
+select adapter_union(p) = a as one_part from t, adapter_split(a, 1000) p group by a;
+select array_agg(adapter_digest(p)) = (select array_agg(adapter_digest(p)) from adapter_import_split(
+	adapter_to_safetensors(a), adapter_config(a), 12) p) as import_split from t, adapter_split(a, 12) p group by a;
+select adapter_union(a) is null as no_rows from t where false;
+select adapter_union(x) is null as only_nulls from (values (null::adapter)) v(x);
+select fails($$select adapter_split(a, 11) from t$$);
+select fails($$select adapter_split(a, 0) from t$$);
+select fails($$select adapter_union(x.a) from t x, generate_series(1, 2)$$);
+select fails($$select adapter_union(x) from (select lora('q', '[[1]]', '[[1]]') as x union all select lora('k', '[[1]]', '[[1]]', '1', 'F32', 'null')) s$$);
+select fails($$select adapter_union_final(null)$$);
+
+-- Every one of them is a node of the recipe.
+select jsonb_pretty(adapter_recipe(adapter_scale(a, 0.1)) - 'nodes') from t;
+select adapter_recipe(adapter_cast(a, 'f16')) #> '{root,dtype}' from t;
+select adapter_recipe(adapter_select(a, 'head', true)) #> '{root}' - 'of' from t;
+select adapter_recipe(adapter_set_base_model(a, 'o', null)) #> '{root}' - 'of' from t;
+select adapter_recipe(p) #> '{root}' - 'of' from t, adapter_split(a, 12) p;
+select adapter_recipe(adapter_union(p)) #>> '{root,op}' as op, jsonb_array_length(adapter_recipe(adapter_union(p)) #> '{root,of}') as parts from t, adapter_split(a, 12) p;
+
+drop table t;
