@@ -6,9 +6,11 @@
  *   {"version":1,"root":NODE,"nodes":{"<64 hex digits>":NODE,...}}
  *
  * root is the value itself; nodes holds what its operands (and theirs) were
- * made of, keyed by digest.  Weights are hexadecimal floats (C's %a).  A digest
- * that is referred to and not in nodes was cut (the limit of 1 MiB: the nodes
- * farthest from the root go first).  A recipe is a claim until it is recomputed.
+ * made of, keyed by digest.  Weights are hexadecimal floats (as Python's
+ * float.hex() writes them).  A digest that is referred to and not in nodes was
+ * cut (the limit of 1 MiB: the nodes farthest from the root go first).  A
+ * recipe is a claim until it is recomputed; readers follow digests with a
+ * memory of where they have been.
  *
  * The functions return text in env memory.  An operand is given by its digest
  * and its own recipe text; its root becomes a node, its nodes are merged.

@@ -1,0 +1,206 @@
+/*
+ * recipe_check.c
+ *	  The grammar of a recipe: doc/format.md, "Recipe".  A recipe that comes in
+ *	  with an envelope is a claim and stays one, but a well-formed claim.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#include "algebra/recipe_impl.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/dtype.h"
+#include "core/limits.h"
+
+static const PaNodeForm node_forms[] = {
+	{"import", 1, {{"sha256", PA_MEMBER_DIGEST}}},
+	{"combine", 1, {{"terms", PA_MEMBER_TERMS}}},
+	{"scale", 2, {{"of", PA_MEMBER_DIGEST}, {"by", PA_MEMBER_WEIGHT}}},
+	{"cast", 2, {{"of", PA_MEMBER_DIGEST}, {"dtype", PA_MEMBER_DTYPE}}},
+	{"select", 3, {{"of", PA_MEMBER_DIGEST}, {"pattern", PA_MEMBER_TEXT}, {"invert", PA_MEMBER_BOOL}}},
+	{"set_base_model", 3, {{"of", PA_MEMBER_DIGEST}, {"base_model", PA_MEMBER_OPTIONAL_TEXT},
+	{"revision", PA_MEMBER_OPTIONAL_TEXT}}},
+	{"split", 3, {{"of", PA_MEMBER_DIGEST}, {"max_bytes", PA_MEMBER_COUNT}, {"part", PA_MEMBER_COUNT}}},
+	{"union", 1, {{"of", PA_MEMBER_DIGESTS}}},
+};
+
+static const PaNodeForm term_form =
+{"term", 3, {{"of", PA_MEMBER_DIGEST}, {"u", PA_MEMBER_WEIGHT}, {"v", PA_MEMBER_WEIGHT}}};
+
+const PaNodeForm *
+pa_recipe_form(const json_t *op)
+{
+	const char *name = json_string_value(op);
+
+	for (size_t i = 0; name != NULL && i < sizeof(node_forms) / sizeof(node_forms[0]); i++)
+		if (strcmp(node_forms[i].op, name) == 0)
+			return &node_forms[i];
+	return NULL;
+}
+
+static bool
+is_digest(const json_t *value)
+{
+	uint8_t		digest[PA_SHA256_LENGTH];
+
+	return json_is_string(value) &&
+		pa_unhex(digest, json_string_value(value), json_string_length(value));
+}
+
+/* -0x1.8p+1: hexadecimal, normalised, finite; nothing else that strtod would take. */
+static bool
+is_weight(const json_t *value)
+{
+	const char *s = json_string_value(value);
+	char	   *end;
+
+	if (s == NULL || json_string_length(value) >= PA_HEX_DOUBLE_BYTES)
+		return false;
+	if (*s == '-')
+		s++;
+	if (strncmp(s, "0x", 2) != 0 || (s[2] != '0' && s[2] != '1') || (s[3] != '.' && s[3] != 'p'))
+		return false;
+	if (strspn(s, "0123456789abcdefxp.+-") != strlen(s) || strchr(s, 'p') == NULL)
+		return false;
+	return isfinite(strtod(s, &end)) && *end == '\0';
+}
+
+static bool
+is_dtype(const json_t *value)
+{
+	return json_is_string(value) &&
+		pa_dtype_is_arithmetic(pa_dtype_by_name(json_string_value(value), json_string_length(value)));
+}
+
+static bool is_member(const json_t *value, PaMemberType type);
+
+static bool
+has_members(const json_t *object, const PaNodeForm *form, size_t others)
+{
+	if (json_object_size(object) != (size_t) form->n_members + others)
+		return false;
+	for (int i = 0; i < form->n_members; i++)
+		if (!is_member(json_object_get(object, form->member[i].name), form->member[i].type))
+			return false;
+	return true;
+}
+
+static bool
+is_terms(const json_t *value)
+{
+	for (size_t i = 0; i < json_array_size(value); i++)
+		if (!json_is_object(json_array_get(value, i)) ||
+			!has_members(json_array_get(value, i), &term_form, 0))
+			return false;
+	return json_array_size(value) > 0;
+}
+
+static bool
+is_digests(const json_t *value)
+{
+	for (size_t i = 0; i < json_array_size(value); i++)
+		if (!is_digest(json_array_get(value, i)))
+			return false;
+	return json_array_size(value) > 0;
+}
+
+static bool
+is_member(const json_t *value, PaMemberType type)
+{
+	switch (type)
+	{
+		case PA_MEMBER_DIGEST:
+			return is_digest(value);
+		case PA_MEMBER_DIGESTS:
+			return is_digests(value);
+		case PA_MEMBER_WEIGHT:
+			return is_weight(value);
+		case PA_MEMBER_TERMS:
+			return is_terms(value);
+		case PA_MEMBER_DTYPE:
+			return is_dtype(value);
+		case PA_MEMBER_TEXT:
+			return json_is_string(value);
+		case PA_MEMBER_OPTIONAL_TEXT:
+			return json_is_string(value) || json_is_null(value);
+		case PA_MEMBER_BOOL:
+			return json_is_boolean(value);
+		case PA_MEMBER_COUNT:
+			return json_is_integer(value) && json_integer_value(value) >= 0;
+	}
+	return false;
+}
+
+/* where: "root", or the digest that the node belongs to */
+static PaStatus
+check_node(PaEnv *env, const json_t *node, const char *where)
+{
+	const json_t *op = json_object_get(node, "op");
+	const PaNodeForm *form = pa_recipe_form(op);
+
+	if (!json_is_object(node) || op == NULL)
+		return pa_fail(env, PA_ERR_CONFIG, "recipe node \"%.64s\" has no operation", where);
+	if (form == NULL)
+		return pa_fail(env, PA_ERR_CONFIG, "recipe node \"%.64s\" has an unknown operation", where);
+	if (has_members(node, form, 1))
+		return PA_OK;
+	pa_fail(env, PA_ERR_CONFIG, "recipe node \"%.64s\" is malformed", where);
+	pa_detail(env, "Members of operation \"%s\" are missing, unknown or of another form.", form->op);
+	return PA_ERR_CONFIG;
+}
+
+PaStatus
+pa_recipe_check_document(PaEnv *env, const json_t *document)
+{
+	const json_t *version = json_object_get(document, "version");
+	json_t	   *nodes = json_object_get(document, "nodes");
+	const char *key;
+	json_t	   *node;
+
+	if (!json_is_integer(version))
+		return pa_fail(env, PA_ERR_CONFIG, "recipe has no version");
+	if (json_integer_value(version) != PA_RECIPE_VERSION)
+		return pa_fail(env, PA_ERR_CONFIG, "recipe has version %lld, not %d",
+					   (long long) json_integer_value(version), PA_RECIPE_VERSION);
+	if (json_object_size(document) != 3 || !json_is_object(nodes))
+		return pa_fail(env, PA_ERR_CONFIG, "recipe does not have the members version, root and nodes");
+	PA_TRY(check_node(env, json_object_get(document, "root"), "root"));
+	json_object_foreach(nodes, key, node)
+	{
+		uint8_t		digest[PA_SHA256_LENGTH];
+
+		PA_TRY(pa_check_cancel(env));
+		if (!pa_unhex(digest, key, strlen(key)))
+			return pa_fail(env, PA_ERR_CONFIG, "recipe node \"%.64s\" is not named by a digest", key);
+		PA_TRY(check_node(env, node, key));
+	}
+	return PA_OK;
+}
+
+PaStatus
+pa_recipe_check(PaEnv *env, const char *text, size_t length)
+{
+	json_t	   *document;
+
+	if (length > PA_MAX_RECIPE_BYTES)
+		return pa_fail(env, PA_ERR_LIMIT, "recipe has %zu bytes, more than %zu", length, PA_MAX_RECIPE_BYTES);
+	PA_TRY(pa_json_parse(env, text, length, "recipe", &document));
+	return pa_recipe_check_document(env, document);
+}
+
+PaStatus
+pa_recipe_references(const json_t *node, PaRecipeVisit visit, void *state)
+{
+	const json_t *of = json_object_get(node, "of");
+	const json_t *terms = json_object_get(node, "terms");
+
+	if (json_is_string(of))
+		return visit(state, json_string_value(of));
+	for (size_t i = 0; i < json_array_size(of); i++)
+		PA_TRY(visit(state, json_string_value(json_array_get(of, i))));
+	for (size_t i = 0; i < json_array_size(terms); i++)
+		PA_TRY(visit(state, json_string_value(json_object_get(json_array_get(terms, i), "of"))));
+	return PA_OK;
+}

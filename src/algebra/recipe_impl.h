@@ -1,0 +1,64 @@
+/*
+ * recipe_impl.h
+ *	  The grammar of recipe nodes as a table: the checker and the writer read
+ *	  the same one.  Private to recipe_*.c.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#ifndef PA_RECIPE_IMPL_H
+#define PA_RECIPE_IMPL_H
+
+#include "algebra/recipe.h"
+#include "core/json.h"
+
+#define PA_RECIPE_VERSION 1
+#define PA_RECIPE_MAX_MEMBERS 3
+#define PA_HEX_DOUBLE_BYTES 32
+
+typedef enum PaMemberType
+{
+	PA_MEMBER_DIGEST,			/* 64 lower-case hexadecimal digits */
+	PA_MEMBER_DIGESTS,			/* array of them, not empty */
+	PA_MEMBER_WEIGHT,			/* hexadecimal float in a string */
+	PA_MEMBER_TERMS,			/* array of {of, u, v}, not empty */
+	PA_MEMBER_DTYPE,			/* an arithmetic type's name */
+	PA_MEMBER_TEXT,
+	PA_MEMBER_OPTIONAL_TEXT,	/* or null */
+	PA_MEMBER_BOOL,
+	PA_MEMBER_COUNT				/* integer, not negative */
+} PaMemberType;
+
+typedef struct PaMemberForm
+{
+	const char *name;
+	PaMemberType type;
+} PaMemberForm;
+
+typedef struct PaNodeForm
+{
+	const char *op;
+	int			n_members;
+	PaMemberForm member[PA_RECIPE_MAX_MEMBERS];
+} PaNodeForm;
+
+/* NULL if op is no operation (or no string) */
+extern const PaNodeForm *pa_recipe_form(const json_t *op);
+
+/* A parsed document against the grammar. */
+extern PaStatus pa_recipe_check_document(PaEnv *env, const json_t *document);
+
+/* Call visit for each digest that a checked node refers to; stops at a failure. */
+typedef PaStatus (*PaRecipeVisit) (void *state, const char *digest);
+extern PaStatus pa_recipe_references(const json_t *node, PaRecipeVisit visit, void *state);
+
+/*
+ * The text for a root node and its operands' recipes; PA_ERR_LIMIT if the root
+ * alone is larger than a recipe may be.
+ */
+extern PaStatus pa_recipe_write(PaEnv *env, const json_t *root, uint32_t n_operands,
+								const PaOperand *operands, PaText *recipe);
+
+/* v as Python's float.hex() writes it; v is finite. */
+extern void pa_hex_double(char out[PA_HEX_DOUBLE_BYTES], double v);
+
+#endif
