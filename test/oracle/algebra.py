@@ -1,0 +1,347 @@
+"""The algebra of doc/algebra.md in numpy float64, to the letter.
+
+An expression is a Sum: a list of terms (leaf, u, v).  evaluate() gives the
+described Adapter that it stands for, or raises Refusal with every SQLSTATE that
+applies (several reasons can hold at once, and their order is not promised).
+
+SPDX-License-Identifier: PostgreSQL
+"""
+import math
+import struct
+
+import numpy as np
+
+import rounding
+import safetensors_lite as st
+from described import (A, ARITHMETIC, B, BIAS, DENSE, EMBEDDING, VECTOR, Adapter)
+
+MISMATCH, RANGE, DIVISION = "22000", "22003", "22012"
+UNSUPPORTED, ARGUMENT = "0A000", "22023"
+
+
+class Refusal(Exception):
+    def __init__(self, *reasons):
+        super().__init__("; ".join("%s %s" % r for r in reasons))
+        self.codes = {code for code, _ in reasons}
+
+
+class Sum:
+    """A deferred expression."""
+
+    def __init__(self, terms):
+        self.terms = terms
+
+    def __add__(self, other):
+        return Sum(self.terms + other.terms)
+
+    def __neg__(self):
+        return self * -1.0
+
+    def __sub__(self, other):
+        return self + (-other)
+
+    def __mul__(self, w):
+        finite(w)
+        return self.weighted(lambda u: abs(w) * u, lambda v: w * v)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, w):
+        finite(w)
+        if w == 0:
+            raise Refusal((DIVISION, "division by zero"))
+        return self.weighted(lambda u: u / abs(w), lambda v: v / w)
+
+    def blend(self, w):
+        finite(w)
+        return self.weighted(lambda u: u * w, lambda v: v * w)
+
+    def weighted(self, on_u, on_v):
+        terms = [(leaf, on_u(u), on_v(v)) for leaf, u, v in self.terms]
+        for _, u, v in terms:
+            finite(u)
+            finite(v)
+        return Sum(terms)
+
+    def evaluate(self):
+        return evaluate(self.terms)
+
+
+def leaf(adapter):
+    return Sum([(adapter, 1.0, 1.0)])
+
+
+def lerp(x, y, t):
+    finite(t)
+    return x.blend(1.0 - t) + y.blend(t)
+
+
+def finite(w):
+    if not math.isfinite(w):
+        raise Refusal((RANGE, "weight is not finite"))
+
+
+def exact_sum(values):
+    try:
+        total = math.fsum(values)
+    except OverflowError:
+        total = math.inf
+    finite(total)
+    return total
+
+
+def bits(x):
+    return struct.pack("<d", x)
+
+
+def evaluate(terms):
+    leaves = {}
+    for adapter, u, v in terms:
+        leaves.setdefault(adapter.digest(), (adapter, [], []))
+        leaves[adapter.digest()][1].append(u)
+        leaves[adapter.digest()][2].append(v)
+    ordered = [(a, exact_sum(us), exact_sum(vs))
+               for _, (a, us, vs) in sorted(leaves.items())]
+    live = [(a, p, q) for a, p, q in ordered if p != 0 or q != 0]
+    if not live:
+        return neutral(ordered[0][0])
+    if len(live) == 1 and live[0][1] == 1 and live[0][2] == 1:
+        return live[0][0]
+    return combine(live)
+
+
+def facts_like(a):
+    """An adapter with a's facts and no tensors."""
+    r = Adapter()
+    for name in ("kind", "base_model", "base_revision", "task_type", "bias", "features",
+                 "fan_in_fan_out", "lora_bias", "rslora"):
+        setattr(r, name, getattr(a, name))
+    r.target_parameters = list(a.target_parameters)
+    r.saved_modules = list(a.saved_modules)
+    r.modules = {p: m.copy() for p, m in a.modules.items()}
+    return r
+
+
+def unsupported(a, places=None):
+    """Why arithmetic refuses an adapter for what it is."""
+    reasons = [(UNSUPPORTED, "features %x" % a.features)] if a.features else []
+    for name, t in a.tensors.items():
+        if t.dtype not in ARITHMETIC and (places is None or a.places[name].role in places):
+            reasons.append((UNSUPPORTED, "dtype %s" % t.dtype))
+    return reasons
+
+
+def refuse(reasons):
+    if reasons:
+        raise Refusal(*reasons)
+
+
+def neutral(a):
+    reasons = unsupported(a)
+    if any(p.role == DENSE for p in a.places.values()):
+        reasons.append((MISMATCH, "dense tensors have no neutral value"))
+    refuse(reasons)
+    r = facts_like(a)
+    for m in r.modules.values():
+        m.rank, m.scaling = (1, 1.0) if a.kind == 1 else (0, 1.0)
+    for (path, role, _), (name, t) in a.placed().items():
+        shape = list(t.shape)
+        if role == A:
+            shape[0] = 1
+        elif role == B:
+            shape[1] = 1
+        fill = np.ones if role == VECTOR else np.zeros
+        r.add(path, role, None, tensor(fill(shape), t.dtype, name))
+    return r
+
+
+def tensor(values, dtype, name):
+    """Round once; a finite result that overflows is refused."""
+    if not np.isfinite(values).all():
+        raise Refusal((RANGE, "not finite: " + name))
+    raw = rounding.encode(values, dtype)
+    if not np.isfinite(rounding.widen(raw, dtype)).all():
+        raise Refusal((RANGE, "overflow: " + name))
+    return st.Tensor(dtype, values.shape, raw.tobytes())
+
+
+def values_of(t, name):
+    x = rounding.widen(t.array(), t.dtype)
+    if not np.isfinite(x).all():
+        raise Refusal((RANGE, "input not finite: " + name))
+    return x
+
+
+def wider(x, y):
+    if x == y:
+        return x
+    if "F64" in (x, y):
+        return "F64"
+    return "F32"
+
+
+def same(live, name, key):
+    reasons = []
+    if len({key(a) for a, _, _ in live}) > 1:
+        reasons.append((MISMATCH, name + " differ"))
+    return reasons
+
+
+def plan_reasons(live):
+    """Every refusal that does not need the weights."""
+    reasons = []
+    for a, _, _ in live:
+        reasons += unsupported(a)
+    reasons += same(live, "kinds", lambda a: a.kind)
+    reasons += same(live, "base models", lambda a: (a.base_model, a.base_revision))
+    reasons += same(live, "fan_in_fan_out", lambda a: a.fan_in_fan_out)
+    reasons += same(live, "lora_bias", lambda a: a.lora_bias)
+    reasons += same(live, "target_parameters", lambda a: tuple(a.target_parameters))
+    shapes, dense = {}, {}
+    for a, _, _ in live:
+        for place, (_, t) in a.placed().items():
+            shapes.setdefault(place, set()).add(t.shape)
+            if place[1] == DENSE:
+                dense.setdefault(place, []).append(a)
+    if any(len(s) > 1 for s in shapes.values()):
+        reasons.append((MISMATCH, "shapes or ranks differ"))
+    if any(len(have) < len(live) for have in dense.values()):
+        reasons.append((MISMATCH, "a leaf lacks a dense tensor"))
+    if dense and abs(exact_sum([q for _, _, q in live]) - 1) > 1e-9:
+        reasons.append((MISMATCH, "weights of a dense tensor"))
+    return reasons
+
+
+def common_scaling(scalings):
+    """(scaling of the result, whether the leaves' own are folded)"""
+    if len({bits(s) for s in scalings}) == 1:
+        return scalings[0], False
+    return 1.0, True
+
+
+def alpha_for(s, r):
+    """(alpha with alpha / r = s, exact)"""
+    first = s * r
+    up, down = np.nextafter(first, np.inf), np.nextafter(first, -np.inf)
+    for alpha in (first, up, down, np.nextafter(up, np.inf), np.nextafter(down, -np.inf)):
+        if float(alpha) / r == s:
+            return float(alpha), True
+    return first, False
+
+
+def combine(live):
+    refuse(plan_reasons(live))
+    reasons = []
+    r = facts_like(live[0][0])
+    r.rslora = all(a.rslora for a, _, _ in live)
+    if len({a.task_type for a, _, _ in live}) > 1:
+        r.task_type = None
+    if len({a.bias for a, _, _ in live}) > 1:
+        r.bias = "none"
+    r.saved_modules = sorted({s for a, _, _ in live for s in a.saved_modules}, key=str.encode)
+    folded = {}
+    for a, _, _ in live:
+        for path, m in a.modules.items():
+            r.modules.setdefault(path, m.copy())
+    for path, m in r.modules.items():
+        scalings = [a.modules[path].scaling for a, _, _ in live if path in a.modules]
+        m.scaling, folded[path] = common_scaling(scalings)
+        if folded[path] and not all(s > 0 and math.isfinite(s) for s in scalings):
+            reasons.append((MISMATCH, "scaling not positive and finite"))
+        if r.kind == 1 and not r.rslora and not alpha_for(m.scaling, float(m.rank))[1]:
+            reasons.append((UNSUPPORTED, "no alpha for the scaling"))
+    refuse(reasons)
+    places = {}
+    for a, p, q in live:
+        for place, (name, t) in a.placed().items():
+            places.setdefault(place, []).append((a, p, q, name, t))
+    for (path, role, key), inputs in places.items():
+        fold = role != DENSE and folded[path]
+        r.add(path, role, key, weighted_sum(path, role, inputs, fold))
+    return r
+
+
+def coefficient(role, p, q, scaling, fold):
+    if role == A:
+        return p * math.sqrt(scaling) if fold else p
+    if role == B:
+        return q * math.sqrt(scaling) if fold else q
+    if role == BIAS:
+        return q * scaling if fold else q
+    return q
+
+
+def weighted_sum(path, role, inputs, fold):
+    dtype, acc = None, None
+    with np.errstate(all="ignore"):
+        for a, p, q, name, t in inputs:
+            scaling = a.modules[path].scaling if fold else 1.0
+            product = coefficient(role, p, q, scaling, fold) * values_of(t, name)
+            acc = product if acc is None else acc + product
+            dtype = t.dtype if dtype is None else wider(dtype, t.dtype)
+        if role == VECTOR:
+            constant = exact_sum([1.0] + [-q for _, _, q, _, _ in inputs])
+            if constant != 0:
+                acc = acc + constant
+    return tensor(acc, dtype, inputs[0][3])
+
+
+def scale(a, s):
+    """adapter_scale"""
+    finite(s)
+    refuse(unsupported(a, (A, B, BIAS, VECTOR)))
+    r = facts_like(a)
+    r.rslora = False
+    if a.kind == 1:
+        for m in r.modules.values():
+            alpha, _ = alpha_for(m.scaling, float(m.rank))
+            alpha = alpha * abs(s) if s != 0 else alpha
+            finite(alpha)
+            m.scaling = alpha / float(m.rank)
+    for (path, role, key), (name, t) in a.placed().items():
+        if role == DENSE:
+            r.add(path, role, key, t)
+            continue
+        x = values_of(t, name)
+        if role == VECTOR:
+            with np.errstate(all="ignore"):
+                x = 1.0 + s * (x - 1.0)
+        elif role in (B, BIAS):
+            x = np.zeros(x.shape) if s == 0 else (-x if s < 0 else x)
+        r.add(path, role, key, tensor(x, t.dtype, name))
+    return r
+
+
+def cast(a, dtype):
+    """adapter_cast"""
+    dtype = dtype.upper()
+    refuse(unsupported(a))
+    r = facts_like(a)
+    for (path, role, key), (name, t) in a.placed().items():
+        r.add(path, role, key, tensor(values_of(t, name), dtype, name))
+    return r
+
+
+def select(a, keep):
+    """adapter_select, for the paths in keep."""
+    r = facts_like(a)
+    r.modules = {p: m for p, m in r.modules.items() if p in keep}
+    for (path, role, key), (_, t) in a.placed().items():
+        if path in keep:
+            r.add(path, role, key, t)
+    return r
+
+
+def delta(a, path):
+    """The change that module path makes to the base weight, in float64."""
+    place = a.placed()
+    if a.kind == 2:
+        name, t = place[path, VECTOR, None]
+        return rounding.widen(t.array(), t.dtype) - 1.0
+    m = a.modules[path]
+    fa, fb = (rounding.widen(place[path, role, None][1].array(), place[path, role, None][1].dtype)
+              for role in (A, B))
+    flat = m.scaling * (fb.reshape(fb.shape[0], -1) @ fa.reshape(fa.shape[0], -1))
+    if m.flags & EMBEDDING or (a.fan_in_fan_out and fa.ndim == 2):
+        return flat.T
+    return flat.reshape((fb.shape[0],) + fa.shape[1:])
