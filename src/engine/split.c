@@ -1,0 +1,159 @@
+/*
+ * split.c
+ *	  Cutting by module: a value, or a file that is larger than a value may be.
+ *	  Each part keeps the configuration text and the tensors' names, so that
+ *	  adapter_union of all parts has the whole's digest.
+ *
+ * Both ways in tell the parts the same origin: the digest and the recipe that
+ * the whole has, or would have as a value.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#include <string.h>
+
+#include "algebra/transform.h"
+#include "engine/engine_impl.h"
+
+struct PaSplit
+{
+	const PaAdapter *whole;
+	PaSource   *source;
+	PaConfig	config;
+	PaText		config_text;
+	PaFileTensor *tensors;		/* of the whole, in name order */
+	uint32_t	n_parts;
+	uint32_t   *start;			/* part k has the tensors member[start[k]] to member[start[k + 1] - 1] */
+	uint32_t   *member;
+	uint64_t	max_bytes;
+	uint8_t		digest[PA_SHA256_LENGTH];
+	PaText		recipe;			/* of the whole */
+};
+
+/* Which tensors belong to each part: counted, then placed. */
+static PaStatus
+list_members(PaEnv *env, PaSplit *self, const uint32_t *group)
+{
+	const PaAdapter *whole = self->whole;
+	uint32_t   *next;
+
+	PA_TRY(pa_alloc_array(env, (size_t) self->n_parts + 1, sizeof(uint32_t), (void **) &self->start));
+	PA_TRY(pa_alloc_array(env, (size_t) self->n_parts + 1, sizeof(uint32_t), (void **) &next));
+	PA_TRY(pa_alloc_array(env, whole->n_tensors, sizeof(uint32_t), (void **) &self->member));
+	for (uint32_t i = 0; i < whole->n_tensors; i++)
+		self->start[group[whole->tensors[i].module] + 1]++;
+	for (uint32_t k = 0; k < self->n_parts; k++)
+	{
+		self->start[k + 1] += self->start[k];
+		next[k] = self->start[k];
+	}
+	for (uint32_t i = 0; i < whole->n_tensors; i++)
+		self->member[next[group[whole->tensors[i].module]]++] = i;
+	pa_free(env, next);
+	return PA_OK;
+}
+
+static PaStatus
+cut(PaEnv *env, PaSplit *self, uint64_t max_bytes, uint32_t *n_parts)
+{
+	uint64_t	most = max_bytes < PA_MAX_RAW_BYTES ? max_bytes : PA_MAX_RAW_BYTES;
+	uint32_t   *group;
+
+	if (max_bytes == 0 || max_bytes > INT64_MAX)
+		return pa_fail(env, PA_ERR_CONFIG, "size of a part must be positive");
+	PA_TRY(pa_alloc_array(env, self->whole->n_modules, sizeof(uint32_t), (void **) &group));
+	PA_TRY(pa_split_groups(env, self->whole, most, group, &self->n_parts));
+	PA_TRY(list_members(env, self, group));
+	pa_free(env, group);
+	PA_TRY(pa_engine_file_tensors(env, self->whole, &self->tensors));
+	self->max_bytes = max_bytes;
+	*n_parts = self->n_parts;
+	return PA_OK;
+}
+
+/* The digest that the file would have as a value. */
+static PaStatus
+whole_digest(PaEnv *env, const PaOpenedFile *opened, const uint8_t *data, uint8_t digest[PA_SHA256_LENGTH])
+{
+	PaAdapter  *adapter = opened->adapter;
+	const PaSafetensors *file = &opened->file;
+
+	for (uint32_t k = 0; k < file->n_tensors; k++)
+	{
+		int64_t		i = pa_adapter_find_tensor(adapter, file->tensors[k].name);
+
+		if (i < 0)
+			return pa_fail(env, PA_ERR_INTERNAL, "tensor \"%.300s\" is lost", file->tensors[k].name);
+		PA_TRY(pa_hash_begin(env, PA_HASH_TENSOR));
+		PA_TRY(pa_engine_hash_bytes(env, PA_HASH_TENSOR, data + file->tensors[k].offset, file->tensors[k].bytes));
+		PA_TRY(pa_hash_finish(env, PA_HASH_TENSOR, adapter->tensors[i].sha256));
+	}
+	return pa_adapter_digest(env, adapter, digest);
+}
+
+PaStatus
+pa_engine_import_split(PaEnv *env, const void *file, size_t length,
+					   const char *config, size_t config_length,
+					   uint64_t max_bytes, PaSplit **split, uint32_t *n_parts)
+{
+	PaOpenedFile opened;
+	PaSplit    *self;
+
+	PA_TRY(pa_alloc(env, sizeof(PaSplit), (void **) &self));
+	PA_TRY(pa_engine_open_file(env, file, length, config, config_length, false, &opened));
+	self->whole = opened.adapter;
+	self->source = opened.source;
+	self->config = opened.config;
+	self->config_text.text = opened.documents.document[PA_DOCUMENT_CONFIG].text;
+	self->config_text.length = opened.documents.document[PA_DOCUMENT_CONFIG].length;
+	self->recipe.text = opened.documents.document[PA_DOCUMENT_RECIPE].text;
+	self->recipe.length = opened.documents.document[PA_DOCUMENT_RECIPE].length;
+	PA_TRY(cut(env, self, max_bytes, n_parts));
+	PA_TRY(whole_digest(env, &opened, opened.file.data, self->digest));
+	*split = self;
+	return PA_OK;
+}
+
+PaStatus
+pa_engine_split(PaEnv *env, PaValue *value, uint64_t max_bytes, PaSplit **split, uint32_t *n_parts)
+{
+	PaSplit    *self;
+	PaOperand	operand;
+
+	PA_TRY(pa_alloc(env, sizeof(PaSplit), (void **) &self));
+	self->whole = pa_value_adapter(value);
+	PA_TRY(pa_value_source(env, value, &self->source));
+	PA_TRY(pa_value_document(env, value, PA_DOCUMENT_CONFIG, &self->config_text.text, &self->config_text.length));
+	PA_TRY(pa_peft_config_read(env, self->config_text.text, self->config_text.length, &self->config));
+	PA_TRY(pa_engine_operand(env, value, &operand));
+	memcpy(self->digest, operand.digest, PA_SHA256_LENGTH);
+	self->recipe = operand.recipe;
+	PA_TRY(cut(env, self, max_bytes, n_parts));
+	*split = self;
+	return PA_OK;
+}
+
+PaStatus
+pa_engine_split_part(PaEnv *env, PaSplit *self, uint32_t part, size_t reserve, PaBuf *out)
+{
+	const uint32_t *member = self->member + self->start[part];
+	uint32_t	n = self->start[part + 1] - self->start[part];
+	PaFileTensor *tensors;
+	PaAdapter  *adapter;
+	uint32_t   *from;
+	PaSource   *source;
+	PaDocuments documents = {0};
+	PaOperand	whole = {self->digest, self->recipe};
+	PaText		recipe;
+
+	PA_TRY(pa_alloc_array(env, n, sizeof(PaFileTensor), (void **) &tensors));
+	for (uint32_t i = 0; i < n; i++)
+		tensors[i] = self->tensors[member[i]];
+	PA_TRY(pa_peft_describe(env, &self->config, n, tensors, &adapter, &from));
+	for (uint32_t i = 0; i < adapter->n_tensors; i++)
+		from[i] = member[from[i]];
+	PA_TRY(pa_source_subset(env, adapter, self->source, from, &source));
+	PA_TRY(pa_recipe_split(env, &whole, self->max_bytes, part, &recipe));
+	pa_engine_set_document(&documents, PA_DOCUMENT_CONFIG, self->config_text.text, self->config_text.length);
+	pa_engine_set_document(&documents, PA_DOCUMENT_RECIPE, recipe.text, recipe.length);
+	return pa_engine_store(env, source, adapter, &documents, reserve, out);
+}

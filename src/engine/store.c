@@ -1,0 +1,69 @@
+/*
+ * store.c
+ *	  The steps that end an operation: what a result remembers of its operands,
+ *	  and the writing of the value.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#include "engine/engine_impl.h"
+
+#include <string.h>
+
+#define HASH_STEP ((uint64_t) 1024 * 1024)
+
+PaStatus
+pa_engine_store(PaEnv *env, PaSource *source, PaAdapter *adapter,
+				const PaDocuments *documents, size_t reserve, PaBuf *out)
+{
+	PaStatus	status;
+
+	PA_TRY(pa_buf_init(env, out, reserve, reserve + pa_value_bound(adapter, documents)));
+	status = pa_value_write(env, source, adapter, documents, out, NULL);
+	if (status != PA_OK)
+		pa_buf_release(out);
+	return status;
+}
+
+PaStatus
+pa_engine_operand(PaEnv *env, PaValue *value, PaOperand *operand)
+{
+	operand->digest = pa_value_header(value)->digest;
+	return pa_value_document(env, value, PA_DOCUMENT_RECIPE, &operand->recipe.text, &operand->recipe.length);
+}
+
+PaStatus
+pa_engine_file_tensors(PaEnv *env, const PaAdapter *adapter, PaFileTensor **tensors)
+{
+	PaFileTensor *out;
+	uint64_t	offset = 0;
+
+	PA_TRY(pa_alloc_array(env, adapter->n_tensors, sizeof(PaFileTensor), (void **) &out));
+	for (uint32_t i = 0; i < adapter->n_tensors; i++)
+	{
+		const PaTensor *tensor = &adapter->tensors[i];
+
+		out[i].name = tensor->name;
+		out[i].dtype = tensor->dtype;
+		out[i].ndim = tensor->ndim;
+		memcpy(out[i].shape, tensor->shape, sizeof(out[i].shape));
+		out[i].bytes = tensor->bytes;
+		out[i].offset = offset;
+		offset += tensor->bytes;
+	}
+	*tensors = out;
+	return PA_OK;
+}
+
+PaStatus
+pa_engine_hash_bytes(PaEnv *env, PaHashSlot slot, const uint8_t *p, uint64_t n)
+{
+	for (uint64_t done = 0; done < n;)
+	{
+		uint64_t	step = n - done < HASH_STEP ? n - done : HASH_STEP;
+
+		PA_TRY(pa_check_cancel(env));
+		PA_TRY(pa_hash_update(env, slot, p + done, (size_t) step));
+		done += step;
+	}
+	return PA_OK;
+}
