@@ -44,6 +44,8 @@ pass_read(PaEnv *env, PaSource *source, uint32_t tensor, uint64_t first, size_t 
 	const PaTensor *of = &self->parent->adapter->tensors[origin];
 	size_t		width = (size_t) pa_dtype_plane_width(to->dtype);
 
+	if (self->keep_dense && of->role == PA_ROLE_DENSE)
+		return self->parent->read(env, self->parent, origin, first, n, dst);
 	for (size_t done = 0; done < n;)
 	{
 		size_t		step = n - done < PA_BLOCK_ELEMENTS ? n - done : PA_BLOCK_ELEMENTS;

@@ -25,6 +25,7 @@ struct PaPass
 	PaSource   *parent;
 	const uint32_t *from;		/* the parent's tensor for each tensor */
 	PaPassBlock block;
+	bool		keep_dense;		/* dense tensors take no part: their bytes as they are */
 	uint8_t    *raw;			/* one block as the parent has it */
 	double	   *acc;
 };

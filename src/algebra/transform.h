@@ -8,7 +8,7 @@
  * B and lora_bias negated if s < 0; s = 0: B and bias zero, alpha kept.  (IA)^3:
  * 1 + s (l - 1).  Dense tensors unchanged.
  * adapter_cast: every tensor to one arithmetic dtype; an overflow is an error.
- * Both refuse weights that are NaN or infinite, and features (0A000).
+ * Both refuse tensors with NaN or infinity that take part, and features (0A000).
  *
  * SPDX-License-Identifier: PostgreSQL
  */

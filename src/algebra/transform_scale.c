@@ -39,7 +39,8 @@ pa_scale_draft(PaEnv *env, const PaAdapter *adapter, double s, PaDraft **draft)
 		return pa_fail(env, PA_ERR_RANGE, "weight is not finite: %g", s);
 	PA_TRY(pa_adapter_require_arithmetic(env, adapter));
 	for (uint32_t i = 0; i < adapter->n_tensors; i++)
-		PA_TRY(pa_tensor_require_arithmetic(env, &adapter->tensors[i]));
+		if (adapter->tensors[i].role != PA_ROLE_DENSE)
+			PA_TRY(pa_tensor_require_arithmetic(env, &adapter->tensors[i]));
 	PA_TRY(pa_draft_of(env, adapter, &d));
 	if (adapter->kind == PA_KIND_LORA)
 	{
@@ -85,6 +86,7 @@ pa_scale_source(PaEnv *env, PaSource *parent, const PaAdapter *adapter,
 
 	PA_TRY(pa_alloc(env, sizeof(PaScale), (void **) &self));
 	PA_TRY(pa_pass_init(env, &self->pass, adapter, parent, from, scale_block));
+	self->pass.keep_dense = true;
 	self->s = s;
 	*source = &self->pass.base;
 	return PA_OK;
