@@ -1,0 +1,101 @@
+/*
+ * plane_kernel.c
+ *	  Splitting elements into byte planes and joining them, portable.
+ *
+ * One loop per width over whole elements, written so that the compiler can
+ * vectorise it: a load, a rotation, one narrow store per plane.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#include "codec/plane_kernel.h"
+
+#include <string.h>
+
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "elements are little-endian; a big-endian host needs its own loads"
+#endif
+
+/* SHIFT is 1 with rotation and 0 without: the shift by BITS - 0 is masked off. */
+#define SPLIT(NAME, TYPE, BITS, STORES) \
+static void \
+NAME(const uint8_t *elements, size_t n, bool rotate, uint8_t *planes) \
+{ \
+	const int	left = rotate ? 1 : 0; \
+	const int	right = rotate ? (BITS) - 1 : 0; \
+	const TYPE	keep = (TYPE) (rotate ? 1 : 0); \
+	for (size_t i = 0; i < n; i++) \
+	{ \
+		TYPE		v; \
+		memcpy(&v, elements + i * sizeof(TYPE), sizeof(TYPE)); \
+		v = (TYPE) ((TYPE) (v << left) | ((TYPE) (v >> right) & keep)); \
+		STORES \
+	} \
+}
+
+#define JOIN(NAME, TYPE, BITS, LOADS) \
+static void \
+NAME(const uint8_t *planes, size_t n, bool rotate, uint8_t *elements) \
+{ \
+	const int	right = rotate ? 1 : 0; \
+	const int	left = rotate ? (BITS) - 1 : 0; \
+	const TYPE	keep = (TYPE) (rotate ? 1 : 0); \
+	for (size_t i = 0; i < n; i++) \
+	{ \
+		TYPE		v = LOADS; \
+		v = (TYPE) ((TYPE) (v >> right) | (TYPE) ((TYPE) (v & keep) << left)); \
+		memcpy(elements + i * sizeof(TYPE), &v, sizeof(TYPE)); \
+	} \
+}
+
+SPLIT(split_2, uint16_t, 16,
+	  planes[i] = (uint8_t) (v >> 8);
+	  planes[n + i] = (uint8_t) v;)
+
+SPLIT(split_4, uint32_t, 32,
+	  planes[i] = (uint8_t) (v >> 24);
+	  planes[n + i] = (uint8_t) (v >> 16);
+	  planes[2 * n + i] = (uint8_t) (v >> 8);
+	  planes[3 * n + i] = (uint8_t) v;)
+
+SPLIT(split_8, uint64_t, 64,
+	  for (int k = 0; k < 8; k++)
+		  planes[(size_t) k * n + i] = (uint8_t) (v >> (56 - 8 * k));)
+
+JOIN(join_2, uint16_t, 16,
+	 (uint16_t) ((uint16_t) planes[i] << 8 | planes[n + i]))
+
+JOIN(join_4, uint32_t, 32,
+	 ((uint32_t) planes[i] << 24 | (uint32_t) planes[n + i] << 16 |
+	  (uint32_t) planes[2 * n + i] << 8 | planes[3 * n + i]))
+
+JOIN(join_8, uint64_t, 64,
+	 ((uint64_t) planes[i] << 56 | (uint64_t) planes[n + i] << 48 |
+	  (uint64_t) planes[2 * n + i] << 40 | (uint64_t) planes[3 * n + i] << 32 |
+	  (uint64_t) planes[4 * n + i] << 24 | (uint64_t) planes[5 * n + i] << 16 |
+	  (uint64_t) planes[6 * n + i] << 8 | planes[7 * n + i]))
+
+void
+pa_plane_split(const uint8_t *elements, size_t n, int width, bool rotate, uint8_t *planes)
+{
+	if (width == 1)
+		memcpy(planes, elements, n);
+	else if (width == 2)
+		split_2(elements, n, rotate, planes);
+	else if (width == 4)
+		split_4(elements, n, rotate, planes);
+	else
+		split_8(elements, n, rotate, planes);
+}
+
+void
+pa_plane_join(const uint8_t *planes, size_t n, int width, bool rotate, uint8_t *elements)
+{
+	if (width == 1)
+		memcpy(elements, planes, n);
+	else if (width == 2)
+		join_2(planes, n, rotate, elements);
+	else if (width == 4)
+		join_4(planes, n, rotate, elements);
+	else
+		join_8(planes, n, rotate, elements);
+}

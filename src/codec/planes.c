@@ -1,0 +1,208 @@
+/*
+ * planes.c
+ *	  The codec of tensor blocks and documents on zstd.  planes.h has the
+ *	  format, doc/format.md the reasons.
+ *
+ * zstd's memory comes from the PaEnv through its custom allocator, so a context
+ * needs no clean-up of its own.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#define ZSTD_STATIC_LINKING_ONLY
+#include <zstd.h>
+#include <zstd_errors.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "codec/planes.h"
+
+#include <string.h>
+
+#include "codec/plane_kernel.h"
+#include "core/bytes.h"
+#include "core/limits.h"
+
+#define MAX_WIDTH 8
+#define DOCUMENT_LEVEL 3
+
+/* Far below the fastest level that exists: clamped, it means no match search. */
+#define FASTEST_LEVEL (-131072)
+
+struct PaPlanes
+{
+	PaEnv	   *env;
+	ZSTD_CCtx  *weights;		/* Huffman only */
+	ZSTD_CCtx  *documents;
+	ZSTD_DCtx  *decoder;
+	uint8_t		plane[MAX_WIDTH * PA_BLOCK_ELEMENTS];
+};
+
+static void *
+zstd_alloc(void *opaque, size_t size)
+{
+	void	   *p;
+
+	return pa_alloc_raw(opaque, size, &p) == PA_OK ? p : NULL;
+}
+
+static void
+zstd_free(void *opaque, void *p)
+{
+	pa_free(opaque, p);
+}
+
+/* Huffman coding of literals, next to no matching; level 1 where libzstd refuses that. */
+static void
+choose_parameters(ZSTD_CCtx *context)
+{
+	size_t		level = ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, FASTEST_LEVEL);
+	size_t		literals = ZSTD_CCtx_setParameter(context, ZSTD_c_literalCompressionMode, ZSTD_ps_enable);
+
+	if (ZSTD_isError(level) || ZSTD_isError(literals))
+	{
+		ZSTD_CCtx_reset(context, ZSTD_reset_parameters);
+		ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, 1);
+	}
+}
+
+PaStatus
+pa_planes_create(PaEnv *env, PaPlanes **result)
+{
+	ZSTD_customMem memory = {zstd_alloc, zstd_free, env};
+	void	   *p;
+	PaPlanes   *planes;
+
+	PA_TRY(pa_alloc_raw(env, sizeof(PaPlanes), &p));
+	planes = p;
+	planes->env = env;
+	planes->weights = ZSTD_createCCtx_advanced(memory);
+	planes->documents = ZSTD_createCCtx_advanced(memory);
+	planes->decoder = ZSTD_createDCtx_advanced(memory);
+	if (planes->weights == NULL || planes->documents == NULL || planes->decoder == NULL)
+		return pa_fail(env, PA_ERR_NOMEM, "out of memory");
+	choose_parameters(planes->weights);
+	ZSTD_CCtx_setParameter(planes->documents, ZSTD_c_compressionLevel, DOCUMENT_LEVEL);
+	*result = planes;
+	return PA_OK;
+}
+
+size_t
+pa_planes_bound(size_t n, int width)
+{
+	return (size_t) width * (n + sizeof(uint32_t));
+}
+
+/*
+ * Compress n bytes into room for n: a result that would not be smaller is
+ * stored as it is, and zstd says so by running out of room.
+ */
+static PaStatus
+encode_bytes(PaPlanes *planes, ZSTD_CCtx *context, const void *raw, size_t n, uint8_t *out, size_t *stored)
+{
+	size_t		size = n > 0 ? ZSTD_compress2(context, out, n - 1, raw, n) : 0;
+
+	if (ZSTD_isError(size))
+	{
+		if (ZSTD_getErrorCode(size) == ZSTD_error_memory_allocation)
+			return pa_fail(planes->env, PA_ERR_NOMEM, "out of memory");
+		memcpy(out, raw, n);
+		size = n;
+	}
+	*stored = size;
+	return PA_OK;
+}
+
+static PaStatus
+decode_bytes(PaPlanes *planes, const uint8_t *stored, size_t length, uint8_t *raw, size_t n)
+{
+	size_t		size;
+
+	if (length == n)
+	{
+		memcpy(raw, stored, n);
+		return PA_OK;
+	}
+	size = length < n ? ZSTD_decompressDCtx(planes->decoder, raw, n, stored, length) : 0;
+	if (length < n && ZSTD_isError(size) && ZSTD_getErrorCode(size) == ZSTD_error_memory_allocation)
+		return pa_fail(planes->env, PA_ERR_NOMEM, "out of memory");
+	if (size != n)
+	{
+		pa_fail(planes->env, PA_ERR_CORRUPT, "stored value is damaged");
+		pa_detail(planes->env, "%zu stored bytes do not decompress to %zu.", length, n);
+		return PA_ERR_CORRUPT;
+	}
+	return PA_OK;
+}
+
+PaStatus
+pa_planes_encode(PaPlanes *planes, const void *raw, size_t n, PaDtype dtype, PaBuf *out, size_t *stored)
+{
+	int			width = pa_dtype_plane_width(dtype);
+	size_t		start = out->length;
+	size_t		lengths = (size_t) width * sizeof(uint32_t);
+
+	if (n > PA_BLOCK_ELEMENTS)
+		return pa_fail(planes->env, PA_ERR_INTERNAL, "block of %zu elements is too large", n);
+	PA_TRY(pa_buf_room(out, pa_planes_bound(n, width)));
+	pa_plane_split(raw, n, width, pa_dtype_rotates_sign(dtype), planes->plane);
+	out->length += lengths;
+	for (int k = 0; k < width; k++)
+	{
+		size_t		size;
+
+		PA_TRY(encode_bytes(planes, planes->weights, planes->plane + (size_t) k * n, n,
+							out->data + out->length, &size));
+		pa_store_u32(out->data + start + (size_t) k * sizeof(uint32_t), (uint32_t) size);
+		out->length += size;
+	}
+	*stored = out->length - start;
+	return PA_OK;
+}
+
+PaStatus
+pa_planes_decode(PaPlanes *planes, const void *stored, size_t length, size_t n, PaDtype dtype, void *raw)
+{
+	int			width = pa_dtype_plane_width(dtype);
+	PaReader	sizes;
+	PaReader	data;
+	const uint8_t *p = NULL;
+
+	if (n > PA_BLOCK_ELEMENTS)
+		return pa_fail(planes->env, PA_ERR_INTERNAL, "block of %zu elements is too large", n);
+	pa_reader_init(&data, planes->env, stored, length, PA_ERR_CORRUPT, "block of the stored value");
+	PA_TRY(pa_take(&data, (size_t) width * sizeof(uint32_t), &p));
+	pa_reader_init(&sizes, planes->env, p, (size_t) width * sizeof(uint32_t), PA_ERR_CORRUPT, "block");
+	for (int k = 0; k < width; k++)
+	{
+		uint32_t	size = 0;
+
+		PA_TRY(pa_take_u32(&sizes, &size));
+		PA_TRY(pa_take(&data, size, &p));
+		PA_TRY(decode_bytes(planes, p, size, planes->plane + (size_t) k * n, n));
+	}
+	if (data.left != 0)
+		return pa_fail(planes->env, PA_ERR_CORRUPT, "block of the stored value has %zu bytes too many", data.left);
+	pa_plane_join(planes->plane, n, width, pa_dtype_rotates_sign(dtype), raw);
+	return PA_OK;
+}
+
+PaStatus
+pa_document_encode(PaPlanes *planes, const void *raw, size_t n, PaBuf *out, size_t *stored)
+{
+	PA_TRY(pa_buf_room(out, n));
+	PA_TRY(encode_bytes(planes, planes->documents, raw, n, out->data + out->length, stored));
+	out->length += *stored;
+	return PA_OK;
+}
+
+PaStatus
+pa_document_decode(PaPlanes *planes, const void *stored, size_t length, void *raw, size_t n)
+{
+	return decode_bytes(planes, stored, length, raw, n);
+}
+
+uint64_t
+pa_checksum(const void *p, size_t n)
+{
+	return XXH3_64bits(p, n);
+}

@@ -1,0 +1,280 @@
+/*
+ * env.c
+ *	  Memory, clean-ups, cancellation, hashing and errors of a PaEnv.
+ *
+ * Owned memory is a doubly linked list of blocks, each with a header in front
+ * of what the caller gets, so that one pa_env_reset gives everything back and
+ * no function needs a clean-up path.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#include "core/env.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/arith.h"
+
+/* 16-byte alignment for what follows it. */
+struct PaAllocation
+{
+	PaAllocation *newer;
+	PaAllocation *older;
+};
+
+struct PaDeferred
+{
+	PaDeferred *older;
+	void		(*clean) (void *arg);
+	void	   *arg;
+};
+
+_Static_assert(sizeof(PaAllocation) % 16 == 0, "allocations must stay aligned");
+
+void
+pa_env_init(PaEnv *env, const PaHost *host)
+{
+	memset(env, 0, sizeof(*env));
+	env->host = host;
+}
+
+void
+pa_env_run_deferred(PaEnv *env)
+{
+	while (env->deferred != NULL)
+	{
+		PaDeferred *d = env->deferred;
+
+		env->deferred = d->older;
+		d->clean(d->arg);
+	}
+}
+
+void
+pa_env_reset(PaEnv *env)
+{
+	pa_env_run_deferred(env);
+	while (env->allocations != NULL)
+	{
+		PaAllocation *a = env->allocations;
+
+		env->allocations = a->older;
+		env->host->release(env->host->state, a);
+	}
+}
+
+PaStatus
+pa_alloc_raw(PaEnv *env, size_t size, void **p)
+{
+	PaAllocation *a = NULL;
+	uint64_t	total;
+
+	if (pa_add_u64(size, sizeof(PaAllocation), &total) && total <= SIZE_MAX / 2)
+		a = env->host->alloc(env->host->state, (size_t) total);
+	if (a == NULL)
+	{
+		pa_fail(env, PA_ERR_NOMEM, "out of memory");
+		pa_detail(env, "Failed on a request of %zu bytes.", size);
+		return PA_ERR_NOMEM;
+	}
+	a->newer = NULL;
+	a->older = env->allocations;
+	if (a->older != NULL)
+		a->older->newer = a;
+	env->allocations = a;
+	*p = a + 1;
+	return PA_OK;
+}
+
+PaStatus
+pa_alloc(PaEnv *env, size_t size, void **p)
+{
+	PA_TRY(pa_alloc_raw(env, size, p));
+	memset(*p, 0, size);
+	return PA_OK;
+}
+
+PaStatus
+pa_alloc_array(PaEnv *env, size_t n, size_t size, void **p)
+{
+	uint64_t	total;
+
+	if (!pa_mul_u64(n, size, &total) || total > SIZE_MAX / 2)
+		return pa_fail(env, PA_ERR_LIMIT, "array of %zu elements of %zu bytes is too large", n, size);
+	return pa_alloc(env, (size_t) total, p);
+}
+
+PaStatus
+pa_strndup(PaEnv *env, const char *s, size_t n, const char **copy)
+{
+	void	   *p;
+
+	PA_TRY(pa_alloc_raw(env, n + 1, &p));
+	memcpy(p, s, n);
+	((char *) p)[n] = '\0';
+	*copy = p;
+	return PA_OK;
+}
+
+void
+pa_free(PaEnv *env, void *p)
+{
+	PaAllocation *a;
+
+	if (p == NULL)
+		return;
+	a = (PaAllocation *) p - 1;
+	if (a->newer != NULL)
+		a->newer->older = a->older;
+	else
+		env->allocations = a->older;
+	if (a->older != NULL)
+		a->older->newer = a->newer;
+	env->host->release(env->host->state, a);
+}
+
+PaStatus
+pa_defer(PaEnv *env, void (*clean) (void *arg), void *arg)
+{
+	void	   *p;
+	PaDeferred *d;
+	PaStatus	status = pa_alloc(env, sizeof(PaDeferred), &p);
+
+	if (status != PA_OK)
+	{
+		clean(arg);
+		return status;
+	}
+	d = p;
+	d->clean = clean;
+	d->arg = arg;
+	d->older = env->deferred;
+	env->deferred = d;
+	return PA_OK;
+}
+
+PaStatus
+pa_check_cancel(PaEnv *env)
+{
+	if (env->host->cancelled(env->host->state))
+		return pa_fail(env, PA_ERR_CANCELLED, "cancelled");
+	return PA_OK;
+}
+
+static PaStatus
+hash_result(PaEnv *env, bool ok)
+{
+	return ok ? PA_OK : pa_fail(env, PA_ERR_HOST, "could not compute SHA-256");
+}
+
+PaStatus
+pa_hash_begin(PaEnv *env, PaHashSlot slot)
+{
+	return hash_result(env, env->host->hash_begin(env->host->state, slot));
+}
+
+PaStatus
+pa_hash_update(PaEnv *env, PaHashSlot slot, const void *p, size_t n)
+{
+	return hash_result(env, env->host->hash_update(env->host->state, slot, p, n));
+}
+
+PaStatus
+pa_hash_finish(PaEnv *env, PaHashSlot slot, uint8_t out[PA_SHA256_LENGTH])
+{
+	return hash_result(env, env->host->hash_finish(env->host->state, slot, out));
+}
+
+void
+pa_hex(char out[2 * PA_SHA256_LENGTH + 1], const uint8_t digest[PA_SHA256_LENGTH])
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (int i = 0; i < PA_SHA256_LENGTH; i++)
+	{
+		out[2 * i] = digits[digest[i] >> 4];
+		out[2 * i + 1] = digits[digest[i] & 15];
+	}
+	out[2 * PA_SHA256_LENGTH] = '\0';
+}
+
+static int
+hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return -1;
+}
+
+bool
+pa_unhex(uint8_t digest[PA_SHA256_LENGTH], const char *s, size_t n)
+{
+	if (n != 2 * PA_SHA256_LENGTH)
+		return false;
+	for (int i = 0; i < PA_SHA256_LENGTH; i++)
+	{
+		int			high = hex_value(s[2 * i]);
+		int			low = hex_value(s[2 * i + 1]);
+
+		if (high < 0 || low < 0)
+			return false;
+		digest[i] = (uint8_t) (high << 4 | low);
+	}
+	return true;
+}
+
+/* vsnprintf may cut a text inside a UTF-8 sequence: take the broken end off. */
+static void
+format_text(char *out, size_t size, const char *fmt, va_list args)
+{
+	int			n = vsnprintf(out, size, fmt, args);
+	size_t		length;
+
+	if (n < 0)
+		out[0] = '\0';
+	if (n < 0 || (size_t) n < size)
+		return;
+	length = size - 1;
+	while (length > 0 && ((unsigned char) out[length - 1] & 0xC0) == 0x80)
+		length--;
+	if (length > 0 && (unsigned char) out[length - 1] >= 0xC0)
+		length--;
+	out[length] = '\0';
+}
+
+PaStatus
+pa_fail(PaEnv *env, PaStatus code, const char *fmt,...)
+{
+	va_list		args;
+
+	env->error.code = code;
+	env->error.detail[0] = '\0';
+	env->error.hint[0] = '\0';
+	va_start(args, fmt);
+	format_text(env->error.message, sizeof(env->error.message), fmt, args);
+	va_end(args);
+	return code;
+}
+
+void
+pa_detail(PaEnv *env, const char *fmt,...)
+{
+	va_list		args;
+
+	va_start(args, fmt);
+	format_text(env->error.detail, sizeof(env->error.detail), fmt, args);
+	va_end(args);
+}
+
+void
+pa_hint(PaEnv *env, const char *fmt,...)
+{
+	va_list		args;
+
+	va_start(args, fmt);
+	format_text(env->error.hint, sizeof(env->error.hint), fmt, args);
+	va_end(args);
+}

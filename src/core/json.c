@@ -1,0 +1,316 @@
+/*
+ * json.c
+ *	  Bounded JSON on libjansson.  See json.h.
+ *
+ * jansson's depth limit is a constant of its build (2,048), so the depth is
+ * checked before parsing by a scan that knows strings and brackets only.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#include "core/json.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/limits.h"
+#include "core/utf8.h"
+
+static void
+release(void *arg)
+{
+	json_decref(arg);
+}
+
+PaStatus
+pa_json_own(PaEnv *env, json_t *made)
+{
+	if (made == NULL)
+		return pa_fail(env, PA_ERR_NOMEM, "out of memory");
+	return pa_defer(env, release, made);
+}
+
+static PaStatus
+check_depth(PaEnv *env, const char *text, size_t n, const char *subject)
+{
+	int			depth = 0;
+	bool		in_string = false;
+
+	for (size_t i = 0; i < n; i++)
+	{
+		char		c = text[i];
+
+		if (in_string)
+		{
+			if (c == '\\')
+				i++;
+			else if (c == '"')
+				in_string = false;
+		}
+		else if (c == '"')
+			in_string = true;
+		else if (c == '{' || c == '[')
+		{
+			if (++depth > PA_MAX_JSON_DEPTH)
+				return pa_fail(env, PA_ERR_LIMIT, "%s is nested deeper than %d levels",
+							   subject, PA_MAX_JSON_DEPTH);
+		}
+		else if (c == '}' || c == ']')
+			depth--;
+	}
+	return PA_OK;
+}
+
+static PaStatus
+parse_failed(PaEnv *env, const json_error_t *error, const char *subject)
+{
+	PaStatus	code = PA_ERR_JSON;
+
+	if (json_error_code(error) == json_error_out_of_memory)
+		return pa_fail(env, PA_ERR_NOMEM, "out of memory");
+	if (json_error_code(error) == json_error_duplicate_key)
+		pa_fail(env, code = PA_ERR_DUPLICATE_KEY, "%s has a key twice in one object", subject);
+	else
+		pa_fail(env, code, "%s is not valid JSON", subject);
+	pa_detail(env, "Line %d, column %d: %s.", error->line, error->column, error->text);
+	return code;
+}
+
+PaStatus
+pa_json_parse(PaEnv *env, const char *text, size_t n, const char *subject, json_t **root)
+{
+	json_error_t error;
+	json_t	   *parsed;
+
+	if (!pa_utf8_valid(text, n))
+		return pa_fail(env, PA_ERR_JSON, "%s is not valid UTF-8", subject);
+	PA_TRY(check_depth(env, text, n, subject));
+	parsed = json_loadb(text, n, JSON_REJECT_DUPLICATES, &error);
+	if (parsed == NULL)
+		return parse_failed(env, &error, subject);
+	PA_TRY(pa_json_own(env, parsed));
+	if (!json_is_object(parsed))
+		return pa_fail(env, PA_ERR_JSON, "%s is not a JSON object", subject);
+	*root = parsed;
+	return PA_OK;
+}
+
+void
+pa_shortest_double(char out[32], double v)
+{
+	for (int digits = 1; digits <= 17; digits++)
+	{
+		snprintf(out, 32, "%.*g", digits, v);
+		if (strtod(out, NULL) == v)
+			return;
+	}
+}
+
+static const char *const hex = "0123456789abcdef";
+
+/* The escape of a byte, or 0 if it stands for itself; *length of the result. */
+static char
+short_escape(unsigned char c)
+{
+	switch (c)
+	{
+		case '"':
+			return '"';
+		case '\\':
+			return '\\';
+		case '\b':
+			return 'b';
+		case '\f':
+			return 'f';
+		case '\n':
+			return 'n';
+		case '\r':
+			return 'r';
+		case '\t':
+			return 't';
+		default:
+			return '\0';
+	}
+}
+
+size_t
+pa_json_quoted_length(const char *s, size_t n)
+{
+	size_t		length = n + 2;
+
+	for (size_t i = 0; i < n; i++)
+	{
+		unsigned char c = (unsigned char) s[i];
+
+		if (short_escape(c) != '\0')
+			length += 1;
+		else if (c < 0x20)
+			length += 5;
+	}
+	return length;
+}
+
+PaStatus
+pa_json_quote(PaBuf *buf, const char *s, size_t n)
+{
+	uint8_t    *out;
+
+	PA_TRY(pa_buf_room(buf, pa_json_quoted_length(s, n)));
+	out = buf->data + buf->length;
+	*out++ = '"';
+	for (size_t i = 0; i < n; i++)
+	{
+		unsigned char c = (unsigned char) s[i];
+		char		escape = short_escape(c);
+
+		if (escape != '\0')
+		{
+			*out++ = '\\';
+			*out++ = (uint8_t) escape;
+		}
+		else if (c < 0x20)
+		{
+			memcpy(out, "\\u00", 4);
+			out[4] = (uint8_t) hex[c >> 4];
+			out[5] = (uint8_t) hex[c & 15];
+			out += 6;
+		}
+		else
+			*out++ = c;
+	}
+	*out++ = '"';
+	buf->length = (size_t) (out - buf->data);
+	return PA_OK;
+}
+
+/*
+ * Our own writer over jansson's values, because jansson prints reals with 17
+ * digits always.
+ */
+typedef struct Writer
+{
+	PaBuf	   *out;
+	bool		pretty;
+} Writer;
+
+static PaStatus write_value(Writer *w, const json_t *v, int level);
+
+static PaStatus
+new_line(Writer *w, int level)
+{
+	if (!w->pretty)
+		return PA_OK;
+	PA_TRY(pa_buf_u8(w->out, '\n'));
+	for (int i = 0; i < level; i++)
+		PA_TRY(pa_buf_bytes(w->out, "  ", 2));
+	return PA_OK;
+}
+
+static PaStatus
+write_array(Writer *w, const json_t *v, int level)
+{
+	size_t		n = json_array_size(v);
+
+	PA_TRY(pa_buf_u8(w->out, '['));
+	for (size_t i = 0; i < n; i++)
+	{
+		if (i > 0)
+			PA_TRY(pa_buf_u8(w->out, ','));
+		PA_TRY(new_line(w, level + 1));
+		PA_TRY(write_value(w, json_array_get(v, i), level + 1));
+	}
+	if (n > 0)
+		PA_TRY(new_line(w, level));
+	return pa_buf_u8(w->out, ']');
+}
+
+static int
+compare_keys(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *) a, *(const char *const *) b);
+}
+
+static PaStatus
+write_object(Writer *w, const json_t *v, int level)
+{
+	size_t		n = json_object_size(v);
+	size_t		i = 0;
+	void	   *memory;
+	const char **keys;
+	const char *key;
+	json_t	   *value;
+
+	PA_TRY(pa_alloc_array(w->out->env, n, sizeof(char *), &memory));
+	keys = memory;
+	json_object_foreach((json_t *) v, key, value)
+		keys[i++] = key;
+	if (w->pretty)
+		qsort(keys, n, sizeof(char *), compare_keys);
+	PA_TRY(pa_buf_u8(w->out, '{'));
+	for (i = 0; i < n; i++)
+	{
+		if (i > 0)
+			PA_TRY(pa_buf_u8(w->out, ','));
+		PA_TRY(new_line(w, level + 1));
+		PA_TRY(pa_json_quote(w->out, keys[i], strlen(keys[i])));
+		PA_TRY(pa_buf_bytes(w->out, ": ", w->pretty ? 2 : 1));
+		PA_TRY(write_value(w, json_object_get(v, keys[i]), level + 1));
+	}
+	if (n > 0)
+		PA_TRY(new_line(w, level));
+	pa_free(w->out->env, memory);
+	return pa_buf_u8(w->out, '}');
+}
+
+/* A real keeps a point or an exponent, so that it reads back as a real. */
+static PaStatus
+write_real(Writer *w, double v)
+{
+	char		text[32];
+
+	pa_shortest_double(text, v);
+	if (strpbrk(text, ".en") == NULL)
+		return pa_buf_printf(w->out, "%s.0", text);
+	return pa_buf_bytes(w->out, text, strlen(text));
+}
+
+static PaStatus
+write_value(Writer *w, const json_t *v, int level)
+{
+	switch (json_typeof(v))
+	{
+		case JSON_OBJECT:
+			return write_object(w, v, level);
+		case JSON_ARRAY:
+			return write_array(w, v, level);
+		case JSON_STRING:
+			return pa_json_quote(w->out, json_string_value(v), json_string_length(v));
+		case JSON_INTEGER:
+			return pa_buf_printf(w->out, "%lld", (long long) json_integer_value(v));
+		case JSON_REAL:
+			return write_real(w, json_real_value(v));
+		case JSON_TRUE:
+			return pa_buf_bytes(w->out, "true", 4);
+		case JSON_FALSE:
+			return pa_buf_bytes(w->out, "false", 5);
+		case JSON_NULL:
+			return pa_buf_bytes(w->out, "null", 4);
+	}
+	return pa_fail(w->out->env, PA_ERR_INTERNAL, "unknown JSON type");
+}
+
+PaStatus
+pa_json_write(PaEnv *env, const json_t *root, bool pretty, const char **text, size_t *n)
+{
+	PaBuf		out;
+	Writer		w = {&out, pretty};
+	PaStatus	status;
+
+	PA_TRY(pa_buf_init(env, &out, 0, 1024));
+	status = write_value(&w, root, 0);
+	if (status == PA_OK)
+		status = pa_strndup(env, (const char *) out.data, out.length, text);
+	*n = out.length;
+	pa_buf_release(&out);
+	return status;
+}

@@ -1,0 +1,17 @@
+/*
+ * kernel_bf16.c
+ *	  The loops of kernel.h for BF16.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#include "kernel/instances.h"
+
+#include "core/dtype.h"
+
+#define K(name) pa_kernel_bf16_##name
+#define BITS uint16_t
+#define EXPONENT 0x7F80
+#define WIDEN(bits) ((double) pa_bf16_to_f32(bits))
+#define NARROW(v) pa_f64_to_bf16(v)
+
+#include "kernel/kernel_impl.h"
