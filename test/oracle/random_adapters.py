@@ -181,6 +181,8 @@ class Family:
     def file(self, named):
         rng = self.rng
         prefix = rng.choice(("base_model.model.",) * 6 + ("base_model.", ""))
+        if prefix == "base_model." and any(k.startswith("model.") for k in named):
+            prefix = ""     # would read as the longer prefix
         named = {prefix + k: t for k, t in named.items()}
         if rng.random() < 0.5:
             return st.canonical(named)
