@@ -8,9 +8,10 @@
  */
 #include "algebra/agree.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "adapter/shape.h"
 
 bool
 pa_same_text(const char *a, const char *b)
@@ -76,51 +77,13 @@ pa_agree(PaEnv *env, const PaAdapter *a, const PaAdapter *b)
 	return agree_target_parameters(env, a, b);
 }
 
-static void
-print_shape(char out[160], const PaTensor *tensor)
-{
-	size_t		used = 1;
-
-	strcpy(out, "[");
-	for (int i = 0; i < tensor->ndim; i++)
-		used += (size_t) snprintf(out + used, 160 - used, "%s%llu", i > 0 ? ", " : "",
-								  (unsigned long long) tensor->shape[i]);
-	strcpy(out + used, "]");
-}
-
 PaStatus
 pa_agree_shape(PaEnv *env, const PaTensor *a, const PaTensor *b)
 {
-	char		left[160];
-	char		right[160];
-
 	if (a->ndim == b->ndim && memcmp(a->shape, b->shape, (size_t) a->ndim * sizeof(a->shape[0])) == 0)
 		return PA_OK;
-	print_shape(left, a);
-	print_shape(right, b);
 	return pa_fail(env, PA_ERR_MISMATCH, "tensor \"%.300s\" has different shapes: %s and %s",
-				   a->key, left, right);
-}
-
-int64_t
-pa_find_path(uint32_t n_modules, const PaModule *modules, const char *path)
-{
-	uint32_t	low = 0;
-	uint32_t	high = n_modules;
-
-	while (low < high)
-	{
-		uint32_t	middle = low + (high - low) / 2;
-		int			order = strcmp(modules[middle].path, path);
-
-		if (order == 0)
-			return middle;
-		if (order < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return -1;
+				   a->key, pa_shape_text(a).text, pa_shape_text(b).text);
 }
 
 static int
@@ -131,8 +94,7 @@ compare_texts(const void *a, const void *b)
 
 PaStatus
 pa_union_saved_modules(PaEnv *env, uint32_t n, const PaAdapter *const *adapters,
-					   uint32_t n_modules, const PaModule *modules,
-					   uint32_t *n_saved, const char ***saved)
+					   PaAdapter *facts)
 {
 	size_t		total = 0;
 	uint32_t	kept = 0;
@@ -144,13 +106,13 @@ pa_union_saved_modules(PaEnv *env, uint32_t n, const PaAdapter *const *adapters,
 	total = 0;
 	for (uint32_t i = 0; i < n; i++)
 		for (uint32_t k = 0; k < adapters[i]->n_saved_modules; k++)
-			if (pa_find_path(n_modules, modules, adapters[i]->saved_modules[k]) >= 0)
+			if (pa_adapter_find_module(facts, adapters[i]->saved_modules[k]) >= 0)
 				paths[total++] = adapters[i]->saved_modules[k];
 	qsort(paths, total, sizeof(char *), compare_texts);
 	for (size_t i = 0; i < total; i++)
 		if (kept == 0 || strcmp(paths[kept - 1], paths[i]) != 0)
 			paths[kept++] = paths[i];
-	*n_saved = kept;
-	*saved = paths;
+	facts->n_saved_modules = kept;
+	facts->saved_modules = paths;
 	return PA_OK;
 }

@@ -20,14 +20,9 @@ extern bool pa_same_text(const char *a, const char *b);
 extern PaStatus pa_agree_shape(PaEnv *env, const PaTensor *a, const PaTensor *b);
 
 /*
- * The sorted, distinct union of the saved modules of n adapters, restricted to
- * the paths of `modules` (sorted by path).
+ * facts->saved_modules: the sorted, distinct union of those of n adapters,
+ * restricted to the modules of facts.
  */
-extern PaStatus pa_union_saved_modules(PaEnv *env, uint32_t n, const PaAdapter *const *adapters,
-									   uint32_t n_modules, const PaModule *modules,
-									   uint32_t *n_saved, const char ***saved);
-
-/* Index of the path among modules sorted by path, or -1. */
-extern int64_t pa_find_path(uint32_t n_modules, const PaModule *modules, const char *path);
+extern PaStatus pa_union_saved_modules(PaEnv *env, uint32_t n, const PaAdapter *const *adapters, PaAdapter *facts);
 
 #endif

@@ -91,14 +91,12 @@ plan_facts(PaEnv *env, PaCombine *plan)
 static PaStatus
 plan_saved_modules(PaEnv *env, PaCombine *plan)
 {
-	PaAdapter  *facts = &plan->draft.facts;
 	const PaAdapter **adapters;
 
 	PA_TRY(pa_alloc_array(env, plan->n_leaves, sizeof(PaAdapter *), (void **) &adapters));
 	for (uint32_t i = 0; i < plan->n_leaves; i++)
 		adapters[i] = pa_combine_adapter(plan, i);
-	PA_TRY(pa_union_saved_modules(env, plan->n_leaves, adapters, facts->n_modules, facts->modules,
-								  &facts->n_saved_modules, &facts->saved_modules));
+	PA_TRY(pa_union_saved_modules(env, plan->n_leaves, adapters, &plan->draft.facts));
 	pa_free(env, adapters);
 	return PA_OK;
 }
@@ -304,8 +302,7 @@ plan_dense_tensor(PaEnv *env, PaCombine *plan, const DenseRef *refs)
 {
 	const PaAdapter *adapter = pa_combine_adapter(plan, refs[0].leaf);
 	const PaTensor *first = &adapter->tensors[refs[0].tensor];
-	int64_t		module = pa_find_path(plan->draft.facts.n_modules, plan->draft.facts.modules,
-									  adapter->modules[first->module].path);
+	int64_t		module = pa_adapter_find_module(&plan->draft.facts, adapter->modules[first->module].path);
 	PaDraftTensor *to;
 	PaCombineSum *sum;
 

@@ -39,8 +39,7 @@ pa_select_draft(PaEnv *env, const PaAdapter *adapter, const bool *keep, PaDraft 
 	}
 	d->facts.n_modules = n_modules;
 	d->n_tensors = n_tensors;
-	PA_TRY(pa_union_saved_modules(env, 1, &adapter, n_modules, d->facts.modules,
-								  &d->facts.n_saved_modules, &d->facts.saved_modules));
+	PA_TRY(pa_union_saved_modules(env, 1, &adapter, &d->facts));
 	*draft = d;
 	return PA_OK;
 }

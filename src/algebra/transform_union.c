@@ -151,8 +151,7 @@ pa_union_draft(PaEnv *env, uint32_t n, const PaAdapter *const *adapters, PaDraft
 	PA_TRY(pa_alloc_array(env, offset[n], sizeof(uint32_t), (void **) &moved));
 	PA_TRY(union_modules(env, n, adapters, offset, d, moved));
 	PA_TRY(union_tensors(env, n, adapters, offset, moved, d));
-	PA_TRY(pa_union_saved_modules(env, n, adapters, d->facts.n_modules, d->facts.modules,
-								  &d->facts.n_saved_modules, &d->facts.saved_modules));
+	PA_TRY(pa_union_saved_modules(env, n, adapters, &d->facts));
 	*draft = d;
 	return PA_OK;
 }
