@@ -227,6 +227,7 @@ pa_unhex(uint8_t digest[PA_SHA256_LENGTH], const char *s, size_t n)
 }
 
 /* vsnprintf may cut a text inside a UTF-8 sequence: take the broken end off. */
+__attribute__((format(printf, 3, 0)))
 static void
 format_text(char *out, size_t size, const char *fmt, va_list args)
 {

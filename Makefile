@@ -1,0 +1,69 @@
+# peftarith: PEFT adapters as SQL values.  `make`, `make install` and
+# `make installcheck` are PGXS's own; dev/targets.mk has the targets that need
+# no server (core, unit, fuzz, fuzz-replay, gates).
+
+all:
+
+# --- version: default_version in the control file is the only place of it
+EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" peftarith.control)
+
+# --- objects by room (doc/architecture.md); src/pg alone sees the server
+CORE_ROOMS   = core codec kernel adapter algebra value interchange engine
+CORE_SOURCES = $(foreach room,$(CORE_ROOMS),$(sort $(wildcard src/$(room)/*.c)))
+CORE_OBJS    = $(CORE_SOURCES:.c=.o)
+PG_OBJS      = $(patsubst %.c,%.o,$(sort $(wildcard src/pg/*.c)))
+ALL_HEADERS  = $(wildcard src/*/*.h)
+
+MODULE_big = peftarith
+OBJS       = peft_ext.o $(PG_OBJS) $(CORE_OBJS)
+SHLIB_LINK = -lzstd -ljansson -lpcre2-8 -lm
+
+# Float results must not depend on the compiler: never -ffast-math, -Ofast,
+# -march=native, and no contraction to FMA (test/gates/flags.sh).
+FLOAT_FLAGS = -ffp-contract=off
+PG_CPPFLAGS = -Isrc
+PG_CFLAGS   = -std=gnu11 -Wextra -Wno-unused-parameter -Wno-sign-compare \
+	-Wno-missing-field-initializers $(FLOAT_FLAGS)
+
+# --- SQL: the install script is a guard line and the fragments in name order
+EXTENSION     = peftarith
+SQL_FRAGMENTS = $(sort $(wildcard sql/install/*.sql))
+DATA_built    = peftarith--$(EXTVERSION).sql
+
+# --- regression tests, in this order: setup makes what the others use
+REGRESS      = setup type interchange inspect operators transform compare
+REGRESS_OPTS = --inputdir=test
+EXTRA_CLEAN  = build results regression.diffs regression.out
+
+# The server's packages are built with LLVM, but bitcode needs the same clang
+# here, and inlining whole operations into queries gains nothing.
+override with_llvm = no
+
+PG_CONFIG ?= pg_config
+ifneq (,$(shell command -v $(PG_CONFIG)))
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+else
+all install installcheck:
+	@echo "pg_config was not found: install the server headers (dev/dependencies) or set PG_CONFIG" >&2; exit 1
+clean:
+	rm -rf build
+endif
+
+# Hidden wherever the server does not look; src/pg and peft_ext.c are narrowed
+# by the export list at link time, which does the same on 15 to 18.
+$(CORE_OBJS): CFLAGS += -fvisibility=hidden
+SHLIB_LINK += -Wl,--version-script=src/pg/exports.map
+peftarith.so: src/pg/exports.map
+
+# WERROR=1: warnings are errors (dev/test builds so).
+ifdef WERROR
+$(OBJS): CFLAGS += -Werror
+endif
+
+$(OBJS): $(ALL_HEADERS) Makefile
+
+$(DATA_built): peftarith.control $(SQL_FRAGMENTS)
+	{ echo '\echo Use "CREATE EXTENSION peftarith" to load this file. \quit'; cat $(SQL_FRAGMENTS); } > $@
+
+include dev/targets.mk
