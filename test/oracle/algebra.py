@@ -326,6 +326,8 @@ def select(a, keep):
     """adapter_select, for the paths in keep."""
     r = facts_like(a)
     r.modules = {p: m for p, m in r.modules.items() if p in keep}
+    r.saved_modules = [s for s in r.saved_modules
+                       if any(p == s or p.startswith(s + ".") for p in keep)]
     for (path, role, key), (_, t) in a.placed().items():
         if path in keep:
             r.add(path, role, key, t)
@@ -341,7 +343,16 @@ def delta(a, path):
     m = a.modules[path]
     fa, fb = (rounding.widen(place[path, role, None][1].array(), place[path, role, None][1].dtype)
               for role in (A, B))
-    flat = m.scaling * (fb.reshape(fb.shape[0], -1) @ fa.reshape(fa.shape[0], -1))
+    with np.errstate(all="ignore"):
+        flat = m.scaling * ordered_product(fb.reshape(fb.shape[0], -1), fa.reshape(fa.shape[0], -1))
     if m.flags & EMBEDDING or (a.fan_in_fan_out and fa.ndim == 2):
         return flat.T
     return flat.reshape((fb.shape[0],) + fa.shape[1:])
+
+
+def ordered_product(b, a):
+    """b a, summed over the rank in order, from the first term."""
+    acc = b[:, :1] * a[:1]
+    for k in range(1, a.shape[0]):
+        acc = acc + b[:, k:k + 1] * a[k:k + 1]
+    return acc
