@@ -15,9 +15,13 @@ PaStatus
 pa_engine_store(PaEnv *env, PaSource *source, PaAdapter *adapter,
 				const PaDocuments *documents, size_t reserve, PaBuf *out)
 {
+	size_t		expected = reserve;
 	PaStatus	status;
 
-	PA_TRY(pa_buf_init(env, out, reserve, reserve + pa_value_bound(adapter, documents)));
+	/* What is too large is refused by the writer, before memory is asked for it. */
+	if (adapter->raw_bytes <= PA_MAX_RAW_BYTES)
+		expected += pa_value_bound(adapter, documents);
+	PA_TRY(pa_buf_init(env, out, reserve, expected));
 	status = pa_value_write(env, source, adapter, documents, out, NULL);
 	if (status != PA_OK)
 		pa_buf_release(out);
