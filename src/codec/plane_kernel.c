@@ -15,7 +15,7 @@
 #error "elements are little-endian; a big-endian host needs its own loads"
 #endif
 
-/* SHIFT is 1 with rotation and 0 without: the shift by BITS - 0 is masked off. */
+/* Without rotation both shifts are 0 and nothing is kept of the second. */
 #define SPLIT(NAME, TYPE, BITS, STORES) \
 static void \
 NAME(const uint8_t *elements, size_t n, bool rotate, uint8_t *planes) \

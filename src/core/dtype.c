@@ -7,7 +7,8 @@
 #include "core/dtype.h"
 
 #include <string.h>
-#include <strings.h>
+
+#include "core/half.h"
 
 typedef struct DtypeRow
 {
@@ -114,94 +115,23 @@ pa_dtype_rotates_sign(PaDtype dtype)
 float
 pa_f16_to_f32(uint16_t v)
 {
-	uint32_t	sign = (uint32_t) (v & 0x8000) << 16;
-	uint32_t	exponent = (v >> 10) & 0x1F;
-	uint32_t	mantissa = v & 0x3FF;
-	uint32_t	bits;
-	float		f;
-
-	if (exponent == 0x1F)
-		bits = sign | 0x7F800000 | mantissa << 13;
-	else if (exponent != 0)
-		bits = sign | (exponent + 112) << 23 | mantissa << 13;
-	else
-	{
-		/* zero and subnormals: exact in float */
-		f = (float) mantissa * 0x1p-24f;
-		memcpy(&bits, &f, sizeof(bits));
-		bits |= sign;
-	}
-	memcpy(&f, &bits, sizeof(f));
-	return f;
+	return pa_half_from_f16(v);
 }
 
 float
 pa_bf16_to_f32(uint16_t v)
 {
-	uint32_t	bits = (uint32_t) v << 16;
-	float		f;
-
-	memcpy(&f, &bits, sizeof(f));
-	return f;
-}
-
-/*
- * Round a double to a format with `mantissa` explicit bits and smallest normal
- * exponent emin (emax = 1 - emin), to nearest even.  The bits of a finite
- * double are an integer times a power of two; below emin fewer of them are
- * kept.  A carry out of the mantissa runs into the exponent, up to infinity:
- * the encodings are consecutive.
- */
-static uint16_t
-round_to(double v, int mantissa, int emin)
-{
-	uint64_t	bits;
-	uint16_t	sign;
-	int			exponent;
-	uint64_t	significand;
-	int			drop;
-	uint64_t	kept;
-	uint64_t	rest;
-	uint64_t	half;
-	uint64_t	result;
-	uint64_t	infinity = (uint64_t) (2 * (1 - emin) + 1) << mantissa;
-
-	memcpy(&bits, &v, sizeof(bits));
-	sign = (uint16_t) (bits >> 63 << 15);
-	exponent = (int) (bits >> 52 & 0x7FF);
-	significand = bits & ((UINT64_C(1) << 52) - 1);
-	if (exponent == 0x7FF)
-		return (uint16_t) (sign | infinity | (significand != 0 ? UINT64_C(1) << (mantissa - 1) : 0));
-	if (exponent == 0)
-		return sign;			/* far below the smallest of either format */
-	exponent -= 1023;
-	if (exponent > 1 - emin)
-		return (uint16_t) (sign | infinity);
-	significand |= UINT64_C(1) << 52;
-	drop = 52 - mantissa + (exponent < emin ? emin - exponent : 0);
-	if (drop > 54)
-		return sign;
-	kept = significand >> drop;
-	rest = significand & ((UINT64_C(1) << drop) - 1);
-	half = UINT64_C(1) << (drop - 1);
-	if (rest > half || (rest == half && (kept & 1)))
-		kept++;
-	/* kept has its leading one at bit `mantissa` if normal */
-	if (exponent < emin)
-		result = kept;
-	else
-		result = ((uint64_t) (exponent - emin) << mantissa) + kept;
-	return (uint16_t) (sign | (result > infinity ? infinity : result));
+	return pa_half_from_bf16(v);
 }
 
 uint16_t
 pa_f64_to_f16(double v)
 {
-	return round_to(v, 10, -14);
+	return pa_half_to_f16(v);
 }
 
 uint16_t
 pa_f64_to_bf16(double v)
 {
-	return round_to(v, 7, -126);
+	return pa_half_to_bf16(v);
 }

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "core/arith.h"
+#include "core/utf8.h"
 
 /* 16-byte alignment for what follows it. */
 struct PaAllocation
@@ -226,24 +227,17 @@ pa_unhex(uint8_t digest[PA_SHA256_LENGTH], const char *s, size_t n)
 	return true;
 }
 
-/* vsnprintf may cut a text inside a UTF-8 sequence: take the broken end off. */
-__attribute__((format(printf, 3, 0)))
+/*
+ * A text may quote bytes that nobody has checked yet, or be cut inside a
+ * character, by a precision or by the end of the buffer; the host must be able
+ * to rely on UTF-8.
+ */
 static void
 format_text(char *out, size_t size, const char *fmt, va_list args)
 {
-	int			n = vsnprintf(out, size, fmt, args);
-	size_t		length;
-
-	if (n < 0)
+	if (vsnprintf(out, size, fmt, args) < 0)
 		out[0] = '\0';
-	if (n < 0 || (size_t) n < size)
-		return;
-	length = size - 1;
-	while (length > 0 && ((unsigned char) out[length - 1] & 0xC0) == 0x80)
-		length--;
-	if (length > 0 && (unsigned char) out[length - 1] >= 0xC0)
-		length--;
-	out[length] = '\0';
+	pa_utf8_clean(out);
 }
 
 PaStatus

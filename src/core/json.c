@@ -2,8 +2,9 @@
  * json.c
  *	  Bounded JSON on libjansson.  See json.h.
  *
- * jansson's depth limit is a constant of its build (2,048), so the depth is
- * checked before parsing by a scan that knows strings and brackets only.
+ * jansson's depth limit is a constant of its build (2,048) and it has none for
+ * the number of values, whose memory may be forty times their text.  Both are
+ * checked before parsing, by a scan that knows strings and punctuation only.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
@@ -31,33 +32,37 @@ pa_json_own(PaEnv *env, json_t *made)
 }
 
 static PaStatus
-check_depth(PaEnv *env, const char *text, size_t n, const char *subject)
+check_size(PaEnv *env, const char *text, size_t n, const char *subject)
 {
 	int			depth = 0;
+	size_t		values = 0;		/* at most one more than brackets and commas */
 	bool		in_string = false;
 
 	for (size_t i = 0; i < n; i++)
 	{
 		char		c = text[i];
 
-		if (in_string)
-		{
-			if (c == '\\')
-				i++;
-			else if (c == '"')
-				in_string = false;
-		}
+		if (in_string && c == '\\')
+			i++;
 		else if (c == '"')
-			in_string = true;
+			in_string = !in_string;
+		else if (in_string)
+			continue;
 		else if (c == '{' || c == '[')
 		{
-			if (++depth > PA_MAX_JSON_DEPTH)
-				return pa_fail(env, PA_ERR_LIMIT, "%s is nested deeper than %d levels",
-							   subject, PA_MAX_JSON_DEPTH);
+			depth++;
+			values++;
 		}
 		else if (c == '}' || c == ']')
 			depth--;
+		else if (c == ',')
+			values++;
+		if (depth > PA_MAX_JSON_DEPTH)
+			return pa_fail(env, PA_ERR_LIMIT, "%s is nested deeper than %d levels",
+						   subject, PA_MAX_JSON_DEPTH);
 	}
+	if (values > PA_MAX_JSON_VALUES)
+		return pa_fail(env, PA_ERR_LIMIT, "%s has more than %d values", subject, PA_MAX_JSON_VALUES);
 	return PA_OK;
 }
 
@@ -84,7 +89,7 @@ pa_json_parse(PaEnv *env, const char *text, size_t n, const char *subject, json_
 
 	if (!pa_utf8_valid(text, n))
 		return pa_fail(env, PA_ERR_JSON, "%s is not valid UTF-8", subject);
-	PA_TRY(check_depth(env, text, n, subject));
+	PA_TRY(check_size(env, text, n, subject));
 	parsed = json_loadb(text, n, JSON_REJECT_DUPLICATES, &error);
 	if (parsed == NULL)
 		return parse_failed(env, &error, subject);
@@ -95,20 +100,27 @@ pa_json_parse(PaEnv *env, const char *text, size_t n, const char *subject, json_
 	return PA_OK;
 }
 
+/* Small exponents are written out, as Python does: 20, not 2e+01. */
 void
 pa_shortest_double(char out[32], double v)
 {
 	for (int digits = 1; digits <= 17; digits++)
 	{
-		snprintf(out, 32, "%.*g", digits, v);
-		if (strtod(out, NULL) == v)
-			return;
+		int			exponent;
+
+		snprintf(out, 32, "%.*e", digits - 1, v);
+		if (strtod(out, NULL) != v)
+			continue;
+		exponent = atoi(strchr(out, 'e') + 1);
+		if (exponent >= -4 && exponent < 16)
+			snprintf(out, 32, "%.*f", digits > exponent + 1 ? digits - 1 - exponent : 0, v);
+		return;
 	}
 }
 
 static const char *const hex = "0123456789abcdef";
 
-/* The escape of a byte, or 0 if it stands for itself; *length of the result. */
+/* The letter that stands for a byte after a backslash; 0 if there is none. */
 static char
 short_escape(unsigned char c)
 {

@@ -1,8 +1,9 @@
 /*
  * json.h
- *	  Bounded JSON on libjansson: duplicate keys refused at any level, depth at
- *	  most PA_MAX_JSON_DEPTH, UTF-8 checked, \u0000 refused, trailing bytes
- *	  refused, no NaN or Infinity.  Objects keep their order.
+ *	  Bounded JSON on libjansson: duplicate keys refused at any level, at most
+ *	  PA_MAX_JSON_DEPTH levels and PA_MAX_JSON_VALUES values, UTF-8 checked,
+ *	  \u0000 refused, trailing bytes refused, no NaN or Infinity.  Objects keep
+ *	  their order.
  *
  * A parsed or made document is released at pa_env_reset (pa_defer), so callers
  * borrow json_t pointers and never decref the root.

@@ -19,6 +19,7 @@
 #define PA_MAX_HEADER_BYTES		((size_t) 16 * 1024 * 1024)	/* of an imported file */
 #define PA_MAX_ENVELOPE_HEADER_BYTES ((size_t) 64 * 1024 * 1024)
 #define PA_MAX_JSON_DEPTH		64
+#define PA_MAX_JSON_VALUES		2000000	/* one takes some 100 bytes when parsed */
 #define PA_MAX_JSON_FORM_ELEMENTS 100000	/* adapter_to_json, adapter_from_json */
 #define PA_MAX_ARRAY_ELEMENTS	((uint64_t) 16 * 1024 * 1024)	/* float8[] results: 128 MiB */
 #define PA_MAX_PATTERNS			65536

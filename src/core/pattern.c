@@ -3,7 +3,8 @@
  *	  PCRE2 behind pattern.h: compiled once, matched under limits.
  *
  * Patterns come with adapters, so from strangers.  JIT is not used: its
- * matches do not count steps.
+ * matches do not count steps.  PCRE2's memory comes from the PaEnv, so a
+ * pattern needs no clean-up of its own.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
@@ -14,14 +15,14 @@
 
 #include <string.h>
 
-#include "core/buf.h"
-#include "core/limits.h"
-
 /* Steps, nesting and memory of one match; a path matches in some hundred steps. */
 #define MATCH_STEPS 1000000
 #define MATCH_DEPTH 10000
 #define MATCH_HEAP_KIB 8192
 #define MAX_PATTERN_BYTES 65536
+
+#define KEY_HEAD "(.*\\.)?("
+#define KEY_TAIL ")$"
 
 struct PaPattern
 {
@@ -31,76 +32,129 @@ struct PaPattern
 	pcre2_match_context *limits;
 };
 
-static void
-pattern_release(void *arg)
+static void *
+pattern_alloc(size_t size, void *env)
 {
-	PaPattern  *p = arg;
+	void	   *p;
 
-	pcre2_match_context_free(p->limits);
-	pcre2_match_data_free(p->data);
-	pcre2_code_free(p->code);
+	return pa_alloc_raw(env, size, &p) == PA_OK ? p : NULL;
+}
+
+static void
+pattern_free(void *p, void *env)
+{
+	pa_free(env, p);
+}
+
+/* PCRE2's own text for one of its codes, positive or negative. */
+static const char *
+reason(int code, PCRE2_UCHAR out[128])
+{
+	if (pcre2_get_error_message(code, out, 128) < 0)
+		return "unknown error";
+	return (const char *) out;
 }
 
 static PaStatus
-compile_failed(PaEnv *env, const char *text, int code, PCRE2_SIZE offset)
+compile_failed(PaEnv *env, const char *text, int code, size_t offset)
 {
-	PCRE2_UCHAR reason[128];
+	PCRE2_UCHAR buffer[128];
 
-	if (pcre2_get_error_message(code, reason, sizeof(reason)) < 0)
-		memcpy(reason, "unknown error", sizeof("unknown error"));
-	pa_fail(env, PA_ERR_REGEX, "invalid regular expression: %s", (const char *) reason);
-	pa_detail(env, "The expression is \"%.200s\"; the fault is at byte %zu.", text, (size_t) offset);
+	if (code == PCRE2_ERROR_HEAP_FAILED)
+		return pa_fail(env, PA_ERR_NOMEM, "out of memory");
+	pa_fail(env, PA_ERR_REGEX, "invalid regular expression: %s", reason(code, buffer));
+	pa_detail(env, "The expression is \"%.200s\"; the fault is at byte %zu.", text, offset);
 	return PA_ERR_REGEX;
 }
 
-/* PEFT matches its keys with re.match and (.*\.)?(K)$: the same around our K. */
+/* PEFT hands its keys to re.match as (.*\.)?(K)$: the same around our K. */
 static PaStatus
 wrap_key(PaEnv *env, const char *text, const char **wrapped)
 {
+	size_t		head = strlen(KEY_HEAD);
 	size_t		n = strlen(text);
 	void	   *p;
 
-	PA_TRY(pa_alloc_raw(env, n + 16, &p));
-	memcpy(p, "(.*\\.)?(", 8);
-	memcpy((char *) p + 8, text, n);
-	memcpy((char *) p + 8 + n, ")$", 3);
+	PA_TRY(pa_alloc_raw(env, head + n + sizeof(KEY_TAIL), &p));
+	memcpy(p, KEY_HEAD, head);
+	memcpy((char *) p + head, text, n);
+	memcpy((char *) p + head + n, KEY_TAIL, sizeof(KEY_TAIL));
 	*wrapped = p;
+	return PA_OK;
+}
+
+static PaStatus
+compile(PaEnv *env, PaPattern *p, PaPatternMode mode)
+{
+	pcre2_general_context *memory = pcre2_general_context_create(pattern_alloc, pattern_free, env);
+	pcre2_compile_context *context = memory != NULL ? pcre2_compile_context_create(memory) : NULL;
+	uint32_t	options = PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C | PCRE2_ANCHORED;
+	size_t		head = 0;
+	const char *source = p->text;
+	int			code;
+	PCRE2_SIZE	offset;
+
+	if (context == NULL)
+		return pa_fail(env, PA_ERR_NOMEM, "out of memory");
+	if (mode == PA_PATTERN_KEY)
+	{
+		PA_TRY(wrap_key(env, p->text, &source));
+		head = strlen(KEY_HEAD);
+	}
+	else
+		options |= PCRE2_ENDANCHORED;
+	p->code = pcre2_compile((PCRE2_SPTR) source, PCRE2_ZERO_TERMINATED, options, &code, &offset, context);
+	if (p->code == NULL)
+		return compile_failed(env, p->text, code, offset > head ? offset - head : 0);
+	p->data = pcre2_match_data_create_from_pattern(p->code, memory);
+	p->limits = pcre2_match_context_create(memory);
+	if (p->data == NULL || p->limits == NULL)
+		return pa_fail(env, PA_ERR_NOMEM, "out of memory");
+	pcre2_set_match_limit(p->limits, MATCH_STEPS);
+	pcre2_set_depth_limit(p->limits, MATCH_DEPTH);
+	pcre2_set_heap_limit(p->limits, MATCH_HEAP_KIB);
 	return PA_OK;
 }
 
 PaStatus
 pa_pattern_compile(PaEnv *env, const char *text, PaPatternMode mode, PaPattern **result)
 {
-	const char *wrapped = text;
-	uint32_t	options = PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C | PCRE2_ANCHORED;
-	int			code;
-	PCRE2_SIZE	offset;
+	size_t		n = strlen(text);
 	void	   *memory;
 	PaPattern  *p;
 
-	if (strlen(text) > MAX_PATTERN_BYTES)
+	if (n > MAX_PATTERN_BYTES)
 		return pa_fail(env, PA_ERR_LIMIT, "regular expression of %zu bytes is longer than %d",
-					   strlen(text), MAX_PATTERN_BYTES);
-	if (mode == PA_PATTERN_KEY)
-		PA_TRY(wrap_key(env, text, &wrapped));
-	else
-		options |= PCRE2_ENDANCHORED;
+					   n, MAX_PATTERN_BYTES);
 	PA_TRY(pa_alloc(env, sizeof(PaPattern), &memory));
 	p = memory;
-	PA_TRY(pa_strndup(env, text, strlen(text), &p->text));
-	PA_TRY(pa_defer(env, pattern_release, p));
-	p->code = pcre2_compile((PCRE2_SPTR) wrapped, PCRE2_ZERO_TERMINATED, options, &code, &offset, NULL);
-	if (p->code == NULL)
-		return compile_failed(env, text, code, mode == PA_PATTERN_KEY && offset >= 8 ? offset - 8 : offset);
-	p->data = pcre2_match_data_create_from_pattern(p->code, NULL);
-	p->limits = pcre2_match_context_create(NULL);
-	if (p->data == NULL || p->limits == NULL)
-		return pa_fail(env, PA_ERR_NOMEM, "out of memory");
-	pcre2_set_match_limit(p->limits, MATCH_STEPS);
-	pcre2_set_depth_limit(p->limits, MATCH_DEPTH);
-	pcre2_set_heap_limit(p->limits, MATCH_HEAP_KIB);
+	PA_TRY(pa_strndup(env, text, n, &p->text));
+	PA_TRY(compile(env, p, mode));
 	*result = p;
 	return PA_OK;
+}
+
+static PaStatus
+match_failed(PaEnv *env, const PaPattern *p, int code)
+{
+	PCRE2_UCHAR buffer[128];
+
+	switch (code)
+	{
+		case PCRE2_ERROR_NOMEMORY:
+			return pa_fail(env, PA_ERR_NOMEM, "out of memory");
+		case PCRE2_ERROR_MATCHLIMIT:
+		case PCRE2_ERROR_DEPTHLIMIT:
+		case PCRE2_ERROR_HEAPLIMIT:
+			pa_fail(env, PA_ERR_LIMIT, "regular expression takes too long to match");
+			pa_detail(env, "The expression is \"%.200s\".", p->text);
+			pa_hint(env, "Write it without nested repetitions.");
+			return PA_ERR_LIMIT;
+		default:
+			pa_fail(env, PA_ERR_REGEX, "could not match regular expression: %s", reason(code, buffer));
+			pa_detail(env, "The expression is \"%.200s\".", p->text);
+			return PA_ERR_REGEX;
+	}
 }
 
 PaStatus
@@ -113,12 +167,7 @@ pa_pattern_match(PaEnv *env, PaPattern *p, const char *subject, bool *matches)
 	*matches = code >= 0;
 	if (code >= 0 || code == PCRE2_ERROR_NOMATCH)
 		return PA_OK;
-	if (code == PCRE2_ERROR_NOMEMORY)
-		return pa_fail(env, PA_ERR_NOMEM, "out of memory");
-	pa_fail(env, PA_ERR_LIMIT, "regular expression takes too long to match");
-	pa_detail(env, "The expression is \"%.200s\".", p->text);
-	pa_hint(env, "Write it without nested repetitions.");
-	return PA_ERR_LIMIT;
+	return match_failed(env, p, code);
 }
 
 PaStatus

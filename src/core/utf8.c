@@ -7,6 +7,7 @@
 #include "core/utf8.h"
 
 #include <stdint.h>
+#include <string.h>
 
 /* Decode one code point; its length, or 0 if the bytes are not well formed. */
 static size_t
@@ -40,6 +41,26 @@ decode(const unsigned char *s, size_t n, uint32_t *c)
 	if (*c < smallest[length] || *c > 0x10FFFF || (*c >= 0xD800 && *c <= 0xDFFF))
 		return 0;
 	return length;
+}
+
+void
+pa_utf8_clean(char *s)
+{
+	size_t		n = strlen(s);
+
+	while (n > 0)
+	{
+		uint32_t	c;
+		size_t		length = decode((const unsigned char *) s, n, &c);
+
+		if (length == 0)
+		{
+			*s = '?';
+			length = 1;
+		}
+		s += length;
+		n -= length;
+	}
 }
 
 bool

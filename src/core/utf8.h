@@ -11,6 +11,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Replace every byte that is not part of well-formed UTF-8 by a question mark. */
+extern void pa_utf8_clean(char *s);
+
 extern bool pa_utf8_valid(const char *s, size_t n);
 extern bool pa_utf8_valid_name(const char *s, size_t n);	/* also: not empty */
 

@@ -6,12 +6,12 @@
  */
 #include "kernel/instances.h"
 
-#include "core/dtype.h"
+#include "core/half.h"
 
 #define K(name) pa_kernel_bf16_##name
 #define BITS uint16_t
 #define EXPONENT 0x7F80
-#define WIDEN(bits) ((double) pa_bf16_to_f32(bits))
-#define NARROW(v) pa_f64_to_bf16(v)
+#define WIDEN(bits) ((double) pa_half_from_bf16(bits))
+#define NARROW(v) pa_half_to_bf16(v)
 
 #include "kernel/kernel_impl.h"

@@ -6,12 +6,12 @@
  */
 #include "kernel/instances.h"
 
-#include "core/dtype.h"
+#include "core/half.h"
 
 #define K(name) pa_kernel_f16_##name
 #define BITS uint16_t
 #define EXPONENT 0x7C00
-#define WIDEN(bits) ((double) pa_f16_to_f32(bits))
-#define NARROW(v) pa_f64_to_f16(v)
+#define WIDEN(bits) ((double) pa_half_from_f16(bits))
+#define NARROW(v) pa_half_to_f16(v)
 
 #include "kernel/kernel_impl.h"
