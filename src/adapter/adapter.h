@@ -121,7 +121,9 @@ extern PaStatus pa_tensor_measure(PaEnv *env, PaTensor *tensor, PaStatus code);
 /*
  * Every invariant of the header comment and the kind's shape rules (partner,
  * ranks, dimensions).  code is what a violation is reported as: PA_ERR_FILE for
- * a file, PA_ERR_CORRUPT for stored bytes.
+ * a file, PA_ERR_CORRUPT for stored bytes.  The limit on raw bytes is not an
+ * invariant of a description (a file to be split is described whole); the value
+ * writer and reader keep it.
  */
 extern PaStatus pa_adapter_check(PaEnv *env, const PaAdapter *adapter, PaStatus code);
 
@@ -148,8 +150,13 @@ extern PaStatus pa_envelope_digest(PaEnv *env, const uint8_t digest[PA_SHA256_LE
 								   const char *header, size_t header_length,
 								   uint8_t out[PA_SHA256_LENGTH]);
 
-/* Facts and modules as a section of the stored value (doc/format.md, "Facts"). */
+/*
+ * Facts and modules as a section of the stored value (doc/format.md, "Facts").
+ * Reading fills everything but tensors; strings are checked as UTF-8 only, the
+ * rest is pa_adapter_check's.
+ */
 extern PaStatus pa_facts_write(PaBuf *buf, const PaAdapter *adapter);
+extern size_t pa_facts_size(const PaAdapter *adapter);	/* bytes that pa_facts_write appends */
 extern PaStatus pa_facts_read(PaEnv *env, const void *p, size_t n, PaKind kind, PaAdapter *adapter);
 
 #endif

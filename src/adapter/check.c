@@ -1,98 +1,168 @@
 /*
  * check.c
- *	  Every invariant of adapter.h, for files and for stored bytes alike.
+ *	  The invariants of adapter.h, all of them, in one place: every adapter that
+ *	  enters memory (from a file, from stored bytes) goes through here, so the
+ *	  rest of the code relies on them.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
-#include "adapter/adapter.h"
-
-#include <math.h>
 #include <string.h>
 
 #include "adapter/kind.h"
 #include "core/arith.h"
 #include "core/utf8.h"
 
+/* A free string of the configuration: may be empty, but is printable. */
 static PaStatus
-check_name(PaEnv *env, const char *name, const char *what, PaStatus code)
+check_text(PaEnv *env, const char *what, const char *text, PaStatus code)
 {
-	size_t		n = strlen(name);
+	if (text == NULL || *text == '\0' || pa_utf8_valid_name(text, strlen(text)))
+		return PA_OK;
+	pa_fail(env, code, "%s is not a printable string", what);
+	pa_detail(env, "Control characters and invalid UTF-8 are not allowed there.");
+	return code;
+}
 
-	if (n > PA_MAX_NAME_BYTES)
-		return pa_fail(env, code, "%s of %zu bytes is longer than %d", what, n, PA_MAX_NAME_BYTES);
-	if (!pa_utf8_valid_name(name, n))
+static PaStatus
+check_list(PaEnv *env, const char *what, uint32_t n, const char **list, PaStatus code)
+{
+	for (uint32_t i = 0; i < n; i++)
 	{
-		pa_fail(env, code, "%s is empty, not UTF-8, or has a control character", what);
-		return code;
+		PA_TRY(check_text(env, what, list[i], code));
+		if (i > 0 && strcmp(list[i - 1], list[i]) >= 0)
+			return pa_fail(env, code, "%s \"%s\" is out of order", what, list[i]);
 	}
 	return PA_OK;
 }
 
 static PaStatus
-check_list(PaEnv *env, const char *const *list, uint32_t n, const char *what, PaStatus code)
+check_facts(PaEnv *env, const PaAdapter *adapter, PaStatus code)
 {
-	for (uint32_t i = 0; i < n; i++)
+	bool		bias_known = strcmp(adapter->bias, "none") == 0;
+
+	if (adapter->kind == PA_KIND_LORA)
+		bias_known = bias_known || strcmp(adapter->bias, "all") == 0 || strcmp(adapter->bias, "lora_only") == 0;
+	PA_TRY(check_text(env, "bias", adapter->bias, code));
+	if (!bias_known)
+		return pa_fail(env, code, "bias \"%s\" is not one of those that PEFT has", adapter->bias);
+	if (adapter->features & ~PA_FEATURE_KNOWN)
+		return pa_fail(env, code, "adapter has unknown features %#x", adapter->features & ~PA_FEATURE_KNOWN);
+	PA_TRY(check_text(env, "name of the base model", adapter->base_model, code));
+	PA_TRY(check_text(env, "revision of the base model", adapter->base_revision, code));
+	PA_TRY(check_text(env, "task type", adapter->task_type, code));
+	PA_TRY(check_list(env, "target parameter", adapter->n_target_parameters, adapter->target_parameters, code));
+	return check_list(env, "saved module", adapter->n_saved_modules, adapter->saved_modules, code);
+}
+
+/* Shape, size and key: what a tensor says about itself. */
+static PaStatus
+check_tensor_alone(PaEnv *env, const PaTensor *tensor, PaStatus code)
+{
+	size_t		length = strlen(tensor->name);
+	PaTensor	measured = *tensor;
+
+	if (!pa_utf8_valid_name(tensor->name, length))
+		return pa_fail(env, code, "a tensor's name is empty or has control characters or invalid UTF-8");
+	if (length > PA_MAX_NAME_BYTES)
 	{
-		PA_TRY(check_name(env, list[i], what, code));
-		if (i > 0 && strcmp(list[i - 1], list[i]) >= 0)
-			return pa_fail(env, code, "list of %ss is not sorted", what);
+		pa_fail(env, code, "name of a tensor has %zu bytes", length);
+		pa_detail(env, "At most %d bytes are allowed; it begins with \"%.64s\".", PA_MAX_NAME_BYTES, tensor->name);
+		return code;
 	}
+	if (tensor->key < tensor->name || tensor->key >= tensor->name + length || tensor->key - tensor->name > UINT8_MAX)
+		return pa_fail(env, code, "tensor \"%s\" has no key behind its prefix", tensor->name);
+	PA_TRY(pa_tensor_measure(env, &measured, code));
+	if (measured.elements != tensor->elements || measured.bytes != tensor->bytes)
+		return pa_fail(env, code, "size of tensor \"%s\" does not fit its shape", tensor->name);
 	return PA_OK;
+}
+
+/* Its place: role and module, known to both sides. */
+static PaStatus
+check_tensor_place(PaEnv *env, const PaAdapter *adapter, uint32_t index, PaStatus code)
+{
+	const PaTensor *tensor = &adapter->tensors[index];
+	const PaModule *module;
+
+	if (tensor->role < PA_ROLE_FACTOR_A || tensor->role >= PA_ROLE_COUNT)
+		return pa_fail(env, code, "tensor \"%s\" has an unknown role", tensor->name);
+	if (tensor->module >= adapter->n_modules)
+		return pa_fail(env, code, "tensor \"%s\" belongs to no module", tensor->name);
+	module = &adapter->modules[tensor->module];
+	if (tensor->role == PA_ROLE_DENSE)
+		return PA_OK;
+	if (!(module->flags & PA_MODULE_TARGET))
+		return pa_fail(env, code, "tensor \"%s\" stands in module \"%s\", which is no target module",
+					   tensor->name, module->path);
+	if (module->tensor[tensor->role] == (int64_t) index)
+		return PA_OK;
+	pa_fail(env, code, "module \"%s\" has more than one tensor of role %s",
+			module->path, pa_role_name(tensor->role));
+	pa_detail(env, "One of them is \"%s\".", tensor->name);
+	return code;
 }
 
 static PaStatus
 check_tensors(PaEnv *env, const PaAdapter *adapter, PaStatus code)
 {
-	uint64_t	raw = 0;
+	uint64_t	raw_bytes = 0;
 
 	for (uint32_t i = 0; i < adapter->n_tensors; i++)
 	{
-		const PaTensor *t = &adapter->tensors[i];
-		PaTensor	measured = *t;
+		const PaTensor *tensor = &adapter->tensors[i];
 
-		PA_TRY(check_name(env, t->name, "tensor name", code));
-		if (i > 0 && strcmp(adapter->tensors[i - 1].name, t->name) >= 0)
-			return pa_fail(env, code, "tensor \"%s\" is there twice or out of order", t->name);
-		if (t->role < PA_ROLE_FACTOR_A || t->role >= PA_ROLE_COUNT || t->module >= adapter->n_modules ||
-			pa_dtype_bits(t->dtype) == 0 || t->key < t->name || t->key >= t->name + strlen(t->name))
-			return pa_fail(env, code, "tensor \"%s\" has no valid role, module, dtype or prefix", t->name);
-		PA_TRY(pa_tensor_measure(env, &measured, code));
-		if (measured.elements != t->elements || measured.bytes != t->bytes || !pa_add_u64(raw, t->bytes, &raw))
-			return pa_fail(env, code, "tensor \"%s\" has a wrong size", t->name);
-		if (t->role != PA_ROLE_DENSE && adapter->modules[t->module].tensor[t->role] != (int64_t) i)
-			return pa_fail(env, code, "module \"%s\" has two tensors of role %s",
-						   adapter->modules[t->module].path, pa_role_name(t->role));
+		PA_TRY(check_tensor_alone(env, tensor, code));
+		if (i > 0 && strcmp(adapter->tensors[i - 1].name, tensor->name) >= 0)
+			return pa_fail(env, code, "tensor \"%s\" is out of order, or there twice", tensor->name);
+		PA_TRY(check_tensor_place(env, adapter, i, code));
+		if (!pa_add_u64(raw_bytes, tensor->bytes, &raw_bytes))
+			return pa_fail(env, code, "sizes of the tensors overflow");
 	}
-	if (raw != adapter->raw_bytes)
-		return pa_fail(env, code, "tensors have %llu bytes, not %llu", (unsigned long long) raw,
-					   (unsigned long long) adapter->raw_bytes);
+	if (raw_bytes != adapter->raw_bytes)
+		return pa_fail(env, code, "sizes of the tensors do not add up to the adapter's");
+	return PA_OK;
+}
+
+/* Indices only; what the kind makes of them comes when the tensors are known to be right. */
+static PaStatus
+check_module_alone(PaEnv *env, const PaAdapter *adapter, uint32_t index, PaStatus code)
+{
+	const PaModule *module = &adapter->modules[index];
+
+	if (module->path[0] != '\0' && !pa_utf8_valid_name(module->path, strlen(module->path)))
+		return pa_fail(env, code, "a module's path has control characters or invalid UTF-8");
+	if (index > 0 && strcmp(adapter->modules[index - 1].path, module->path) >= 0)
+		return pa_fail(env, code, "module \"%s\" is out of order, or there twice", module->path);
+	if (module->flags & ~PA_MODULE_KNOWN)
+		return pa_fail(env, code, "module \"%s\" has unknown flags", module->path);
+	for (int role = PA_ROLE_FACTOR_A; role < PA_ROLE_DENSE; role++)
+	{
+		int64_t		t = module->tensor[role];
+
+		if (t == -1)
+			continue;
+		if (t < 0 || t >= adapter->n_tensors ||
+			adapter->tensors[t].module != index || (int) adapter->tensors[t].role != role)
+			return pa_fail(env, code, "module \"%s\" refers to a tensor that is not its own", module->path);
+	}
 	return PA_OK;
 }
 
 static PaStatus
-check_module(PaEnv *env, const PaAdapter *adapter, const PaModule *module, PaStatus code)
+check_kind(PaEnv *env, const PaAdapter *adapter, PaStatus code)
 {
-	bool		target = (module->flags & PA_MODULE_TARGET) != 0;
+	const PaKindMethods *kind = pa_kind_methods(adapter->kind);
 
-	PA_TRY(check_name(env, module->path, "module path", code));
-	if ((module->flags & ~PA_MODULE_KNOWN) != 0 || (!target && module->flags != 0))
-		return pa_fail(env, code, "module \"%s\" has flags %u", module->path, module->flags);
-	if (isnan(module->scaling) || isnan(module->alpha))
-		return pa_fail(env, code, "module \"%s\" has a scaling that is not a number", module->path);
-	for (int role = 1; role < PA_ROLE_COUNT; role++)
+	for (uint32_t i = 0; i < adapter->n_modules; i++)
 	{
-		int64_t		i = module->tensor[role];
+		const PaModule *module = &adapter->modules[i];
 
-		if (i < 0)
-			continue;
-		if (role == PA_ROLE_DENSE || !target || i >= (int64_t) adapter->n_tensors ||
-			adapter->tensors[i].role != (PaRole) role)
-			return pa_fail(env, code, "module \"%s\" has a tensor that does not belong to it", module->path);
+		if (module->flags & PA_MODULE_TARGET)
+			PA_TRY(kind->check_module(env, adapter, module, code));
+		else if (module->flags != 0 || module->rank != 0 || module->scaling != 1.0)
+			return pa_fail(env, code, "module \"%s\" has properties of a target module, but no tensor of one",
+						   module->path);
 	}
-	if (target)
-		return pa_kind_methods(adapter->kind)->check_module(env, adapter, module, code);
-	if (module->rank != 0)
-		return pa_fail(env, code, "module \"%s\" has a rank and no factors", module->path);
 	return PA_OK;
 }
 
@@ -100,18 +170,19 @@ PaStatus
 pa_adapter_check(PaEnv *env, const PaAdapter *adapter, PaStatus code)
 {
 	if (pa_kind_methods(adapter->kind) == NULL)
-		return pa_fail(env, code, "adapter has kind %d, which is not known", (int) adapter->kind);
-	if (adapter->n_tensors > PA_MAX_TENSORS || adapter->n_modules > adapter->n_tensors)
-		return pa_fail(env, code, "adapter has %u tensors and %u modules", adapter->n_tensors, adapter->n_modules);
-	if ((adapter->features & ~PA_FEATURE_KNOWN) != 0)
-		return pa_fail(env, code, "adapter has features %#x, which are not known", adapter->features);
-	PA_TRY(check_list(env, adapter->target_parameters, adapter->n_target_parameters, "target parameter", code));
-	PA_TRY(check_list(env, adapter->saved_modules, adapter->n_saved_modules, "saved module", code));
-	for (uint32_t i = 1; i < adapter->n_modules; i++)
-		if (strcmp(adapter->modules[i - 1].path, adapter->modules[i].path) >= 0)
-			return pa_fail(env, code, "module \"%s\" is there twice or out of order", adapter->modules[i].path);
-	PA_TRY(check_tensors(env, adapter, code));
+		return pa_fail(env, code, "adapter is of unknown kind %d", (int) adapter->kind);
+	if (adapter->n_tensors > PA_MAX_TENSORS)
+	{
+		pa_fail(env, code, "adapter has %u tensors", adapter->n_tensors);
+		pa_detail(env, "At most %d are allowed.", PA_MAX_TENSORS);
+		return code;
+	}
+	if (adapter->n_modules > adapter->n_tensors)
+		return pa_fail(env, code, "adapter has %u modules, but only %u tensors",
+					   adapter->n_modules, adapter->n_tensors);
+	PA_TRY(check_facts(env, adapter, code));
 	for (uint32_t i = 0; i < adapter->n_modules; i++)
-		PA_TRY(check_module(env, adapter, &adapter->modules[i], code));
-	return PA_OK;
+		PA_TRY(check_module_alone(env, adapter, i, code));
+	PA_TRY(check_tensors(env, adapter, code));
+	return check_kind(env, adapter, code);
 }

@@ -1,6 +1,10 @@
 /*
  * digest.c
- *	  The content digest and the envelope digest: doc/format.md, "Digest".
+ *	  The two digests of an adapter: of its content, and of its content with
+ *	  all that accompanies it (doc/format.md, "Digest").
+ *
+ * The order of the fields is a promise for ever: a change makes another digest
+ * of the same adapter, and needs another domain tag.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
@@ -8,122 +12,164 @@
 
 #include <string.h>
 
-#define DIGEST_TAG "peftarith.digest.1"
+#include "core/bytes.h"
+
+#define CONTENT_TAG "peftarith.digest.1"
 #define ENVELOPE_TAG "peftarith.envelope.1"
 
-static PaStatus
-write_list(PaBuf *buf, const char *const *list, uint32_t n)
+/* Fields are small; they are collected before the host is asked to hash them. */
+typedef struct FieldHash
 {
-	PA_TRY(pa_buf_u32(buf, n));
-	for (uint32_t i = 0; i < n; i++)
-		PA_TRY(pa_buf_str(buf, list[i]));
+	PaEnv	   *env;
+	size_t		n;
+	uint8_t		pending[4096];
+} FieldHash;
+
+static PaStatus
+flush(FieldHash *hash)
+{
+	size_t		n = hash->n;
+
+	hash->n = 0;
+	return n > 0 ? pa_hash_update(hash->env, PA_HASH_TENSOR, hash->pending, n) : PA_OK;
+}
+
+static PaStatus
+add_bytes(FieldHash *hash, const void *p, size_t n)
+{
+	if (n > sizeof(hash->pending) - hash->n)
+		PA_TRY(flush(hash));
+	if (n > sizeof(hash->pending))
+		return pa_hash_update(hash->env, PA_HASH_TENSOR, p, n);
+	if (n > 0)
+		memcpy(hash->pending + hash->n, p, n);
+	hash->n += n;
 	return PA_OK;
 }
 
 static PaStatus
-write_facts(PaBuf *buf, const PaAdapter *adapter)
+add_u8(FieldHash *hash, uint8_t v)
 {
-	PA_TRY(pa_buf_str(buf, DIGEST_TAG));
-	PA_TRY(pa_buf_u8(buf, (uint8_t) adapter->kind));
-	PA_TRY(pa_buf_optstr(buf, adapter->base_model));
-	PA_TRY(pa_buf_optstr(buf, adapter->base_revision));
-	PA_TRY(pa_buf_optstr(buf, adapter->task_type));
-	PA_TRY(pa_buf_str(buf, adapter->bias));
-	PA_TRY(pa_buf_u32(buf, adapter->features));
-	PA_TRY(pa_buf_u8(buf, adapter->fan_in_fan_out));
-	PA_TRY(pa_buf_u8(buf, adapter->lora_bias));
-	PA_TRY(write_list(buf, adapter->target_parameters, adapter->n_target_parameters));
-	return write_list(buf, adapter->saved_modules, adapter->n_saved_modules);
+	return add_bytes(hash, &v, 1);
 }
 
 static PaStatus
-write_modules(PaBuf *buf, const PaAdapter *adapter)
+add_u32(FieldHash *hash, uint32_t v)
+{
+	uint8_t		b[4];
+
+	pa_store_u32(b, v);
+	return add_bytes(hash, b, sizeof(b));
+}
+
+static PaStatus
+add_u64(FieldHash *hash, uint64_t v)
+{
+	uint8_t		b[8];
+
+	pa_store_u64(b, v);
+	return add_bytes(hash, b, sizeof(b));
+}
+
+static PaStatus
+add_text(FieldHash *hash, const char *s, size_t n)
+{
+	if (n > UINT32_MAX)
+		return pa_fail(hash->env, PA_ERR_LIMIT, "text of %zu bytes is too long", n);
+	PA_TRY(add_u32(hash, (uint32_t) n));
+	return add_bytes(hash, s, n);
+}
+
+static PaStatus
+add_str(FieldHash *hash, const char *s)
+{
+	return add_text(hash, s, strlen(s));
+}
+
+static PaStatus
+add_optstr(FieldHash *hash, const char *s)
+{
+	PA_TRY(add_u8(hash, s != NULL));
+	return s != NULL ? add_str(hash, s) : PA_OK;
+}
+
+static PaStatus
+add_list(FieldHash *hash, uint32_t n, const char **list)
+{
+	PA_TRY(add_u32(hash, n));
+	for (uint32_t i = 0; i < n; i++)
+		PA_TRY(add_str(hash, list[i]));
+	return PA_OK;
+}
+
+static PaStatus
+add_facts(FieldHash *hash, const PaAdapter *adapter)
+{
+	PA_TRY(add_u8(hash, (uint8_t) adapter->kind));
+	PA_TRY(add_optstr(hash, adapter->base_model));
+	PA_TRY(add_optstr(hash, adapter->base_revision));
+	PA_TRY(add_optstr(hash, adapter->task_type));
+	PA_TRY(add_str(hash, adapter->bias));
+	PA_TRY(add_u32(hash, adapter->features));
+	PA_TRY(add_u8(hash, adapter->fan_in_fan_out));
+	PA_TRY(add_u8(hash, adapter->lora_bias));
+	PA_TRY(add_list(hash, adapter->n_target_parameters, adapter->target_parameters));
+	return add_list(hash, adapter->n_saved_modules, adapter->saved_modules);
+}
+
+static PaStatus
+add_modules(FieldHash *hash, const PaAdapter *adapter)
 {
 	uint32_t	targets = 0;
 
 	for (uint32_t i = 0; i < adapter->n_modules; i++)
 		targets += (adapter->modules[i].flags & PA_MODULE_TARGET) != 0;
-	PA_TRY(pa_buf_u32(buf, targets));
+	PA_TRY(add_u32(hash, targets));
 	for (uint32_t i = 0; i < adapter->n_modules; i++)
 	{
 		const PaModule *module = &adapter->modules[i];
+		uint64_t	bits;
 
-		if ((module->flags & PA_MODULE_TARGET) == 0)
+		if (!(module->flags & PA_MODULE_TARGET))
 			continue;
-		PA_TRY(pa_buf_str(buf, module->path));
-		PA_TRY(pa_buf_u8(buf, (uint8_t) module->flags));
-		PA_TRY(pa_buf_f64(buf, module->scaling));
+		memcpy(&bits, &module->scaling, sizeof(bits));
+		PA_TRY(add_str(hash, module->path));
+		PA_TRY(add_u8(hash, (uint8_t) module->flags));
+		PA_TRY(add_u64(hash, bits));
 	}
 	return PA_OK;
 }
 
 static PaStatus
-write_tensors(PaBuf *buf, const PaAdapter *adapter)
+add_tensors(FieldHash *hash, const PaAdapter *adapter)
 {
-	PA_TRY(pa_buf_u32(buf, adapter->n_tensors));
+	PA_TRY(add_u32(hash, adapter->n_tensors));
 	for (uint32_t i = 0; i < adapter->n_tensors; i++)
 	{
 		const PaTensor *tensor = &adapter->tensors[i];
 
-		PA_TRY(pa_buf_str(buf, tensor->name));
-		PA_TRY(pa_buf_u8(buf, (uint8_t) tensor->dtype));
-		PA_TRY(pa_buf_u8(buf, (uint8_t) tensor->ndim));
-		for (int k = 0; k < tensor->ndim; k++)
-			PA_TRY(pa_buf_u64(buf, tensor->shape[k]));
-		PA_TRY(pa_buf_bytes(buf, tensor->sha256, PA_SHA256_LENGTH));
+		PA_TRY(add_str(hash, tensor->name));
+		PA_TRY(add_u8(hash, (uint8_t) tensor->dtype));
+		PA_TRY(add_u8(hash, (uint8_t) tensor->ndim));
+		for (int d = 0; d < tensor->ndim; d++)
+			PA_TRY(add_u64(hash, tensor->shape[d]));
+		PA_TRY(add_bytes(hash, tensor->sha256, PA_SHA256_LENGTH));
 	}
 	return PA_OK;
-}
-
-static PaStatus
-write_document(PaBuf *buf, const PaAdapter *adapter)
-{
-	PA_TRY(write_facts(buf, adapter));
-	PA_TRY(write_modules(buf, adapter));
-	return write_tensors(buf, adapter);
-}
-
-static PaStatus
-hash_buffer(PaEnv *env, const PaBuf *buf, uint8_t out[PA_SHA256_LENGTH])
-{
-	PA_TRY(pa_hash_begin(env, PA_HASH_TENSOR));
-	PA_TRY(pa_hash_update(env, PA_HASH_TENSOR, buf->data, buf->length));
-	return pa_hash_finish(env, PA_HASH_TENSOR, out);
 }
 
 PaStatus
 pa_adapter_digest(PaEnv *env, const PaAdapter *adapter, uint8_t digest[PA_SHA256_LENGTH])
 {
-	PaBuf		buf;
-	PaStatus	status;
+	FieldHash	hash = {.env = env};
 
-	PA_TRY(pa_buf_init(env, &buf, 0, 4096));
-	status = write_document(&buf, adapter);
-	if (status == PA_OK)
-		status = hash_buffer(env, &buf, digest);
-	pa_buf_release(&buf);
-	return status;
-}
-
-static PaStatus
-write_text(PaBuf *buf, const char *text, size_t length)
-{
-	if (length > UINT32_MAX)
-		return pa_fail(buf->env, PA_ERR_LIMIT, "document of %zu bytes is too long", length);
-	PA_TRY(pa_buf_u32(buf, (uint32_t) length));
-	return pa_buf_bytes(buf, text, length);
-}
-
-static PaStatus
-write_envelope(PaBuf *buf, const uint8_t *digest, const char *recipe, size_t recipe_length,
-			   const char *config, size_t config_length, const char *header, size_t header_length)
-{
-	PA_TRY(pa_buf_str(buf, ENVELOPE_TAG));
-	PA_TRY(pa_buf_bytes(buf, digest, PA_SHA256_LENGTH));
-	PA_TRY(write_text(buf, recipe, recipe_length));
-	PA_TRY(write_text(buf, config, config_length));
-	PA_TRY(pa_buf_u8(buf, header != NULL));
-	return header != NULL ? write_text(buf, header, header_length) : PA_OK;
+	PA_TRY(pa_hash_begin(env, PA_HASH_TENSOR));
+	PA_TRY(add_str(&hash, CONTENT_TAG));
+	PA_TRY(add_facts(&hash, adapter));
+	PA_TRY(add_modules(&hash, adapter));
+	PA_TRY(add_tensors(&hash, adapter));
+	PA_TRY(flush(&hash));
+	return pa_hash_finish(env, PA_HASH_TENSOR, digest);
 }
 
 PaStatus
@@ -133,13 +179,16 @@ pa_envelope_digest(PaEnv *env, const uint8_t digest[PA_SHA256_LENGTH],
 				   const char *header, size_t header_length,
 				   uint8_t out[PA_SHA256_LENGTH])
 {
-	PaBuf		buf;
-	PaStatus	status;
+	FieldHash	hash = {.env = env};
 
-	PA_TRY(pa_buf_init(env, &buf, 0, recipe_length + config_length + header_length + 128));
-	status = write_envelope(&buf, digest, recipe, recipe_length, config, config_length, header, header_length);
-	if (status == PA_OK)
-		status = hash_buffer(env, &buf, out);
-	pa_buf_release(&buf);
-	return status;
+	PA_TRY(pa_hash_begin(env, PA_HASH_TENSOR));
+	PA_TRY(add_str(&hash, ENVELOPE_TAG));
+	PA_TRY(add_bytes(&hash, digest, PA_SHA256_LENGTH));
+	PA_TRY(add_text(&hash, recipe, recipe_length));
+	PA_TRY(add_text(&hash, config, config_length));
+	PA_TRY(add_u8(&hash, header != NULL));
+	if (header != NULL)
+		PA_TRY(add_text(&hash, header, header_length));
+	PA_TRY(flush(&hash));
+	return pa_hash_finish(env, PA_HASH_TENSOR, out);
 }

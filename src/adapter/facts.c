@@ -1,18 +1,23 @@
 /*
  * facts.c
- *	  Facts and modules as a section of the stored value: doc/format.md, "Facts".
+ *	  The section of a stored value that holds what an adapter is apart from its
+ *	  tensors (doc/format.md, "Facts").
+ *
+ * The section ends where its modules end: their number is not written, and is
+ * counted before anything is allocated for them.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
 #include "adapter/adapter.h"
 
+#include <string.h>
+
 #include "core/bytes.h"
 
-/* A module takes at least its length, flags, rank, scaling and alpha. */
-#define SMALLEST_MODULE (4 + 1 + 8 + 8 + 8)
+#define MODULE_FIXED_BYTES (1 + 8 + 8 + 8)	/* flags, rank, scaling, alpha */
 
 static PaStatus
-write_list(PaBuf *buf, const char *const *list, uint32_t n)
+write_list(PaBuf *buf, uint32_t n, const char **list)
 {
 	PA_TRY(pa_buf_u32(buf, n));
 	for (uint32_t i = 0; i < n; i++)
@@ -31,9 +36,8 @@ pa_facts_write(PaBuf *buf, const PaAdapter *adapter)
 	PA_TRY(pa_buf_u8(buf, adapter->fan_in_fan_out));
 	PA_TRY(pa_buf_u8(buf, adapter->lora_bias));
 	PA_TRY(pa_buf_u8(buf, adapter->rslora));
-	PA_TRY(write_list(buf, adapter->target_parameters, adapter->n_target_parameters));
-	PA_TRY(write_list(buf, adapter->saved_modules, adapter->n_saved_modules));
-	PA_TRY(pa_buf_u32(buf, adapter->n_modules));
+	PA_TRY(write_list(buf, adapter->n_target_parameters, adapter->target_parameters));
+	PA_TRY(write_list(buf, adapter->n_saved_modules, adapter->saved_modules));
 	for (uint32_t i = 0; i < adapter->n_modules; i++)
 	{
 		const PaModule *module = &adapter->modules[i];
@@ -47,45 +51,87 @@ pa_facts_write(PaBuf *buf, const PaAdapter *adapter)
 	return PA_OK;
 }
 
-static PaStatus
-read_flag(PaReader *r, bool *flag)
+static size_t
+optstr_size(const char *s)
 {
-	uint8_t		v = 0;
+	return s != NULL ? 1 + 4 + strlen(s) : 1;
+}
 
-	PA_TRY(pa_take_u8(r, &v));
-	if (v > 1)
-		return pa_fail(r->env, r->code, "%s has %u where 0 or 1 is expected", r->subject, v);
-	*flag = v == 1;
+static size_t
+list_size(uint32_t n, const char **list)
+{
+	size_t		size = 4;
+
+	for (uint32_t i = 0; i < n; i++)
+		size += 4 + strlen(list[i]);
+	return size;
+}
+
+size_t
+pa_facts_size(const PaAdapter *adapter)
+{
+	size_t		size = optstr_size(adapter->base_model) + optstr_size(adapter->base_revision) +
+		optstr_size(adapter->task_type) + 4 + strlen(adapter->bias) + 4 + 3;
+
+	size += list_size(adapter->n_target_parameters, adapter->target_parameters);
+	size += list_size(adapter->n_saved_modules, adapter->saved_modules);
+	for (uint32_t i = 0; i < adapter->n_modules; i++)
+		size += 4 + strlen(adapter->modules[i].path) + MODULE_FIXED_BYTES;
+	return size;
+}
+
+static PaStatus
+take_bool(PaReader *r, bool *v)
+{
+	uint8_t		byte;
+
+	PA_TRY(pa_take_u8(r, &byte));
+	if (byte > 1)
+		return pa_fail(r->env, r->code, "%s has %u where 0 or 1 is expected", r->subject, byte);
+	*v = byte != 0;
 	return PA_OK;
 }
 
-/* A count of things of at least `smallest` bytes each, so that it can be allocated for. */
 static PaStatus
-read_count(PaReader *r, size_t smallest, uint32_t *n)
+take_list(PaReader *r, uint32_t *n, const char ***list)
 {
-	PA_TRY(pa_take_u32(r, n));
-	if (*n > r->left / smallest)
-		return pa_fail(r->env, r->code, "%s has a count of %u in %zu bytes", r->subject, *n, r->left);
-	return PA_OK;
-}
-
-static PaStatus
-read_list(PaReader *r, const char ***list, uint32_t *n)
-{
+	uint32_t	count;
 	void	   *p;
 
-	PA_TRY(read_count(r, sizeof(uint32_t), n));
-	PA_TRY(pa_alloc_array(r->env, *n, sizeof(char *), &p));
+	PA_TRY(pa_take_u32(r, &count));
+	if (count > r->left / 4)	/* a string has at least its length */
+		return pa_fail(r->env, r->code, "%s has a list of %u strings in %zu bytes", r->subject, count, r->left);
+	PA_TRY(pa_alloc_array(r->env, count, sizeof(const char *), &p));
 	*list = p;
-	for (uint32_t i = 0; i < *n; i++)
-		PA_TRY(pa_take_str(r, PA_MAX_NAME_BYTES, &(*list)[i]));
+	for (uint32_t i = 0; i < count; i++)
+		PA_TRY(pa_take_str(r, PA_MAX_CONFIG_BYTES, &(*list)[i]));
+	*n = count;
+	return PA_OK;
+}
+
+/* r is a copy: the caller's stays where it is. */
+static PaStatus
+count_modules(PaReader r, uint32_t *n)
+{
+	*n = 0;
+	while (r.left > 0)
+	{
+		uint32_t	length;
+		const uint8_t *skipped;
+
+		PA_TRY(pa_take_u32(&r, &length));
+		PA_TRY(pa_take(&r, length, &skipped));
+		PA_TRY(pa_take(&r, MODULE_FIXED_BYTES, &skipped));
+		if (++*n > PA_MAX_TENSORS)
+			return pa_fail(r.env, r.code, "%s has more than %d modules", r.subject, PA_MAX_TENSORS);
+	}
 	return PA_OK;
 }
 
 static PaStatus
-read_module(PaReader *r, PaModule *module)
+take_module(PaReader *r, PaModule *module)
 {
-	uint8_t		flags = 0;
+	uint8_t		flags;
 
 	PA_TRY(pa_take_str(r, PA_MAX_NAME_BYTES, &module->path));
 	PA_TRY(pa_take_u8(r, &flags));
@@ -104,24 +150,22 @@ pa_facts_read(PaEnv *env, const void *p, size_t n, PaKind kind, PaAdapter *adapt
 	PaReader	r;
 	void	   *modules;
 
-	pa_reader_init(&r, env, p, n, PA_ERR_CORRUPT, "facts of the stored value");
+	pa_reader_init(&r, env, p, n, PA_ERR_CORRUPT, "stored value");
 	adapter->kind = kind;
 	PA_TRY(pa_take_optstr(&r, PA_MAX_CONFIG_BYTES, &adapter->base_model));
 	PA_TRY(pa_take_optstr(&r, PA_MAX_CONFIG_BYTES, &adapter->base_revision));
 	PA_TRY(pa_take_optstr(&r, PA_MAX_CONFIG_BYTES, &adapter->task_type));
 	PA_TRY(pa_take_str(&r, PA_MAX_CONFIG_BYTES, &adapter->bias));
 	PA_TRY(pa_take_u32(&r, &adapter->features));
-	PA_TRY(read_flag(&r, &adapter->fan_in_fan_out));
-	PA_TRY(read_flag(&r, &adapter->lora_bias));
-	PA_TRY(read_flag(&r, &adapter->rslora));
-	PA_TRY(read_list(&r, &adapter->target_parameters, &adapter->n_target_parameters));
-	PA_TRY(read_list(&r, &adapter->saved_modules, &adapter->n_saved_modules));
-	PA_TRY(read_count(&r, SMALLEST_MODULE, &adapter->n_modules));
+	PA_TRY(take_bool(&r, &adapter->fan_in_fan_out));
+	PA_TRY(take_bool(&r, &adapter->lora_bias));
+	PA_TRY(take_bool(&r, &adapter->rslora));
+	PA_TRY(take_list(&r, &adapter->n_target_parameters, &adapter->target_parameters));
+	PA_TRY(take_list(&r, &adapter->n_saved_modules, &adapter->saved_modules));
+	PA_TRY(count_modules(r, &adapter->n_modules));
 	PA_TRY(pa_alloc_array(env, adapter->n_modules, sizeof(PaModule), &modules));
 	adapter->modules = modules;
 	for (uint32_t i = 0; i < adapter->n_modules; i++)
-		PA_TRY(read_module(&r, &adapter->modules[i]));
-	if (r.left != 0)
-		return pa_fail(env, PA_ERR_CORRUPT, "%s have %zu bytes too many", r.subject, r.left);
+		PA_TRY(take_module(&r, &adapter->modules[i]));
 	return PA_OK;
 }

@@ -1,50 +1,55 @@
 /*
  * kind_ia3.c
- *	  (IA)^3: a target module has one vector l that multiplies its output,
- *	  (out, 1), or the input of a feedforward module, (1, in); for convolutions
- *	  (1, n, 1, ...).  Arithmetic is on l - 1.
+ *	  (IA)^3: one vector l for each target module, which multiplies outputs, or
+ *	  the inputs of feedforward modules (doc/algebra.md; neutral is l = 1).
  *
  * SPDX-License-Identifier: PostgreSQL
  */
 #include "adapter/kind.h"
 
-#include "adapter/shape.h"
+/* (out, 1), (1, in), or (1, n, 1...) for a convolution */
+static bool
+is_vector(const PaTensor *tensor)
+{
+	if (tensor->ndim < 2)
+		return false;
+	if (tensor->shape[0] != 1 && (tensor->ndim > 2 || tensor->shape[1] != 1))
+		return false;
+	for (int i = 2; i < tensor->ndim; i++)
+		if (tensor->shape[i] != 1)
+			return false;
+	return true;
+}
 
 static PaStatus
-ia3_check_module(PaEnv *env, const PaAdapter *adapter, const PaModule *module, PaStatus code)
+check_module(PaEnv *env, const PaAdapter *adapter, const PaModule *module, PaStatus code)
 {
-	const PaTensor *l;
-	bool		feedforward = (module->flags & PA_MODULE_FEEDFORWARD) != 0;
-	bool		fits;
+	char		shape[PA_SHAPE_TEXT_BYTES];
+	const PaTensor *vector;
 
-	for (int role = 1; role < PA_ROLE_COUNT; role++)
+	for (int role = PA_ROLE_FACTOR_A; role < PA_ROLE_DENSE; role++)
 		if (role != PA_ROLE_VECTOR && module->tensor[role] >= 0)
-			return pa_fail(env, code, "(IA)^3 module \"%s\" has a LoRA tensor", module->path);
+			return pa_fail(env, code, "(IA)^3 module \"%s\" has a tensor of LoRA: \"%s\"",
+						   module->path, adapter->tensors[module->tensor[role]].name);
 	if (module->tensor[PA_ROLE_VECTOR] < 0)
 		return pa_fail(env, code, "(IA)^3 module \"%s\" has no vector", module->path);
-	l = &adapter->tensors[module->tensor[PA_ROLE_VECTOR]];
-	if (l->ndim == 2)
-		fits = l->shape[feedforward ? 0 : 1] == 1;
-	else
+	if (module->flags & (PA_MODULE_EMBEDDING | PA_MODULE_PARAMETER))
+		return pa_fail(env, code, "(IA)^3 module \"%s\" is marked as a LoRA module", module->path);
+	if (module->rank != 0 || module->scaling != 1.0)
+		return pa_fail(env, code, "(IA)^3 module \"%s\" has a rank or a scaling", module->path);
+	vector = &adapter->tensors[module->tensor[PA_ROLE_VECTOR]];
+	if (!is_vector(vector))
 	{
-		fits = l->ndim > 2 && l->ndim <= 5 && l->shape[0] == 1;
-		for (int i = 2; i < l->ndim; i++)
-			fits = fits && l->shape[i] == 1;
+		pa_fail(env, code, "(IA)^3 vector \"%s\" has shape %s", vector->name, pa_shape_text(shape, vector));
+		pa_detail(env, "PEFT writes (out, 1), (1, in) for a feedforward module, and (1, n, 1...) for a convolution.");
+		return code;
 	}
-	if (fits)
-		return PA_OK;
-	pa_fail(env, code, "tensor \"%s\" has shape %s", l->name, pa_shape_text(l).text);
-	if (feedforward)
-		pa_detail(env, "PEFT writes the vector of a feedforward module as (1, in), of a convolution as (1, n, 1, ...).");
-	else
-		pa_detail(env, "PEFT writes the vector of a module that is not feedforward as (out, 1), of a convolution as (1, n, 1, ...).");
-	pa_hint(env, "feedforward_modules of the configuration says which modules are feedforward.");
-	return code;
+	return PA_OK;
 }
 
 const PaKindMethods pa_kind_ia3 = {
 	.id = PA_KIND_IA3,
 	.name = "ia3",
 	.peft_type = "IA3",
-	.check_module = ia3_check_module,
+	.check_module = check_module,
 };

@@ -1,100 +1,172 @@
 /*
  * kind_lora.c
- *	  LoRA: a target module has factor A (r, in) and factor B (out, r); for
- *	  convolutions A carries the kernel and B is 1x1; for embeddings A is
- *	  (r, entries) and B (dim, r).  Beside them may stand a bias (lora_bias) and
- *	  a magnitude (DoRA).  The shapes are those that PEFT writes.
+ *	  LoRA: what PEFT writes for a target module, and so what is accepted
+ *	  (delta = s B A; doc/algebra.md).
+ *
+ * A product of factors whose ranks differ, or a factor without its partner,
+ * has no meaning; both are refused where a file comes in.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
 #include "adapter/kind.h"
 
-#include "adapter/shape.h"
+#include <inttypes.h>
+#include <math.h>
 
-static const PaTensor *
-tensor_of(const PaAdapter *adapter, const PaModule *module, PaRole role)
+typedef struct Factors
 {
-	return module->tensor[role] >= 0 ? &adapter->tensors[module->tensor[role]] : NULL;
-}
+	const PaTensor *a;
+	const PaTensor *b;
+} Factors;
 
+/* One message for every pair of shapes that cannot be; rule is what PEFT writes. */
 static PaStatus
-shape_failed(PaEnv *env, const PaTensor *tensor, PaStatus code, const char *written)
+refuse_pair(PaEnv *env, PaStatus code, Factors f, const char *rule)
 {
-	pa_fail(env, code, "tensor \"%s\" has shape %s", tensor->name, pa_shape_text(tensor).text);
-	pa_detail(env, "%s", written);
+	char		shape_a[PA_SHAPE_TEXT_BYTES];
+	char		shape_b[PA_SHAPE_TEXT_BYTES];
+
+	pa_fail(env, code, "factors \"%s\" of shape %s and \"%s\" of shape %s do not belong together",
+			f.a->name, pa_shape_text(shape_a, f.a), f.b->name, pa_shape_text(shape_b, f.b));
+	pa_detail(env, "PEFT writes %s.", rule);
 	return code;
 }
 
 static PaStatus
-check_pair(PaEnv *env, const PaModule *module, const PaTensor *a, const PaTensor *b, PaStatus code)
+check_matrix(PaEnv *env, PaStatus code, Factors f, const char *rule)
 {
-	int			largest = module->flags & (PA_MODULE_EMBEDDING | PA_MODULE_PARAMETER) ? 2 : 5;
+	if (f.a->ndim != 2 || f.b->ndim != 2 || f.a->shape[0] != f.b->shape[1])
+		return refuse_pair(env, code, f, rule);
+	return PA_OK;
+}
 
-	if (a->ndim < 2 || a->ndim > largest || a->shape[0] == 0)
-		return shape_failed(env, a, code, largest == 2 ?
-							"PEFT writes factor A of such a module as (r, entries), r at least 1." :
-							"PEFT writes factor A as (r, in), or (r, in, kernel...) for a convolution, r at least 1.");
-	if (b->ndim != a->ndim)
-		return shape_failed(env, b, code, "Factors A and B of a module have the same number of dimensions.");
-	if (a->ndim == 2 ? b->shape[1] != a->shape[0] :
-		b->shape[1] == 0 || a->shape[0] % b->shape[1] != 0)
-	{
-		pa_fail(env, code, "factors of module \"%s\" do not fit together", module->path);
-		pa_detail(env, "Factor A has shape %s, factor B %s; the rank is the first dimension of A and the second of B.",
-				  pa_shape_text(a).text, pa_shape_text(b).text);
-		return code;
-	}
-	for (int i = 2; i < b->ndim; i++)
-		if (b->shape[i] != 1)
-			return shape_failed(env, b, code, "PEFT writes factor B of a convolution as (out, r / groups, 1, ...).");
-	if (module->rank != a->shape[0])
-		return pa_fail(env, code, "module \"%s\" has rank %llu, its factor A %llu", module->path,
-					   (unsigned long long) module->rank, (unsigned long long) a->shape[0]);
+/* Grouped convolutions have r/groups columns in B. */
+static PaStatus
+check_convolution(PaEnv *env, PaStatus code, Factors f)
+{
+	const char *rule = "(r, in, kernel...) and (out, r / groups, 1...) for a convolution";
+
+	if (f.a->ndim != f.b->ndim || f.a->ndim > 5)
+		return refuse_pair(env, code, f, rule);
+	if (f.b->shape[1] == 0 || f.a->shape[0] % f.b->shape[1] != 0)
+		return refuse_pair(env, code, f, rule);
+	for (int i = 2; i < f.b->ndim; i++)
+		if (f.b->shape[i] != 1)
+			return refuse_pair(env, code, f, rule);
 	return PA_OK;
 }
 
 static PaStatus
-check_partner(PaEnv *env, const PaModule *module, const PaTensor *a, const PaTensor *b, PaStatus code)
+check_factors(PaEnv *env, const PaModule *module, PaStatus code, Factors f)
 {
-	const PaTensor *there = a != NULL ? a : b;
+	if (f.a->ndim < 2 || f.b->ndim < 2)
+		return refuse_pair(env, code, f, "matrices (r, in) and (out, r)");
+	if (f.a->shape[0] == 0)
+		return refuse_pair(env, code, f, "factors of rank 1 and above");
+	if (module->flags & PA_MODULE_EMBEDDING)
+		PA_TRY(check_matrix(env, code, f, "(r, entries) and (dim, r) for an embedding"));
+	else if (module->flags & PA_MODULE_PARAMETER)
+		PA_TRY(check_matrix(env, code, f,
+							"(experts * r, in) and (out, r * experts) for a target parameter"));
+	else if (f.a->ndim == 2)
+		PA_TRY(check_matrix(env, code, f, "(r, in) and (out, r) for a linear module"));
+	else
+		PA_TRY(check_convolution(env, code, f));
+	if (module->rank != f.a->shape[0])
+	{
+		pa_fail(env, code, "rank of module \"%s\" is %" PRIu64 ", but factor \"%s\" has %" PRIu64 " rows",
+				module->path, module->rank, f.a->name, f.a->shape[0]);
+		pa_detail(env, "The rank of a module is the number of rows of its factor A.");
+		return code;
+	}
+	return PA_OK;
+}
 
-	if (a != NULL && b != NULL)
+static PaStatus
+check_bias(PaEnv *env, const PaAdapter *adapter, const PaModule *module, PaStatus code, const PaTensor *b)
+{
+	const PaTensor *bias;
+	char		shape_bias[PA_SHAPE_TEXT_BYTES];
+	char		shape_b[PA_SHAPE_TEXT_BYTES];
+
+	if (module->tensor[PA_ROLE_BIAS] < 0)
 		return PA_OK;
-	pa_fail(env, code, "module \"%s\" has only one LoRA factor", module->path);
-	if (there != NULL)
-		pa_detail(env, "There is \"%s\" and no factor %s.", there->name, a != NULL ? "B" : "A");
-	pa_hint(env, "The file may be cut or may have been filtered; a module needs both factors.");
-	return code;
+	bias = &adapter->tensors[module->tensor[PA_ROLE_BIAS]];
+	if (!adapter->lora_bias)
+	{
+		pa_fail(env, code, "adapter has bias \"%s\", but its configuration does not have lora_bias",
+				bias->name);
+		pa_detail(env, "PEFT writes a bias beside factor B only with lora_bias, and would not load it here.");
+		return code;
+	}
+	if (bias->ndim != 1 || bias->shape[0] != b->shape[0])
+	{
+		pa_fail(env, code, "bias \"%s\" of shape %s does not fit factor \"%s\" of shape %s",
+				bias->name, pa_shape_text(shape_bias, bias), b->name, pa_shape_text(shape_b, b));
+		pa_detail(env, "PEFT writes a bias of shape (out) beside a factor B of shape (out, r).");
+		return code;
+	}
+	return PA_OK;
 }
 
 static PaStatus
-lora_check_module(PaEnv *env, const PaAdapter *adapter, const PaModule *module, PaStatus code)
+check_magnitude(PaEnv *env, const PaAdapter *adapter, const PaModule *module, PaStatus code, const PaTensor *b)
 {
-	const PaTensor *a = tensor_of(adapter, module, PA_ROLE_FACTOR_A);
-	const PaTensor *b = tensor_of(adapter, module, PA_ROLE_FACTOR_B);
-	const PaTensor *bias = tensor_of(adapter, module, PA_ROLE_BIAS);
-	const PaTensor *magnitude = tensor_of(adapter, module, PA_ROLE_MAGNITUDE);
+	const PaTensor *magnitude;
+	char		shape_magnitude[PA_SHAPE_TEXT_BYTES];
+	char		shape_b[PA_SHAPE_TEXT_BYTES];
 
-	if (module->tensor[PA_ROLE_VECTOR] >= 0)
-		return pa_fail(env, code, "LoRA module \"%s\" has an (IA)^3 vector", module->path);
-	PA_TRY(check_partner(env, module, a, b, code));
-	PA_TRY(check_pair(env, module, a, b, code));
-	if (bias != NULL && (bias->ndim != 1 || bias->shape[0] != b->shape[0]))
-		return shape_failed(env, bias, code, "PEFT writes the bias of factor B as (out), out being the first dimension of B.");
-	if (bias != NULL && !adapter->lora_bias)
+	if (module->tensor[PA_ROLE_MAGNITUDE] < 0)
+		return PA_OK;
+	magnitude = &adapter->tensors[module->tensor[PA_ROLE_MAGNITUDE]];
+
+	/* arithmetic would not see it, and leave it out without a word */
+	if (!(adapter->features & PA_FEATURE_DORA))
 	{
-		pa_fail(env, code, "module \"%s\" has a bias of factor B, but the configuration has no lora_bias", module->path);
-		pa_hint(env, "Set lora_bias to true in the configuration if the adapter was trained with it.");
+		pa_fail(env, code, "adapter has magnitude \"%s\", but is not marked as DoRA", magnitude->name);
+		pa_detail(env, "PEFT writes magnitudes only with use_dora.");
 		return code;
 	}
-	if (magnitude != NULL && magnitude->elements != b->shape[0])
-		return shape_failed(env, magnitude, code, "PEFT writes one magnitude for each output, that is for each row of factor B.");
+	if (magnitude->elements != b->shape[0])
+	{
+		pa_fail(env, code, "magnitude \"%s\" of shape %s does not fit factor \"%s\" of shape %s",
+				magnitude->name, pa_shape_text(shape_magnitude, magnitude), b->name, pa_shape_text(shape_b, b));
+		pa_detail(env, "PEFT writes one magnitude for each row of factor B.");
+		return code;
+	}
 	return PA_OK;
+}
+
+static PaStatus
+check_module(PaEnv *env, const PaAdapter *adapter, const PaModule *module, PaStatus code)
+{
+	int64_t		a = module->tensor[PA_ROLE_FACTOR_A];
+	int64_t		b = module->tensor[PA_ROLE_FACTOR_B];
+	Factors		f;
+
+	if (a < 0 || b < 0)
+	{
+		pa_fail(env, code, "module \"%s\" has no factor %s", module->path, a < 0 ? "A" : "B");
+		pa_detail(env, "PEFT writes both factors of every target module%s%s%s.",
+				  a < 0 && b < 0 ? "" : ", and here is only \"",
+				  a < 0 && b < 0 ? "" : adapter->tensors[a < 0 ? b : a].name,
+				  a < 0 && b < 0 ? "" : "\"");
+		return code;
+	}
+	if ((module->flags & PA_MODULE_FEEDFORWARD) || module->tensor[PA_ROLE_VECTOR] >= 0)
+		return pa_fail(env, code, "LoRA module \"%s\" has parts of an (IA)^3 module", module->path);
+	if (isnan(module->scaling))
+		return pa_fail(env, code, "scaling of module \"%s\" is not a number", module->path);
+	f.a = &adapter->tensors[a];
+	f.b = &adapter->tensors[b];
+	PA_TRY(check_factors(env, module, code, f));
+	PA_TRY(check_bias(env, adapter, module, code, f.b));
+	return check_magnitude(env, adapter, module, code, f.b);
 }
 
 const PaKindMethods pa_kind_lora = {
 	.id = PA_KIND_LORA,
 	.name = "lora",
 	.peft_type = "LORA",
-	.check_module = lora_check_module,
+	.check_module = check_module,
 };

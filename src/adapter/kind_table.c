@@ -1,25 +1,29 @@
 /*
  * kind_table.c
- *	  The kinds of adapters.  Ids are on disk and in the digest: never change
- *	  one, never use one again.
+ *	  The kinds of adapters.  A new kind is a row here and a file of its own.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
 #include "adapter/kind.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
-_Static_assert(PA_KIND_LORA == 1 && PA_KIND_IA3 == 2, "ids of kinds are on disk");
+/* doc/format.md and every stored value have these. */
+_Static_assert(PA_KIND_LORA == 1 && PA_KIND_IA3 == 2, "kind ids are on disk");
 
 static const PaKindMethods *const kinds[] = {
 	&pa_kind_lora,
 	&pa_kind_ia3,
 };
 
+#define N_KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
 const PaKindMethods *
 pa_kind_methods(PaKind kind)
 {
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+	for (size_t i = 0; i < N_KINDS; i++)
 		if (kinds[i]->id == kind)
 			return kinds[i];
 	return NULL;
@@ -28,8 +32,29 @@ pa_kind_methods(PaKind kind)
 const PaKindMethods *
 pa_kind_by_peft_type(const char *peft_type)
 {
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+	for (size_t i = 0; i < N_KINDS; i++)
 		if (strcmp(kinds[i]->peft_type, peft_type) == 0)
 			return kinds[i];
 	return NULL;
+}
+
+const char *
+pa_kind_name(PaKind kind)
+{
+	const PaKindMethods *methods = pa_kind_methods(kind);
+
+	return methods != NULL ? methods->name : "?";
+}
+
+const char *
+pa_shape_text(char out[PA_SHAPE_TEXT_BYTES], const PaTensor *tensor)
+{
+	size_t		n = 0;
+
+	out[n++] = '(';
+	for (int i = 0; i < tensor->ndim && i < PA_MAX_NDIM; i++)
+		n += (size_t) snprintf(out + n, PA_SHAPE_TEXT_BYTES - n, "%s%" PRIu64,
+							   i > 0 ? ", " : "", tensor->shape[i]);
+	snprintf(out + n, PA_SHAPE_TEXT_BYTES - n, ")");
+	return out;
 }

@@ -1,7 +1,7 @@
 /*
  * source.c
- *	  The two sources that compute nothing: tensors in memory, and some tensors
- *	  of another source.
+ *	  The two sources that compute nothing: tensors in memory, and some of
+ *	  another source's tensors.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
@@ -15,22 +15,43 @@ typedef struct MemorySource
 	const uint8_t *const *data;
 } MemorySource;
 
+typedef struct SubsetSource
+{
+	PaSource	base;
+	PaSource   *parent;
+	const uint32_t *from;
+} SubsetSource;
+
+static PaStatus
+check_range(PaEnv *env, const PaAdapter *adapter, uint32_t tensor, uint64_t first, size_t n)
+{
+	uint64_t	units;
+
+	if (tensor >= adapter->n_tensors)
+		return pa_fail(env, PA_ERR_INTERNAL, "no tensor %u to read", tensor);
+	units = pa_tensor_units(&adapter->tensors[tensor]);
+	if (first > units || n > units - first)
+		return pa_fail(env, PA_ERR_INTERNAL, "read beyond the end of tensor \"%s\"",
+					   adapter->tensors[tensor].name);
+	return PA_OK;
+}
+
 static PaStatus
 memory_read(PaEnv *env, PaSource *self, uint32_t tensor, uint64_t first, size_t n, void *dst)
 {
 	MemorySource *source = (MemorySource *) self;
-	const PaTensor *t = &self->adapter->tensors[tensor];
-	size_t		width = (size_t) pa_dtype_plane_width(t->dtype);
+	size_t		width;
 
-	if (first > pa_tensor_units(t) || n > pa_tensor_units(t) - first)
-		return pa_fail(env, PA_ERR_INTERNAL, "read beyond the end of tensor \"%s\"", t->name);
+	PA_TRY(check_range(env, self->adapter, tensor, first, n));
+	width = (size_t) pa_dtype_plane_width(self->adapter->tensors[tensor].dtype);
 	if (n > 0)
 		memcpy(dst, source->data[tensor] + first * width, n * width);
 	return PA_OK;
 }
 
 PaStatus
-pa_source_from_memory(PaEnv *env, const PaAdapter *adapter, const uint8_t *const *data, PaSource **source)
+pa_source_from_memory(PaEnv *env, const PaAdapter *adapter,
+					  const uint8_t *const *data, PaSource **source)
 {
 	void	   *p;
 	MemorySource *made;
@@ -44,27 +65,27 @@ pa_source_from_memory(PaEnv *env, const PaAdapter *adapter, const uint8_t *const
 	return PA_OK;
 }
 
-typedef struct SubsetSource
-{
-	PaSource	base;
-	PaSource   *parent;
-	const uint32_t *from;
-} SubsetSource;
-
 static PaStatus
 subset_read(PaEnv *env, PaSource *self, uint32_t tensor, uint64_t first, size_t n, void *dst)
 {
 	SubsetSource *source = (SubsetSource *) self;
 
+	PA_TRY(check_range(env, self->adapter, tensor, first, n));
 	return source->parent->read(env, source->parent, source->from[tensor], first, n, dst);
 }
 
 PaStatus
-pa_source_subset(PaEnv *env, const PaAdapter *adapter, PaSource *parent, const uint32_t *from, PaSource **source)
+pa_source_subset(PaEnv *env, const PaAdapter *adapter, PaSource *parent,
+				 const uint32_t *from, PaSource **source)
 {
 	void	   *p;
 	SubsetSource *made;
 
+	for (uint32_t i = 0; i < adapter->n_tensors; i++)
+		if (from[i] >= parent->adapter->n_tensors ||
+			parent->adapter->tensors[from[i]].dtype != adapter->tensors[i].dtype ||
+			parent->adapter->tensors[from[i]].elements != adapter->tensors[i].elements)
+			return pa_fail(env, PA_ERR_INTERNAL, "tensor \"%s\" is not one of the source", adapter->tensors[i].name);
 	PA_TRY(pa_alloc(env, sizeof(SubsetSource), &p));
 	made = p;
 	made->base.adapter = adapter;
