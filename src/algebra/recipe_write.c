@@ -203,7 +203,7 @@ static PaStatus
 write_document(PaEnv *env, const json_t *root, json_t *map, PaBuf *buf, PaBuf *scratch)
 {
 	static const char tail[] = "}}";
-	Walk		walk = {env, map, json_object(), NULL, 0};
+	Walk		walk = {env, map, pa_json_object(), NULL, 0};
 	size_t		room = json_object_size(map);
 	NodeText   *texts;
 	size_t		n;
@@ -228,7 +228,7 @@ write_document(PaEnv *env, const json_t *root, json_t *map, PaBuf *buf, PaBuf *s
 PaStatus
 pa_recipe_write(PaEnv *env, const json_t *root, uint32_t n_operands, const PaOperand *operands, PaText *recipe)
 {
-	json_t	   *map = json_object();
+	json_t	   *map = pa_json_object();
 	PaBuf		buf;
 	PaBuf		scratch;
 	PaStatus	status;

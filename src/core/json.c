@@ -23,6 +23,12 @@ release(void *arg)
 	json_decref(arg);
 }
 
+json_t *
+pa_json_object(void)
+{
+	return json_pack("{}");
+}
+
 PaStatus
 pa_json_own(PaEnv *env, json_t *made)
 {

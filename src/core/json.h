@@ -24,6 +24,13 @@
 extern PaStatus pa_json_parse(PaEnv *env, const char *text, size_t n,
 							  const char *subject, json_t **root);
 
+/*
+ * A new empty object; NULL without memory.  Never call json_object(): the
+ * server exports a function of that name, and inside a backend it would be
+ * called instead of jansson's (test/gates/symbols.sh looks for such clashes).
+ */
+extern json_t *pa_json_object(void);
+
 /* Register a json_t made by the caller for release; NULL is PA_ERR_NOMEM. */
 extern PaStatus pa_json_own(PaEnv *env, json_t *made);
 
