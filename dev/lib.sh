@@ -1,0 +1,88 @@
+# Shared by the commands of dev/: sourced, never run.  bash.
+#
+# SPDX-License-Identifier: PostgreSQL
+
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+cd "$root"
+
+say() { printf '%s\n' "$*"; }
+die() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; exit 1; }
+
+# A server's settings in the environment must not lead to another server.
+unset PGHOST PGHOSTADDR PGPORT PGDATABASE PGUSER PGPASSWORD PGPASSFILE PGSERVICE \
+	PGSERVICEFILE PGOPTIONS PGDATA PGSSLMODE PGTZ PGDATESTYLE PGCLIENTENCODING PSQLRC || true
+export LC_ALL=C.UTF-8 PSQLRC=/dev/null
+
+PG_CONFIG=${PG_CONFIG:-pg_config}
+
+# Run as root, or through sudo.
+as_root()
+{
+	if [ "$(id -u)" = 0 ]; then
+		"$@"
+	elif command -v sudo >/dev/null; then
+		sudo "$@"
+	else
+		die "this needs root or sudo: $*"
+	fi
+}
+
+# Who runs the private server: PostgreSQL refuses root, so then the system user
+# "postgres" of the server's package (PA_SERVER_USER names another one).
+server_user()
+{
+	if [ "$(id -u)" != 0 ]; then
+		id -un
+	else
+		local user=${PA_SERVER_USER:-postgres}
+		id "$user" >/dev/null 2>&1 || die "no system user $user to run the server (set PA_SERVER_USER)"
+		say "$user"
+	fi
+}
+
+# Run a command as that user, in a folder that it can read.
+as_server()
+{
+	if [ "$(id -u)" != 0 ]; then
+		(cd / && "$@")
+	else
+		local user
+		user=$(server_user)
+		(cd / && HOME=/ USER=$user LOGNAME=$user \
+			setpriv --reuid="$user" --regid="$(id -g "$user")" --init-groups "$@")
+	fi
+}
+
+bindir() { "$PG_CONFIG" --bindir; }
+
+# The Python of the tests: one that has numpy and psycopg.
+test_python()
+{
+	local python
+	for python in ${PA_PYTHON:-} /usr/bin/python3 python3; do
+		if "$python" -c 'import numpy, psycopg' >/dev/null 2>&1; then
+			say "$python"
+			return
+		fi
+	done
+	return 1
+}
+
+# What every command that needs the extension begins with.  $1: make arguments.
+build_and_install()
+{
+	mkdir -p "$root/build/log"
+	make -j2 "$@" all >"$root/build/log/build.log" 2>&1 ||
+		{ tail -n 30 "$root/build/log/build.log" >&2; die "the build failed (build/log/build.log)"; }
+	as_root make install PG_CONFIG="$PG_CONFIG" >"$root/build/log/install.log" 2>&1 ||
+		{ tail -n 10 "$root/build/log/install.log" >&2; die "make install failed (build/log/install.log)"; }
+}
+
+# One run at a time for each cluster name in a clone.
+only_one()
+{
+	mkdir -p "$root/build"
+	exec 9>"$root/build/$1.lock"
+	flock -n 9 || die "another $1 is running in this clone"
+}

@@ -1,0 +1,56 @@
+# Shared by the gates: sourced, never run.  A gate calls fail for each breach
+# and ends with finish: exit status 0 kept, 1 broken, 77 skipped.
+#
+# SPDX-License-Identifier: PostgreSQL
+set -euo pipefail
+export LC_ALL=C
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+# A file, because fail is also called at the end of pipes.
+breaches=$(mktemp)
+
+fail()
+{
+	printf '%s\n' "$*"
+	printf '.' >>"$breaches"
+}
+
+# fail_lines REASON: every line on standard input is a breach
+fail_lines()
+{
+	local line
+	while IFS= read -r line; do
+		fail "$1: $line"
+	done
+}
+
+skip()
+{
+	rm -f "$breaches"
+	printf '%s\n' "$*"
+	exit 77
+}
+
+finish()
+{
+	local n
+	n=$(wc -c <"$breaches")
+	rm -f "$breaches"
+	[ "$n" = 0 ] || { printf '%s: %d\n' "$(basename "$0")" "$n"; exit 1; }
+	exit 0
+}
+
+# Files of the project: what git tracks or would, else everything.
+files()
+{
+	git ls-files --cached --others --exclude-standard -- "$@" 2>/dev/null | while IFS= read -r f; do
+		[ ! -f "$f" ] || printf '%s\n' "$f"
+	done
+}
+
+# Source without comments and with strings emptied: what is left is code.
+code_of()
+{
+	perl -0pe 's{/\*.*?\*/|//[^\n]*|("(?:\\.|[^"\\])*")}{my $s = $&; defined $1 ? "\"\"" : $s =~ tr/\n//cdr}gse' "$1"
+}
+
+server_free="core codec kernel adapter algebra value interchange engine"

@@ -1,0 +1,36 @@
+#!/bin/bash
+# Nothing lies about unused: tests that are in no list, expected output without
+# a test, sources that are not built, programs of the tests that nothing runs.
+#
+# SPDX-License-Identifier: PostgreSQL
+. "$(dirname "$0")/lib.sh"
+
+list=$(sed -n 's/^REGRESS *= *//p' Makefile)
+for test in $list; do
+	[ -e "test/sql/$test.sql" ] || fail "REGRESS names $test, and there is no test/sql/$test.sql"
+	[ -e "expected/$test.out" ] || fail "REGRESS names $test, and there is no expected/$test.out"
+done
+for file in test/sql/*.sql; do
+	case " $list " in *" $(basename "$file" .sql) "*) ;; *) fail "$file is not in REGRESS" ;; esac
+done
+for file in expected/*.out; do
+	[ -e "test/sql/$(basename "$file" .out).sql" ] || fail "$file has no test"
+done
+for file in $(files 'src/*.c' 'src/*/*.c'); do
+	room=$(dirname "$file")
+	case " core codec kernel adapter algebra value interchange engine pg " in
+		*" ${room#src/} "*) ;;
+		*) fail "$file is in no room that the Makefile builds" ;;
+	esac
+done
+for file in $(files 'test/fuzz/corpus/*'); do
+	target=${file#test/fuzz/corpus/}
+	target=${target%%/*}
+	[ -e "test/fuzz/fuzz_$target.c" ] || { fail "corpus $target has no test/fuzz/fuzz_$target.c"; break; }
+done
+for file in $(files 'dev/*'); do
+	case $file in *.sh | *.mk) continue ;; esac
+	[ -x "$file" ] || fail "$file is not executable"
+	grep -q "dev/$(basename "$file")" README.md CONTRIBUTING.md || fail "$file is in neither README.md nor CONTRIBUTING.md"
+done
+finish

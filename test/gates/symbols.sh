@@ -1,0 +1,22 @@
+#!/bin/bash
+# peftarith.so exports what the server looks up and nothing else, and the
+# server-free rooms have no changeable global state.
+#
+# SPDX-License-Identifier: PostgreSQL
+. "$(dirname "$0")/lib.sh"
+
+[ -e peftarith.so ] || skip "peftarith.so is not built"
+functions=$(sed -n 's/^create function \([a-z0-9_]*\)(.*/\1/p' sql/install/*.sql | sort -u)
+diff <({ echo Pg_magic_func; printf '%s\n' $functions; printf 'pg_finfo_%s\n' $functions; } | sort) \
+	<(nm -D --defined-only peftarith.so | awk '{ print $3 }' | sed 's/@.*//' | sort) |
+	grep '^[<>]' | fail_lines "wanted (<) and exported (>) symbols differ" || true
+
+for room in $server_free pg; do
+	for object in src/"$room"/*.o; do
+		[ -e "$object" ] || continue
+		[ -e "${object%.o}.c" ] || continue
+		nm "$object" | awk '$2 ~ /^[bBdDcC]$/ { print $3 }' | sed "s|^|${object%.o}.c: |" |
+			fail_lines "changeable global state" || true
+	done
+done
+finish
