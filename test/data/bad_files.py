@@ -300,11 +300,11 @@ def metadata():
             ("empty", "{}", None), ("usual", '{"format":"pt"}', None), ("empty key and value", '{"":""}', None),
             ("escapes", '{"a\\n":"\\t\\u00e9\\ud83d\\ude00"}', None), ("long value", '{"a":"%s"}' % ("x" * 10**5), None),
             ("1,000 keys", json.dumps({"k%d" % i: "v" for i in range(1000)}), None),
-            ("number", '{"a":1}', FILE), ("null value", '{"a":null}', FILE), ("list", '{"a":[]}', FILE),
+            ("null", "null", {None, "22P03"}), ("number", '{"a":1}', FILE), ("null value", '{"a":null}', FILE), ("list", '{"a":[]}', FILE),
             ("nested", '{"a":{}}', FILE), ("true", '{"a":true}', FILE), ("is a string", '"x"', FILE),
             ("is a list", "[]", FILE), ("is a number", "1", FILE),
             ("is a tensor", entry("F32", "[0]", 16, 16), FILE),
-            ("lone surrogate", '{"a":"\\ud800"}', JSON)):
+            ("escaped NUL in a value", '{"a":"x\\u0000"}', JSON), ("lone surrogate", '{"a":"\\ud800"}', JSON)):
         case("metadata: " + label, extra('"__metadata__":' + text), verdict)
     case("metadata: tensor called __metadata__ with data", extra('"__metadata__":' + entry("F32", "[1]", 16, 20), b"1234"), FILE)
     case("metadata: first in the header", raw('{"__metadata__":{"format":"pt"},' + HEAD[1:] + "}", DATA), None)
@@ -511,7 +511,7 @@ def envelopes():
     env("config contradicts the rank", envelope(config=cfg(r=5)), FILE | CONFIG)
     env("config above 4 MiB", envelope(config=cfg(x="y" * (4 * 2**20))), LIMIT)
     env("config missing", envelope(config=None), FILE | CONFIG)
-    env("recipe missing", envelope(recipe=None), FILE | CONFIG)
+    env("recipe missing", envelope(recipe=None), None)
     for label, text, verdict in (
             ("broken JSON", "{", JSON), ("empty", "", JSON), ("array", "[]", CONFIG | JSON), ("empty object", "{}", CONFIG),
             ("version 2", GOOD_RECIPE.replace(":1,", ":2,"), CONFIG | UNSUPPORTED), ("version a string", GOOD_RECIPE.replace(":1,", ':"1",'), CONFIG),

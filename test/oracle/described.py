@@ -29,7 +29,8 @@ TARGET, FEEDFORWARD, EMBEDDING, PARAMETER = 1, 2, 4, 8
 FEATURES = {"dora": 1 << 0, "trainable_tokens": 1 << 1, "alora": 1 << 2,
             "layer_replication": 1 << 3, "initialisation": 1 << 4,
             "kasa": 1 << 5, "qalora": 1 << 6, "bdlora": 1 << 7,
-            "arrow": 1 << 8, "monteclora": 1 << 9, "velora": 1 << 10}
+            "arrow": 1 << 8, "monteclora": 1 << 9, "velora": 1 << 10,
+            "unknown": 1 << 11}
 PLAIN_INITIALISATIONS = (True, False, None, "gaussian", "eva", "orthogonal")
 
 SUFFIXES = {
@@ -132,11 +133,28 @@ def place(kind, name):
     for suffix, role, flags in SUFFIXES[kind]:
         if key.endswith(suffix) and len(key) > len(suffix):
             return Place(key[:-len(suffix)], role, key), flags
-    path = key.rpartition(".")[0]
-    for part in (".base_layer", ".token_adapter"):
-        if path.endswith(part):
-            path = path[:-len(part)]
-    return Place(path, DENSE, key), 0
+    path = key[:key.rindex(".")] if "." in key[1:] else key
+    while True:
+        for part in (".base_layer", ".token_adapter"):
+            if path.endswith(part) and len(path) > len(part):
+                path = path[:-len(part)]
+                break
+        else:
+            return Place(path, DENSE, key), 0
+
+
+def features_of_names(places):
+    """What a tensor's name says beyond the configuration."""
+    bits = 0
+    for p in places:
+        parts = p.key.split(".")
+        if p.role == MAGNITUDE:
+            bits |= FEATURES["dora"]
+        if p.role == DENSE and any(c.startswith(("lora_", "ia3_")) for c in parts):
+            bits |= FEATURES["unknown"]
+        if p.role == DENSE and "token_adapter" in parts:
+            bits |= FEATURES["trainable_tokens"]
+    return bits
 
 
 def features_of(config):
@@ -221,5 +239,6 @@ def describe(file, text):
             m.scaling = scaling_of(config, path)
         elif is_feedforward(config, path):
             m.flags |= FEEDFORWARD
+    a.features |= features_of_names(a.places.values())
     a.saved_modules = saved_paths(config, dense)
     return a
