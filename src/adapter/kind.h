@@ -24,11 +24,6 @@ typedef struct PaKindMethods
 extern const PaKindMethods *pa_kind_methods(PaKind kind);	/* NULL if unknown */
 extern const PaKindMethods *pa_kind_by_peft_type(const char *peft_type);	/* NULL if unknown */
 
-/* "(8, 16)" for messages; room for PA_MAX_NDIM dimensions */
-#define PA_SHAPE_TEXT_BYTES 192
-
-extern const char *pa_shape_text(char out[PA_SHAPE_TEXT_BYTES], const PaTensor *tensor);
-
 extern const PaKindMethods pa_kind_lora;
 extern const PaKindMethods pa_kind_ia3;
 

@@ -7,13 +7,15 @@
  */
 #include "adapter/kind.h"
 
-/* (out, 1), (1, in), or (1, n, 1...) for a convolution */
+#include "adapter/shape.h"
+
+/* (out, 1), or (1, in) for a feedforward module, or (1, n, 1...) for a convolution */
 static bool
-is_vector(const PaTensor *tensor)
+is_vector(const PaTensor *tensor, bool feedforward)
 {
-	if (tensor->ndim < 2)
+	if (tensor->ndim < 2 || tensor->ndim > 5)
 		return false;
-	if (tensor->shape[0] != 1 && (tensor->ndim > 2 || tensor->shape[1] != 1))
+	if (tensor->shape[tensor->ndim == 2 && !feedforward ? 1 : 0] != 1)
 		return false;
 	for (int i = 2; i < tensor->ndim; i++)
 		if (tensor->shape[i] != 1)
@@ -24,7 +26,6 @@ is_vector(const PaTensor *tensor)
 static PaStatus
 check_module(PaEnv *env, const PaAdapter *adapter, const PaModule *module, PaStatus code)
 {
-	char		shape[PA_SHAPE_TEXT_BYTES];
 	const PaTensor *vector;
 
 	for (int role = PA_ROLE_FACTOR_A; role < PA_ROLE_DENSE; role++)
@@ -38,13 +39,13 @@ check_module(PaEnv *env, const PaAdapter *adapter, const PaModule *module, PaSta
 	if (module->rank != 0 || module->scaling != 1.0)
 		return pa_fail(env, code, "(IA)^3 module \"%s\" has a rank or a scaling", module->path);
 	vector = &adapter->tensors[module->tensor[PA_ROLE_VECTOR]];
-	if (!is_vector(vector))
-	{
-		pa_fail(env, code, "(IA)^3 vector \"%s\" has shape %s", vector->name, pa_shape_text(shape, vector));
-		pa_detail(env, "PEFT writes (out, 1), (1, in) for a feedforward module, and (1, n, 1...) for a convolution.");
-		return code;
-	}
-	return PA_OK;
+	if (is_vector(vector, (module->flags & PA_MODULE_FEEDFORWARD) != 0))
+		return PA_OK;
+	pa_fail(env, code, "(IA)^3 vector \"%s\"%s has shape %s", vector->name,
+			module->flags & PA_MODULE_FEEDFORWARD ? " of a feedforward module" : "", pa_shape_text(vector).text);
+	pa_detail(env, "PEFT writes (out, 1), but (1, in) for a feedforward module and (1, n, 1...) for a convolution.");
+	pa_hint(env, "feedforward_modules in the configuration says which modules are feedforward.");
+	return code;
 }
 
 const PaKindMethods pa_kind_ia3 = {

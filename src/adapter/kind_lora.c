@@ -13,6 +13,8 @@
 #include <inttypes.h>
 #include <math.h>
 
+#include "adapter/shape.h"
+
 typedef struct Factors
 {
 	const PaTensor *a;
@@ -23,11 +25,8 @@ typedef struct Factors
 static PaStatus
 refuse_pair(PaEnv *env, PaStatus code, Factors f, const char *rule)
 {
-	char		shape_a[PA_SHAPE_TEXT_BYTES];
-	char		shape_b[PA_SHAPE_TEXT_BYTES];
-
 	pa_fail(env, code, "factors \"%s\" of shape %s and \"%s\" of shape %s do not belong together",
-			f.a->name, pa_shape_text(shape_a, f.a), f.b->name, pa_shape_text(shape_b, f.b));
+			f.a->name, pa_shape_text(f.a).text, f.b->name, pa_shape_text(f.b).text);
 	pa_detail(env, "PEFT writes %s.", rule);
 	return code;
 }
@@ -86,8 +85,6 @@ static PaStatus
 check_bias(PaEnv *env, const PaAdapter *adapter, const PaModule *module, PaStatus code, const PaTensor *b)
 {
 	const PaTensor *bias;
-	char		shape_bias[PA_SHAPE_TEXT_BYTES];
-	char		shape_b[PA_SHAPE_TEXT_BYTES];
 
 	if (module->tensor[PA_ROLE_BIAS] < 0)
 		return PA_OK;
@@ -97,12 +94,13 @@ check_bias(PaEnv *env, const PaAdapter *adapter, const PaModule *module, PaStatu
 		pa_fail(env, code, "adapter has bias \"%s\", but its configuration does not have lora_bias",
 				bias->name);
 		pa_detail(env, "PEFT writes a bias beside factor B only with lora_bias, and would not load it here.");
+		pa_hint(env, "Set lora_bias to true in the configuration if the adapter was trained with it.");
 		return code;
 	}
 	if (bias->ndim != 1 || bias->shape[0] != b->shape[0])
 	{
 		pa_fail(env, code, "bias \"%s\" of shape %s does not fit factor \"%s\" of shape %s",
-				bias->name, pa_shape_text(shape_bias, bias), b->name, pa_shape_text(shape_b, b));
+				bias->name, pa_shape_text(bias).text, b->name, pa_shape_text(b).text);
 		pa_detail(env, "PEFT writes a bias of shape (out) beside a factor B of shape (out, r).");
 		return code;
 	}
@@ -113,8 +111,6 @@ static PaStatus
 check_magnitude(PaEnv *env, const PaAdapter *adapter, const PaModule *module, PaStatus code, const PaTensor *b)
 {
 	const PaTensor *magnitude;
-	char		shape_magnitude[PA_SHAPE_TEXT_BYTES];
-	char		shape_b[PA_SHAPE_TEXT_BYTES];
 
 	if (module->tensor[PA_ROLE_MAGNITUDE] < 0)
 		return PA_OK;
@@ -130,7 +126,7 @@ check_magnitude(PaEnv *env, const PaAdapter *adapter, const PaModule *module, Pa
 	if (magnitude->elements != b->shape[0])
 	{
 		pa_fail(env, code, "magnitude \"%s\" of shape %s does not fit factor \"%s\" of shape %s",
-				magnitude->name, pa_shape_text(shape_magnitude, magnitude), b->name, pa_shape_text(shape_b, b));
+				magnitude->name, pa_shape_text(magnitude).text, b->name, pa_shape_text(b).text);
 		pa_detail(env, "PEFT writes one magnitude for each row of factor B.");
 		return code;
 	}
@@ -151,6 +147,7 @@ check_module(PaEnv *env, const PaAdapter *adapter, const PaModule *module, PaSta
 				  a < 0 && b < 0 ? "" : ", and here is only \"",
 				  a < 0 && b < 0 ? "" : adapter->tensors[a < 0 ? b : a].name,
 				  a < 0 && b < 0 ? "" : "\"");
+		pa_hint(env, "The file may be cut, or tensors were left out of it.");
 		return code;
 	}
 	if ((module->flags & PA_MODULE_FEEDFORWARD) || module->tensor[PA_ROLE_VECTOR] >= 0)

@@ -6,8 +6,6 @@
  */
 #include "adapter/kind.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 /* doc/format.md and every stored value have these. */
@@ -44,17 +42,4 @@ pa_kind_name(PaKind kind)
 	const PaKindMethods *methods = pa_kind_methods(kind);
 
 	return methods != NULL ? methods->name : "?";
-}
-
-const char *
-pa_shape_text(char out[PA_SHAPE_TEXT_BYTES], const PaTensor *tensor)
-{
-	size_t		n = 0;
-
-	out[n++] = '(';
-	for (int i = 0; i < tensor->ndim && i < PA_MAX_NDIM; i++)
-		n += (size_t) snprintf(out + n, PA_SHAPE_TEXT_BYTES - n, "%s%" PRIu64,
-							   i > 0 ? ", " : "", tensor->shape[i]);
-	snprintf(out + n, PA_SHAPE_TEXT_BYTES - n, ")");
-	return out;
 }

@@ -1,171 +1,236 @@
 /*
  * header.c
- *	  The fixed header of the stored form: doc/format.md, "Header, 256 bytes".
+ *	  The fixed header of a stored value (doc/format.md, "Header, 256 bytes").
  *
- * Every access to a value begins here, so that bytes of another type, a damaged
- * page or a future version are found before anything else is believed.
+ * It is checked at every opening, before anything else of the value is looked
+ * at: PostgreSQL's own faults (a column that changed its type, a torn page) are
+ * found here and not in a decoder.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
 #include "value/value_impl.h"
 
-#include <stdarg.h>
-#include <stdio.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "adapter/kind.h"
 #include "core/bytes.h"
 
-static const uint8_t magic[MAGIC_BYTES] = {0x89, 'P', 'A', 'D', 'P', '\r', '\n', 0x1A};
+static const uint8_t magic[8] = {0x89, 'P', 'A', 'D', 'P', 0x0D, 0x0A, 0x1A};
 
-PaStatus
-value_damaged(PaEnv *env, const char *detail,...)
+/* Offsets in the header. */
+#define AT_VERSION			8
+#define AT_HEADER_BYTES		10
+#define AT_KIND				12
+#define AT_RESERVED_1		13
+#define AT_SIZE				16
+#define AT_RAW_BYTES		24
+#define AT_N_TENSORS		32
+#define AT_N_MODULES		36
+#define AT_SECTIONS			40
+#define SECTION_BYTES		24
+#define AT_DATA_OFFSET		160
+#define AT_DATA_LENGTH		168
+#define AT_DIGEST			176
+#define AT_ENVELOPE_DIGEST	208
+#define AT_RESERVED_2		240
+#define AT_CHECKSUM			248
+
+_Static_assert(sizeof(magic) == AT_VERSION, "magic comes first");
+_Static_assert(AT_KIND + 1 == AT_RESERVED_1 && AT_RESERVED_1 + 3 == AT_SIZE, "kind and reserved bytes");
+_Static_assert(AT_SECTIONS + PA_SECTION_COUNT * SECTION_BYTES == AT_DATA_OFFSET, "five sections");
+_Static_assert(AT_DATA_LENGTH + 8 == AT_DIGEST, "digests follow the data");
+_Static_assert(AT_DIGEST + PA_SHA256_LENGTH == AT_ENVELOPE_DIGEST, "digests have 32 bytes");
+_Static_assert(AT_ENVELOPE_DIGEST + PA_SHA256_LENGTH == AT_RESERVED_2, "digests have 32 bytes");
+_Static_assert(AT_CHECKSUM + 8 == PA_VALUE_HEADER_BYTES && PA_VALUE_HEADER_BYTES == 256, "checksum comes last");
+_Static_assert(PA_VALUE_VERSION == 1, "doc/format.md and test/golden know version 1 only");
+_Static_assert((int) PA_DOCUMENT_CONFIG == 0 &&
+			   (int) PA_SECTION_CONFIG + (int) PA_DOCUMENT_HEADER == (int) PA_SECTION_HEADER &&
+			   (int) PA_SECTION_CONFIG + (int) PA_DOCUMENT_RECIPE == (int) PA_SECTION_RECIPE,
+			   "documents lie in their own order");
+
+size_t
+pa_document_limit(PaDocument which)
 {
-	char		text[512];
-	va_list		args;
-
-	va_start(args, detail);
-	vsnprintf(text, sizeof(text), detail, args);
-	va_end(args);
-	pa_fail(env, PA_ERR_CORRUPT, "stored adapter is damaged");
-	pa_detail(env, "%s", text);
-	return PA_ERR_CORRUPT;
-}
-
-static PaStatus
-not_an_adapter(PaEnv *env, const char *detail)
-{
-	pa_fail(env, PA_ERR_CORRUPT, "value is not an adapter");
-	pa_detail(env, "%s", detail);
-	return PA_ERR_CORRUPT;
-}
-
-static bool
-all_zero(const uint8_t *p, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (p[i] != 0)
-			return false;
-	return true;
-}
-
-/* Sections follow the header and one another without gaps, then the data, to the end. */
-static PaStatus
-check_layout(PaEnv *env, const Header *header)
-{
-	uint64_t	offset = PA_VALUE_HEADER_BYTES;
-
-	for (int i = 0; i < SECTION_COUNT; i++)
+	switch (which)
 	{
-		const Section *s = &header->section[i];
-
-		if (s->offset != offset || s->stored > header->facts.size - offset)
-			return value_damaged(env, "Section %d is not where it should be.", i);
-		if (s->stored > s->raw || (i <= SECTION_TOC && s->stored != s->raw))
-			return value_damaged(env, "Section %d has impossible lengths.", i);
-		offset += s->stored;
+		case PA_DOCUMENT_CONFIG:
+			return PA_MAX_CONFIG_BYTES;
+		case PA_DOCUMENT_HEADER:
+			return PA_MAX_HEADER_BYTES;
+		case PA_DOCUMENT_RECIPE:
+			return PA_MAX_RECIPE_BYTES;
+		case PA_DOCUMENT_COUNT:
+			break;
 	}
-	if (header->data_offset != offset || header->data_length != header->facts.size - offset)
-		return value_damaged(env, "The data section is not where it should be.");
-	if (header->section[SECTION_CONFIG].raw > PA_MAX_CONFIG_BYTES ||
-		header->section[SECTION_HEADER].raw > PA_MAX_HEADER_BYTES ||
-		header->section[SECTION_RECIPE].raw > PA_MAX_RECIPE_BYTES)
-		return value_damaged(env, "A section is longer than its limit.");
-	if (header->facts.n_tensors > PA_MAX_TENSORS || header->facts.raw_bytes > PA_MAX_RAW_BYTES)
-		return value_damaged(env, "It has %u tensors and %llu raw bytes.", header->facts.n_tensors,
-							 (unsigned long long) header->facts.raw_bytes);
+	return 0;
+}
+
+void
+pa_layout_write(const PaLayout *layout, uint8_t out[PA_VALUE_HEADER_BYTES])
+{
+	const PaValueHeader *header = &layout->header;
+
+	memset(out, 0, PA_VALUE_HEADER_BYTES);
+	memcpy(out, magic, sizeof(magic));
+	pa_store_u16(out + AT_VERSION, PA_VALUE_VERSION);
+	pa_store_u16(out + AT_HEADER_BYTES, PA_VALUE_HEADER_BYTES);
+	out[AT_KIND] = (uint8_t) header->kind;
+	pa_store_u64(out + AT_SIZE, header->size);
+	pa_store_u64(out + AT_RAW_BYTES, header->raw_bytes);
+	pa_store_u32(out + AT_N_TENSORS, header->n_tensors);
+	pa_store_u32(out + AT_N_MODULES, header->n_modules);
+	for (int i = 0; i < PA_SECTION_COUNT; i++)
+	{
+		uint8_t    *p = out + AT_SECTIONS + i * SECTION_BYTES;
+
+		pa_store_u64(p, layout->section[i].offset);
+		pa_store_u32(p + 8, layout->section[i].stored);
+		pa_store_u32(p + 12, layout->section[i].raw);
+		pa_store_u64(p + 16, layout->section[i].checksum);
+	}
+	pa_store_u64(out + AT_DATA_OFFSET, layout->data_offset);
+	pa_store_u64(out + AT_DATA_LENGTH, layout->data_length);
+	memcpy(out + AT_DIGEST, header->digest, PA_SHA256_LENGTH);
+	memcpy(out + AT_ENVELOPE_DIGEST, header->envelope_digest, PA_SHA256_LENGTH);
+	pa_store_u64(out + AT_CHECKSUM, pa_checksum(out, AT_CHECKSUM));
+}
+
+/* Is it an adapter, and one that this code can read? */
+static PaStatus
+check_identity(PaEnv *env, const uint8_t *p)
+{
+	uint16_t	version = pa_load_u16(p + AT_VERSION);
+
+	if (memcmp(p, magic, sizeof(magic)) != 0)
+	{
+		pa_fail(env, PA_ERR_CORRUPT, "value is not an adapter");
+		pa_detail(env, "Its first bytes are %02x %02x %02x %02x instead of %02x %02x %02x %02x.",
+				  p[0], p[1], p[2], p[3], magic[0], magic[1], magic[2], magic[3]);
+		return PA_ERR_CORRUPT;
+	}
+	if (version > PA_VALUE_VERSION)
+	{
+		pa_fail(env, PA_ERR_UNSUPPORTED, "adapter is stored in format %u", version);
+		pa_detail(env, "This version of the extension reads format %d and earlier ones.", PA_VALUE_VERSION);
+		pa_hint(env, "Install the version of the extension that wrote the value, or a later one.");
+		return PA_ERR_UNSUPPORTED;
+	}
+	if (version == 0)
+		return pa_value_damaged(env, "Its header has format version 0.");
+	if (pa_load_u16(p + AT_HEADER_BYTES) != PA_VALUE_HEADER_BYTES)
+		return pa_value_damaged(env, "Its header says that it has %u bytes.", pa_load_u16(p + AT_HEADER_BYTES));
+	if (pa_load_u64(p + AT_CHECKSUM) != pa_checksum(p, AT_CHECKSUM))
+		return pa_value_damaged(env, "Its header does not have the checksum that stands in it.");
+	for (int i = AT_RESERVED_1; i < AT_SIZE; i++)
+		if (p[i] != 0)
+			return pa_value_damaged(env, "A reserved byte of its header is not zero.");
+	if (pa_load_u64(p + AT_RESERVED_2) != 0)
+		return pa_value_damaged(env, "A reserved byte of its header is not zero.");
 	return PA_OK;
 }
 
 static void
-decode(const uint8_t *p, Header *header)
+decode(const uint8_t *p, PaLayout *layout)
 {
-	header->facts.kind = (PaKind) p[HEADER_KIND];
-	header->facts.size = pa_load_u64(p + HEADER_SIZE);
-	header->facts.raw_bytes = pa_load_u64(p + HEADER_RAW_BYTES);
-	header->facts.n_tensors = pa_load_u32(p + HEADER_N_TENSORS);
-	header->facts.n_modules = pa_load_u32(p + HEADER_N_MODULES);
-	for (int i = 0; i < SECTION_COUNT; i++)
-	{
-		const uint8_t *s = p + HEADER_SECTIONS + i * SECTION_BYTES;
+	PaValueHeader *header = &layout->header;
 
-		header->section[i].offset = pa_load_u64(s);
-		header->section[i].stored = pa_load_u32(s + 8);
-		header->section[i].raw = pa_load_u32(s + 12);
-		header->section[i].checksum = pa_load_u64(s + 16);
+	header->kind = (PaKind) p[AT_KIND];
+	header->size = pa_load_u64(p + AT_SIZE);
+	header->raw_bytes = pa_load_u64(p + AT_RAW_BYTES);
+	header->n_tensors = pa_load_u32(p + AT_N_TENSORS);
+	header->n_modules = pa_load_u32(p + AT_N_MODULES);
+	for (int i = 0; i < PA_SECTION_COUNT; i++)
+	{
+		const uint8_t *s = p + AT_SECTIONS + i * SECTION_BYTES;
+
+		layout->section[i].offset = pa_load_u64(s);
+		layout->section[i].stored = pa_load_u32(s + 8);
+		layout->section[i].raw = pa_load_u32(s + 12);
+		layout->section[i].checksum = pa_load_u64(s + 16);
 	}
-	header->data_offset = pa_load_u64(p + HEADER_DATA_OFFSET);
-	header->data_length = pa_load_u64(p + HEADER_DATA_LENGTH);
-	memcpy(header->facts.digest, p + HEADER_DIGEST, PA_SHA256_LENGTH);
-	memcpy(header->facts.envelope_digest, p + HEADER_ENVELOPE_DIGEST, PA_SHA256_LENGTH);
+	layout->data_offset = pa_load_u64(p + AT_DATA_OFFSET);
+	layout->data_length = pa_load_u64(p + AT_DATA_LENGTH);
+	memcpy(header->digest, p + AT_DIGEST, PA_SHA256_LENGTH);
+	memcpy(header->envelope_digest, p + AT_ENVELOPE_DIGEST, PA_SHA256_LENGTH);
+}
+
+static PaStatus
+check_section(PaEnv *env, const PaSection *section, int i)
+{
+	if (i < PA_SECTION_CONFIG)
+	{
+		if (section->stored != section->raw)
+			return pa_value_damaged(env, "Section %d has lengths %u and %u.", i, section->stored, section->raw);
+		return PA_OK;
+	}
+	if (section->stored > section->raw || section->raw > pa_document_limit((PaDocument) (i - PA_SECTION_CONFIG)) ||
+		(section->stored == 0) != (section->raw == 0) || (section->raw == 0 && i != PA_SECTION_HEADER))
+		return pa_value_damaged(env, "Section %d has lengths %u and %u.", i, section->stored, section->raw);
+	return PA_OK;
+}
+
+/* Sections, then data, one behind the other, up to the end. */
+static PaStatus
+check_places(PaEnv *env, const PaLayout *layout, uint64_t size)
+{
+	uint64_t	at = PA_VALUE_HEADER_BYTES;
+
+	if (layout->header.size != size)
+		return pa_value_damaged(env, "It says that it has %" PRIu64 " bytes, but there are %" PRIu64 ".",
+								layout->header.size, size);
+	for (int i = 0; i < PA_SECTION_COUNT; i++)
+	{
+		const PaSection *section = &layout->section[i];
+
+		if (section->offset != at || section->stored > size - at)
+			return pa_value_damaged(env, "Section %d of %u bytes at %" PRIu64 " is not in its place.",
+									i, section->stored, section->offset);
+		PA_TRY(check_section(env, section, i));
+		at += section->stored;
+	}
+	if (layout->data_offset != at || layout->data_length != size - at)
+		return pa_value_damaged(env, "Data of %" PRIu64 " bytes at %" PRIu64 " are not in their place.",
+								layout->data_length, layout->data_offset);
+	return PA_OK;
+}
+
+static PaStatus
+check_numbers(PaEnv *env, const PaValueHeader *header)
+{
+	if (pa_kind_methods(header->kind) == NULL)
+		return pa_value_damaged(env, "It is of unknown kind %d.", (int) header->kind);
+	if (header->raw_bytes > PA_MAX_RAW_BYTES)
+		return pa_value_damaged(env, "It has %" PRIu64 " raw bytes.", header->raw_bytes);
+	if (header->n_tensors > PA_MAX_TENSORS || header->n_modules > header->n_tensors)
+		return pa_value_damaged(env, "It has %u tensors and %u modules.", header->n_tensors, header->n_modules);
+	return PA_OK;
 }
 
 PaStatus
-value_header_read(PaEnv *env, PaBytes *bytes, Header *header)
+pa_layout_read(PaEnv *env, PaBytes *bytes, PaLayout *layout)
 {
 	const uint8_t *p = NULL;
 
 	if (bytes->size < PA_VALUE_HEADER_BYTES)
-		return not_an_adapter(env, "It is shorter than the header of a stored adapter.");
-	PA_TRY(bytes->fetch(env, bytes, 0, PA_VALUE_HEADER_BYTES, &p));
-	if (memcmp(p + HEADER_MAGIC, magic, MAGIC_BYTES) != 0)
-		return not_an_adapter(env, "It does not begin with the magic bytes of a stored adapter.");
-	if (pa_load_u16(p + HEADER_VERSION) > PA_VALUE_VERSION)
 	{
-		pa_fail(env, PA_ERR_UNSUPPORTED, "stored adapter has format version %u", pa_load_u16(p + HEADER_VERSION));
-		pa_detail(env, "This version of the extension reads version %d and earlier.", PA_VALUE_VERSION);
-		pa_hint(env, "Install the version of the extension that wrote it, or a later one.");
-		return PA_ERR_UNSUPPORTED;
+		pa_fail(env, PA_ERR_CORRUPT, "value is not an adapter");
+		pa_detail(env, "It has %" PRIu64 " bytes; the header alone has %d.", bytes->size, PA_VALUE_HEADER_BYTES);
+		return PA_ERR_CORRUPT;
 	}
-	if (pa_load_u64(p + HEADER_CHECKSUM) != pa_checksum(p, HEADER_CHECKSUM))
-		return value_damaged(env, "The checksum of the header does not match.");
-	if (pa_load_u16(p + HEADER_VERSION) != PA_VALUE_VERSION ||
-		pa_load_u16(p + HEADER_LENGTH) != PA_VALUE_HEADER_BYTES ||
-		!all_zero(p + HEADER_RESERVED_1, 3) || !all_zero(p + HEADER_RESERVED_2, 8))
-		return value_damaged(env, "Reserved or constant fields of the header have other values.");
-	decode(p, header);
-	if (header->facts.size != bytes->size)
-		return value_damaged(env, "It has %llu bytes, its header says %llu.",
-							 (unsigned long long) bytes->size, (unsigned long long) header->facts.size);
-	if (pa_kind_methods(header->facts.kind) == NULL)
-		return value_damaged(env, "Its kind %d is not known.", (int) header->facts.kind);
-	return check_layout(env, header);
+	PA_TRY(pa_value_fetch(env, bytes, 0, PA_VALUE_HEADER_BYTES, &p));
+	PA_TRY(check_identity(env, p));
+	decode(p, layout);
+	PA_TRY(check_places(env, layout, bytes->size));
+	return check_numbers(env, &layout->header);
 }
 
 PaStatus
-pa_value_read_header(PaEnv *env, PaBytes *bytes, PaValueHeader *result)
+pa_value_read_header(PaEnv *env, PaBytes *bytes, PaValueHeader *header)
 {
-	Header		header;
+	PaLayout	layout;
 
-	PA_TRY(value_header_read(env, bytes, &header));
-	*result = header.facts;
+	PA_TRY(pa_layout_read(env, bytes, &layout));
+	*header = layout.header;
 	return PA_OK;
-}
-
-void
-value_header_write(const Header *header, uint8_t out[PA_VALUE_HEADER_BYTES])
-{
-	memset(out, 0, PA_VALUE_HEADER_BYTES);
-	memcpy(out + HEADER_MAGIC, magic, MAGIC_BYTES);
-	pa_store_u16(out + HEADER_VERSION, PA_VALUE_VERSION);
-	pa_store_u16(out + HEADER_LENGTH, PA_VALUE_HEADER_BYTES);
-	out[HEADER_KIND] = (uint8_t) header->facts.kind;
-	pa_store_u64(out + HEADER_SIZE, header->facts.size);
-	pa_store_u64(out + HEADER_RAW_BYTES, header->facts.raw_bytes);
-	pa_store_u32(out + HEADER_N_TENSORS, header->facts.n_tensors);
-	pa_store_u32(out + HEADER_N_MODULES, header->facts.n_modules);
-	for (int i = 0; i < SECTION_COUNT; i++)
-	{
-		uint8_t    *s = out + HEADER_SECTIONS + i * SECTION_BYTES;
-
-		pa_store_u64(s, header->section[i].offset);
-		pa_store_u32(s + 8, header->section[i].stored);
-		pa_store_u32(s + 12, header->section[i].raw);
-		pa_store_u64(s + 16, header->section[i].checksum);
-	}
-	pa_store_u64(out + HEADER_DATA_OFFSET, header->data_offset);
-	pa_store_u64(out + HEADER_DATA_LENGTH, header->data_length);
-	memcpy(out + HEADER_DIGEST, header->facts.digest, PA_SHA256_LENGTH);
-	memcpy(out + HEADER_ENVELOPE_DIGEST, header->facts.envelope_digest, PA_SHA256_LENGTH);
-	pa_store_u64(out + HEADER_CHECKSUM, pa_checksum(out, HEADER_CHECKSUM));
 }

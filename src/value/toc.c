@@ -1,71 +1,106 @@
 /*
  * toc.c
- *	  The table of contents: doc/format.md, "Table of contents".
+ *	  The table of contents of a stored value (doc/format.md, "Table of
+ *	  contents"): tensors, and where their blocks are.
+ *
+ * Its size follows from names and shapes alone, so the writer leaves room for
+ * it and fills it in when the data are written.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
 #include "value/value_impl.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "core/arith.h"
 #include "core/bytes.h"
 
-/* A tensor's entry without name, dimensions and blocks. */
-#define SMALLEST_ENTRY (4 + 1 + 1 + 1 + 1 + 4 + PA_SHA256_LENGTH + 8 + 4)
-#define BLOCK_ENTRY (4 + 8)
+/* What a tensor takes besides name, dimensions and blocks. */
+#define TENSOR_FIXED_BYTES (4 + 1 + 1 + 1 + 1 + 4 + PA_SHA256_LENGTH + 8 + 4)
+#define BLOCK_BYTES (4 + 8)
 
-uint64_t
-value_block_count(const PaTensor *tensor)
-{
-	return (pa_tensor_units(tensor) + PA_BLOCK_ELEMENTS - 1) / PA_BLOCK_ELEMENTS;
-}
+_Static_assert(PA_BLOCK_ELEMENTS == 32768, "the number of blocks follows from it");
+_Static_assert(PA_BOOL == 1 && PA_F16 == 6 && PA_BF16 == 7 && PA_F32 == 10 && PA_F64 == 11 &&
+			   PA_C64 == 14 && PA_F8_E4M3 == 15 && PA_F6_E3M2 == 22, "dtype ids are on disk");
 
 size_t
-value_block_units(const PaTensor *tensor, uint64_t block)
+pa_toc_size(const PaAdapter *adapter)
 {
-	uint64_t	left = pa_tensor_units(tensor) - block * PA_BLOCK_ELEMENTS;
+	size_t		size = 0;
 
-	return left < PA_BLOCK_ELEMENTS ? (size_t) left : PA_BLOCK_ELEMENTS;
+	for (uint32_t i = 0; i < adapter->n_tensors; i++)
+	{
+		const PaTensor *tensor = &adapter->tensors[i];
+
+		size += TENSOR_FIXED_BYTES + strlen(tensor->name) + 8 * (size_t) tensor->ndim +
+			BLOCK_BYTES * (size_t) pa_tensor_blocks(tensor);
+	}
+	return size;
+}
+
+PaStatus
+pa_extents_make(PaEnv *env, const PaAdapter *adapter, PaExtent **result)
+{
+	uint64_t	total = 0;
+	void	   *p;
+	PaExtent   *extents;
+	PaBlock    *blocks;
+
+	for (uint32_t i = 0; i < adapter->n_tensors; i++)
+		if (!pa_add_u64(total, pa_tensor_blocks(&adapter->tensors[i]), &total))
+			return pa_fail(env, PA_ERR_LIMIT, "adapter has too many blocks");
+	PA_TRY(pa_alloc_array(env, adapter->n_tensors, sizeof(PaExtent), &p));
+	extents = p;
+	PA_TRY(pa_alloc_array(env, total, sizeof(PaBlock), &p));
+	blocks = p;
+	for (uint32_t i = 0; i < adapter->n_tensors; i++)
+	{
+		extents[i].n_blocks = (uint32_t) pa_tensor_blocks(&adapter->tensors[i]);
+		extents[i].blocks = blocks;
+		blocks += extents[i].n_blocks;
+	}
+	*result = extents;
+	return PA_OK;
 }
 
 static PaStatus
-write_entry(PaBuf *out, const PaTensor *tensor, const Extent *extent, const Block *blocks)
+write_tensor(PaBuf *buf, const PaTensor *tensor, const PaExtent *extent)
 {
-	PA_TRY(pa_buf_str(out, tensor->name));
-	PA_TRY(pa_buf_u8(out, (uint8_t) (tensor->key - tensor->name)));
-	PA_TRY(pa_buf_u8(out, (uint8_t) tensor->dtype));
-	PA_TRY(pa_buf_u8(out, (uint8_t) tensor->role));
-	PA_TRY(pa_buf_u8(out, (uint8_t) tensor->ndim));
-	PA_TRY(pa_buf_u32(out, tensor->module));
-	for (int i = 0; i < tensor->ndim; i++)
-		PA_TRY(pa_buf_u64(out, tensor->shape[i]));
-	PA_TRY(pa_buf_bytes(out, tensor->sha256, PA_SHA256_LENGTH));
-	PA_TRY(pa_buf_u64(out, extent->offset));
-	PA_TRY(pa_buf_u32(out, extent->count));
-	for (uint32_t i = 0; i < extent->count; i++)
+	PA_TRY(pa_buf_str(buf, tensor->name));
+	PA_TRY(pa_buf_u8(buf, (uint8_t) (tensor->key - tensor->name)));
+	PA_TRY(pa_buf_u8(buf, (uint8_t) tensor->dtype));
+	PA_TRY(pa_buf_u8(buf, (uint8_t) tensor->role));
+	PA_TRY(pa_buf_u8(buf, (uint8_t) tensor->ndim));
+	PA_TRY(pa_buf_u32(buf, tensor->module));
+	for (int d = 0; d < tensor->ndim; d++)
+		PA_TRY(pa_buf_u64(buf, tensor->shape[d]));
+	PA_TRY(pa_buf_bytes(buf, tensor->sha256, PA_SHA256_LENGTH));
+	PA_TRY(pa_buf_u64(buf, extent->offset));
+	PA_TRY(pa_buf_u32(buf, extent->n_blocks));
+	for (uint32_t k = 0; k < extent->n_blocks; k++)
 	{
-		PA_TRY(pa_buf_u32(out, blocks[extent->first + i].stored));
-		PA_TRY(pa_buf_u64(out, blocks[extent->first + i].checksum));
+		PA_TRY(pa_buf_u32(buf, extent->blocks[k].stored));
+		PA_TRY(pa_buf_u64(buf, extent->blocks[k].checksum));
 	}
 	return PA_OK;
 }
 
 PaStatus
-value_toc_write(PaBuf *out, const PaAdapter *adapter, const Extent *extents, const Block *blocks)
+pa_toc_write(PaBuf *buf, const PaAdapter *adapter, const PaExtent *extents)
 {
 	for (uint32_t i = 0; i < adapter->n_tensors; i++)
-		PA_TRY(write_entry(out, &adapter->tensors[i], &extents[i], blocks));
+		PA_TRY(write_tensor(buf, &adapter->tensors[i], &extents[i]));
 	return PA_OK;
 }
 
 static PaStatus
-read_tensor(PaReader *r, PaValue *value, PaTensor *tensor)
+take_description(PaReader *r, PaTensor *tensor)
 {
-	uint8_t		prefix = 0;
-	uint8_t		dtype = 0;
-	uint8_t		role = 0;
-	uint8_t		ndim = 0;
+	uint8_t		prefix;
+	uint8_t		dtype;
+	uint8_t		role;
+	uint8_t		ndim;
 	const uint8_t *sha256 = NULL;
 
 	PA_TRY(pa_take_str(r, PA_MAX_NAME_BYTES, &tensor->name));
@@ -74,96 +109,108 @@ read_tensor(PaReader *r, PaValue *value, PaTensor *tensor)
 	PA_TRY(pa_take_u8(r, &role));
 	PA_TRY(pa_take_u8(r, &ndim));
 	PA_TRY(pa_take_u32(r, &tensor->module));
-	if (prefix >= strlen(tensor->name) || ndim > PA_MAX_NDIM || pa_dtype_bits((PaDtype) dtype) == 0 ||
-		role == 0 || role >= PA_ROLE_COUNT || tensor->module >= value->adapter.n_modules)
-		return value_damaged(r->env, "The entry of tensor \"%.100s\" is not valid.", tensor->name);
+	if (prefix >= strlen(tensor->name))
+		return pa_fail(r->env, r->code, "tensor \"%s\" has no key behind its prefix", tensor->name);
 	tensor->key = tensor->name + prefix;
 	tensor->dtype = (PaDtype) dtype;
 	tensor->role = (PaRole) role;
 	tensor->ndim = ndim;
-	for (int i = 0; i < ndim; i++)
-		PA_TRY(pa_take_u64(r, &tensor->shape[i]));
-	PA_TRY(pa_tensor_measure(r->env, tensor, PA_ERR_CORRUPT));
+	if (ndim > PA_MAX_NDIM)
+		return pa_fail(r->env, r->code, "tensor \"%s\" has %u dimensions", tensor->name, ndim);
+	for (int d = 0; d < ndim; d++)
+		PA_TRY(pa_take_u64(r, &tensor->shape[d]));
 	PA_TRY(pa_take(r, PA_SHA256_LENGTH, &sha256));
 	memcpy(tensor->sha256, sha256, PA_SHA256_LENGTH);
-	return PA_OK;
+	return pa_tensor_measure(r->env, tensor, r->code);
 }
 
-/* Room for more blocks; the count was checked against the bytes that are left. */
+/* *blocks is a stretch of an array that has room for whatever fits into the section. */
 static PaStatus
-grow_blocks(PaEnv *env, PaValue *value, uint64_t *capacity, uint32_t more)
-{
-	uint64_t	need = value->n_blocks + more;
-	void	   *p;
-
-	if (need <= *capacity)
-		return PA_OK;
-	if (need < 2 * *capacity)
-		need = 2 * *capacity;
-	PA_TRY(pa_alloc_array(env, need, sizeof(Block), &p));
-	if (value->n_blocks > 0)
-		memcpy(p, value->blocks, value->n_blocks * sizeof(Block));
-	pa_free(env, value->blocks);
-	value->blocks = p;
-	*capacity = need;
-	return PA_OK;
-}
-
-static PaStatus
-read_blocks(PaReader *r, PaValue *value, const PaTensor *tensor, Extent *extent,
-			uint64_t *capacity, uint64_t *end)
+take_extent(PaReader *r, const PaTensor *tensor, PaExtent *extent, PaBlock **blocks)
 {
 	PA_TRY(pa_take_u64(r, &extent->offset));
-	PA_TRY(pa_take_u32(r, &extent->count));
-	if (extent->count != value_block_count(tensor) || extent->count > r->left / BLOCK_ENTRY)
-		return value_damaged(r->env, "Tensor \"%.100s\" has %u blocks.", tensor->name, extent->count);
-	if (extent->offset != *end)
-		return value_damaged(r->env, "The data of tensor \"%.100s\" are not where they should be.", tensor->name);
-	PA_TRY(grow_blocks(r->env, value, capacity, extent->count));
-	extent->first = value->n_blocks;
-	for (uint32_t i = 0; i < extent->count; i++)
+	PA_TRY(pa_take_u32(r, &extent->n_blocks));
+	if (extent->n_blocks != pa_tensor_blocks(tensor) || extent->n_blocks > r->left / BLOCK_BYTES)
+		return pa_value_damaged(r->env, "Tensor \"%.200s\" has %u blocks instead of %" PRIu64 ".",
+								tensor->name, extent->n_blocks, pa_tensor_blocks(tensor));
+	extent->blocks = *blocks;
+	*blocks += extent->n_blocks;
+	for (uint32_t k = 0; k < extent->n_blocks; k++)
 	{
-		Block	   *block = &value->blocks[value->n_blocks];
+		PaBlock    *block = &extent->blocks[k];
 
-		block->offset = *end;
 		PA_TRY(pa_take_u32(r, &block->stored));
 		PA_TRY(pa_take_u64(r, &block->checksum));
-		if (!pa_add_u64(*end, block->stored, end) || *end > value->header.data_length)
-			return value_damaged(r->env, "The blocks of tensor \"%.100s\" do not fit the data.", tensor->name);
-		value->n_blocks++;
+		if (block->stored > pa_planes_bound(pa_block_units(tensor, k), pa_dtype_plane_width(tensor->dtype)))
+			return pa_value_damaged(r->env, "Block %u of tensor \"%.200s\" has %u bytes.",
+									k, tensor->name, block->stored);
+		block->offset = extent->offset + extent->stored;
+		extent->stored += block->stored;
 	}
+	return PA_OK;
+}
+
+/* So that the invariants of adapter.h can be checked: indices must be in range. */
+static PaStatus
+link_tensor(PaEnv *env, PaAdapter *adapter, uint32_t index)
+{
+	const PaTensor *tensor = &adapter->tensors[index];
+	PaModule   *module;
+
+	if (tensor->module >= adapter->n_modules || tensor->role < PA_ROLE_FACTOR_A || tensor->role >= PA_ROLE_COUNT)
+		return pa_value_damaged(env, "Tensor \"%.200s\" has an unknown role or module.", tensor->name);
+	module = &adapter->modules[tensor->module];
+	if (tensor->role != PA_ROLE_DENSE && module->tensor[tensor->role] < 0)
+		module->tensor[tensor->role] = index;
+	return PA_OK;
+}
+
+static PaStatus
+allocate(PaEnv *env, size_t n, PaValue *value, PaBlock **blocks)
+{
+	size_t		n_tensors = value->layout.header.n_tensors;
+	void	   *p;
+
+	if (n_tensors > n / TENSOR_FIXED_BYTES)
+		return pa_value_damaged(env, "A table of contents of %zu bytes has no room for %zu tensors.", n, n_tensors);
+	PA_TRY(pa_alloc_array(env, n_tensors, sizeof(PaTensor), &p));
+	value->adapter.tensors = p;
+	PA_TRY(pa_alloc_array(env, n_tensors, sizeof(PaExtent), &p));
+	value->extents = p;
+	PA_TRY(pa_alloc_array(env, (n - n_tensors * TENSOR_FIXED_BYTES) / BLOCK_BYTES, sizeof(PaBlock), &p));
+	*blocks = p;
+	value->adapter.n_tensors = (uint32_t) n_tensors;
 	return PA_OK;
 }
 
 PaStatus
-value_toc_read(PaEnv *env, PaValue *value, const uint8_t *bytes, size_t n)
+pa_toc_read(PaEnv *env, const void *p, size_t n, PaValue *value)
 {
 	PaAdapter  *adapter = &value->adapter;
+	PaBlock    *blocks = NULL;
 	PaReader	r;
-	void	   *p;
-	uint64_t	end = 0;
-	uint64_t	capacity = 0;
+	uint64_t	at = 0;
 
-	pa_reader_init(&r, env, bytes, n, PA_ERR_CORRUPT, "table of contents of the stored value");
-	adapter->n_tensors = value->header.facts.n_tensors;
-	if (adapter->n_tensors > n / SMALLEST_ENTRY)
-		return value_damaged(env, "Its table of contents is too short for %u tensors.", adapter->n_tensors);
-	PA_TRY(pa_alloc_array(env, adapter->n_tensors, sizeof(PaTensor), &p));
-	adapter->tensors = p;
-	PA_TRY(pa_alloc_array(env, adapter->n_tensors, sizeof(Extent), &p));
-	value->extents = p;
+	PA_TRY(allocate(env, n, value, &blocks));
+	pa_reader_init(&r, env, p, n, PA_ERR_CORRUPT, "table of contents of the stored value");
 	for (uint32_t i = 0; i < adapter->n_tensors; i++)
 	{
 		PaTensor   *tensor = &adapter->tensors[i];
+		PaExtent   *extent = &value->extents[i];
 
-		PA_TRY(read_tensor(&r, value, tensor));
-		PA_TRY(read_blocks(&r, value, tensor, &value->extents[i], &capacity, &end));
-		if (tensor->role != PA_ROLE_DENSE)
-			adapter->modules[tensor->module].tensor[tensor->role] = (int64_t) i;
+		PA_TRY(take_description(&r, tensor));
+		PA_TRY(take_extent(&r, tensor, extent, &blocks));
+		if (extent->offset != at || extent->stored > value->layout.data_length - at)
+			return pa_value_damaged(env, "Data of tensor \"%.200s\" are not in their place.", tensor->name);
+		at += extent->stored;
+		PA_TRY(link_tensor(env, adapter, i));
 		if (!pa_add_u64(adapter->raw_bytes, tensor->bytes, &adapter->raw_bytes))
-			return value_damaged(env, "The sizes of its tensors overflow.");
+			return pa_value_damaged(env, "The sizes of its tensors overflow.");
 	}
-	if (r.left != 0 || end != value->header.data_length)
-		return value_damaged(env, "Its table of contents does not cover its data.");
+	if (r.left != 0)
+		return pa_value_damaged(env, "Its table of contents has %zu bytes too many.", r.left);
+	if (at != value->layout.data_length)
+		return pa_value_damaged(env, "Its data have %" PRIu64 " bytes that belong to no tensor.",
+								value->layout.data_length - at);
 	return PA_OK;
 }

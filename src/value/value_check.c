@@ -1,7 +1,7 @@
 /*
  * value_check.c
- *	  The deep check: every block decodes, every SHA-256, the digest and the
- *	  envelope digest are what the header and the table of contents say.
+ *	  The deep check of a stored value: every block decodes, and every hash is
+ *	  what the header and the table of contents say.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
@@ -10,23 +10,45 @@
 #include <string.h>
 
 static PaStatus
-check_tensor(PaEnv *env, PaSource *source, uint32_t t, uint8_t *raw)
+check_tensor(PaEnv *env, PaSource *source, uint32_t index, void *block)
 {
-	const PaTensor *tensor = &source->adapter->tensors[t];
+	const PaTensor *tensor = &source->adapter->tensors[index];
 	size_t		width = (size_t) pa_dtype_plane_width(tensor->dtype);
+	uint64_t	n_blocks = pa_tensor_blocks(tensor);
 	uint8_t		sha256[PA_SHA256_LENGTH];
 
 	PA_TRY(pa_hash_begin(env, PA_HASH_TENSOR));
-	for (uint64_t b = 0; b < value_block_count(tensor); b++)
+	for (uint64_t k = 0; k < n_blocks; k++)
 	{
-		size_t		units = value_block_units(tensor, b);
+		size_t		n = pa_block_units(tensor, k);
 
-		PA_TRY(source->read(env, source, t, b * PA_BLOCK_ELEMENTS, units, raw));
-		PA_TRY(pa_hash_update(env, PA_HASH_TENSOR, raw, units * width));
+		PA_TRY(source->read(env, source, index, k * PA_BLOCK_ELEMENTS, n, block));
+		PA_TRY(pa_hash_update(env, PA_HASH_TENSOR, block, n * width));
 	}
 	PA_TRY(pa_hash_finish(env, PA_HASH_TENSOR, sha256));
-	if (memcmp(sha256, tensor->sha256, PA_SHA256_LENGTH) != 0)
-		return value_damaged(env, "The SHA-256 of tensor \"%.100s\" does not match.", tensor->name);
+	if (memcmp(sha256, tensor->sha256, sizeof(sha256)) != 0)
+		return pa_value_damaged(env, "Tensor \"%.200s\" does not have the SHA-256 that stands beside it.", tensor->name);
+	return PA_OK;
+}
+
+static PaStatus
+check_digests(PaEnv *env, PaValue *value)
+{
+	const char *text[PA_DOCUMENT_COUNT];
+	size_t		length[PA_DOCUMENT_COUNT];
+	uint8_t		digest[PA_SHA256_LENGTH];
+
+	PA_TRY(pa_adapter_digest(env, &value->adapter, digest));
+	if (memcmp(digest, value->layout.header.digest, sizeof(digest)) != 0)
+		return pa_value_damaged(env, "It does not have the digest that stands in its header.");
+	for (int i = 0; i < PA_DOCUMENT_COUNT; i++)
+		PA_TRY(pa_value_document(env, value, (PaDocument) i, &text[i], &length[i]));
+	PA_TRY(pa_envelope_digest(env, digest,
+							  text[PA_DOCUMENT_RECIPE], length[PA_DOCUMENT_RECIPE],
+							  text[PA_DOCUMENT_CONFIG], length[PA_DOCUMENT_CONFIG],
+							  text[PA_DOCUMENT_HEADER], length[PA_DOCUMENT_HEADER], digest));
+	if (memcmp(digest, value->layout.header.envelope_digest, sizeof(digest)) != 0)
+		return pa_value_damaged(env, "It does not have the envelope digest that stands in its header.");
 	return PA_OK;
 }
 
@@ -34,29 +56,13 @@ PaStatus
 pa_value_check(PaEnv *env, PaValue *value)
 {
 	PaSource   *source;
-	void	   *raw;
-	uint8_t		digest[PA_SHA256_LENGTH];
-	struct
-	{
-		const char *text;
-		size_t		length;
-	}			document[PA_DOCUMENT_COUNT];
+	void	   *block;
 
 	PA_TRY(pa_value_source(env, value, &source));
-	PA_TRY(pa_alloc_raw(env, (size_t) PA_BLOCK_ELEMENTS * 8, &raw));
+	PA_TRY(pa_alloc_raw(env, (size_t) PA_BLOCK_ELEMENTS * 8, &block));
 	for (uint32_t i = 0; i < value->adapter.n_tensors; i++)
-		PA_TRY(check_tensor(env, source, i, raw));
-	PA_TRY(pa_adapter_digest(env, &value->adapter, digest));
-	if (memcmp(digest, value->header.facts.digest, PA_SHA256_LENGTH) != 0)
-		return value_damaged(env, "The digest does not match.");
-	for (int i = 0; i < PA_DOCUMENT_COUNT; i++)
-		PA_TRY(pa_value_document(env, value, (PaDocument) i, &document[i].text, &document[i].length));
-	PA_TRY(pa_envelope_digest(env, digest,
-							  document[PA_DOCUMENT_RECIPE].text, document[PA_DOCUMENT_RECIPE].length,
-							  document[PA_DOCUMENT_CONFIG].text, document[PA_DOCUMENT_CONFIG].length,
-							  document[PA_DOCUMENT_HEADER].text, document[PA_DOCUMENT_HEADER].length,
-							  digest));
-	if (memcmp(digest, value->header.facts.envelope_digest, PA_SHA256_LENGTH) != 0)
-		return value_damaged(env, "The envelope digest does not match.");
+		PA_TRY(check_tensor(env, source, i, block));
+	PA_TRY(check_digests(env, value));
+	pa_free(env, block);
 	return PA_OK;
 }

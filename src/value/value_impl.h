@@ -1,7 +1,7 @@
 /*
  * value_impl.h
- *	  The layout of the stored form, for the files of src/value only; mirrors
- *	  doc/format.md.
+ *	  What the files of this room share: the fixed header and the table of
+ *	  contents as they are on disk (doc/format.md), and the opened value.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
@@ -10,98 +10,100 @@
 
 #include "value/value.h"
 
-/* Offsets in the header. */
-#define HEADER_MAGIC			0
-#define HEADER_VERSION			8
-#define HEADER_LENGTH			10
-#define HEADER_KIND				12
-#define HEADER_RESERVED_1		13
-#define HEADER_SIZE				16
-#define HEADER_RAW_BYTES		24
-#define HEADER_N_TENSORS		32
-#define HEADER_N_MODULES		36
-#define HEADER_SECTIONS			40
-#define HEADER_DATA_OFFSET		160
-#define HEADER_DATA_LENGTH		168
-#define HEADER_DIGEST			176
-#define HEADER_ENVELOPE_DIGEST	208
-#define HEADER_RESERVED_2		240
-#define HEADER_CHECKSUM			248
-
-#define SECTION_BYTES 24		/* of a section's entry in the header */
-#define MAGIC_BYTES 8
-
-typedef enum SectionId
+/* In order of their place in the value; the documents in the order of PaDocument. */
+typedef enum PaSectionId
 {
-	SECTION_FACTS = 0,
-	SECTION_TOC = 1,
-	SECTION_CONFIG = 2,
-	SECTION_HEADER = 3,
-	SECTION_RECIPE = 4,
-	SECTION_COUNT = 5
-} SectionId;
+	PA_SECTION_FACTS = 0,
+	PA_SECTION_TOC = 1,
+	PA_SECTION_CONFIG = 2,
+	PA_SECTION_HEADER = 3,
+	PA_SECTION_RECIPE = 4,
+	PA_SECTION_COUNT = 5
+} PaSectionId;
 
-_Static_assert(HEADER_SECTIONS + SECTION_COUNT * SECTION_BYTES == HEADER_DATA_OFFSET, "header layout");
-_Static_assert(HEADER_DIGEST + PA_SHA256_LENGTH == HEADER_ENVELOPE_DIGEST, "header layout");
-_Static_assert(HEADER_ENVELOPE_DIGEST + PA_SHA256_LENGTH == HEADER_RESERVED_2, "header layout");
-_Static_assert(HEADER_CHECKSUM + 8 == PA_VALUE_HEADER_BYTES, "header layout");
-
-typedef struct Section
+typedef struct PaSection
 {
 	uint64_t	offset;
 	uint32_t	stored;
 	uint32_t	raw;
 	uint64_t	checksum;
-} Section;
+} PaSection;
 
-/* The whole header, opened. */
-typedef struct Header
+/* All of the fixed header. */
+typedef struct PaLayout
 {
-	PaValueHeader facts;
-	Section		section[SECTION_COUNT];
+	PaValueHeader header;
+	PaSection	section[PA_SECTION_COUNT];
 	uint64_t	data_offset;
 	uint64_t	data_length;
-} Header;
+} PaLayout;
 
-typedef struct Block
+typedef struct PaBlock
 {
 	uint64_t	offset;			/* in the data section */
-	uint32_t	stored;
 	uint64_t	checksum;
-} Block;
+	uint32_t	stored;
+} PaBlock;
 
-/* Where a tensor's blocks are: blocks[first] .. blocks[first + count - 1]. */
-typedef struct Extent
+/* Where a tensor's bytes are. */
+typedef struct PaExtent
 {
 	uint64_t	offset;			/* in the data section */
-	uint64_t	first;
-	uint32_t	count;
-} Extent;
+	uint64_t	stored;
+	uint32_t	n_blocks;
+	PaBlock    *blocks;
+} PaExtent;
 
 struct PaValue
 {
 	PaBytes    *bytes;
-	Header		header;
+	PaLayout	layout;
 	PaAdapter	adapter;
-	Extent	   *extents;		/* one a tensor */
-	Block	   *blocks;
-	uint64_t	n_blocks;
-	PaPlanes   *planes;			/* made when first needed */
+	PaExtent   *extents;		/* one for each tensor */
+	PaPlanes   *planes;			/* NULL until something is decoded */
 };
 
-extern PaStatus value_header_read(PaEnv *env, PaBytes *bytes, Header *header);
-extern void value_header_write(const Header *header, uint8_t out[PA_VALUE_HEADER_BYTES]);
+/* Largest raw length of a document. */
+extern size_t pa_document_limit(PaDocument which);
 
-extern uint64_t value_block_count(const PaTensor *tensor);
-extern size_t value_block_units(const PaTensor *tensor, uint64_t block);
+/* Fetch, with the range checked against bytes->size. */
+extern PaStatus pa_value_fetch(PaEnv *env, PaBytes *bytes, uint64_t offset, uint64_t length, const uint8_t **p);
 
-extern PaStatus value_toc_write(PaBuf *out, const PaAdapter *adapter, const Extent *extents, const Block *blocks);
-extern PaStatus value_toc_read(PaEnv *env, PaValue *value, const uint8_t *p, size_t n);
+/* PA_ERR_CORRUPT "stored value is damaged" and a detail. */
+extern PaStatus pa_value_damaged(PaEnv *env, const char *fmt,...) __attribute__((format(printf, 2, 3)));
 
-/* Damage of the stored value: message and detail. */
-extern PaStatus value_damaged(PaEnv *env, const char *detail, ...) __attribute__((format(printf, 2, 3)));
+/* Make value->planes if need be: one decoder for documents and all sources of a value. */
+extern PaStatus pa_value_planes(PaEnv *env, PaValue *value);
 
-/* Planes of a value, made when first needed. */
-extern PaStatus value_planes(PaEnv *env, PaValue *value);
+extern PaStatus pa_layout_read(PaEnv *env, PaBytes *bytes, PaLayout *layout);
+extern void pa_layout_write(const PaLayout *layout, uint8_t out[PA_VALUE_HEADER_BYTES]);
+
+static inline uint64_t
+pa_tensor_blocks(const PaTensor *tensor)
+{
+	return (pa_tensor_units(tensor) + PA_BLOCK_ELEMENTS - 1) / PA_BLOCK_ELEMENTS;
+}
+
+/* Units in block k, the last one being shorter. */
+static inline size_t
+pa_block_units(const PaTensor *tensor, uint64_t k)
+{
+	uint64_t	left = pa_tensor_units(tensor) - k * PA_BLOCK_ELEMENTS;
+
+	return (size_t) (left < PA_BLOCK_ELEMENTS ? left : PA_BLOCK_ELEMENTS);
+}
+
+extern size_t pa_toc_size(const PaAdapter *adapter);
+
+/* One block table for each tensor, with n_blocks from its shape; the rest is zero. */
+extern PaStatus pa_extents_make(PaEnv *env, const PaAdapter *adapter, PaExtent **extents);
+
+extern PaStatus pa_toc_write(PaBuf *buf, const PaAdapter *adapter, const PaExtent *extents);
+
+/*
+ * Fill value->adapter's tensors, with the modules' references to them, and
+ * value->extents from the section's bytes.
+ */
+extern PaStatus pa_toc_read(PaEnv *env, const void *p, size_t n, PaValue *value);
 
 #endif

@@ -1,66 +1,55 @@
 /*
  * value_open.c
- *	  (bytes) -> checked view: header, facts, table of contents, documents on
- *	  request.
+ *	  Opening stored bytes: header, facts and table of contents, each checked
+ *	  before it is used, then all invariants of an adapter.  Data and documents
+ *	  are not touched.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
 #include "value/value_impl.h"
 
-#include <string.h>
+#include <inttypes.h>
 
 static PaStatus
-memory_fetch(PaEnv *env, PaBytes *self, uint64_t offset, size_t length, const uint8_t **p)
+check_section(PaEnv *env, const PaSection *section, const uint8_t *p, const char *what)
 {
-	if (offset > self->size || length > self->size - offset)
-		return pa_fail(env, PA_ERR_INTERNAL, "slice outside the value");
-	*p = ((PaMemoryBytes *) self)->p + offset;
+	if (pa_checksum(p, section->stored) != section->checksum)
+		return pa_value_damaged(env, "Its %s does not have the checksum that stands in the header.", what);
 	return PA_OK;
 }
 
-void
-pa_bytes_from_memory(PaMemoryBytes *bytes, const void *p, size_t n)
-{
-	bytes->base.size = n;
-	bytes->base.fetch = memory_fetch;
-	bytes->p = p;
-}
-
-/* A section's stored bytes, checksum checked; valid until the next fetch. */
+/* Facts and table of contents lie side by side: one fetch for both. */
 static PaStatus
-fetch_section(PaEnv *env, PaValue *value, SectionId id, const uint8_t **p)
+read_description(PaEnv *env, PaValue *value)
 {
-	const Section *s = &value->header.section[id];
+	const PaSection *facts = &value->layout.section[PA_SECTION_FACTS];
+	const PaSection *toc = &value->layout.section[PA_SECTION_TOC];
+	const uint8_t *p = NULL;
 
-	PA_TRY(value->bytes->fetch(env, value->bytes, s->offset, s->stored, p));
-	if (pa_checksum(*p, s->stored) != s->checksum)
-		return value_damaged(env, "The checksum of section %d does not match.", (int) id);
-	return PA_OK;
+	PA_TRY(pa_value_fetch(env, value->bytes, facts->offset, (uint64_t) facts->stored + toc->stored, &p));
+	PA_TRY(check_section(env, facts, p, "description"));
+	PA_TRY(check_section(env, toc, p + facts->stored, "table of contents"));
+	PA_TRY(pa_facts_read(env, p, facts->stored, value->layout.header.kind, &value->adapter));
+	return pa_toc_read(env, p + facts->stored, toc->stored, value);
 }
 
 PaStatus
 pa_value_open(PaEnv *env, PaBytes *bytes, PaValue **result)
 {
-	void	   *memory;
+	void	   *p;
 	PaValue    *value;
-	const uint8_t *p = NULL;
 
-	PA_TRY(pa_alloc(env, sizeof(PaValue), &memory));
-	value = memory;
+	PA_TRY(pa_alloc(env, sizeof(PaValue), &p));
+	value = p;
 	value->bytes = bytes;
-	PA_TRY(value_header_read(env, bytes, &value->header));
-	PA_TRY(fetch_section(env, value, SECTION_FACTS, &p));
-	PA_TRY(pa_facts_read(env, p, value->header.section[SECTION_FACTS].stored,
-						 value->header.facts.kind, &value->adapter));
-	if (value->adapter.n_modules != value->header.facts.n_modules)
-		return value_damaged(env, "It has %u modules, its header says %u.",
-							 value->adapter.n_modules, value->header.facts.n_modules);
-	PA_TRY(fetch_section(env, value, SECTION_TOC, &p));
-	PA_TRY(value_toc_read(env, value, p, value->header.section[SECTION_TOC].stored));
-	if (value->adapter.raw_bytes != value->header.facts.raw_bytes)
-		return value_damaged(env, "Its tensors have %llu bytes, its header says %llu.",
-							 (unsigned long long) value->adapter.raw_bytes,
-							 (unsigned long long) value->header.facts.raw_bytes);
+	PA_TRY(pa_layout_read(env, bytes, &value->layout));
+	PA_TRY(read_description(env, value));
+	if (value->adapter.n_modules != value->layout.header.n_modules)
+		return pa_value_damaged(env, "It has %u modules where its header says %u.",
+								value->adapter.n_modules, value->layout.header.n_modules);
+	if (value->adapter.raw_bytes != value->layout.header.raw_bytes)
+		return pa_value_damaged(env, "Its tensors have %" PRIu64 " bytes where its header says %" PRIu64 ".",
+								value->adapter.raw_bytes, value->layout.header.raw_bytes);
 	PA_TRY(pa_adapter_check(env, &value->adapter, PA_ERR_CORRUPT));
 	*result = value;
 	return PA_OK;
@@ -69,7 +58,7 @@ pa_value_open(PaEnv *env, PaBytes *bytes, PaValue **result)
 const PaValueHeader *
 pa_value_header(const PaValue *value)
 {
-	return &value->header.facts;
+	return &value->layout.header;
 }
 
 const PaAdapter *
@@ -81,16 +70,11 @@ pa_value_adapter(const PaValue *value)
 uint64_t
 pa_value_stored_bytes(const PaValue *value, uint32_t tensor)
 {
-	const Extent *extent = &value->extents[tensor];
-	uint64_t	sum = 0;
-
-	for (uint32_t i = 0; i < extent->count; i++)
-		sum += value->blocks[extent->first + i].stored;
-	return sum;
+	return value->extents[tensor].stored;
 }
 
 PaStatus
-value_planes(PaEnv *env, PaValue *value)
+pa_value_planes(PaEnv *env, PaValue *value)
 {
 	return value->planes != NULL ? PA_OK : pa_planes_create(env, &value->planes);
 }
@@ -98,25 +82,22 @@ value_planes(PaEnv *env, PaValue *value)
 PaStatus
 pa_value_document(PaEnv *env, PaValue *value, PaDocument which, const char **text, size_t *length)
 {
-	static const SectionId section[PA_DOCUMENT_COUNT] = {
-		[PA_DOCUMENT_CONFIG] = SECTION_CONFIG,
-		[PA_DOCUMENT_HEADER] = SECTION_HEADER,
-		[PA_DOCUMENT_RECIPE] = SECTION_RECIPE,
-	};
-	const Section *s = &value->header.section[section[which]];
-	const uint8_t *p = NULL;
+	static const char *const names[PA_DOCUMENT_COUNT] = {"configuration", "original header", "recipe"};
+	const PaSection *section = &value->layout.section[PA_SECTION_CONFIG + which];
+	const uint8_t *stored = NULL;
 	void	   *raw;
 
 	*text = NULL;
 	*length = 0;
-	PA_TRY(fetch_section(env, value, section[which], &p));
-	if (s->raw == 0)
+	if (section->raw == 0)
 		return PA_OK;
-	PA_TRY(value_planes(env, value));
-	PA_TRY(pa_alloc_raw(env, (size_t) s->raw + 1, &raw));
-	PA_TRY(pa_document_decode(value->planes, p, s->stored, raw, s->raw));
-	((char *) raw)[s->raw] = '\0';
+	PA_TRY(pa_value_planes(env, value));
+	PA_TRY(pa_value_fetch(env, value->bytes, section->offset, section->stored, &stored));
+	PA_TRY(check_section(env, section, stored, names[which]));
+	PA_TRY(pa_alloc_raw(env, (size_t) section->raw + 1, &raw));
+	PA_TRY(pa_document_decode(value->planes, stored, section->stored, raw, section->raw));
+	((char *) raw)[section->raw] = '\0';
 	*text = raw;
-	*length = s->raw;
+	*length = section->raw;
 	return PA_OK;
 }

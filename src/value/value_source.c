@@ -1,86 +1,99 @@
 /*
  * value_source.c
- *	  The weights of a stored value as a PaSource: block by block, each checked
- *	  and decoded when it is asked for.
+ *	  Tensors out of a stored value, block by block.
+ *
+ * A block that is wanted whole goes straight to the reader's buffer; parts of
+ * one go by way of a cache of one block, so that reading forward in odd steps
+ * decodes each block once.  Nothing but the blocks that are asked for is
+ * fetched.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
 #include "value/value_impl.h"
 
+#include <inttypes.h>
 #include <string.h>
 
-#define NO_BLOCK UINT64_MAX
-
-typedef struct StoredSource
+typedef struct ValueSource
 {
 	PaSource	base;
 	PaValue    *value;
-	uint64_t	cached;			/* index of the block in cache, or NO_BLOCK */
-	uint8_t    *cache;			/* one decoded block; made when first needed */
-} StoredSource;
+	uint8_t    *cache;			/* one block; NULL until a part of one is asked for */
+	bool		cache_filled;
+	uint32_t	cache_tensor;
+	uint64_t	cache_block;
+} ValueSource;
+
+#define CACHE_BYTES ((size_t) PA_BLOCK_ELEMENTS * 8)
 
 static PaStatus
-decode_block(PaEnv *env, PaValue *value, const PaTensor *tensor, uint64_t index, size_t units, void *raw)
+read_block(PaEnv *env, ValueSource *source, uint32_t tensor_index, uint64_t k, void *dst)
 {
-	const Block *block = &value->blocks[index];
-	const uint8_t *p = NULL;
+	PaValue    *value = source->value;
+	const PaTensor *tensor = &value->adapter.tensors[tensor_index];
+	const PaBlock *block = &value->extents[tensor_index].blocks[k];
+	const uint8_t *stored = NULL;
 
 	PA_TRY(pa_check_cancel(env));
-	PA_TRY(value->bytes->fetch(env, value->bytes, value->header.data_offset + block->offset, block->stored, &p));
-	if (pa_checksum(p, block->stored) != block->checksum)
-		return value_damaged(env, "The checksum of a block of tensor \"%.100s\" does not match.", tensor->name);
-	return pa_planes_decode(value->planes, p, block->stored, units, tensor->dtype, raw);
+	PA_TRY(pa_value_planes(env, value));
+	PA_TRY(pa_value_fetch(env, value->bytes, value->layout.data_offset + block->offset, block->stored, &stored));
+	if (pa_checksum(stored, block->stored) != block->checksum)
+		return pa_value_damaged(env, "Block %" PRIu64 " of tensor \"%.200s\" does not have its checksum.",
+								k, tensor->name);
+	return pa_planes_decode(value->planes, stored, block->stored, pa_block_units(tensor, k), tensor->dtype, dst);
 }
 
-/* Units [skip, skip + n) of a block, by way of the cache. */
 static PaStatus
-read_part(PaEnv *env, StoredSource *source, const PaTensor *tensor, uint64_t index,
-		  size_t units, size_t skip, size_t n, uint8_t *dst)
+fill_cache(PaEnv *env, ValueSource *source, uint32_t tensor, uint64_t k)
 {
-	size_t		width = (size_t) pa_dtype_plane_width(tensor->dtype);
 	void	   *p;
 
+	if (source->cache_filled && source->cache_tensor == tensor && source->cache_block == k)
+		return PA_OK;
 	if (source->cache == NULL)
 	{
-		PA_TRY(pa_alloc_raw(env, (size_t) PA_BLOCK_ELEMENTS * 8, &p));
+		PA_TRY(pa_alloc_raw(env, CACHE_BYTES, &p));
 		source->cache = p;
 	}
-	if (source->cached != index)
-	{
-		source->cached = NO_BLOCK;
-		PA_TRY(decode_block(env, source->value, tensor, index, units, source->cache));
-		source->cached = index;
-	}
-	memcpy(dst, source->cache + skip * width, n * width);
+	source->cache_filled = false;
+	PA_TRY(read_block(env, source, tensor, k, source->cache));
+	source->cache_filled = true;
+	source->cache_tensor = tensor;
+	source->cache_block = k;
 	return PA_OK;
 }
 
 static PaStatus
-stored_read(PaEnv *env, PaSource *self, uint32_t t, uint64_t first, size_t n, void *dst)
+value_read(PaEnv *env, PaSource *self, uint32_t tensor_index, uint64_t first, size_t n, void *dst)
 {
-	StoredSource *source = (StoredSource *) self;
-	const PaTensor *tensor = &self->adapter->tensors[t];
-	const Extent *extent = &source->value->extents[t];
-	size_t		width = (size_t) pa_dtype_plane_width(tensor->dtype);
+	ValueSource *source = (ValueSource *) self;
+	const PaTensor *tensor;
+	size_t		width;
 	uint8_t    *out = dst;
 
+	if (tensor_index >= self->adapter->n_tensors)
+		return pa_fail(env, PA_ERR_INTERNAL, "no tensor %u to read", tensor_index);
+	tensor = &self->adapter->tensors[tensor_index];
 	if (first > pa_tensor_units(tensor) || n > pa_tensor_units(tensor) - first)
 		return pa_fail(env, PA_ERR_INTERNAL, "read beyond the end of tensor \"%s\"", tensor->name);
-	PA_TRY(value_planes(env, source->value));
+	width = (size_t) pa_dtype_plane_width(tensor->dtype);
 	while (n > 0)
 	{
-		uint64_t	b = first / PA_BLOCK_ELEMENTS;
+		uint64_t	k = first / PA_BLOCK_ELEMENTS;
 		size_t		skip = (size_t) (first % PA_BLOCK_ELEMENTS);
-		size_t		units = value_block_units(tensor, b);
-		size_t		take = n < units - skip ? n : units - skip;
+		size_t		units = pa_block_units(tensor, k);
+		size_t		step = units - skip < n ? units - skip : n;
 
-		if (take == units)
-			PA_TRY(decode_block(env, source->value, tensor, extent->first + b, units, out));
+		if (step == units)
+			PA_TRY(read_block(env, source, tensor_index, k, out));
 		else
-			PA_TRY(read_part(env, source, tensor, extent->first + b, units, skip, take, out));
-		out += take * width;
-		first += take;
-		n -= take;
+		{
+			PA_TRY(fill_cache(env, source, tensor_index, k));
+			memcpy(out, source->cache + skip * width, step * width);
+		}
+		out += step * width;
+		first += step;
+		n -= step;
 	}
 	return PA_OK;
 }
@@ -89,14 +102,13 @@ PaStatus
 pa_value_source(PaEnv *env, PaValue *value, PaSource **result)
 {
 	void	   *p;
-	StoredSource *source;
+	ValueSource *source;
 
-	PA_TRY(pa_alloc(env, sizeof(StoredSource), &p));
+	PA_TRY(pa_alloc(env, sizeof(ValueSource), &p));
 	source = p;
 	source->base.adapter = &value->adapter;
-	source->base.read = stored_read;
+	source->base.read = value_read;
 	source->value = value;
-	source->cached = NO_BLOCK;
 	*result = &source->base;
 	return PA_OK;
 }
