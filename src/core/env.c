@@ -232,6 +232,7 @@ pa_unhex(uint8_t digest[PA_SHA256_LENGTH], const char *s, size_t n)
  * character, by a precision or by the end of the buffer; the host must be able
  * to rely on UTF-8.
  */
+__attribute__((format(printf, 3, 0)))
 static void
 format_text(char *out, size_t size, const char *fmt, va_list args)
 {
