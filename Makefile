@@ -33,7 +33,9 @@ DATA_built    = peftarith--$(EXTVERSION).sql
 # --- regression tests, in this order: setup makes what the others use
 REGRESS      = setup type interchange inspect operators transform compare
 REGRESS_OPTS = --inputdir=test
-EXTRA_CLEAN  = build results regression.diffs regression.out
+# (a cluster that may be running and the Python environment stay)
+EXTRA_CLEAN  = $(filter-out build/cluster build/peft-venv,$(wildcard build/*)) \
+	results regression.diffs regression.out
 
 # The server's packages are built with LLVM, but bitcode needs the same clang
 # here, and inlining whole operations into queries gains nothing.
