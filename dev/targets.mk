@@ -4,7 +4,7 @@
 # The strict flags of development; CORE_OPT is the variant's optimisation.
 CORE_FLAGS = -std=gnu11 -g -Wall -Wextra -Werror -Wmissing-prototypes \
 	-Wdeclaration-after-statement -Wpointer-arith -fno-strict-aliasing -fwrapv \
-	-fexcess-precision=standard -fvisibility=hidden $(FLOAT_FLAGS) -Isrc -I.
+	-fexcess-precision=standard -fvisibility=hidden $(FLOAT_FLAGS) -Isrc -Itest
 CORE_FLAGS_clang = $(filter-out -fexcess-precision=standard,$(CORE_FLAGS))
 CORE_LIBS = -lzstd -ljansson -lpcre2-8 -lm
 TEST_LIBS = -lcrypto $(CORE_LIBS)
@@ -13,8 +13,8 @@ FUZZ_CC  ?= clang-14
 
 UNIT_SOURCES   = $(sort $(wildcard test/unit/*.c))
 FUZZ_TARGETS   = $(patsubst test/fuzz/fuzz_%.c,%,$(sort $(wildcard test/fuzz/fuzz_*.c)))
-FUZZ_SHARED    = $(filter-out test/fuzz/fuzz_%.c test/fuzz/replay.c,$(sort $(wildcard test/fuzz/*.c)))
-GOLDEN_SOURCES = $(sort $(wildcard test/golden/*.c))
+FUZZ_SHARED    = $(filter-out test/fuzz/fuzz_%.c test/fuzz/replay.c,$(sort $(wildcard test/fuzz/*.c))) test/unit/host.c
+GOLDEN_SOURCES = $(sort $(wildcard test/golden/*.c)) test/unit/host.c
 TEST_HEADERS   = $(wildcard test/*/*.h)
 
 .PHONY: core unit unit-plain fuzz fuzz-replay golden gates
