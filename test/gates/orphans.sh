@@ -13,7 +13,7 @@ done
 for file in test/sql/*.sql; do
 	case " $list " in *" $(basename "$file" .sql) "*) ;; *) fail "$file is not in REGRESS" ;; esac
 done
-for file in expected/*.out; do
+for file in $(files 'expected/*.out'); do
 	[ -e "test/sql/$(basename "$file" .out).sql" ] || fail "$file has no test"
 done
 for file in $(files 'src/*.c' 'src/*/*.c'); do
