@@ -66,6 +66,6 @@ endif
 $(OBJS): $(ALL_HEADERS) Makefile
 
 $(DATA_built): peftarith.control $(SQL_FRAGMENTS)
-	{ echo '\echo Use "CREATE EXTENSION peftarith" to load this file. \quit'; cat $(SQL_FRAGMENTS); } > $@
+	{ printf '%s\n' '\echo Use "CREATE EXTENSION peftarith" to load this file. \quit'; cat $(SQL_FRAGMENTS); } > $@
 
 include dev/targets.mk
