@@ -300,7 +300,7 @@ def metadata():
             ("empty", "{}", None), ("usual", '{"format":"pt"}', None), ("empty key and value", '{"":""}', None),
             ("escapes", '{"a\\n":"\\t\\u00e9\\ud83d\\ude00"}', None), ("long value", '{"a":"%s"}' % ("x" * 10**5), None),
             ("1,000 keys", json.dumps({"k%d" % i: "v" for i in range(1000)}), None),
-            ("null", "null", {None, "22P03"}), ("number", '{"a":1}', FILE), ("null value", '{"a":null}', FILE), ("list", '{"a":[]}', FILE),
+            ("null", "null", None), ("number", '{"a":1}', FILE), ("null value", '{"a":null}', FILE), ("list", '{"a":[]}', FILE),
             ("nested", '{"a":{}}', FILE), ("true", '{"a":true}', FILE), ("is a string", '"x"', FILE),
             ("is a list", "[]", FILE), ("is a number", "1", FILE),
             ("is a tensor", entry("F32", "[0]", 16, 16), FILE),

@@ -36,12 +36,13 @@ class Mixed(nn.Module):
                                     for _ in range(3))
         self.norm = nn.LayerNorm(6)
         self.head = nn.Linear(6, 3)
+        self.tail = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2))
 
     def forward(self, x):
         h = self.embed(x)
         for layer in self.layers:
             h = h + layer["fc_b"](torch.relu(layer["fc_a"](h)))
-        return self.head(self.norm(h))
+        return self.tail(self.head(self.norm(h)))
 
 
 class Experts(nn.Module):
@@ -112,10 +113,12 @@ SETTINGS = [
     ("dora", "mixed", lambda: lora(use_dora=True), ALL),
     ("dora_conv", "mixed", lambda: lora(use_dora=True, target_modules=["conv", "embed"]), ("F32",)),
     ("modules_to_save", "mixed", lambda: lora(modules_to_save=["head", "norm"]), ALL),
+    ("saved_block", "mixed", lambda: lora(modules_to_save=["tail"]), ("F32",)),
     ("bias_all", "mixed", lambda: lora(bias="all"), ALL),
     ("bias_lora_only", "mixed", lambda: lora(bias="lora_only"), ALL),
     ("trainable_tokens", "mixed", lambda: lora(trainable_token_indices={"embed": [0, 3, 9]}), ALL),
     ("target_parameters", "experts", lambda: lora(target_modules=["fc"], target_parameters=["experts.weight"], lora_alpha=8), ("F32", "BF16")),
+    ("parameters_only", "experts", lambda: lora(target_modules=[], target_parameters=["experts.weight"], lora_alpha=2), ("F32",)),
     ("regex_targets", "mixed", lambda: lora(target_modules=r".*layers\.[02]\.fc_a"), ("F32",)),
     ("pissa", "mixed", lambda: lora(init_lora_weights="pissa"), ("F32",)),
     ("gaussian", "mixed", lambda: lora(init_lora_weights="gaussian"), ("F32",)),

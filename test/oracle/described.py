@@ -194,7 +194,8 @@ def is_feedforward(config, path):
 
 def saved_paths(config, dense_paths):
     """Modules that modules_to_save selects: PEFT asks whether the name of a
-    module ends in an entry, and saves all that is under it."""
+    module ends in an entry, and saves all that is under it, so of nested ones
+    the outermost."""
     found = set()
     for path in dense_paths:
         parts = path.split(".")
@@ -202,6 +203,7 @@ def saved_paths(config, dense_paths):
             ancestor = ".".join(parts[:n])
             if any(ancestor.endswith(e) for e in config.get("modules_to_save") or []):
                 found.add(ancestor)
+                break
     return sorted(found, key=str.encode)
 
 
