@@ -8,7 +8,7 @@
 #ifndef PA_AGREE_H
 #define PA_AGREE_H
 
-#include "adapter/adapter.h"
+#include "adapter/draft.h"
 
 /* Kind, base model and revision, fan_in_fan_out, lora_bias, target_parameters; else PA_ERR_MISMATCH. */
 extern PaStatus pa_agree(PaEnv *env, const PaAdapter *a, const PaAdapter *b);
@@ -20,9 +20,9 @@ extern bool pa_same_text(const char *a, const char *b);
 extern PaStatus pa_agree_shape(PaEnv *env, const PaTensor *a, const PaTensor *b);
 
 /*
- * facts->saved_modules: the sorted, distinct union of those of n adapters,
- * restricted to the modules of facts.
+ * The saved modules of n adapters that hold a dense tensor of the draft: sorted,
+ * distinct, none below another one (PEFT saves all that stands under one).
  */
-extern PaStatus pa_union_saved_modules(PaEnv *env, uint32_t n, const PaAdapter *const *adapters, PaAdapter *facts);
+extern PaStatus pa_union_saved_modules(PaEnv *env, uint32_t n, const PaAdapter *const *adapters, PaDraft *draft);
 
 #endif

@@ -96,7 +96,7 @@ plan_saved_modules(PaEnv *env, PaCombine *plan)
 	PA_TRY(pa_alloc_array(env, plan->n_leaves, sizeof(PaAdapter *), (void **) &adapters));
 	for (uint32_t i = 0; i < plan->n_leaves; i++)
 		adapters[i] = pa_combine_adapter(plan, i);
-	PA_TRY(pa_union_saved_modules(env, plan->n_leaves, adapters, &plan->draft.facts));
+	PA_TRY(pa_union_saved_modules(env, plan->n_leaves, adapters, &plan->draft));
 	pa_free(env, adapters);
 	return PA_OK;
 }

@@ -39,7 +39,7 @@ pa_select_draft(PaEnv *env, const PaAdapter *adapter, const bool *keep, PaDraft 
 	}
 	d->facts.n_modules = n_modules;
 	d->n_tensors = n_tensors;
-	PA_TRY(pa_union_saved_modules(env, 1, &adapter, &d->facts));
+	PA_TRY(pa_union_saved_modules(env, 1, &adapter, d));
 	*draft = d;
 	return PA_OK;
 }
