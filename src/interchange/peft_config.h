@@ -18,10 +18,15 @@
 #include "core/json.h"
 #include "core/pattern.h"
 
-/* A rank_pattern or alpha_pattern entry, in the document's order. */
+/*
+ * A rank_pattern or alpha_pattern entry, in the document's order.  A key that is
+ * "^" and an escaped path, as composed configurations have them, is compared as
+ * text: there may be thousands.
+ */
 typedef struct PaPatternValue
 {
 	const char *key;
+	const char *literal;		/* the path, or NULL: pattern */
 	PaPattern  *pattern;
 	double		value;
 } PaPatternValue;
@@ -46,9 +51,10 @@ typedef struct PaConfig
 	uint32_t	n_modules_to_save;
 	const char **modules_to_save;
 	uint32_t	n_target_parameters;
-	const char **target_parameters;
+	const char **target_parameters; /* sorted, distinct */
+	const json_t *target_modules;	/* as it stands; NULL if absent */
 	uint32_t	n_feedforward;	/* (IA)^3: list form, matched as suffixes ... */
-	const char **feedforward;
+	const char **feedforward;	/* NULL if absent, which is not the empty list */
 	PaPattern  *feedforward_pattern;	/* ... or one expression */
 } PaConfig;
 
@@ -57,6 +63,15 @@ extern PaStatus pa_peft_config_read(PaEnv *env, const char *text, size_t length,
 /* r and alpha of one module by the patterns, as PEFT finds them; scaling by form. */
 extern PaStatus pa_peft_config_module(PaEnv *env, PaConfig *config, const char *path,
 									  double *r, double *alpha, double *scaling);
+
+/* Is the LoRA module of this path one of target_parameters? */
+extern PaStatus pa_peft_config_is_parameter(PaEnv *env, PaConfig *config, const char *path, bool *is);
+
+/* The path as it was before PEFT wrapped layers: without ".base_layer" components. */
+extern PaStatus pa_peft_unwrapped_path(PaEnv *env, const char *path, const char **unwrapped);
+
+/* If a target parameter may stand in the module of this unwrapped path: its own name, else NULL. */
+extern const char *pa_peft_parameter_of(const char *unwrapped, const char *parameter);
 
 /*
  * The text for a draft: explicit target_modules, most frequent r and alpha,

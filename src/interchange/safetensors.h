@@ -67,6 +67,9 @@ extern PaStatus pa_safetensors_read_header(PaEnv *env, const char *header, size_
 extern PaStatus pa_safetensors_canonical_header(PaEnv *env, const PaAdapter *adapter,
 												const char **header, size_t *length, uint32_t **order);
 
+/* The place of a dtype in the canonical order: lower ones come first. */
+extern int	pa_safetensors_place(PaDtype dtype);
+
 /*
  * The envelope's header for a value whose data region is laid out as `tensors`
  * (order of offset): metadata format, then the reserved keys (recipe and

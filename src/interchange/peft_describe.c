@@ -1,0 +1,350 @@
+/*
+ * peft_describe.c
+ *	  From tensor names, shapes and a configuration to an adapter.
+ *
+ * The names say which modules there are and what each tensor is in its module;
+ * the configuration says what the tensors mean.  Ranks come from the tensors; a
+ * configuration that contradicts them is refused.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#include "interchange/peft.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Named
+{
+	const PaFileTensor *from;
+	uint32_t	index;			/* in the caller's array */
+	PaPeftName	name;
+} Named;
+
+static int
+compare_named(const void *a, const void *b)
+{
+	return strcmp(((const Named *) a)->from->name, ((const Named *) b)->from->name);
+}
+
+static int
+compare_strings(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *) a, *(const char *const *) b);
+}
+
+/* The tensors in name order, each name parsed. */
+static PaStatus
+parse_names(PaEnv *env, PaKind kind, uint32_t n, const PaFileTensor *tensors, Named **named)
+{
+	if (n > PA_MAX_TENSORS)
+		return pa_fail(env, PA_ERR_LIMIT, "adapter has %u tensors, more than %d", n, PA_MAX_TENSORS);
+	PA_TRY(pa_alloc_array(env, n, sizeof(Named), (void **) named));
+	for (uint32_t i = 0; i < n; i++)
+	{
+		(*named)[i].from = &tensors[i];
+		(*named)[i].index = i;
+	}
+	qsort(*named, n, sizeof(Named), compare_named);
+	for (uint32_t i = 0; i < n; i++)
+	{
+		const char *name = (*named)[i].from->name;
+
+		if (i > 0 && strcmp((*named)[i - 1].from->name, name) == 0)
+			return pa_fail(env, PA_ERR_FILE, "tensor \"%.300s\" is there twice", name);
+		PA_TRY(pa_peft_name_parse(env, kind, name, &(*named)[i].name));
+	}
+	return PA_OK;
+}
+
+/* Two names that differ only in their prefix are one tensor to PEFT. */
+static PaStatus
+check_keys(PaEnv *env, uint32_t n, const Named *named)
+{
+	const char **keys;
+
+	PA_TRY(pa_alloc_array(env, n, sizeof(char *), (void **) &keys));
+	for (uint32_t i = 0; i < n; i++)
+		keys[i] = named[i].from->name + named[i].name.prefix;
+	qsort(keys, n, sizeof(char *), compare_strings);
+	for (uint32_t i = 1; i < n; i++)
+	{
+		if (strcmp(keys[i - 1], keys[i]) != 0)
+			continue;
+		pa_fail(env, PA_ERR_FILE, "tensor \"%.300s\" is there twice, under two prefixes", keys[i]);
+		return PA_ERR_FILE;
+	}
+	pa_free(env, keys);
+	return PA_OK;
+}
+
+static PaStatus
+make_modules(PaEnv *env, uint32_t n, const Named *named, PaAdapter *adapter)
+{
+	const char **paths;
+
+	PA_TRY(pa_alloc_array(env, n, sizeof(char *), (void **) &paths));
+	for (uint32_t i = 0; i < n; i++)
+		paths[i] = named[i].name.path;
+	qsort(paths, n, sizeof(char *), compare_strings);
+	PA_TRY(pa_alloc_array(env, n, sizeof(PaModule), (void **) &adapter->modules));
+	for (uint32_t i = 0; i < n; i++)
+	{
+		PaModule   *module = &adapter->modules[adapter->n_modules];
+
+		if (i > 0 && strcmp(paths[i - 1], paths[i]) == 0)
+			continue;
+		module->path = paths[i];
+		module->scaling = 1;
+		module->alpha = 1;
+		for (int role = 0; role < PA_ROLE_COUNT; role++)
+			module->tensor[role] = -1;
+		adapter->n_modules++;
+	}
+	pa_free(env, paths);
+	return PA_OK;
+}
+
+/* A module is an embedding by both of its factors, or by none. */
+static PaStatus
+check_factors_alike(PaEnv *env, const PaModule *module, const PaPeftName *name)
+{
+	bool		other = name->role == PA_ROLE_FACTOR_A ? module->tensor[PA_ROLE_FACTOR_B] >= 0 :
+		name->role == PA_ROLE_FACTOR_B && module->tensor[PA_ROLE_FACTOR_A] >= 0;
+
+	if (other && ((module->flags ^ name->module_flags) & PA_MODULE_EMBEDDING))
+		return pa_fail(env, PA_ERR_FILE, "module \"%.300s\" has one factor of an embedding and one of another layer", module->path);
+	return PA_OK;
+}
+
+static PaStatus
+place_tensor(PaEnv *env, const Named *named, uint32_t i, PaAdapter *adapter)
+{
+	const PaFileTensor *from = named->from;
+	PaTensor   *t = &adapter->tensors[i];
+	int64_t		m = pa_adapter_find_module(adapter, named->name.path);
+	PaModule   *module = &adapter->modules[m];
+
+	t->name = from->name;
+	t->key = from->name + named->name.prefix;
+	t->dtype = from->dtype;
+	t->ndim = from->ndim;
+	memcpy(t->shape, from->shape, sizeof(t->shape));
+	t->role = named->name.role;
+	t->module = (uint32_t) m;
+	PA_TRY(pa_tensor_measure(env, t, PA_ERR_FILE));
+	adapter->raw_bytes += t->bytes;
+	adapter->features |= named->name.features;
+	if (t->role == PA_ROLE_DENSE)
+		return PA_OK;
+	if (module->tensor[t->role] >= 0)
+	{
+		pa_fail(env, PA_ERR_FILE, "module \"%.300s\" has two tensors of role %s", module->path, pa_role_name(t->role));
+		pa_detail(env, "They are \"%.300s\" and \"%.300s\".", adapter->tensors[module->tensor[t->role]].name, t->name);
+		return PA_ERR_FILE;
+	}
+	PA_TRY(check_factors_alike(env, module, &named->name));
+	module->tensor[t->role] = i;
+	module->flags |= named->name.module_flags;
+	return PA_OK;
+}
+
+/* configured[i] is the r that the configuration has for module i. */
+static PaStatus
+describe_lora(PaEnv *env, PaConfig *config, PaAdapter *adapter, double **configured)
+{
+	PA_TRY(pa_alloc_array(env, adapter->n_modules, sizeof(double), (void **) configured));
+	for (uint32_t i = 0; i < adapter->n_modules; i++)
+	{
+		PaModule   *module = &adapter->modules[i];
+		int64_t		a = module->tensor[PA_ROLE_FACTOR_A];
+		bool		parameter;
+
+		if (!(module->flags & PA_MODULE_TARGET))
+			continue;
+		if (a >= 0 && adapter->tensors[a].ndim > 0)
+			module->rank = adapter->tensors[a].shape[0];
+		PA_TRY(pa_peft_config_module(env, config, module->path,
+									 &(*configured)[i], &module->alpha, &module->scaling));
+		PA_TRY(pa_peft_config_is_parameter(env, config, module->path, &parameter));
+		if (parameter)
+			module->flags |= PA_MODULE_PARAMETER;
+	}
+	return PA_OK;
+}
+
+static bool
+ends_with(const char *s, size_t n, const char *end)
+{
+	size_t		length = strlen(end);
+
+	return n >= length && memcmp(s + n - length, end, length) == 0;
+}
+
+/* PEFT's rule; where the configuration is silent, a lying vector tells. */
+static PaStatus
+is_feedforward(PaEnv *env, const PaConfig *config, const PaTensor *vector, const char *path, bool *is)
+{
+	*is = false;
+	if (config->feedforward_pattern != NULL)
+		return pa_pattern_match(env, config->feedforward_pattern, path, is);
+	if (config->feedforward == NULL)
+		*is = vector->ndim == 2 && vector->shape[0] == 1 && vector->shape[1] != 1;
+	for (uint32_t i = 0; i < config->n_feedforward && !*is; i++)
+		*is = ends_with(path, strlen(path), config->feedforward[i]);
+	return PA_OK;
+}
+
+static PaStatus
+describe_ia3(PaEnv *env, const PaConfig *config, PaAdapter *adapter)
+{
+	for (uint32_t i = 0; i < adapter->n_modules; i++)
+	{
+		PaModule   *module = &adapter->modules[i];
+		bool		is;
+
+		if (!(module->flags & PA_MODULE_TARGET))
+			continue;
+		PA_TRY(is_feedforward(env, config, &adapter->tensors[module->tensor[PA_ROLE_VECTOR]], module->path, &is));
+		if (is)
+			module->flags |= PA_MODULE_FEEDFORWARD;
+	}
+	return PA_OK;
+}
+
+/* The length of the shortest ancestor of the module (or itself) that modules_to_save names; 0: none. */
+static size_t
+saved_prefix(const PaConfig *config, const char *path)
+{
+	size_t		n = 0;
+
+	do
+	{
+		n += strcspn(path + n, ".");
+		for (uint32_t i = 0; i < config->n_modules_to_save; i++)
+			if (ends_with(path, n, config->modules_to_save[i]))
+				return n;
+	} while (path[n] != '\0' && path[++n] != '\0');
+	return 0;
+}
+
+/* PEFT saves all that stands under a module whose name ends in an entry of modules_to_save. */
+static PaStatus
+find_saved_modules(PaEnv *env, const PaConfig *config, PaAdapter *adapter)
+{
+	const char **found;
+	uint32_t	n = 0;
+	uint32_t	last = UINT32_MAX;
+
+	if (config->n_modules_to_save == 0)
+		return PA_OK;
+	PA_TRY(pa_alloc_array(env, adapter->n_tensors, sizeof(char *), (void **) &found));
+	for (uint32_t i = 0; i < adapter->n_tensors; i++)
+	{
+		const PaTensor *t = &adapter->tensors[i];
+		const char *path = adapter->modules[t->module].path;
+		size_t		length;
+
+		/* a tensor that is its own path has no module */
+		if (t->role != PA_ROLE_DENSE || t->module == last || strcmp(path, t->key) == 0)
+			continue;
+		last = t->module;
+		PA_TRY(pa_check_cancel(env));
+		length = saved_prefix(config, path);
+		if (length > 0)
+			PA_TRY(pa_strndup(env, path, length, &found[n++]));
+	}
+	qsort(found, n, sizeof(char *), compare_strings);
+	for (uint32_t i = 0; i < n; i++)
+		if (i == 0 || strcmp(found[adapter->n_saved_modules - 1], found[i]) != 0)
+			found[adapter->n_saved_modules++] = found[i];
+	adapter->saved_modules = found;
+	return PA_OK;
+}
+
+/* What the configuration claims of a LoRA module against what the tensors are. */
+static PaStatus
+check_ranks(PaEnv *env, const PaAdapter *adapter, const double *configured)
+{
+	for (uint32_t i = 0; i < adapter->n_modules; i++)
+	{
+		const PaModule *module = &adapter->modules[i];
+		double		r = configured[i];
+
+		if (!(module->flags & PA_MODULE_TARGET))
+			continue;
+		if (module->flags & PA_MODULE_PARAMETER ? fmod((double) module->rank, r) == 0 : (double) module->rank == r)
+			continue;
+		pa_fail(env, PA_ERR_CONFIG, "module \"%.300s\" has rank %llu in the tensors and %.0f in the configuration",
+				module->path, (unsigned long long) module->rank, r);
+		pa_hint(env, "r and rank_pattern must be those of the file; it may be the configuration of another adapter.");
+		return PA_ERR_CONFIG;
+	}
+	return PA_OK;
+}
+
+/* PEFT writes no empty factor or vector: such a file was saved from shards. */
+static PaStatus
+check_not_empty(PaEnv *env, const PaAdapter *adapter)
+{
+	for (uint32_t i = 0; i < adapter->n_tensors; i++)
+	{
+		if (adapter->tensors[i].role == PA_ROLE_DENSE || adapter->tensors[i].elements > 0)
+			continue;
+		pa_fail(env, PA_ERR_FILE, "tensor \"%.300s\" has no elements", adapter->tensors[i].name);
+		pa_hint(env, "Gather the shards of the model before saving the adapter.");
+		return PA_ERR_FILE;
+	}
+	return PA_OK;
+}
+
+static void
+copy_facts(const PaConfig *config, PaAdapter *adapter)
+{
+	adapter->kind = config->kind;
+	adapter->base_model = config->base_model;
+	adapter->base_revision = config->base_revision;
+	adapter->task_type = config->task_type;
+	adapter->bias = config->bias;
+	adapter->features = config->features;
+	adapter->fan_in_fan_out = config->fan_in_fan_out;
+	adapter->lora_bias = config->lora_bias;
+	adapter->rslora = config->rslora;
+	adapter->n_target_parameters = config->n_target_parameters;
+	adapter->target_parameters = config->target_parameters;
+}
+
+PaStatus
+pa_peft_describe(PaEnv *env, PaConfig *config, uint32_t n, const PaFileTensor *tensors,
+				 PaAdapter **result, uint32_t **file_of)
+{
+	PaAdapter  *adapter;
+	Named	   *named;
+	double	   *configured = NULL;
+
+	PA_TRY(parse_names(env, config->kind, n, tensors, &named));
+	PA_TRY(check_keys(env, n, named));
+	PA_TRY(pa_alloc(env, sizeof(PaAdapter), (void **) &adapter));
+	copy_facts(config, adapter);
+	PA_TRY(make_modules(env, n, named, adapter));
+	PA_TRY(pa_alloc_array(env, n, sizeof(PaTensor), (void **) &adapter->tensors));
+	PA_TRY(pa_alloc_array(env, n, sizeof(uint32_t), (void **) file_of));
+	adapter->n_tensors = n;
+	for (uint32_t i = 0; i < n; i++)
+	{
+		PA_TRY(place_tensor(env, &named[i], i, adapter));
+		(*file_of)[i] = named[i].index;
+	}
+	pa_free(env, named);
+	if (config->kind == PA_KIND_LORA)
+		PA_TRY(describe_lora(env, config, adapter, &configured));
+	else
+		PA_TRY(describe_ia3(env, config, adapter));
+	PA_TRY(find_saved_modules(env, config, adapter));
+	PA_TRY(pa_adapter_check(env, adapter, PA_ERR_FILE));
+	PA_TRY(check_not_empty(env, adapter));
+	if (config->kind == PA_KIND_LORA)
+		PA_TRY(check_ranks(env, adapter, configured));
+	*result = adapter;
+	return PA_OK;
+}

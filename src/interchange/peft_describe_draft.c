@@ -1,0 +1,118 @@
+/*
+ * peft_describe_draft.c
+ *	  From the draft of an operation's result to the adapter that is stored: its
+ *	  names and configuration are written, and then read as if they came from a
+ *	  file.
+ *
+ * So what is stored is what PEFT will read; and what it reads must be what the
+ * operation meant, bit for bit.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#include "interchange/peft.h"
+
+#include <string.h>
+
+static PaStatus
+name_tensors(PaEnv *env, const PaDraft *draft, PaFileTensor **tensors)
+{
+	uint64_t	offset = 0;
+
+	PA_TRY(pa_alloc_array(env, draft->n_tensors, sizeof(PaFileTensor), (void **) tensors));
+	for (uint32_t i = 0; i < draft->n_tensors; i++)
+	{
+		const PaDraftTensor *from = &draft->tensors[i];
+		PaFileTensor *to = &(*tensors)[i];
+		PaTensor	measured = {.dtype = from->dtype, .ndim = from->ndim};
+
+		PA_TRY(pa_peft_name_write(env, draft, from, &to->name));
+		measured.name = to->name;
+		memcpy(measured.shape, from->shape, sizeof(measured.shape));
+		PA_TRY(pa_tensor_measure(env, &measured, PA_ERR_LIMIT));
+		to->dtype = from->dtype;
+		to->ndim = from->ndim;
+		memcpy(to->shape, from->shape, sizeof(to->shape));
+		to->bytes = measured.bytes;
+		to->offset = offset;
+		offset += to->bytes;
+	}
+	return PA_OK;
+}
+
+static bool
+same_text(const char *a, const char *b)
+{
+	if (a == NULL || b == NULL)
+		return a == b;
+	return strcmp(a, b) == 0;
+}
+
+static bool
+same_list(const char *const *a, uint32_t n, const char *const *b, uint32_t m)
+{
+	if (n != m)
+		return false;
+	for (uint32_t i = 0; i < n; i++)
+		if (strcmp(a[i], b[i]) != 0)
+			return false;
+	return true;
+}
+
+static bool
+same_facts(const PaAdapter *a, const PaAdapter *b)
+{
+	return a->kind == b->kind && same_text(a->base_model, b->base_model) &&
+		same_text(a->base_revision, b->base_revision) && same_text(a->task_type, b->task_type) &&
+		same_text(a->bias, b->bias) && a->features == b->features &&
+		a->fan_in_fan_out == b->fan_in_fan_out && a->lora_bias == b->lora_bias && a->rslora == b->rslora &&
+		same_list(a->target_parameters, a->n_target_parameters, b->target_parameters, b->n_target_parameters);
+}
+
+static PaStatus
+check_module(PaEnv *env, const PaModule *meant, const PaModule *read)
+{
+	if (strcmp(meant->path, read->path) != 0 || meant->flags != read->flags ||
+		((meant->flags & PA_MODULE_TARGET) && meant->rank != read->rank))
+		return pa_fail(env, PA_ERR_INTERNAL, "module \"%.300s\" does not come back from its names", meant->path);
+	if (!(meant->flags & PA_MODULE_TARGET) || memcmp(&meant->scaling, &read->scaling, sizeof(double)) == 0)
+		return PA_OK;
+	pa_fail(env, PA_ERR_UNSUPPORTED, "scaling %.17g of module \"%.300s\" cannot be written in a configuration",
+			meant->scaling, meant->path);
+	pa_detail(env, "With rank %llu the nearest alpha, %.17g, gives a scaling of %.17g.",
+			  (unsigned long long) meant->rank, meant->alpha, read->scaling);
+	pa_hint(env, "adapter_scale(a, 1) brings an adapter's scalings into a form that can be written.");
+	return PA_ERR_UNSUPPORTED;
+}
+
+static PaStatus
+check_same(PaEnv *env, const PaAdapter *meant, const PaAdapter *read)
+{
+	if (meant->n_modules != read->n_modules || !same_facts(meant, read))
+		return pa_fail(env, PA_ERR_INTERNAL, "facts of the result do not come back from its configuration");
+	for (uint32_t i = 0; i < meant->n_modules; i++)
+		PA_TRY(check_module(env, &meant->modules[i], &read->modules[i]));
+	if (same_list(meant->saved_modules, meant->n_saved_modules, read->saved_modules, read->n_saved_modules))
+		return PA_OK;
+	pa_fail(env, PA_ERR_UNSUPPORTED, "modules_to_save of the result cannot be written in a configuration");
+	pa_detail(env, "PEFT selects saved modules by the end of their names, and one of these names is the end of another.");
+	return PA_ERR_UNSUPPORTED;
+}
+
+PaStatus
+pa_peft_describe_draft(PaEnv *env, const PaDraft *draft,
+					   const char *keep_config, size_t keep_config_length,
+					   const char **config, size_t *config_length,
+					   PaAdapter **adapter, uint32_t **draft_of)
+{
+	PaFileTensor *tensors;
+	PaConfig	read;
+
+	PA_TRY(name_tensors(env, draft, &tensors));
+	*config = keep_config;
+	*config_length = keep_config_length;
+	if (keep_config == NULL)
+		PA_TRY(pa_peft_config_write(env, draft, config, config_length));
+	PA_TRY(pa_peft_config_read(env, *config, *config_length, &read));
+	PA_TRY(pa_peft_describe(env, &read, draft->n_tensors, tensors, adapter, draft_of));
+	return check_same(env, &draft->facts, *adapter);
+}

@@ -1,0 +1,160 @@
+/*
+ * safetensors_out.c
+ *	  Writing headers of safetensors files: the canonical one, which is byte for
+ *	  byte what the safetensors library writes for the same tensors, and the
+ *	  envelope's.  doc/format.md, "Safetensors" and "Envelope".
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#include "interchange/safetensors.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The library's order of dtypes in a file: the last of its list first, wider before narrower. */
+static const int place_of_dtype[PA_DTYPE_COUNT] = {
+	[PA_U64] = 0, [PA_I64] = 1, [PA_F64] = 2, [PA_C64] = 3, [PA_F32] = 4, [PA_U32] = 5, [PA_I32] = 6,
+	[PA_BF16] = 7, [PA_F16] = 8, [PA_U16] = 9, [PA_I16] = 10, [PA_F8_E5M2FNUZ] = 11,
+	[PA_F8_E4M3FNUZ] = 12, [PA_F8_E8M0] = 13, [PA_F8_E4M3] = 14, [PA_F8_E5M2] = 15, [PA_I8] = 16,
+	[PA_U8] = 17, [PA_F6_E3M2] = 18, [PA_F6_E2M3] = 19, [PA_F4] = 20, [PA_BOOL] = 21,
+};
+
+int
+pa_safetensors_place(PaDtype dtype)
+{
+	return place_of_dtype[dtype];
+}
+
+typedef struct Placed
+{
+	int			place;
+	uint32_t	index;			/* in name order */
+} Placed;
+
+static int
+compare_placed(const void *a, const void *b)
+{
+	const Placed *x = a;
+	const Placed *y = b;
+
+	if (x->place != y->place)
+		return x->place < y->place ? -1 : 1;
+	return x->index < y->index ? -1 : x->index > y->index;
+}
+
+static PaStatus
+write_entry(PaBuf *buf, const char *name, PaDtype dtype, int ndim, const uint64_t *shape,
+			uint64_t begin, uint64_t bytes)
+{
+	PA_TRY(pa_buf_u8(buf, ','));
+	PA_TRY(pa_json_quote(buf, name, strlen(name)));
+	PA_TRY(pa_buf_printf(buf, ":{\"dtype\":\"%s\",\"shape\":[", pa_dtype_name(dtype)));
+	for (int i = 0; i < ndim; i++)
+		PA_TRY(pa_buf_printf(buf, "%s%llu", i > 0 ? "," : "", (unsigned long long) shape[i]));
+	return pa_buf_printf(buf, "],\"data_offsets\":[%llu,%llu]}", (unsigned long long) begin,
+						 (unsigned long long) (begin + bytes));
+}
+
+static PaStatus
+write_end(PaBuf *buf)
+{
+	PA_TRY(pa_buf_u8(buf, '}'));
+	while (buf->length % 8 != 0)
+		PA_TRY(pa_buf_u8(buf, ' '));
+	return PA_OK;
+}
+
+/* The text into env memory; the buffer goes, whatever happened. */
+static PaStatus
+take_text(PaEnv *env, PaBuf *buf, PaStatus status, const char **text, size_t *length)
+{
+	if (status == PA_OK)
+		status = pa_strndup(env, (const char *) buf->data, buf->length, text);
+	*length = buf->length;
+	pa_buf_release(buf);
+	return status;
+}
+
+static PaStatus
+canonical_text(PaBuf *buf, const PaAdapter *adapter, const uint32_t *order)
+{
+	uint64_t	offset = 0;
+
+	PA_TRY(pa_buf_printf(buf, "{\"__metadata__\":{\"format\":\"pt\"}"));
+	for (uint32_t k = 0; k < adapter->n_tensors; k++)
+	{
+		const PaTensor *t = &adapter->tensors[order[k]];
+
+		PA_TRY(write_entry(buf, t->name, t->dtype, t->ndim, t->shape, offset, t->bytes));
+		offset += t->bytes;
+	}
+	return write_end(buf);
+}
+
+PaStatus
+pa_safetensors_canonical_header(PaEnv *env, const PaAdapter *adapter,
+								const char **header, size_t *length, uint32_t **order)
+{
+	Placed	   *placed;
+	PaBuf		buf;
+
+	PA_TRY(pa_alloc_array(env, adapter->n_tensors, sizeof(Placed), (void **) &placed));
+	PA_TRY(pa_alloc_array(env, adapter->n_tensors, sizeof(uint32_t), (void **) order));
+	for (uint32_t i = 0; i < adapter->n_tensors; i++)
+		placed[i] = (Placed) {pa_safetensors_place(adapter->tensors[i].dtype), i};
+	qsort(placed, adapter->n_tensors, sizeof(Placed), compare_placed);
+	for (uint32_t i = 0; i < adapter->n_tensors; i++)
+		(*order)[i] = placed[i].index;
+	pa_free(env, placed);
+	PA_TRY(pa_buf_init(env, &buf, 0, 128 * ((size_t) adapter->n_tensors + 1)));
+	return take_text(env, &buf, canonical_text(&buf, adapter, *order), header, length);
+}
+
+static PaStatus
+write_document(PaBuf *buf, const char *key, const char *text, size_t length)
+{
+	if (text == NULL)
+		return PA_OK;
+	PA_TRY(pa_buf_printf(buf, ",\"%s\":", key));
+	return pa_json_quote(buf, text, length);
+}
+
+static PaStatus
+write_tensors(PaBuf *buf, uint32_t n, const PaFileTensor *tensors)
+{
+	for (uint32_t i = 0; i < n; i++)
+		PA_TRY(write_entry(buf, tensors[i].name, tensors[i].dtype, tensors[i].ndim, tensors[i].shape,
+						   tensors[i].offset, tensors[i].bytes));
+	return write_end(buf);
+}
+
+PaStatus
+pa_safetensors_envelope_header(PaEnv *env, uint32_t n, const PaFileTensor *tensors,
+							   const char *config, size_t config_length,
+							   const char *recipe, size_t recipe_length,
+							   const char *inner_header, size_t inner_header_length,
+							   const char **header, size_t *length)
+{
+	PaBuf		buf;
+	PaStatus	status;
+
+	PA_TRY(pa_buf_init(env, &buf, 0, 128 * ((size_t) n + 1) + config_length + recipe_length + inner_header_length));
+	status = pa_buf_printf(&buf, "{\"__metadata__\":{\"format\":\"pt\"");
+	if (status == PA_OK)
+		status = write_document(&buf, PA_META_CONFIG, config, config_length);
+	if (status == PA_OK)
+		status = write_document(&buf, PA_META_RECIPE, recipe, recipe_length);
+	if (status == PA_OK)
+		status = write_document(&buf, PA_META_HEADER, inner_header, inner_header_length);
+	if (status == PA_OK)
+		status = pa_buf_u8(&buf, '}');
+	if (status == PA_OK)
+		status = write_tensors(&buf, n, tensors);
+	if (status == PA_OK && buf.length > PA_MAX_ENVELOPE_HEADER_BYTES)
+	{
+		status = pa_fail(env, PA_ERR_LIMIT, "header of the envelope would have %zu bytes, more than %zu",
+						 buf.length, PA_MAX_ENVELOPE_HEADER_BYTES);
+		pa_hint(env, "Cut the adapter with adapter_split().");
+	}
+	return take_text(env, &buf, status, header, length);
+}
