@@ -67,7 +67,8 @@ static char *
 decode_text(const char *text, size_t *length)
 {
 	size_t		left = strlen(text);
-	char	   *binary = MemoryContextAllocHuge(CurrentMemoryContext, left / 4 * 3 + 3);
+	size_t		capacity = left / 4 * 3 + 3;
+	char	   *binary = MemoryContextAllocHuge(CurrentMemoryContext, capacity);
 	char	   *piece = palloc(TEXT_PIECE);
 	size_t		n = 0;
 
@@ -82,7 +83,9 @@ decode_text(const char *text, size_t *length)
 				piece[n++] = *text;
 		if (n == 0)
 			break;
-		decoded = pg_b64_decode(piece, (int) n, (pa_base64_binary *) binary + *length, BINARY_PIECE);
+		/* where it fails it clears all the room that it was given */
+		decoded = pg_b64_decode(piece, (int) n, (pa_base64_binary *) binary + *length,
+								(int) Min(BINARY_PIECE, capacity - *length));
 		if (decoded < 0 || n % 4 != 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
