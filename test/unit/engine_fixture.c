@@ -1,0 +1,116 @@
+/*
+ * engine_fixture.c
+ *	  See engine_fixture.h.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#include "engine_fixture.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Kept
+{
+	PaBuf		buf;
+	PaMemoryBytes bytes;
+} Kept;
+
+static void
+release_kept(void *arg)
+{
+	pa_buf_release(&((Kept *) arg)->buf);
+}
+
+PaValue *
+fixture_open(PaEnv *env, PaBuf *buf)
+{
+	Kept	   *kept;
+	PaValue    *value;
+
+	if (pa_alloc(env, sizeof(Kept), (void **) &kept) != PA_OK)
+	{
+		pa_buf_release(buf);
+		return NULL;
+	}
+	kept->buf = *buf;
+	if (pa_defer(env, release_kept, kept) != PA_OK)
+		return NULL;
+	pa_bytes_from_memory(&kept->bytes, kept->buf.data, kept->buf.length);
+	if (pa_value_open(env, &kept->bytes.base, &value) != PA_OK)
+		return NULL;
+	return value;
+}
+
+PaValue *
+fixture_import(PaEnv *env, BuildFile *file, const char *config)
+{
+	size_t		length;
+	uint8_t    *bytes = build_finish(file, &length);
+	PaBuf		buf;
+	PaStatus	status = pa_engine_import(env, bytes, length, config, strlen(config), false, 0, &buf);
+
+	free(bytes);
+	if (status == PA_OK)
+		return fixture_open(env, &buf);
+	fprintf(stderr, "import: %s (%s)\n", env->error.message, env->error.detail);
+	return NULL;
+}
+
+PaStatus
+fixture_evaluate(PaEnv *env, uint32_t n, PaValue *const *leaves,
+				 size_t n_terms, const PaTerm *terms, PaValue **value)
+{
+	PaBuf		buf;
+	int64_t		same_as;
+
+	*value = NULL;
+	PA_TRY(pa_engine_evaluate(env, n, leaves, n_terms, terms, 0, &buf, &same_as));
+	*value = same_as >= 0 ? leaves[same_as] : fixture_open(env, &buf);
+	return *value != NULL ? PA_OK : env->error.code;
+}
+
+PaStatus
+fixture_sum(PaEnv *env, uint32_t n, PaValue *const *leaves, const double *w, PaValue **value)
+{
+	PaTerm		terms[16];
+
+	for (uint32_t i = 0; i < n; i++)
+	{
+		terms[i] = (PaTerm) {i, 1, 1};
+		PA_TRY(pa_terms_multiply(env, &terms[i], 1, w[i]));
+	}
+	return fixture_evaluate(env, n, leaves, n, terms, value);
+}
+
+double *
+fixture_tensor(PaEnv *env, PaValue *value, const char *name, uint64_t *n)
+{
+	const PaTensor *tensor;
+	double	   *out;
+
+	*n = 0;
+	if (pa_engine_tensor_measure(env, value, name, &tensor) != PA_OK ||
+		pa_alloc_array(env, tensor->elements + 1, sizeof(double), (void **) &out) != PA_OK ||
+		pa_engine_tensor_read(env, value, tensor, out) != PA_OK)
+		return NULL;
+	*n = tensor->elements;
+	return out;
+}
+
+const char *
+fixture_document(PaEnv *env, PaValue *value, PaDocument which)
+{
+	const char *text;
+	size_t		length;
+
+	if (pa_value_document(env, value, which, &text, &length) != PA_OK || text == NULL)
+		return "";
+	return text;
+}
+
+bool
+fixture_same_digest(PaValue *a, PaValue *b)
+{
+	return memcmp(pa_value_header(a)->digest, pa_value_header(b)->digest, PA_SHA256_LENGTH) == 0;
+}

@@ -1,0 +1,383 @@
+/*
+ * test_engine.c
+ *	  Whole values: file in and out, envelope in and out, looking in, and what
+ *	  happens when memory runs out or the host wants to stop at any moment.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#define _GNU_SOURCE				/* memmem */
+
+#include "unit.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine_fixture.h"
+
+#define CONFIG "{\"peft_type\": \"LORA\", \"r\": 2, \"lora_alpha\": 3, \"base_model_name_or_path\": \"m\"}\n"
+
+typedef struct Bytes
+{
+	uint8_t    *p;
+	size_t		n;
+} Bytes;
+
+/* Tensors neither in the order of names nor of dtypes, and metadata that is nobody's business. */
+static Bytes
+odd_file(uint64_t seed)
+{
+	BuildFile	file;
+	Bytes		bytes;
+
+	build_begin(&file, "{\"a\":\"b\",\"format\":\"pt\",\"peftarith_recipe\":\"\"}");
+	build_lora(&file, "z.q", PA_BF16, 2, 70000, 3, &seed);
+	build_bytes(&file, "base_model.model.extra.weight", "U8", 3, 3, 255);
+	build_bytes(&file, "base_model.model.tiny.weight", "F4", 4, 2, 0x5a);
+	build_lora(&file, "a.q", PA_F64, 2, 3, 4, &seed);
+	build_bytes(&file, "base_model.model.empty.weight", "F32", 0, 0, 0);
+	bytes.p = build_finish(&file, &bytes.n);
+	return bytes;
+}
+
+static PaStatus
+import(PaEnv *env, const uint8_t *p, size_t n, const char *config, bool envelope, PaValue **value)
+{
+	PaBuf		buf;
+
+	*value = NULL;
+	PA_TRY(pa_engine_import(env, p, n, config, config ? strlen(config) : 0, envelope, 0, &buf));
+	*value = fixture_open(env, &buf);
+	return *value != NULL ? PA_OK : env->error.code;
+}
+
+static PaStatus
+export(PaEnv *env, PaValue *value, PaExportForm form, PaBuf *out)
+{
+	PaExport   *export;
+	uint64_t	size;
+	PaStatus	status;
+
+	PA_TRY(pa_engine_export(env, value, form, &export, &size));
+	PA_TRY(pa_buf_init(env, out, 0, size));
+	status = pa_engine_export_write(env, export, out);
+	if (status != PA_OK)
+		pa_buf_release(out);
+	else if (out->length != size)
+		return PA_ERR_INTERNAL;
+	return status;
+}
+
+static void
+test_file(PaEnv *env)
+{
+	Bytes		file = odd_file(unit_seed());
+	PaValue    *a;
+	PaValue    *b;
+	PaBuf		out;
+	PaBuf		again;
+
+	unit_ok(import(env, file.p, file.n, CONFIG, false, &a) == PA_OK);
+	unit_ok(strcmp(fixture_document(env, a, PA_DOCUMENT_CONFIG), CONFIG) == 0);
+	unit_ok(pa_value_check(env, a) == PA_OK);
+	unit_ok(export(env, a, PA_EXPORT_FILE, &out) == PA_OK);
+	unit_ok(out.length == file.n && memcmp(out.data, file.p, file.n) == 0);
+	pa_buf_release(&out);
+	/* the envelope gives the same value with the same story and the same file */
+	unit_ok(export(env, a, PA_EXPORT_ENVELOPE, &out) == PA_OK);
+	unit_ok(import(env, out.data, out.length, NULL, true, &b) == PA_OK);
+	unit_ok(memcmp(pa_value_header(a)->envelope_digest, pa_value_header(b)->envelope_digest, 32) == 0);
+	unit_ok(export(env, b, PA_EXPORT_ENVELOPE, &again) == PA_OK);
+	unit_ok(again.length == out.length && memcmp(again.data, out.data, out.length) == 0);
+	pa_buf_release(&again);
+	pa_buf_release(&out);
+	unit_ok(export(env, b, PA_EXPORT_FILE, &out) == PA_OK);
+	unit_ok(out.length == file.n && memcmp(out.data, file.p, file.n) == 0);
+	pa_buf_release(&out);
+	free(file.p);
+}
+
+static void
+test_composed(PaEnv *env)
+{
+	uint64_t	seed = unit_seed();
+	BuildFile	file;
+	PaValue    *v[2];
+	PaValue    *sum;
+	PaValue    *b;
+	PaBuf		out;
+	PaBuf		plain;
+
+	for (int i = 0; i < 2; i++)
+	{
+		build_begin(&file, NULL);
+		build_lora(&file, "q", PA_F32, 2, 3, 4, &seed);
+		v[i] = fixture_import(env, &file, CONFIG);
+	}
+	unit_ok(fixture_sum(env, 2, v, (double[]) {0.5, 0.25}, &sum) == PA_OK);
+	unit_ok(export(env, sum, PA_EXPORT_ENVELOPE, &out) == PA_OK);
+	unit_ok(import(env, out.data, out.length, NULL, true, &b) == PA_OK);
+	unit_ok(memcmp(pa_value_header(sum)->envelope_digest, pa_value_header(b)->envelope_digest, 32) == 0);
+	pa_buf_release(&out);
+	/* its file, imported with its configuration, is the same adapter with a new story */
+	unit_ok(export(env, sum, PA_EXPORT_FILE, &plain) == PA_OK);
+	unit_ok(import(env, plain.data, plain.length, fixture_document(env, sum, PA_DOCUMENT_CONFIG), false, &b) == PA_OK);
+	unit_ok(fixture_same_digest(sum, b));
+	unit_ok(memcmp(pa_value_header(sum)->envelope_digest, pa_value_header(b)->envelope_digest, 32) != 0);
+	pa_buf_release(&plain);
+}
+
+/* An envelope whose metadata member `key` has another text (from, to: of equal length). */
+static PaStatus
+tampered(PaEnv *env, const PaBuf *envelope, const char *from, const char *to)
+{
+	uint8_t    *copy = malloc(envelope->length);
+	uint8_t    *at;
+	PaValue    *value;
+	PaStatus	status;
+
+	memcpy(copy, envelope->data, envelope->length);
+	at = memmem(copy, envelope->length, from, strlen(from));
+	if (at == NULL || strlen(from) != strlen(to))
+	{
+		free(copy);
+		return PA_OK;
+	}
+	memcpy(at, to, strlen(to));
+	status = import(env, copy, envelope->length, NULL, true, &value);
+	free(copy);
+	return status;
+}
+
+static void
+test_envelope_refusals(PaEnv *env)
+{
+	Bytes		file = odd_file(unit_seed());
+	PaValue    *a;
+	PaValue    *b;
+	PaBuf		out;
+
+	unit_ok(import(env, file.p, file.n, NULL, false, &a) == PA_ERR_CONFIG);
+	unit_ok(import(env, file.p, file.n, NULL, true, &a) == PA_ERR_FILE);
+	unit_ok(import(env, file.p, file.n, CONFIG, false, &a) == PA_OK);
+	unit_ok(export(env, a, PA_EXPORT_ENVELOPE, &out) == PA_OK);
+	unit_ok(import(env, out.data, out.length, CONFIG, false, &b) == PA_ERR_CONFIG);
+	unit_ok(import(env, out.data, out.length, NULL, false, &b) == PA_OK);
+	/* the inner header: another name, another dtype of the same width, an envelope's */
+	unit_ok(tampered(env, &out, "{\\\"a\\\":", "{\\\"b\\\":") == PA_OK);
+	unit_ok(tampered(env, &out, "tiny.weight\\\":", "tinY.weight\\\":") == PA_ERR_FILE);
+	unit_ok(tampered(env, &out, "\\\"dtype\\\":\\\"U8\\\"", "\\\"dtype\\\":\\\"I8\\\"") == PA_ERR_FILE);
+	unit_ok(tampered(env, &out, "peftarith_recipe", "peftarith.recipe") == PA_ERR_FILE);
+	/* the recipe and the configuration */
+	unit_ok(tampered(env, &out, "\\\"op\\\":\\\"import\\\"", "\\\"op\\\":\\\"export\\\"") == PA_ERR_CONFIG);
+	unit_ok(tampered(env, &out, "\\\"lora_alpha\\\"", "\\\"lora_alphb\\\"") == PA_ERR_CONFIG);
+	pa_buf_release(&out);
+	free(file.p);
+}
+
+static void
+test_inspect(PaEnv *env)
+{
+	BuildFile	file;
+	uint64_t	seed = unit_seed();
+	const PaTensor *tensor;
+	PaValue    *a;
+	uint64_t	rank;
+	uint64_t	n;
+	double		norm;
+	double		sum = 0;
+	double	   *x;
+
+	build_begin(&file, NULL);
+	build_lora(&file, "q", PA_F16, 2, 40000, 4, &seed);
+	build_bytes(&file, "base_model.model.i.weight", "I32", 1, 4, 1);
+	a = fixture_import(env, &file, CONFIG);
+	unit_ok(pa_engine_rank(env, a, NULL, &rank) == PA_OK && rank == 2);
+	unit_ok(pa_engine_rank(env, a, "i", &rank) == PA_OK && rank == 0);
+	unit_ok(pa_engine_rank(env, a, "x", &rank) == PA_ERR_NOT_FOUND);
+	unit_ok(pa_engine_tensor_measure(env, a, "q", &tensor) == PA_ERR_NOT_FOUND);
+	unit_ok(pa_engine_tensor_measure(env, a, "base_model.model.i.weight", &tensor) == PA_ERR_UNSUPPORTED);
+	unit_ok(pa_engine_tensor_measure(env, a, "base_model.model.q.lora_A.weight", &tensor) == PA_OK);
+	x = fixture_tensor(env, a, tensor->name, &n);
+	for (uint64_t i = 0; i < n; i++)
+		sum = sum + x[i] * x[i];
+	unit_ok(pa_engine_norm(env, a, (uint32_t) (tensor - pa_value_adapter(a)->tensors), &norm) == PA_OK);
+	unit_ok(norm == sqrt(sum));
+}
+
+/* s B A by hand, and its shape */
+static bool
+delta_is(PaEnv *env, PaValue *value, const char *path, int ndim, const uint64_t *shape, const double *wanted)
+{
+	PaDelta		delta;
+	double	   *got;
+
+	if (pa_engine_delta_measure(env, value, path, &delta) != PA_OK || delta.ndim != ndim ||
+		memcmp(delta.shape, shape, (size_t) ndim * sizeof(uint64_t)) != 0 ||
+		pa_alloc_array(env, delta.elements, sizeof(double), (void **) &got) != PA_OK ||
+		pa_engine_delta_read(env, value, &delta, got) != PA_OK)
+		return false;
+	return memcmp(got, wanted, delta.elements * sizeof(double)) == 0;
+}
+
+/* A = [[1,2,3],[4,5,6]], B = [[1,0.5],[-1,2]], s = 1.5 */
+static PaValue *
+delta_sample(PaEnv *env, const char *a, const char *b, int ndim, const uint64_t *shape_a, const uint64_t *shape_b,
+			 const char *config)
+{
+	BuildFile	file;
+
+	build_begin(&file, NULL);
+	build_tensor(&file, a, PA_F32, ndim, shape_a, (double[]) {1, 2, 3, 4, 5, 6});
+	build_tensor(&file, b, PA_F32, ndim, shape_b, (double[]) {1, 0.5, -1, 2});
+	return fixture_import(env, &file, config);
+}
+
+static void
+test_delta(PaEnv *env)
+{
+	const double straight[6] = {4.5, 6.75, 9, 10.5, 12, 13.5};
+	const double transposed[6] = {4.5, 10.5, 6.75, 12, 9, 13.5};
+	const uint64_t a[4] = {2, 3, 1, 1};
+	const uint64_t b[4] = {2, 2, 1, 1};
+	const uint64_t straight_shape[2] = {2, 3};
+	const uint64_t transposed_shape[2] = {3, 2};
+	const uint64_t kernel_a[4] = {2, 1, 1, 3};
+	const uint64_t kernel_shape[4] = {2, 1, 1, 3};
+	PaDelta		delta;
+	BuildFile	file;
+	uint64_t	seed = unit_seed();
+	PaValue    *v;
+
+	v = delta_sample(env, "q.lora_A.weight", "q.lora_B.weight", 2, a, b, CONFIG);
+	unit_ok(delta_is(env, v, "q", 2, straight_shape, straight));
+	unit_ok(pa_engine_delta_measure(env, v, "k", &delta) == PA_ERR_NOT_FOUND);
+	v = delta_sample(env, "q.lora_A.weight", "q.lora_B.weight", 2, a, b,
+					 "{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":3,\"fan_in_fan_out\":true}");
+	unit_ok(delta_is(env, v, "q", 2, transposed_shape, transposed));
+	v = delta_sample(env, "q.lora_embedding_A", "q.lora_embedding_B", 2, a, b, CONFIG);
+	unit_ok(delta_is(env, v, "q", 2, transposed_shape, transposed));
+	v = delta_sample(env, "q.lora_A.weight", "q.lora_B.weight", 4, kernel_a, b, CONFIG);
+	unit_ok(delta_is(env, v, "q", 4, kernel_shape, straight));
+	/* grouped */
+	build_begin(&file, NULL);
+	build_random(&file, "q.lora_A.weight", PA_F32, 4, a, &seed);
+	build_random(&file, "q.lora_B.weight", PA_F32, 4, (uint64_t[]) {2, 1, 1, 1}, &seed);
+	v = fixture_import(env, &file, CONFIG);
+	unit_ok(pa_engine_delta_measure(env, v, "q", &delta) == PA_ERR_UNSUPPORTED);
+	/* the outer product of two small factors */
+	build_begin(&file, NULL);
+	build_lora(&file, "q", PA_F16, 1, 5000, 5000, &seed);
+	v = fixture_import(env, &file, "{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":3}");
+	unit_ok(pa_engine_delta_measure(env, v, "q", &delta) == PA_ERR_LIMIT);
+	build_begin(&file, NULL);
+	build_tensor(&file, "k.ia3_l", PA_F32, 2, (uint64_t[]) {2, 1}, (double[]) {1.5, -1});
+	v = fixture_import(env, &file, "{\"peft_type\":\"IA3\",\"feedforward_modules\":[]}");
+	unit_ok(delta_is(env, v, "k", 2, (uint64_t[]) {2, 1}, (double[]) {0.5, -2}));
+}
+
+static void
+test_json(PaEnv *env)
+{
+	uint64_t	seed = unit_seed();
+	BuildFile	file;
+	PaValue    *a;
+	PaValue    *b;
+	PaValue    *c;
+	PaBuf		text;
+	PaBuf		buf;
+	PaBuf		plain;
+
+	build_begin(&file, NULL);
+	build_lora(&file, "q", PA_BF16, 2, 3, 4, &seed);
+	a = fixture_import(env, &file, CONFIG);
+	unit_ok(pa_buf_init(env, &text, 0, 16) == PA_OK);
+	unit_ok(pa_engine_export_json(env, a, &text) == PA_OK);
+	unit_ok(pa_engine_import_json(env, (char *) text.data, text.length, 0, &buf) == PA_OK);
+	b = fixture_open(env, &buf);
+	unit_ok(b != NULL && fixture_same_digest(a, b));
+	/* the origin it tells is the file that it exports as */
+	unit_ok(export(env, b, PA_EXPORT_FILE, &plain) == PA_OK);
+	unit_ok(import(env, plain.data, plain.length, fixture_document(env, b, PA_DOCUMENT_CONFIG), false, &c) == PA_OK);
+	unit_ok(strcmp(fixture_document(env, b, PA_DOCUMENT_RECIPE), fixture_document(env, c, PA_DOCUMENT_RECIPE)) == 0);
+	pa_buf_release(&plain);
+	pa_buf_release(&text);
+}
+
+/* Import two files, add them, send and receive the sum, cut it, put it together. */
+static PaStatus
+whole_story(PaEnv *env, const Bytes *a, const Bytes *b)
+{
+	PaValue    *v[2];
+	PaValue    *sum;
+	PaValue    *back;
+	PaBuf		out;
+	PaSplit    *split;
+	uint32_t	n;
+	PaStatus	status;
+
+	PA_TRY(import(env, a->p, a->n, CONFIG, false, &v[0]));
+	PA_TRY(import(env, b->p, b->n, CONFIG, false, &v[1]));
+	PA_TRY(fixture_sum(env, 2, v, (double[]) {0.5, 0.25}, &sum));
+	PA_TRY(pa_engine_scale(env, sum, -2, 0, &out));
+	sum = fixture_open(env, &out);
+	if (sum == NULL)
+		return env->error.code;
+	PA_TRY(export(env, sum, PA_EXPORT_ENVELOPE, &out));
+	status = import(env, out.data, out.length, NULL, true, &back);
+	pa_buf_release(&out);
+	PA_TRY(status);
+	PA_TRY(pa_engine_split(env, back, 100000, &split, &n));
+	PA_TRY(pa_engine_split_part(env, split, 0, 0, &out));
+	v[0] = fixture_open(env, &out);
+	if (v[0] == NULL)
+		return env->error.code;
+	PA_TRY(pa_engine_union(env, 1, v, 0, &out));
+	pa_buf_release(&out);
+	return PA_OK;
+}
+
+static Bytes
+small_file(uint64_t seed)
+{
+	BuildFile	file;
+	Bytes		bytes;
+
+	build_begin(&file, NULL);
+	build_lora(&file, "q", PA_F32, 2, 30, 4, &seed);
+	build_lora(&file, "k", PA_F16, 2, 3, 4, &seed);
+	bytes.p = build_finish(&file, &bytes.n);
+	return bytes;
+}
+
+static PaStatus
+tell_story(PaEnv *env, void *arg)
+{
+	const Bytes *files = arg;
+
+	return whole_story(env, &files[0], &files[1]);
+}
+
+static void
+test_injection(void)
+{
+	Bytes		files[2] = {small_file(unit_seed()), small_file(unit_seed() + 1)};
+
+	unit_fail_every_allocation(tell_story, files);
+	unit_cancel_everywhere(tell_story, files);
+	free(files[0].p);
+	free(files[1].p);
+}
+
+void
+unit_suite_engine(PaEnv *env)
+{
+	test_file(env);
+	test_composed(env);
+	test_envelope_refusals(env);
+	test_inspect(env);
+	test_delta(env);
+	test_json(env);
+	test_injection();
+}

@@ -1,0 +1,291 @@
+/*
+ * test_recipe.c
+ *	  Recipes: grammar, merging, the limit.  doc/format.md, "Recipe".
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#include "unit.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "algebra/recipe_impl.h"
+#include "build_file.h"
+#include "core/limits.h"
+
+#define AA "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define BB "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+#define CC "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"
+#define ROOT(node) "{\"version\":1,\"root\":" node ",\"nodes\":{}}"
+#define IMPORT_A "{\"op\":\"import\",\"sha256\":\"" AA "\"}"
+#define IMPORT_B "{\"op\":\"import\",\"sha256\":\"" BB "\"}"
+
+static const uint8_t *
+digest_of(uint8_t out[PA_SHA256_LENGTH], int byte)
+{
+	memset(out, byte, PA_SHA256_LENGTH);
+	return out;
+}
+
+static PaOperand
+operand(const uint8_t *digest, const char *recipe)
+{
+	return (PaOperand) {digest, {recipe, strlen(recipe)}};
+}
+
+static void
+expect(PaEnv *env, PaStatus status, const PaText *recipe, const char *wanted)
+{
+	unit_ok(status == PA_OK);
+	if (status != PA_OK)
+		return;
+	unit_ok(recipe->length == strlen(wanted) && memcmp(recipe->text, wanted, recipe->length) == 0);
+	unit_ok(pa_recipe_check(env, recipe->text, recipe->length) == PA_OK);
+}
+
+static void
+test_nodes(PaEnv *env)
+{
+	uint8_t		a[PA_SHA256_LENGTH];
+	PaOperand	of = operand(digest_of(a, 0xaa), ROOT(IMPORT_B));
+	PaText		r;
+
+	expect(env, pa_recipe_import(env, a, &r), &r, ROOT(IMPORT_A));
+	expect(env, pa_recipe_scale(env, &of, -0.4, &r), &r,
+		   "{\"version\":1,\"root\":{\"op\":\"scale\",\"of\":\"" AA "\",\"by\":\"-0x1.999999999999ap-2\"},"
+		   "\"nodes\":{\"" AA "\":" IMPORT_B "}}");
+	expect(env, pa_recipe_cast(env, &of, "BF16", &r), &r,
+		   "{\"version\":1,\"root\":{\"op\":\"cast\",\"of\":\"" AA "\",\"dtype\":\"BF16\"},"
+		   "\"nodes\":{\"" AA "\":" IMPORT_B "}}");
+	expect(env, pa_recipe_select(env, &of, "a\\.\"b\n", true, &r), &r,
+		   "{\"version\":1,\"root\":{\"op\":\"select\",\"of\":\"" AA "\",\"pattern\":\"a\\\\.\\\"b\\n\",\"invert\":true},"
+		   "\"nodes\":{\"" AA "\":" IMPORT_B "}}");
+	expect(env, pa_recipe_set_base_model(env, &of, "m", NULL, &r), &r,
+		   "{\"version\":1,\"root\":{\"op\":\"set_base_model\",\"of\":\"" AA "\",\"base_model\":\"m\",\"revision\":null},"
+		   "\"nodes\":{\"" AA "\":" IMPORT_B "}}");
+	expect(env, pa_recipe_split(env, &of, INT64_MAX, 7, &r), &r,
+		   "{\"version\":1,\"root\":{\"op\":\"split\",\"of\":\"" AA "\",\"max_bytes\":9223372036854775807,\"part\":7},"
+		   "\"nodes\":{\"" AA "\":" IMPORT_B "}}");
+	unit_ok(pa_recipe_select(env, &of, "\xff", true, &r) == PA_ERR_TEXT);
+}
+
+/* Terms in order of digest, u, v; the operands' nodes merged, the union's digests sorted. */
+static void
+test_merge(PaEnv *env)
+{
+	uint8_t		a[PA_SHA256_LENGTH];
+	uint8_t		b[PA_SHA256_LENGTH];
+	const char *scaled = "{\"version\":1,\"root\":{\"op\":\"scale\",\"of\":\"" CC "\",\"by\":\"0x1.8p+0\"},"
+		"\"nodes\":{\"" CC "\":" IMPORT_A ",\"" AA "\":" IMPORT_B "}}";
+	PaOperand	of[2] = {operand(digest_of(b, 0xbb), scaled), operand(digest_of(a, 0xaa), ROOT(IMPORT_A))};
+	PaRecipeTerm terms[4] = {{0, 2, 1}, {0, 1, 1}, {1, 0.5, 0.5}, {0, 1, -1}};
+	PaText		r;
+
+	expect(env, pa_recipe_combine(env, 2, of, 4, terms, &r), &r,
+		   "{\"version\":1,\"root\":{\"op\":\"combine\",\"terms\":["
+		   "{\"of\":\"" AA "\",\"u\":\"0x1.0000000000000p-1\",\"v\":\"0x1.0000000000000p-1\"},"
+		   "{\"of\":\"" BB "\",\"u\":\"0x1.0000000000000p+0\",\"v\":\"-0x1.0000000000000p+0\"},"
+		   "{\"of\":\"" BB "\",\"u\":\"0x1.0000000000000p+0\",\"v\":\"0x1.0000000000000p+0\"},"
+		   "{\"of\":\"" BB "\",\"u\":\"0x1.0000000000000p+1\",\"v\":\"0x1.0000000000000p+0\"}]},"
+		   "\"nodes\":{\"" AA "\":" IMPORT_A ","
+		   "\"" BB "\":{\"op\":\"scale\",\"of\":\"" CC "\",\"by\":\"0x1.8p+0\"},"
+		   "\"" CC "\":" IMPORT_A "}}");
+	expect(env, pa_recipe_union(env, 2, of, &r), &r,
+		   "{\"version\":1,\"root\":{\"op\":\"union\",\"of\":[\"" AA "\",\"" BB "\"]},"
+		   "\"nodes\":{\"" AA "\":" IMPORT_A ","
+		   "\"" BB "\":{\"op\":\"scale\",\"of\":\"" CC "\",\"by\":\"0x1.8p+0\"},"
+		   "\"" CC "\":" IMPORT_A "}}");
+}
+
+/* A value that was made from itself (a cast to the dtype that it has) keeps its origin. */
+static void
+test_circle(PaEnv *env)
+{
+	uint8_t		a[PA_SHA256_LENGTH];
+	PaOperand	of = operand(digest_of(a, 0xaa),
+							 "{\"version\":1,\"root\":{\"op\":\"cast\",\"of\":\"" AA "\",\"dtype\":\"F32\"},"
+							 "\"nodes\":{\"" AA "\":" IMPORT_B "}}");
+	PaText		r;
+
+	expect(env, pa_recipe_cast(env, &of, "F16", &r), &r,
+		   "{\"version\":1,\"root\":{\"op\":\"cast\",\"of\":\"" AA "\",\"dtype\":\"F16\"},"
+		   "\"nodes\":{\"" AA "\":" IMPORT_B "}}");
+}
+
+/* Beyond 1 MiB the oldest nodes go, and what is left is a recipe. */
+static void
+test_limit(PaEnv *env)
+{
+	char	   *name = malloc(20001);
+	uint8_t		digest[PA_SHA256_LENGTH];
+	PaText		r;
+	char		oldest[2 * PA_SHA256_LENGTH + 1];
+	char		newest[2 * PA_SHA256_LENGTH + 1];
+
+	memset(name, 'x', 20000);
+	name[20000] = '\0';
+	unit_ok(pa_recipe_import(env, digest_of(digest, 0), &r) == PA_OK);
+	for (int i = 1; i <= 70; i++)
+	{
+		PaOperand	of = {digest_of(digest, i), r};
+
+		unit_ok(pa_recipe_set_base_model(env, &of, name, NULL, &r) == PA_OK);
+	}
+	unit_ok(r.length <= PA_MAX_RECIPE_BYTES && r.length > PA_MAX_RECIPE_BYTES - 20300);
+	unit_ok(pa_recipe_check(env, r.text, r.length) == PA_OK);
+	pa_hex(oldest, digest_of(digest, 1));
+	pa_hex(newest, digest_of(digest, 69));
+	unit_ok(strstr(r.text, oldest) == NULL && strstr(r.text, newest) != NULL);
+	free(name);
+}
+
+/* Too many terms for a recipe: one term with the totals for each leaf. */
+static void
+test_totals(PaEnv *env)
+{
+	size_t		n = 20001;
+	PaRecipeTerm *terms = calloc(n, sizeof(PaRecipeTerm));
+	uint8_t		a[PA_SHA256_LENGTH];
+	uint8_t		b[PA_SHA256_LENGTH];
+	PaOperand	of[2] = {operand(digest_of(a, 0xaa), ROOT(IMPORT_A)), operand(digest_of(b, 0xbb), ROOT(IMPORT_B))};
+	PaText		r;
+
+	for (size_t i = 0; i < n; i++)
+		terms[i] = (PaRecipeTerm) {i == 0, 0.5, -0.25};
+	expect(env, pa_recipe_combine(env, 2, of, n, terms, &r), &r,
+		   "{\"version\":1,\"root\":{\"op\":\"combine\",\"terms\":["
+		   "{\"of\":\"" AA "\",\"u\":\"0x1.3880000000000p+13\",\"v\":\"-0x1.3880000000000p+12\"},"
+		   "{\"of\":\"" BB "\",\"u\":\"0x1.0000000000000p-1\",\"v\":\"-0x1.0000000000000p-2\"}]},"
+		   "\"nodes\":{\"" AA "\":" IMPORT_A ",\"" BB "\":" IMPORT_B "}}");
+	free(terms);
+}
+
+typedef struct Case
+{
+	const char *text;
+	PaStatus	status;
+} Case;
+
+#define OF "\"of\":\"" AA "\""
+static const Case cases[] = {
+	{ROOT(IMPORT_A), PA_OK},
+	{" { \"nodes\" : { } , \"version\" : 1 , \"root\" : " IMPORT_A " } ", PA_OK},
+	{"", PA_ERR_JSON},
+	{"[]", PA_ERR_JSON},
+	{ROOT(IMPORT_A) "x", PA_ERR_JSON},
+	{"{\"version\":1,\"version\":1,\"root\":" IMPORT_A ",\"nodes\":{}}", PA_ERR_DUPLICATE_KEY},
+	{"{\"version\":2,\"root\":" IMPORT_A ",\"nodes\":{}}", PA_ERR_CONFIG},
+	{"{\"version\":1.0,\"root\":" IMPORT_A ",\"nodes\":{}}", PA_ERR_CONFIG},
+	{"{\"root\":" IMPORT_A ",\"nodes\":{}}", PA_ERR_CONFIG},
+	{"{\"version\":1,\"nodes\":{}}", PA_ERR_CONFIG},
+	{"{\"version\":1,\"root\":" IMPORT_A "}", PA_ERR_CONFIG},
+	{"{\"version\":1,\"root\":" IMPORT_A ",\"nodes\":[]}", PA_ERR_CONFIG},
+	{"{\"version\":1,\"root\":" IMPORT_A ",\"nodes\":{},\"more\":1}", PA_ERR_CONFIG},
+	{"{\"version\":1,\"root\":" IMPORT_A ",\"nodes\":{\"" BB "\":" IMPORT_A "}}", PA_OK},
+	{"{\"version\":1,\"root\":" IMPORT_A ",\"nodes\":{\"" BB "\":1}}", PA_ERR_CONFIG},
+	{"{\"version\":1,\"root\":" IMPORT_A ",\"nodes\":{\"b\":" IMPORT_A "}}", PA_ERR_CONFIG},
+	{ROOT("[]"), PA_ERR_CONFIG},
+	{ROOT("{}"), PA_ERR_CONFIG},
+	{ROOT("{\"op\":1}"), PA_ERR_CONFIG},
+	{ROOT("{\"op\":\"format\"}"), PA_ERR_CONFIG},
+	{ROOT("{\"op\":\"import\"}"), PA_ERR_CONFIG},
+	{ROOT("{\"op\":\"import\",\"sha256\":\"aa\"}"), PA_ERR_CONFIG},
+	{ROOT("{\"op\":\"import\",\"sha256\":\"AAAAaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}"), PA_ERR_CONFIG},
+	{ROOT("{\"op\":\"import\",\"sha256\":\"" AA "\",\"by\":\"0x1p+0\"}"), PA_ERR_CONFIG},
+	{ROOT("{\"op\":\"scale\"," OF ",\"by\":\"0x1p+0\"}"), PA_OK},
+	{ROOT("{\"op\":\"scale\"," OF ",\"by\":\"0x0.0p+0\"}"), PA_OK},
+	{ROOT("{\"op\":\"scale\"," OF ",\"by\":\"-0x1.fffffffffffffp+1023\"}"), PA_OK},
+	{ROOT("{\"op\":\"scale\"," OF ",\"by\":\"0x0.0000000000001p-1022\"}"), PA_OK},
+	{ROOT("{\"op\":\"scale\"," OF ",\"by\":\"0x1p+1024\"}"), PA_ERR_CONFIG},
+	{ROOT("{\"op\":\"scale\"," OF ",\"by\":\"0x1p\"}"), PA_ERR_CONFIG},
+	{ROOT("{\"op\":\"scale\"," OF ",\"by\":\"0x1\"}"), PA_ERR_CONFIG},
+	{ROOT("{\"op\":\"scale\"," OF ",\"by\":\"0x\"}"), PA_ERR_CONFIG},
+	{ROOT("{\"op\":\"scale\"," OF ",\"by\":\"\"}"), PA_ERR_CONFIG},
+	{ROOT("{\"op\":\"scale\"," OF ",\"by\":\"-\"}"), PA_ERR_CONFIG},
+	{ROOT("{\"op\":\"scale\"," OF ",\"by\":\" 0x1p+0\"}"), PA_ERR_CONFIG},
+	{ROOT("{\"op\":\"scale\"," OF ",\"by\":\"0x1p+0 \"}"), PA_ERR_CONFIG},
+	{ROOT("{\"op\":\"scale\"," OF ",\"by\":\"0X1P+0\"}"), PA_ERR_CONFIG},
+	{ROOT("{\"op\":\"scale\"," OF ",\"by\":\"1.5\"}"), PA_ERR_CONFIG},
+	{ROOT("{\"op\":\"scale\"," OF ",\"by\":\"inf\"}"), PA_ERR_CONFIG},
+	{ROOT("{\"op\":\"scale\"," OF ",\"by\":\"nan\"}"), PA_ERR_CONFIG},
+	{ROOT("{\"op\":\"scale\"," OF ",\"by\":1.5}"), PA_ERR_CONFIG},
+	{ROOT("{\"op\":\"cast\"," OF ",\"dtype\":\"F16\"}"), PA_OK},
+	{ROOT("{\"op\":\"cast\"," OF ",\"dtype\":\"f16\"}"), PA_ERR_CONFIG},
+	{ROOT("{\"op\":\"cast\"," OF ",\"dtype\":\"I32\"}"), PA_ERR_CONFIG},
+	{ROOT("{\"op\":\"select\"," OF ",\"pattern\":\"\",\"invert\":false}"), PA_OK},
+	{ROOT("{\"op\":\"select\"," OF ",\"pattern\":\"\",\"invert\":0}"), PA_ERR_CONFIG},
+	{ROOT("{\"op\":\"select\"," OF ",\"pattern\":null,\"invert\":false}"), PA_ERR_CONFIG},
+	{ROOT("{\"op\":\"set_base_model\"," OF ",\"base_model\":null,\"revision\":\"r\"}"), PA_OK},
+	{ROOT("{\"op\":\"set_base_model\"," OF ",\"base_model\":null}"), PA_ERR_CONFIG},
+	{ROOT("{\"op\":\"split\"," OF ",\"max_bytes\":10,\"part\":0}"), PA_OK},
+	{ROOT("{\"op\":\"split\"," OF ",\"max_bytes\":10,\"part\":-1}"), PA_ERR_CONFIG},
+	{ROOT("{\"op\":\"split\"," OF ",\"max_bytes\":10.0,\"part\":0}"), PA_ERR_CONFIG},
+	{ROOT("{\"op\":\"union\",\"of\":[\"" AA "\"]}"), PA_OK},
+	{ROOT("{\"op\":\"union\",\"of\":[]}"), PA_ERR_CONFIG},
+	{ROOT("{\"op\":\"union\",\"of\":[1]}"), PA_ERR_CONFIG},
+	{ROOT("{\"op\":\"union\"," OF "}"), PA_ERR_CONFIG},
+	{ROOT("{\"op\":\"combine\",\"terms\":[{" OF ",\"u\":\"0x1p+0\",\"v\":\"0x1p+0\"}]}"), PA_OK},
+	{ROOT("{\"op\":\"combine\",\"terms\":[{" OF ",\"u\":\"0x1p+0\"}]}"), PA_ERR_CONFIG},
+	{ROOT("{\"op\":\"combine\",\"terms\":[{" OF ",\"u\":\"0x1p+0\",\"v\":\"0x1p+0\",\"w\":1}]}"), PA_ERR_CONFIG},
+	{ROOT("{\"op\":\"combine\",\"terms\":[]}"), PA_ERR_CONFIG},
+	{ROOT("{\"op\":\"combine\",\"terms\":[[]]}"), PA_ERR_CONFIG},
+};
+
+static void
+test_grammar(PaEnv *env)
+{
+	char	   *large = malloc(PA_MAX_RECIPE_BYTES + 1);
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		PaStatus	status = pa_recipe_check(env, cases[i].text, strlen(cases[i].text));
+
+		if (status != cases[i].status)
+			fprintf(stderr, "recipe case %zu: status %d\n", i, (int) status);
+		unit_ok(status == cases[i].status);
+	}
+	memset(large, ' ', PA_MAX_RECIPE_BYTES + 1);
+	memcpy(large, cases[0].text, strlen(cases[0].text));
+	unit_ok(pa_recipe_check(env, large, PA_MAX_RECIPE_BYTES) == PA_OK);
+	unit_ok(pa_recipe_check(env, large, PA_MAX_RECIPE_BYTES + 1) == PA_ERR_LIMIT);
+	free(large);
+}
+
+static void
+test_hex_double(void)
+{
+	uint64_t	seed = unit_seed();
+	char		text[PA_HEX_DOUBLE_BYTES];
+
+	pa_hex_double(text, -0.0);
+	unit_ok(strcmp(text, "-0x0.0p+0") == 0);
+	pa_hex_double(text, 1e-310);
+	unit_ok(strcmp(text, "0x0.012688b70e62bp-1022") == 0);
+	for (int i = 0; i < 20000; i++)
+	{
+		uint64_t	bits = build_bits(&seed);
+		double		v;
+		double		back;
+
+		memcpy(&v, &bits, sizeof(v));
+		if (!isfinite(v))
+			continue;
+		pa_hex_double(text, v);
+		back = strtod(text, NULL);
+		unit_ok(memcmp(&v, &back, sizeof(v)) == 0);
+	}
+}
+
+void
+unit_suite_recipe(PaEnv *env)
+{
+	test_nodes(env);
+	test_merge(env);
+	test_circle(env);
+	test_limit(env);
+	test_totals(env);
+	test_grammar(env);
+	test_hex_double();
+}
