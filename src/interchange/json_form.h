@@ -5,10 +5,11 @@
  *
  * At most PA_MAX_JSON_FORM_ELEMENTS elements.  Floats are written shortest such
  * that they read back as the same value; NaN, Infinity and -Infinity are
- * strings; integers are integers up to 2^63 - 1, BOOL true/false.  data may be nested by shape
- * or flat on input; output is nested ([] where there are no elements).  A number that the dtype cannot hold
- * exactly is rounded to nearest even, one that overflows it is an error.  Complex
- * and 8-bit and smaller float types are refused (PA_ERR_UNSUPPORTED).
+ * strings; integers are integers up to 2^63 - 1, BOOL true/false.  data may be
+ * nested by shape or flat on input; output is nested, [] where there are no
+ * elements.  A number that the dtype cannot hold exactly is rounded to nearest
+ * even, one that overflows it is an error.  Complex and 8-bit and smaller float
+ * types are refused (PA_ERR_UNSUPPORTED).
  *
  * SPDX-License-Identifier: PostgreSQL
  */

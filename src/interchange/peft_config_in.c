@@ -200,7 +200,7 @@ literal_of(PaEnv *env, const char *key, const char **literal)
 			key++;
 		else if (strchr("\\^$.|?*+()[]{}", *key) != NULL)
 		{
-			pa_free(env, out);
+			pa_free(env, (void *) *literal);
 			*literal = NULL;
 			return PA_OK;
 		}

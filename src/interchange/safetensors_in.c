@@ -224,14 +224,12 @@ check_cover(PaEnv *env, PaSafetensors *out, uint64_t data_length, PaStatus code)
 	return PA_OK;
 }
 
-/* The text without its padding, which is spaces and nothing else. */
+/* The text (it begins with a brace) without its padding, which is spaces and nothing else. */
 static PaStatus
 trim_header(PaEnv *env, const char *header, size_t *length, PaStatus code)
 {
 	size_t		n = *length;
 
-	if (n == 0 || header[0] != '{')
-		return pa_fail(env, code, "safetensors header does not begin with \"{\"");
 	while (header[n - 1] == ' ')
 		n--;
 	if (header[n - 1] != '}')
@@ -256,8 +254,10 @@ pa_safetensors_read_header(PaEnv *env, const char *header, size_t length,
 	if (length > PA_MAX_ENVELOPE_HEADER_BYTES)
 		return pa_fail(env, PA_ERR_LIMIT, "safetensors header of %zu bytes is larger than %zu",
 					   length, PA_MAX_ENVELOPE_HEADER_BYTES);
+	if (length == 0 || header[0] != '{')
+		return pa_fail(env, code, "safetensors header does not begin with \"{\"");
+	PA_TRY(pa_header_scan(env, header, length, code));
 	PA_TRY(trim_header(env, header, &trimmed, code));
-	PA_TRY(pa_header_scan(env, header, trimmed, code));
 	PA_TRY(pa_json_parse(env, header, trimmed, "safetensors header", &root));
 	n = json_object_size(root) - (json_object_get(root, METADATA) != NULL ? 1 : 0);
 	if (n > PA_MAX_TENSORS)
