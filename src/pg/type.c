@@ -133,7 +133,7 @@ adapter_out(PG_FUNCTION_ARGS)
 		CHECK_FOR_INTERRUPTS();
 		written = pg_b64_encode((const pa_base64_binary *) binary, n, out, (int) (text + capacity - out));
 		if (written < 0)
-			elog(ERROR, "base64 buffer is too small");
+			elog(ERROR, "base64 buffer is too small");	/* cannot happen: pg_b64_enc_len */
 		binary += n;
 		left -= n;
 		out += written;

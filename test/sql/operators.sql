@@ -48,7 +48,7 @@ from v x, v y, v z where x.name = 'x' and y.name = 'y' and z.name = 'z';
 
 -- Two spellings: the sum of two is rounded when it is materialised.
 create table f as
-	select n, lora('q', format('[[%s, %s]]', n / 7.0, n / 3.0)::json, format('[[%s], [%s]]', n / 11.0, n / 13.0)::json) as a
+	select n, lora('q', json_build_array((select json_agg(sin(n * k)) from generate_series(1, 20) k)), '[[1]]') as a
 	from generate_series(1, 3) n;
 with one as (
 	select (0.3 * x.a + 0.3 * y.a) + 0.4 * z.a as a from f x, f y, f z where (x.n, y.n, z.n) = (1, 2, 3)
@@ -120,9 +120,10 @@ create function with_head(head json) returns adapter language sql immutable as $
 		              "base_model.model.q.lora_B.weight": {"dtype": "F32", "shape": [1, 1], "data": [1]},
 		              "base_model.model.head.weight": {"dtype": "F32", "shape": [2], "data": %s}}}', head)::json)
 $$;
-select s.* from show(0.25 * with_head('[4, 8]') + 0.75 * with_head('[8, 4]')) s;
-select fails($$select adapter_digest(with_head('[4, 8]') + with_head('[8, 4]'))$$);
-select fails($$select adapter_digest(0.5 * with_head('[4, 8]') + 0.5 * lora('q', '[[1]]', '[[2]]'))$$);
+insert into v values ('h', with_head('[4, 8]')), ('k', with_head('[8, 4]')), ('o', lora('q', '[[1]]', '[[2]]'));
+select s.* from v h, v k, show(0.25 * h.a + 0.75 * k.a) s where h.name = 'h' and k.name = 'k';
+select fails($$select adapter_digest(h.a + k.a) from v h, v k where h.name = 'h' and k.name = 'k'$$);
+select fails($$select adapter_digest(0.5 * h.a + 0.5 * o.a) from v h, v o where h.name = 'h' and o.name = 'o'$$);
 select fails($$select adapter_digest(0 * with_head('[4, 8]'))$$);
 
 -- DoRA can be stored and used as it is, not added.
@@ -135,6 +136,15 @@ create function dora(m json) returns adapter language sql immutable as $$
 $$;
 select s.* from show(1 * dora('[7]')) s;
 select fails($$select adapter_digest(0.5 * dora('[7]') + 0.5 * dora('[8]'))$$);
+
+-- Constants and parameters of a plan are one expression too, whatever the plan.
+prepare p(adapter, adapter) as select s.* from show(0.25 * $1 + 0.75 * $2) s;
+set plan_cache_mode = force_custom_plan;
+execute p(with_head('[4, 8]'), with_head('[8, 4]'));
+set plan_cache_mode = force_generic_plan;
+execute p(with_head('[4, 8]'), with_head('[8, 4]'));
+reset plan_cache_mode;
+deallocate p;
 
 drop table v, f;
 drop function with_head, dora;

@@ -34,7 +34,7 @@ select m.module, m.role from t, adapter_modules(adapter_select(a, 'l\.1\..*', tr
 select adapter_config(adapter_select(a, 'l\.1\..*')) from t;
 select fails($$select adapter_select(a, 'q') from t$$);
 select fails($$select adapter_select(a, '(') from t$$);
-select fails($$select adapter_select(a, '(.*)*x(.*)*y(.*)*z') from t$$);
+select fails($$select adapter_select(lora('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', '[[1]]', '[[1]]'), '(a|a)+[0-9]')$$);
 
 -- adapter_set_base_model: same tensors, same file, another digest.
 select adapter_base_model(b), b = a as same, adapter_to_safetensors(b) = adapter_to_safetensors(a) as same_file,
@@ -57,14 +57,13 @@ select fails($$select adapter_split(a, 11) from t$$);
 select fails($$select adapter_split(a, 0) from t$$);
 select fails($$select adapter_union(x.a) from t x, generate_series(1, 2)$$);
 select fails($$select adapter_union(x) from (select lora('q', '[[1]]', '[[1]]') as x union all select lora('k', '[[1]]', '[[1]]', '1', 'F32', 'null')) s$$);
-select fails($$select adapter_union_final(null)$$);
 
 -- Every one of them is a node of the recipe.
 select jsonb_pretty(adapter_recipe(adapter_scale(a, 0.1)) - 'nodes') from t;
 select adapter_recipe(adapter_cast(a, 'f16')) #> '{root,dtype}' from t;
-select adapter_recipe(adapter_select(a, 'head', true)) #> '{root}' - 'of' from t;
-select adapter_recipe(adapter_set_base_model(a, 'o', null)) #> '{root}' - 'of' from t;
-select adapter_recipe(p) #> '{root}' - 'of' from t, adapter_split(a, 12) p;
+select (adapter_recipe(adapter_select(a, 'head', true)) -> 'root') - 'of' as root from t;
+select (adapter_recipe(adapter_set_base_model(a, 'o', null)) -> 'root') - 'of' as root from t;
+select (adapter_recipe(p) -> 'root') - 'of' as root from t, adapter_split(a, 12) p;
 select adapter_recipe(adapter_union(p)) #>> '{root,op}' as op, jsonb_array_length(adapter_recipe(adapter_union(p)) #> '{root,of}') as parts from t, adapter_split(a, 12) p;
 
 drop table t;

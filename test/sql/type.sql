@@ -17,7 +17,7 @@ select bool_and(decode(a::text, 'base64') = adapter_send(a)) as base64 from t;
 select bool_and(regexp_replace(a::text, '(.{10})', E'\\1 \n', 'g')::adapter = a) as spaces from t;
 
 -- Any safetensors reader can read the envelope: a header, then the tensors.
-select id, (convert_from(substr(adapter_send(a), 9, 1000), 'UTF8') like '{"__metadata__":{"format":"pt","peftarith.config":%') as envelope
+select id, convert_from(substr(adapter_send(a), 9, 50), 'UTF8') as header
 from t where id in (1, 2) order by id;
 
 -- Import takes the envelope as a file too, and gives back the original.
