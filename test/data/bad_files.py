@@ -193,7 +193,7 @@ def json_syntax():
     case("brackets, 10^6 deep", raw('{"a":' + "[" * 10**6 + "]" * 10**6 + "}"), LIMIT | JSON)
     case("braces, 10^5 deep", raw('{"a":' * 10**5 + "1" + "}" * 10**5), LIMIT | JSON)
     case("brackets, 65 deep", raw('{"a":' + "[" * 64 + "]" * 64 + "}"), LIMIT | FILE)
-    case("open brackets, 10^6", raw("{\"a\":" + "[" * 10**6), LIMIT | JSON)
+    case("open brackets, 10^6", raw("{\"a\":" + "[" * 10**6), LIMIT | JSON | FILE)
 
 
 def duplicates():
@@ -451,7 +451,7 @@ def configurations():
             ("alpha_pattern of a string", cfg(alpha_pattern={"m": "4"}), CONFIG), ("alpha_pattern list", cfg(alpha_pattern=[]), CONFIG),
             ("alpha_pattern of null", cfg(alpha_pattern={"m": None}), CONFIG), ("alpha_pattern", cfg(alpha_pattern={"m": 4}), None),
             ("rank_pattern bad expression", cfg(rank_pattern={"(m": 1}), REGEX), ("alpha_pattern bad expression", cfg(alpha_pattern={"m[": 1}), REGEX),
-            ("bad repeat", cfg(alpha_pattern={"*m": 1}), REGEX), ("bad reference", cfg(alpha_pattern={"(m)\\2": 1}), REGEX),
+            ("bad repeat", cfg(alpha_pattern={"*m": 1}), REGEX), ("bad reference", cfg(alpha_pattern={"(m)\\9": 1}), REGEX),
             ("bad group name", cfg(alpha_pattern={"(?P<1>m)": 1}), REGEX), ("ends in a backslash", cfg(alpha_pattern={"m\\": 1}), REGEX),
             ("huge repeat", cfg(alpha_pattern={"(((m{1000}){1000}){1000}){1000}": 1}), REGEX | LIMIT),
             ("expression of 1 MB", cfg(alpha_pattern={"m" * 10**6: 1}), {None, "2201B", "54000"}),
@@ -530,7 +530,7 @@ def envelopes():
             ("weight NaN", node(op="combine", terms=[{"of": d, "u": "nan", "v": "0x1p+0"}]), CONFIG),
             ("weight with trailing text", node(op="combine", terms=[{"of": d, "u": "0x1p+0x", "v": "0x1p+0"}]), CONFIG),
             ("weight that overflows", node(op="combine", terms=[{"of": d, "u": "0x1p+99999", "v": "0x1p+0"}]), CONFIG),
-            ("terms out of order", node(op="combine", terms=[{"of": d, "u": "0x1p+1", "v": "0x1p+0"}, {"of": d, "u": "0x1p+0", "v": "0x1p+0"}]), CONFIG),
+            ("terms out of order", node(op="combine", terms=[{"of": d, "u": "0x1p+1", "v": "0x1p+0"}, {"of": d, "u": "0x1p+0", "v": "0x1p+0"}]), {None, "22023"}),
             ("cast to nothing", node(op="cast", of=d, dtype=""), CONFIG), ("cast to an integer type", node(op="cast", of=d, dtype="I32"), CONFIG | UNSUPPORTED),
             ("select without pattern", node(op="select", of=d, invert=False), CONFIG), ("split part negative", node(op="split", of=d, max_bytes=10, part=-1), CONFIG),
             ("union of nothing", node(op="union", of=[]), CONFIG), ("key of a node short", GOOD_RECIPE.replace('"nodes":{}', '"nodes":{"ab":{"op":"import","sha256":"%s"}}' % d), CONFIG),
