@@ -59,7 +59,7 @@ append(Text *text, const char *fmt,...)
 static void
 append_number(Text *text)
 {
-	static const int exponents[] = {0, -1, -1, -2, -2, -3, -5, -7, 1, 2};
+	static const int exponents[] = {0, -1, -1, -2, -2, -3, -5, -7, 0, 1};
 
 	if (next(50) == 0)
 		append(text, "%s", next(2) ? "0.0" : "-0.0");
@@ -182,7 +182,8 @@ open_stored(PaEnv *env, Stored *stored)
 static size_t
 make_terms(PaEnv *env, uint32_t n_leaves, PaTerm *terms)
 {
-	static const double weights[] = {0.5, 0.3, 0.7, -0.4, 1.0, -1.0, 2.0, 0.1, 1.0 / 3, -7.25, 0.001, 0.9};
+	static const double weights[] = {0.5, 0.3, 0.7, -0.4, 1.0, -1.0, 2.0, 0.1, 1.0 / 3, -2.25, 0.001, 0.9};
+	static const double divisors[] = {2, 0.5, 3, -4, 0.7};
 	size_t		n = 0;
 
 	for (uint32_t leaf = 0; leaf < n_leaves; leaf++)
@@ -191,7 +192,7 @@ make_terms(PaEnv *env, uint32_t n_leaves, PaTerm *terms)
 			terms[n] = (PaTerm) {leaf, 1, 1};
 			must(env, pa_terms_multiply(env, &terms[n], 1, weights[next(12)]));
 			if (next(3) == 0)
-				must(env, pa_terms_divide(env, &terms[n], 1, weights[next(12)]));
+				must(env, pa_terms_divide(env, &terms[n], 1, divisors[next(5)]));
 			if (next(4) == 0)
 				must(env, pa_terms_blend(env, &terms[n], 1, weights[next(12)]));
 			n++;
