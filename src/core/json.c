@@ -77,7 +77,11 @@ parse_failed(PaEnv *env, const json_error_t *error, const char *subject)
 {
 	PaStatus	code = PA_ERR_JSON;
 
-	if (json_error_code(error) == json_error_out_of_memory)
+	/*
+	 * jansson says nothing when it runs out of memory, except inside a token,
+	 * where it takes the token for a bad one.
+	 */
+	if (json_error_code(error) == json_error_out_of_memory || error->text[0] == '\0')
 		return pa_fail(env, PA_ERR_NOMEM, "out of memory");
 	if (json_error_code(error) == json_error_duplicate_key)
 		pa_fail(env, code = PA_ERR_DUPLICATE_KEY, "%s has a key twice in one object", subject);
