@@ -2,7 +2,7 @@
 # gates.  Everything lands under build/, one folder for each set of flags.
 
 # The strict flags of development; CORE_OPT is the variant's optimisation.
-CORE_FLAGS = -std=gnu11 -D_GNU_SOURCE -g -Wall -Wextra -Werror -Wmissing-prototypes \
+CORE_FLAGS = -std=gnu11 -g -Wall -Wextra -Werror -Wmissing-prototypes \
 	-Wdeclaration-after-statement -Wpointer-arith -fno-strict-aliasing -fwrapv \
 	-fexcess-precision=standard -fvisibility=hidden $(FLOAT_FLAGS) -Isrc -Itest
 CORE_FLAGS_clang = $(filter-out -fexcess-precision=standard,$(CORE_FLAGS))

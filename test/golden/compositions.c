@@ -60,12 +60,17 @@ static void
 append_number(Text *text)
 {
 	static const int exponents[] = {0, -1, -1, -2, -2, -3, -5, -7, 0, 1};
+	uint32_t	zero = next(50);	/* one by one: the order of arguments is the compiler's */
+	uint32_t	sign = next(2);
+	uint32_t	whole = next(10);
+	uint32_t	fraction = next(1000000);
+	int			exponent = exponents[next(10)];
 
-	if (next(50) == 0)
-		append(text, "%s", next(2) ? "0.0" : "-0.0");
+	append(text, "%s", sign ? "-" : "");
+	if (zero == 0)
+		append(text, "0.0");
 	else
-		append(text, "%s%" PRIu32 ".%06" PRIu32 "e%d", next(2) ? "-" : "", next(10), next(1000000),
-			   exponents[next(10)]);
+		append(text, "%" PRIu32 ".%06" PRIu32 "e%d", whole, fraction, exponent);
 }
 
 static void
