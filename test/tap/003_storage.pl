@@ -79,7 +79,7 @@ is($node->safe_psql('postgres', 'select 1'), '1', 'the server is alive');
 
 # A value of another type under our functions: magic and sizes are checked.
 $node->safe_psql('postgres', q{create function as_adapter(bytea) returns adapter as 'byteasend' language internal immutable strict});
-for my $bytes (q{''::bytea}, q{'\x00'::bytea}, q{decode(repeat('89504144500d0a1a', 100), 'hex')}, q{convert_to(repeat('x', 100000), 'UTF8')})
+for my $bytes (q{''::bytea}, q{'\x00'::bytea}, q{decode('89504144500d0a1a0100' || repeat('00', 1000), 'hex')}, q{convert_to(repeat('x', 100000), 'UTF8')})
 {
 	for my $f ('adapter_digest(v)', 'adapter_kind(v)', 'adapter_check(v)', 'adapter_send(v)', 'adapter_digest(0.5 * v)', 'v = v', 'adapter_rank(v)',
 		'(select count(*) from adapter_modules(v))', 'adapter_config(v)', 'adapter_cast(v, $$f32$$)', '(select adapter_union(x) from (values (v)) u(x))')
@@ -88,6 +88,10 @@ for my $bytes (q{''::bytea}, q{'\x00'::bytea}, q{decode(repeat('89504144500d0a1a
 		like($err, qr/XX001/, "$f of foreign bytes");
 	}
 }
+
+my ($rc2, $out2, $err2) = $node->psql('postgres', q{\set VERBOSITY verbose
+select adapter_digest(as_adapter(decode('89504144500d0a1aff00' || repeat('00', 1000), 'hex')))});
+like($err2, qr/0A000/, 'a future format version is refused, not misread');
 
 $node->stop;
 done_testing();
