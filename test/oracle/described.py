@@ -185,6 +185,16 @@ def scaling_of(config, path):
     return alpha / math.sqrt(r) if config.get("use_rslora") else alpha / float(r)
 
 
+def parameter_of(config, path):
+    """The name of the parameter that target_parameters wraps in this module."""
+    for p in config.get("target_parameters") or []:
+        module, _, name = p.rpartition(".")
+        plain = path.replace(".base_layer", "")
+        if module and (plain == module or plain.endswith("." + module)):
+            return name
+    return None
+
+
 def is_feedforward(config, path):
     listed = config.get("feedforward_modules") or []
     if isinstance(listed, str):
@@ -238,7 +248,9 @@ def describe(file, text):
             m.rank = tensors[name].shape[0]
     for path, m in a.modules.items():
         if a.kind == 1:
-            m.scaling = scaling_of(config, path)
+            parameter = parameter_of(config, path)
+            m.flags |= PARAMETER if parameter else 0
+            m.scaling = scaling_of(config, path + "." + parameter if parameter else path)
         elif is_feedforward(config, path):
             m.flags |= FEEDFORWARD
     a.features |= features_of_names(a.places.values())
