@@ -13,7 +13,7 @@ FUZZ_CC  ?= clang-14
 
 UNIT_SOURCES   = $(sort $(wildcard test/unit/*.c))
 FUZZ_TARGETS   = $(patsubst test/fuzz/fuzz_%.c,%,$(sort $(wildcard test/fuzz/fuzz_*.c)))
-FUZZ_SHARED    = $(filter-out test/fuzz/fuzz_%.c test/fuzz/replay.c,$(sort $(wildcard test/fuzz/*.c))) test/unit/host.c
+FUZZ_SHARED    = $(filter-out test/fuzz/fuzz_%.c test/fuzz/replay.c,$(sort $(wildcard test/fuzz/*.c))) test/unit/host.c test/unit/value_seal.c
 GOLDEN_SOURCES = $(sort $(wildcard test/golden/*.c)) test/unit/host.c
 TEST_HEADERS   = $(wildcard test/*/*.h)
 
