@@ -124,17 +124,28 @@ take_description(PaReader *r, PaTensor *tensor)
 	return pa_tensor_measure(r->env, tensor, r->code);
 }
 
-/* *blocks is a stretch of an array that has room for whatever fits into the section. */
+/*
+ * Room for the blocks of all tensors, by the length of the section.  A table
+ * that takes for blocks what later tensors need would go beyond it, and runs
+ * out of bytes only after that: so the room is counted.
+ */
+typedef struct BlockRoom
+{
+	PaBlock    *next;
+	size_t		left;
+} BlockRoom;
+
 static PaStatus
-take_extent(PaReader *r, const PaTensor *tensor, PaExtent *extent, PaBlock **blocks)
+take_extent(PaReader *r, const PaTensor *tensor, PaExtent *extent, BlockRoom *room)
 {
 	PA_TRY(pa_take_u64(r, &extent->offset));
 	PA_TRY(pa_take_u32(r, &extent->n_blocks));
-	if (extent->n_blocks != pa_tensor_blocks(tensor) || extent->n_blocks > r->left / BLOCK_BYTES)
+	if (extent->n_blocks != pa_tensor_blocks(tensor) || extent->n_blocks > room->left)
 		return pa_value_damaged(r->env, "Tensor \"%.200s\" has %u blocks instead of %" PRIu64 ".",
 								tensor->name, extent->n_blocks, pa_tensor_blocks(tensor));
-	extent->blocks = *blocks;
-	*blocks += extent->n_blocks;
+	extent->blocks = room->next;
+	room->next += extent->n_blocks;
+	room->left -= extent->n_blocks;
 	for (uint32_t k = 0; k < extent->n_blocks; k++)
 	{
 		PaBlock    *block = &extent->blocks[k];
@@ -166,7 +177,7 @@ link_tensor(PaEnv *env, PaAdapter *adapter, uint32_t index)
 }
 
 static PaStatus
-allocate(PaEnv *env, size_t n, PaValue *value, PaBlock **blocks)
+allocate(PaEnv *env, size_t n, PaValue *value, BlockRoom *room)
 {
 	size_t		n_tensors = value->layout.header.n_tensors;
 	void	   *p;
@@ -177,8 +188,9 @@ allocate(PaEnv *env, size_t n, PaValue *value, PaBlock **blocks)
 	value->adapter.tensors = p;
 	PA_TRY(pa_alloc_array(env, n_tensors, sizeof(PaExtent), &p));
 	value->extents = p;
-	PA_TRY(pa_alloc_array(env, (n - n_tensors * TENSOR_FIXED_BYTES) / BLOCK_BYTES, sizeof(PaBlock), &p));
-	*blocks = p;
+	room->left = (n - n_tensors * TENSOR_FIXED_BYTES) / BLOCK_BYTES;
+	PA_TRY(pa_alloc_array(env, room->left, sizeof(PaBlock), &p));
+	room->next = p;
 	value->adapter.n_tensors = (uint32_t) n_tensors;
 	return PA_OK;
 }
@@ -187,11 +199,11 @@ PaStatus
 pa_toc_read(PaEnv *env, const void *p, size_t n, PaValue *value)
 {
 	PaAdapter  *adapter = &value->adapter;
-	PaBlock    *blocks = NULL;
+	BlockRoom	room = {NULL, 0};
 	PaReader	r;
 	uint64_t	at = 0;
 
-	PA_TRY(allocate(env, n, value, &blocks));
+	PA_TRY(allocate(env, n, value, &room));
 	pa_reader_init(&r, env, p, n, PA_ERR_CORRUPT, "table of contents of the stored value");
 	for (uint32_t i = 0; i < adapter->n_tensors; i++)
 	{
@@ -199,7 +211,7 @@ pa_toc_read(PaEnv *env, const void *p, size_t n, PaValue *value)
 		PaExtent   *extent = &value->extents[i];
 
 		PA_TRY(take_description(&r, tensor));
-		PA_TRY(take_extent(&r, tensor, extent, &blocks));
+		PA_TRY(take_extent(&r, tensor, extent, &room));
 		if (extent->offset != at || extent->stored > value->layout.data_length - at)
 			return pa_value_damaged(env, "Data of tensor \"%.200s\" are not in their place.", tensor->name);
 		at += extent->stored;

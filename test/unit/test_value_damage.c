@@ -251,6 +251,28 @@ UNIT_TEST(sealed_numbers)
 	}
 }
 
+/* A tensor with so many blocks that the table ends among them: there is memory for fewer. */
+UNIT_TEST(blocks_of_later_tensors)
+{
+	Sample		s;
+	PaBuf		buf;
+	uint8_t    *toc;
+	size_t		n;
+
+	CHECK_OK(sample_golden(env, 3, &s), env);
+	CHECK_OK(sample_write(env, &s, 0, &buf), env);
+	toc = buf.data + pa_load_u64(buf.data + 64);
+	n = pa_load_u32(buf.data + 72);
+	CHECK(memcmp(toc + 4, "saved.01", 8) == 0 && n > 80 + 100 * 12);
+	pa_store_u64(toc + 20, 100);
+	pa_store_u64(toc + 28, PA_BLOCK_ELEMENTS);
+	CHECK(pa_load_u32(toc + 76) == 1);
+	pa_store_u32(toc + 76, 100);
+	memset(toc + 80, 0, n - 80);
+	CHECK(is_damage(read_copy(env, buf.data, buf.length, true)));
+	pa_buf_release(&buf);
+}
+
 typedef struct Stored
 {
 	const uint8_t *p;
@@ -333,5 +355,6 @@ UNIT_SUITE(value_damage,
 		   UNIT_CASE(sealed_damage),
 		   UNIT_CASE(sealed_header),
 		   UNIT_CASE(sealed_numbers),
+		   UNIT_CASE(blocks_of_later_tensors),
 		   UNIT_CASE(faults_of_the_host),
 		   UNIT_CASE(hash_fails));
