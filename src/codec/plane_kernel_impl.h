@@ -1,15 +1,16 @@
 /*
- * plane_kernel.c
- *	  Splitting elements into byte planes and joining them, portable.
+ * plane_kernel_impl.h
+ *	  The loops of plane_kernel.h: a template, compiled once portable and once
+ *	  for AVX2.  Before inclusion define P(name), the name of an instance.
  *
  * One loop per width over whole elements, written so that the compiler can
  * vectorise it: a load, a rotation, one narrow store per plane.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
-#include "codec/plane_kernel.h"
-
 #include <string.h>
+
+#include "codec/plane_kernel.h"
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "elements are little-endian; a big-endian host needs its own loads"
@@ -75,7 +76,7 @@ JOIN(join_8, uint64_t, 64,
 	  (uint64_t) planes[6 * n + i] << 8 | planes[7 * n + i]))
 
 void
-pa_plane_split(const uint8_t *elements, size_t n, int width, bool rotate, uint8_t *planes)
+P(split) (const uint8_t *elements, size_t n, int width, bool rotate, uint8_t *planes)
 {
 	if (width == 1)
 		memcpy(planes, elements, n);
@@ -88,7 +89,7 @@ pa_plane_split(const uint8_t *elements, size_t n, int width, bool rotate, uint8_
 }
 
 void
-pa_plane_join(const uint8_t *planes, size_t n, int width, bool rotate, uint8_t *elements)
+P(join) (const uint8_t *planes, size_t n, int width, bool rotate, uint8_t *elements)
 {
 	if (width == 1)
 		memcpy(elements, planes, n);

@@ -1,0 +1,51 @@
+/*
+ * planes_choose.c
+ *	  Which instance of the plane loops this processor runs; chosen once.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#include "codec/plane_kernel.h"
+
+typedef void (*PlaneLoop) (const uint8_t *from, size_t n, int width, bool rotate, uint8_t *to);
+
+bool
+pa_plane_have_avx2(void)
+{
+#if defined(__x86_64__)
+	return __builtin_cpu_supports("avx2");
+#else
+	return false;
+#endif
+}
+
+/*
+ * Global state, but whoever fills it fills it alike, and which loops run
+ * changes no byte.
+ */
+static PlaneLoop split_loop = NULL;
+static PlaneLoop join_loop = NULL;
+
+static void
+choose(void)
+{
+	bool		avx2 = pa_plane_have_avx2();
+
+	split_loop = avx2 ? pa_plane_split_avx2 : pa_plane_split_portable;
+	join_loop = avx2 ? pa_plane_join_avx2 : pa_plane_join_portable;
+}
+
+void
+pa_plane_split(const uint8_t *elements, size_t n, int width, bool rotate, uint8_t *planes)
+{
+	if (split_loop == NULL)
+		choose();
+	split_loop(elements, n, width, rotate, planes);
+}
+
+void
+pa_plane_join(const uint8_t *planes, size_t n, int width, bool rotate, uint8_t *elements)
+{
+	if (join_loop == NULL)
+		choose();
+	join_loop(planes, n, width, rotate, elements);
+}
