@@ -1,0 +1,352 @@
+/*
+ * fuzz_roundtrip.c
+ *	  Whatever is accepted must come out as it went in, and be computed with or
+ *	  refused, never half of it.
+ *
+ * Input: one byte that chooses a configuration, then a file.  With the byte's
+ * top bit the file's length word is left out, a NUL ends the header, and the
+ * data are repeated or cut to what the header claims: so mutations of the
+ * header get further.  A file of reserved keys is tried as an envelope.  If it
+ * is accepted:
+ *
+ *   - a file's export is the file, byte for byte;
+ *   - the envelope gives the same digest, recipe, configuration and header;
+ *   - the union of a split's parts has the whole's digest;
+ *   - a sum is refused by a user's error, or evaluating its recipe again gives
+ *     the same digest;
+ *   - no operation says "cannot happen".
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/json.h"
+#include "engine/engine.h"
+#include "test/unit/host.h"
+
+extern int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const char *const configs[] = {
+	"{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":3,\"base_model_name_or_path\":\"m\"}",
+	"{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":8,\"fan_in_fan_out\":true}",
+	"{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":3,\"use_rslora\":true,\"lora_bias\":true,\"modules_to_save\":[\"head\"]}",
+	"{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":3,\"rank_pattern\":{\"^a\\\\.q\":1,\"k\":3},\"alpha_pattern\":{\"k\":7.5}}",
+	"{\"peft_type\":\"IA3\",\"feedforward_modules\":[]}",
+	"{\"peft_type\":\"IA3\",\"feedforward_modules\":[\"f\"],\"modules_to_save\":[\"head\"]}",
+	"{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":2,\"target_modules\":[\"q\"],\"target_parameters\":[\"e.w\"]}",
+	"{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":3,\"use_dora\":true,\"bias\":\"all\"}",
+};
+
+#define N_CONFIGS (sizeof(configs) / sizeof(configs[0]))
+
+static void
+insist(bool held, const char *what, const PaEnv *env)
+{
+	if (held)
+		return;
+	fprintf(stderr, "broken: %s (%s)\n", what, env->error.message);
+	abort();
+}
+
+/* A refusal is for the user; anything else is a bug. */
+static PaStatus
+proper(PaEnv *env, PaStatus status, const char *what)
+{
+	insist(status != PA_ERR_INTERNAL && status != PA_ERR_CORRUPT && status != PA_ERR_NOMEM &&
+		   status != PA_ERR_CANCELLED && status != PA_ERR_HOST, what, env);
+	return status;
+}
+
+typedef struct Kept
+{
+	PaBuf		buf;
+	PaMemoryBytes bytes;
+} Kept;
+
+static void
+release_kept(void *arg)
+{
+	pa_buf_release(&((Kept *) arg)->buf);
+}
+
+static PaValue *
+open_value(PaEnv *env, PaBuf *buf)
+{
+	Kept	   *kept = NULL;
+	PaValue    *value = NULL;
+
+	insist(pa_alloc(env, sizeof(Kept), (void **) &kept) == PA_OK, "memory", env);
+	kept->buf = *buf;
+	insist(pa_defer(env, release_kept, kept) == PA_OK, "memory", env);
+	pa_bytes_from_memory(&kept->bytes, kept->buf.data, kept->buf.length);
+	insist(pa_value_open(env, &kept->bytes.base, &value) == PA_OK, "a written value opens", env);
+	return value;
+}
+
+static void
+export(PaEnv *env, PaValue *value, PaExportForm form, PaBuf *out)
+{
+	PaExport   *export;
+	uint64_t	size;
+
+	insist(pa_engine_export(env, value, form, &export, &size) == PA_OK, "export", env);
+	insist(pa_buf_init(env, out, 0, size) == PA_OK, "memory", env);
+	insist(pa_engine_export_write(env, export, out) == PA_OK, "export is written", env);
+	insist(out->length == size, "size of an export", env);
+}
+
+static bool
+same_digest(PaValue *a, PaValue *b)
+{
+	return memcmp(pa_value_header(a)->digest, pa_value_header(b)->digest, PA_SHA256_LENGTH) == 0;
+}
+
+static void
+check_envelope(PaEnv *env, PaValue *value)
+{
+	PaBuf		out;
+	PaBuf		buf;
+	PaValue    *again;
+
+	export(env, value, PA_EXPORT_ENVELOPE, &out);
+	insist(pa_engine_import(env, out.data, out.length, NULL, 0, true, 0, &buf) == PA_OK, "envelope comes back", env);
+	again = open_value(env, &buf);
+	insist(memcmp(pa_value_header(value)->envelope_digest, pa_value_header(again)->envelope_digest,
+				  PA_SHA256_LENGTH) == 0, "envelope digest", env);
+	pa_buf_release(&out);
+}
+
+/* The file alone, with the value's configuration, is the same adapter. */
+static void
+check_file(PaEnv *env, PaValue *value, const uint8_t *file, size_t length)
+{
+	PaBuf		out;
+	PaBuf		buf;
+	const char *config;
+	size_t		config_length;
+
+	export(env, value, PA_EXPORT_FILE, &out);
+	if (file != NULL)
+		insist(out.length == length && memcmp(out.data, file, length) == 0, "exported file", env);
+	insist(pa_value_document(env, value, PA_DOCUMENT_CONFIG, &config, &config_length) == PA_OK, "configuration", env);
+	insist(pa_engine_import(env, out.data, out.length, config, config_length, false, 0, &buf) == PA_OK,
+		   "exported file comes back", env);
+	insist(same_digest(value, open_value(env, &buf)), "digest of an exported file", env);
+	pa_buf_release(&out);
+}
+
+static void
+check_split(PaEnv *env, PaValue *value)
+{
+	PaSplit    *split;
+	uint32_t	n;
+	PaValue    *parts[16];
+	PaBuf		buf;
+
+	if (proper(env, pa_engine_split(env, value, pa_value_header(value)->raw_bytes / 2 + 1, &split, &n), "split") != PA_OK)
+		return;
+	insist(n >= 1 && n <= 16, "number of parts", env);
+	for (uint32_t i = 0; i < n; i++)
+	{
+		insist(pa_engine_split_part(env, split, i, 0, &buf) == PA_OK, "part of a split", env);
+		parts[i] = open_value(env, &buf);
+	}
+	insist(pa_engine_union(env, n, parts, 0, &buf) == PA_OK, "union of parts", env);
+	insist(same_digest(value, open_value(env, &buf)), "digest of a union", env);
+}
+
+/* The terms of a value's recipe, over two leaves. */
+static size_t
+recipe_terms(PaEnv *env, PaValue *value, PaValue *const leaves[2], PaTerm terms[4])
+{
+	const char *text;
+	size_t		length;
+	json_t	   *recipe;
+	json_t	   *array;
+	size_t		n;
+
+	insist(pa_value_document(env, value, PA_DOCUMENT_RECIPE, &text, &length) == PA_OK, "recipe", env);
+	insist(pa_json_parse(env, text, length, "recipe", &recipe) == PA_OK, "recipe is JSON", env);
+	array = json_object_get(json_object_get(recipe, "root"), "terms");
+	n = json_array_size(array);
+	insist(n >= 1 && n <= 4, "terms of a recipe", env);
+	for (size_t i = 0; i < n; i++)
+	{
+		json_t	   *term = json_array_get(array, i);
+		char		hex[2 * PA_SHA256_LENGTH + 1];
+
+		pa_hex(hex, pa_value_header(leaves[0])->digest);
+		terms[i].leaf = strcmp(json_string_value(json_object_get(term, "of")), hex) == 0 ? 0 : 1;
+		terms[i].u = strtod(json_string_value(json_object_get(term, "u")), NULL);
+		terms[i].v = strtod(json_string_value(json_object_get(term, "v")), NULL);
+	}
+	return n;
+}
+
+static void
+check_sum(PaEnv *env, uint32_t n_leaves, PaValue *const *leaves, size_t n, const PaTerm *terms)
+{
+	PaTerm		again[4];
+	PaBuf		buf;
+	int64_t		same_as;
+	PaValue    *sum;
+
+	if (proper(env, pa_engine_evaluate(env, n_leaves, leaves, n, terms, 0, &buf, &same_as), "sum") != PA_OK)
+		return;
+	if (same_as >= 0)
+		return;
+	sum = open_value(env, &buf);
+	check_envelope(env, sum);
+	check_file(env, sum, NULL, 0);
+	n = recipe_terms(env, sum, leaves, again);
+	insist(pa_engine_evaluate(env, n_leaves, leaves, n, again, 0, &buf, &same_as) == PA_OK && same_as < 0,
+		   "recipe evaluates", env);
+	insist(same_digest(sum, open_value(env, &buf)), "digest of a recipe", env);
+}
+
+static void
+check_algebra(PaEnv *env, PaValue *value)
+{
+	static const PaTerm whole[2] = {{0, 0.5, 0.5}, {0, 0.5, 0.5}};
+	static const PaTerm part[2] = {{0, 0.5, 0.5}, {0, 0.3, -0.3}};
+	static const PaTerm nothing[2] = {{0, 1, 1}, {0, -1, -1}};
+	static const PaTerm both[3] = {{0, 0.1, 0.1}, {1, 0.7, 0.7}, {0, 0.2, 0.2}};
+	PaValue    *leaves[2] = {value, NULL};
+	PaBuf		buf;
+	int64_t		same_as = -1;
+
+	insist(pa_engine_evaluate(env, 1, leaves, 2, whole, 0, &buf, &same_as) == PA_OK && same_as == 0, "1 * a", env);
+	check_sum(env, 1, leaves, 2, part);
+	check_sum(env, 1, leaves, 2, nothing);
+	if (proper(env, pa_engine_scale(env, value, -0.7, 0, &buf), "scale") == PA_OK)
+	{
+		leaves[1] = open_value(env, &buf);
+		check_envelope(env, leaves[1]);
+		if (!same_digest(value, leaves[1]))
+			check_sum(env, 2, leaves, 3, both);
+	}
+	if (proper(env, pa_engine_cast(env, value, "bf16", 4, 0, &buf), "cast") == PA_OK)
+		check_envelope(env, open_value(env, &buf));
+	if (proper(env, pa_engine_select(env, value, ".*[a-m]", false, 0, &buf), "select") == PA_OK)
+		check_envelope(env, open_value(env, &buf));
+	if (proper(env, pa_engine_set_base_model(env, value, "other", NULL, 0, &buf), "set_base_model") == PA_OK)
+		check_file(env, open_value(env, &buf), NULL, 0);
+}
+
+static void
+check_looks(PaEnv *env, PaValue *value)
+{
+	const PaAdapter *adapter = pa_value_adapter(value);
+	PaBuf		text;
+	PaBuf		buf;
+	double		norm;
+	PaDelta		delta;
+	double	   *out;
+
+	for (uint32_t i = 0; i < adapter->n_tensors; i++)
+		proper(env, pa_engine_norm(env, value, i, &norm), "norm");
+	for (uint32_t i = 0; i < adapter->n_modules && i < 4; i++)
+	{
+		if (proper(env, pa_engine_delta_measure(env, value, adapter->modules[i].path, &delta), "delta") != PA_OK ||
+			delta.elements > 100000)
+			continue;
+		insist(pa_alloc_array(env, delta.elements, sizeof(double), (void **) &out) == PA_OK, "memory", env);
+		insist(pa_engine_delta_read(env, value, &delta, out) == PA_OK, "delta is read", env);
+	}
+	insist(pa_buf_init(env, &text, 0, 64) == PA_OK, "memory", env);
+	if (proper(env, pa_engine_export_json(env, value, &text), "readable form") != PA_OK)
+		return;
+	insist(pa_engine_import_json(env, (const char *) text.data, text.length, 0, &buf) == PA_OK,
+		   "readable form comes back", env);
+	/* NaN payloads are the one thing that it cannot tell */
+	open_value(env, &buf);
+	pa_buf_release(&text);
+}
+
+static void
+run(PaEnv *env, const char *config, const uint8_t *file, size_t length)
+{
+	PaBuf		buf;
+	PaValue    *value;
+	PaStatus	status = proper(env, pa_engine_import(env, file, length, config, strlen(config), false, 0, &buf), "import");
+	bool		envelope = status == PA_ERR_CONFIG;
+
+	if (envelope)
+		status = proper(env, pa_engine_import(env, file, length, NULL, 0, true, 0, &buf), "import of an envelope");
+	if (status != PA_OK)
+		return;
+	value = open_value(env, &buf);
+	insist(pa_value_check(env, value) == PA_OK, "deep check", env);
+	check_file(env, value, envelope ? NULL : file, length);
+	check_envelope(env, value);
+	check_split(env, value);
+	check_algebra(env, value);
+	check_looks(env, value);
+}
+
+/* The largest end of data_offsets, if sane. */
+static size_t
+claimed_bytes(const char *header)
+{
+	static const char key[] = "\"data_offsets\":[";
+	size_t		most = 0;
+
+	for (const char *at = strstr(header, key); at != NULL; at = strstr(at + 1, key))
+	{
+		const char *comma = strchr(at, ',');
+		unsigned long long end = comma != NULL ? strtoull(comma + 1, NULL, 10) : 0;
+
+		if (end > most && end <= 65536)
+			most = (size_t) end;
+	}
+	return most;
+}
+
+/* A whole file from a header, a NUL and data; malloc'ed. */
+static uint8_t *
+frame(const uint8_t *data, size_t size, size_t *length)
+{
+	const uint8_t *nul = memchr(data, 0, size);
+	size_t		header = nul != NULL ? (size_t) (nul - data) : size;
+	size_t		given = nul != NULL ? size - header - 1 : 0;
+	uint8_t    *file = calloc(1, 8 + header + 65536 + 1);
+	size_t		claimed;
+
+	for (int i = 0; i < 8; i++)
+		file[i] = (uint8_t) ((uint64_t) header >> (8 * i));
+	memcpy(file + 8, data, header);
+	claimed = claimed_bytes((const char *) file + 8);
+	for (size_t i = 0; given > 0 && i < claimed; i++)
+		file[8 + header + i] = nul[1 + i % given];
+	*length = 8 + header + claimed;
+	return file;
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	UnitHost	host;
+	PaEnv		env;
+	uint8_t    *file;
+	size_t		length = size - 1;
+
+	if (size < 1)
+		return 0;
+	if (data[0] & 0x80)
+		file = frame(data + 1, size - 1, &length);
+	else
+	{
+		file = malloc(size);
+		memcpy(file, data + 1, size - 1);
+	}
+	unit_host_init(&host);
+	pa_env_init(&env, &host.host);
+	run(&env, configs[(data[0] & 0x7f) % N_CONFIGS], file, length);
+	pa_env_reset(&env);
+	insist(host.live == 0, "everything is given back", &env);
+	unit_host_release(&host);
+	free(file);
+	return 0;
+}
