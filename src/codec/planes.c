@@ -124,18 +124,16 @@ is_one_frame(const uint8_t *stored, size_t length)
 		ZSTD_findFrameCompressedSize(stored, length) == length;
 }
 
+/* n bytes behind `length` stored ones: the stored bytes themselves, or decoded into room. */
 static PaStatus
-decode_bytes(PaPlanes *planes, const uint8_t *stored, size_t length, uint8_t *raw, size_t n)
+decode_bytes(PaPlanes *planes, const uint8_t *stored, size_t length, uint8_t *room, size_t n, const uint8_t **raw)
 {
+	*raw = length == n ? stored : room;
 	if (length == n)
-	{
-		if (n > 0)
-			memcpy(raw, stored, n);
 		return PA_OK;
-	}
 	if (length < n && is_one_frame(stored, length))
 	{
-		size_t		size = ZSTD_decompressDCtx(planes->decoder, raw, n, stored, length);
+		size_t		size = ZSTD_decompressDCtx(planes->decoder, room, n, stored, length);
 
 		if (size == n)
 			return PA_OK;
@@ -212,6 +210,7 @@ pa_planes_decode(PaPlanes *planes, const void *stored, size_t length, size_t n, 
 	PaReader	sizes;
 	PaReader	data;
 	const uint8_t *p = NULL;
+	const uint8_t *plane[MAX_WIDTH] = {NULL};
 
 	if (n > PA_BLOCK_ELEMENTS)
 		return pa_fail(planes->env, PA_ERR_INTERNAL, "block of %zu elements is too large", n);
@@ -224,11 +223,11 @@ pa_planes_decode(PaPlanes *planes, const void *stored, size_t length, size_t n, 
 
 		PA_TRY(pa_take_u32(&sizes, &size));
 		PA_TRY(pa_take(&data, size, &p));
-		PA_TRY(decode_bytes(planes, p, size, planes->plane + (size_t) k * n, n));
+		PA_TRY(decode_bytes(planes, p, size, planes->plane + (size_t) k * n, n, &plane[k]));
 	}
 	if (data.left != 0)
 		return pa_fail(planes->env, PA_ERR_CORRUPT, "block of the stored value has %zu bytes too many", data.left);
-	pa_plane_join(planes->plane, n, width, pa_dtype_rotates_sign(dtype), raw);
+	pa_plane_join(plane, n, width, pa_dtype_rotates_sign(dtype), raw);
 	return PA_OK;
 }
 
@@ -244,7 +243,12 @@ pa_document_encode(PaPlanes *planes, const void *raw, size_t n, PaBuf *out, size
 PaStatus
 pa_document_decode(PaPlanes *planes, const void *stored, size_t length, void *raw, size_t n)
 {
-	return decode_bytes(planes, stored, length, raw, n);
+	const uint8_t *p = NULL;
+
+	PA_TRY(decode_bytes(planes, stored, length, raw, n, &p));
+	if (p != raw && n > 0)
+		memcpy(raw, p, n);
+	return PA_OK;
 }
 
 uint64_t

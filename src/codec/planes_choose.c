@@ -6,7 +6,8 @@
  */
 #include "codec/plane_kernel.h"
 
-typedef void (*PlaneLoop) (const uint8_t *from, size_t n, int width, bool rotate, uint8_t *to);
+typedef void (*SplitLoop) (const uint8_t *elements, size_t n, int width, bool rotate, uint8_t *planes);
+typedef void (*JoinLoop) (const uint8_t *const *plane, size_t n, int width, bool rotate, uint8_t *elements);
 
 bool
 pa_plane_have_avx2(void)
@@ -22,8 +23,8 @@ pa_plane_have_avx2(void)
  * Global state, but whoever fills it fills it alike, and which loops run
  * changes no byte.
  */
-static PlaneLoop split_loop = NULL;
-static PlaneLoop join_loop = NULL;
+static SplitLoop split_loop = NULL;
+static JoinLoop join_loop = NULL;
 
 static void
 choose(void)
@@ -43,9 +44,9 @@ pa_plane_split(const uint8_t *elements, size_t n, int width, bool rotate, uint8_
 }
 
 void
-pa_plane_join(const uint8_t *planes, size_t n, int width, bool rotate, uint8_t *elements)
+pa_plane_join(const uint8_t *const *plane, size_t n, int width, bool rotate, uint8_t *elements)
 {
 	if (join_loop == NULL)
 		choose();
-	join_loop(planes, n, width, rotate, elements);
+	join_loop(plane, n, width, rotate, elements);
 }
