@@ -6,7 +6,7 @@
  *
  * A function that makes a value writes it into a PaBuf that it initialises
  * with `reserve` bytes in front (PostgreSQL's length word); after a failure
- * there is nothing to release.
+ * there is nothing to release, not even a PaBuf that the caller had begun.
  *
  * SPDX-License-Identifier: PostgreSQL
  */

@@ -117,12 +117,22 @@ write_tensor(PaEnv *env, PaExport *self, uint32_t tensor, PaBuf *out)
 	return PA_OK;
 }
 
-PaStatus
-pa_engine_export_write(PaEnv *env, PaExport *self, PaBuf *out)
+static PaStatus
+write_file(PaEnv *env, PaExport *self, PaBuf *out)
 {
 	PA_TRY(pa_buf_u64(out, self->header_length));
 	PA_TRY(pa_buf_bytes(out, self->header, self->header_length));
 	for (uint32_t k = 0; k < self->source->adapter->n_tensors; k++)
 		PA_TRY(write_tensor(env, self, self->order[k], out));
 	return PA_OK;
+}
+
+PaStatus
+pa_engine_export_write(PaEnv *env, PaExport *self, PaBuf *out)
+{
+	PaStatus	status = write_file(env, self, out);
+
+	if (status != PA_OK)
+		pa_buf_release(out);
+	return status;
 }

@@ -67,8 +67,13 @@ pa_engine_export_json(PaEnv *env, PaValue *value, PaBuf *out)
 	const char *config;
 	size_t		length;
 	PaSource   *source;
+	PaStatus	status = pa_value_document(env, value, PA_DOCUMENT_CONFIG, &config, &length);
 
-	PA_TRY(pa_value_document(env, value, PA_DOCUMENT_CONFIG, &config, &length));
-	PA_TRY(pa_value_source(env, value, &source));
-	return pa_json_form_write(env, source, config, length, out);
+	if (status == PA_OK)
+		status = pa_value_source(env, value, &source);
+	if (status == PA_OK)
+		status = pa_json_form_write(env, source, config, length, out);
+	if (status != PA_OK)
+		pa_buf_release(out);
+	return status;
 }

@@ -13,7 +13,7 @@ import numpy as np
 
 import rounding
 import safetensors_lite as st
-from described import (A, ARITHMETIC, B, BIAS, DENSE, EMBEDDING, VECTOR, Adapter)
+from described import (A, ARITHMETIC, B, BIAS, DENSE, EMBEDDING, PARAMETER, VECTOR, Adapter)
 
 MISMATCH, RANGE, DIVISION = "22000", "22003", "22012"
 UNSUPPORTED, ARGUMENT = "0A000", "22023"
@@ -142,14 +142,20 @@ def neutral(a):
         reasons.append((MISMATCH, "dense tensors have no neutral value"))
     refuse(reasons)
     r = facts_like(a)
-    for m in r.modules.values():
-        m.rank, m.scaling = (1, 1.0) if a.kind == 1 else (0, 1.0)
-    for (path, role, _), (name, t) in a.placed().items():
+    placed = a.placed()
+    for path, m in r.modules.items():
+        m.scaling = 1.0
+        if a.kind == 1:
+            # experts are stacked r times; B of a convolution has r / groups columns
+            columns = placed[path, B, None][1].shape[1]
+            m.rank //= m.r if m.flags & PARAMETER else columns
+            m.r = 1 if m.flags & PARAMETER else m.rank
+    for (path, role, _), (name, t) in placed.items():
         shape = list(t.shape)
         if role == A:
-            shape[0] = 1
+            shape[0] = r.modules[path].rank
         elif role == B:
-            shape[1] = 1
+            shape[1] = r.modules[path].rank if r.modules[path].flags & PARAMETER else 1
         fill = np.ones if role == VECTOR else np.zeros
         r.add(path, role, None, tensor(fill(shape), t.dtype, name))
     return r
@@ -190,6 +196,12 @@ def same(live, name, key):
 def plan_reasons(live):
     """Every refusal that does not need the weights."""
     reasons = []
+    flags = {}
+    for a, _, _ in live:
+        for path, m in a.modules.items():
+            flags.setdefault(path, set()).add((m.flags, m.r))
+    if any(len(f) > 1 for f in flags.values()):
+        reasons.append((MISMATCH, "modules of different sorts or ranks"))
     for a, _, _ in live:
         reasons += unsupported(a)
     reasons += same(live, "kinds", lambda a: a.kind)
@@ -248,7 +260,9 @@ def combine(live):
         m.scaling, folded[path] = common_scaling(scalings)
         if folded[path] and not all(s > 0 and math.isfinite(s) for s in scalings):
             reasons.append((MISMATCH, "scaling not positive and finite"))
-        if r.kind == 1 and not r.rslora and not alpha_for(m.scaling, float(m.rank))[1]:
+        if folded[path] and m.flags & PARAMETER:
+            reasons.append((MISMATCH, "scalings of experts differ"))
+        if r.kind == 1 and not r.rslora and not alpha_for(m.scaling, float(m.r))[1]:
             reasons.append((UNSUPPORTED, "no alpha for the scaling"))
     refuse(reasons)
     places = {}
@@ -294,10 +308,10 @@ def scale(a, s):
     r.rslora = False
     if a.kind == 1:
         for m in r.modules.values():
-            alpha, _ = alpha_for(m.scaling, float(m.rank))
+            alpha, _ = alpha_for(m.scaling, float(m.r))
             alpha = alpha * abs(s) if s != 0 else alpha
             finite(alpha)
-            m.scaling = alpha / float(m.rank)
+            m.scaling = alpha / float(m.r)
     for (path, role, key), (name, t) in a.placed().items():
         if role == DENSE:
             r.add(path, role, key, t)

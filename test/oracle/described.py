@@ -47,11 +47,13 @@ SUFFIX_OF = {(A, False): ".lora_A.weight", (B, False): ".lora_B.weight",
 
 
 class Module:
-    def __init__(self, flags=0, rank=0, scaling=1.0):
-        self.flags, self.rank, self.scaling = flags, rank, scaling
+    """r is the configuration's; where experts are stacked, rank is a multiple."""
+
+    def __init__(self, flags=0, rank=0, scaling=1.0, r=0):
+        self.flags, self.rank, self.scaling, self.r = flags, rank, scaling, r
 
     def copy(self):
-        return Module(self.flags, self.rank, self.scaling)
+        return Module(self.flags, self.rank, self.scaling, self.r)
 
 
 class Place:
@@ -250,7 +252,9 @@ def describe(file, text):
         if a.kind == 1:
             parameter = parameter_of(config, path)
             m.flags |= PARAMETER if parameter else 0
-            m.scaling = scaling_of(config, path + "." + parameter if parameter else path)
+            key = path + "." + parameter if parameter else path
+            m.scaling = scaling_of(config, key)
+            m.r = by_pattern(config.get("rank_pattern"), key, config["r"])
         elif is_feedforward(config, path):
             m.flags |= FEEDFORWARD
     a.features |= features_of_names(a.places.values())

@@ -105,7 +105,8 @@ class Family:
             shape = "linear"
         if shape == "conv":
             k = rng.choice(((1, 1), (3, 3), (3,), (2, 1, 3)))
-            a, b = (r, n) + k, (m, r) + (1,) * len(k)
+            groups = rng.choice([g for g in (1, 1, 2, 4) if r % g == 0])
+            a, b = (r, n) + k, (groups * m, r // groups) + (1,) * len(k)
         else:
             a, b = (r, n), (m, r)
         return {"r": r, "a": a, "b": b, "embedding": shape == "embedding"}

@@ -203,6 +203,8 @@ def recipe_difference(recipe, wanted, result):
     if root["op"] != "combine":
         return "" if result in [t[0] for t in wanted.terms] else "root is " + root["op"]
     got = [(t["of"], float.fromhex(t["u"]), float.fromhex(t["v"])) for t in root["terms"]]
+    if any((t["u"], t["v"]) != (u.hex(), v.hex()) for t, (_, u, v) in zip(root["terms"], got)):
+        return "weights are not written as float.hex() does: %s" % root["terms"]
     want = sorted((a.digest().hex(), u, v) for a, u, v in wanted.terms)
     if sorted(got) != want:
         return "terms %s, wanted %s" % (got, want)
@@ -281,8 +283,14 @@ def check_refusals(bench):
     """(label, adapters, expression, SQLSTATE or None): each named reason alone."""
     inf, nan = math.inf, math.nan
     x = plain()
+    def experts(alpha=4, seed=1.0, **config):
+        return plain("experts", alpha, "F32", a=[[seed + i + j for j in range(3)] for i in range(6)],
+                     b=[[seed * i - j for j in range(6)] for i in range(2)], target_parameters=["experts.weight"],
+                     target_modules=[], **dict({"r": 2}, **config))
+
     dense = {"base_model.model.head.weight": st.of_array("F32", np.ones((2, 2), dtype="f4"))}
     count = {"base_model.model.head.n": st.Tensor("I64", (), bytes(8))}
+    broken = {"base_model.model.head.w": st.of_array("F32", np.array([math.nan, math.inf], dtype="f4"))}
     magnitude = {"base_model.model.m.lora_magnitude_vector": st.of_array("F32", np.ones(2, dtype="f4"))}
     add = lambda l: binary("+", l[0], l[1])     # noqa: E731
     half = lambda l: unary("w*", l[0], 0.5)     # noqa: E731
@@ -308,6 +316,15 @@ def check_refusals(bench):
         ("dense of no weight", [plain(extra=dense)], lambda l: unary("w*", l[0], 0.0), "22000"),
         ("dense integer", [plain(extra=count), plain(extra=count, a=((5, 6),))], blend, "0A000"),
         ("scale leaves dense alone", [plain(extra=dense)], lambda l: unary("scale", l[0], 2.0), None),
+        ("scale leaves dense integers alone", [plain(extra=count)], lambda l: unary("scale", l[0], 2.0), None),
+        ("scale leaves dense NaN alone", [plain(extra=broken)], lambda l: unary("scale", l[0], -2.0), None),
+        ("experts", [experts(), experts(seed=2.5)], add, None), ("experts halved", [experts()], half, None),
+        ("experts scaled", [experts()], lambda l: unary("scale", l[0], 0.3), None),
+        ("experts with rsLoRA scaled", [experts(use_rslora=True)], lambda l: unary("scale", l[0], 3.0), None),
+        ("experts of other scalings", [experts(), experts(alpha=3, seed=2.0)], add, "22000"),
+        ("experts of no weight", [experts()], lambda l: unary("w*", l[0], 0.0), None),
+        ("experts of other ranks", [experts(), experts(r=3, alpha=6, seed=2.0)], add, "22000"),
+        ("experts and a linear module", [experts(), plain("experts", 2, a=[[1.0, 2, 3]] * 6, b=[[1.0] * 6] * 2)], add, "22000"),
         ("DoRA", [plain(use_dora=True, extra=magnitude)], half, "0A000"),
         ("DoRA scaled", [plain(use_dora=True, extra=magnitude)], lambda l: unary("scale", l[0], 2.0), "0A000"),
         ("DoRA cast", [plain(use_dora=True, extra=magnitude)], lambda l: unary("cast", l[0], "F16"), "0A000"),

@@ -349,6 +349,138 @@ test_refusals(PaEnv *env)
 	unit_ok(refusal(env, plain, fixture_import(env, &file, PLAIN)) == PA_ERR_UNSUPPORTED);
 }
 
+#define BIASED(alpha) "{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":" alpha ",\"lora_bias\":true}"
+
+static PaValue *
+with_bias(PaEnv *env, double w, const char *config)
+{
+	BuildFile	file;
+	const uint64_t shape[2] = {1, 1};
+
+	build_begin(&file, NULL);
+	build_tensor(&file, A_OF("q"), PA_F64, 2, shape, (double[]) {w});
+	build_tensor(&file, B_OF("q"), PA_F64, 2, shape, (double[]) {w});
+	build_tensor(&file, "base_model.model.q.lora_B.bias", PA_F64, 1, shape, (double[]) {w});
+	return fixture_import(env, &file, config);
+}
+
+/* The bias follows B; where scalings are folded it carries all of its scaling. */
+static void
+test_bias(PaEnv *env)
+{
+	PaValue    *v[2] = {with_bias(env, 3, BIASED("2")), with_bias(env, 5, BIASED("2"))};
+	PaValue    *sum;
+	double		first = 0.5 * 3 * 2;
+	double		second = -0.25 * 5 * 8;
+
+	unit_ok(fixture_sum(env, 2, v, (double[]) {0.5, -0.25}, &sum) == PA_OK);
+	unit_ok(HOLDS(sum, A_OF("q"), 2.75));
+	unit_ok(HOLDS(sum, "base_model.model.q.lora_B.bias", 0.25));
+	v[1] = with_bias(env, 5, BIASED("8"));
+	unit_ok(fixture_sum(env, 2, v, (double[]) {0.5, -0.25}, &sum) == PA_OK);
+	unit_ok(scaling_of(sum, "q") == 1);
+	unit_ok(HOLDS(sum, "base_model.model.q.lora_B.bias", first + second));
+}
+
+/* Two experts of rank 2 stacked under one parameter. */
+static PaValue *
+experts(PaEnv *env, const char *alpha, uint64_t *seed)
+{
+	BuildFile	file;
+	char		config[300];
+
+	snprintf(config, sizeof(config), "{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":%s,\"target_modules\":[],"
+			 "\"target_parameters\":[\"mlp.experts.w\"]}", alpha);
+	build_begin(&file, NULL);
+	build_lora(&file, "mlp.experts", PA_F32, 4, 3, 5, seed);
+	return fixture_import(env, &file, config);
+}
+
+static void
+test_experts(PaEnv *env)
+{
+	uint64_t	seed = unit_seed();
+	PaValue    *v[2] = {experts(env, "3", &seed), experts(env, "3", &seed)};
+	PaValue    *sum;
+
+	unit_ok(fixture_sum(env, 2, v, (double[]) {0.5, -0.25}, &sum) == PA_OK);
+	unit_ok(scaling_of(sum, "mlp.experts") == 1.5 && pa_value_adapter(sum)->modules[0].rank == 4);
+	unit_ok((pa_value_adapter(sum)->modules[0].flags & PA_MODULE_PARAMETER) != 0);
+	unit_ok(fixture_sum(env, 2, v, (double[]) {0, 0}, &sum) == PA_OK);
+	unit_ok(scaling_of(sum, "mlp.experts") == 1 && pa_value_adapter(sum)->modules[0].rank == 2);
+	v[1] = experts(env, "4", &seed);
+	unit_ok(fixture_sum(env, 2, v, (double[]) {0.5, -0.25}, &sum) == PA_ERR_MISMATCH);
+}
+
+/* modules_to_save may name an ancestor of what it saves. */
+static void
+test_saved_modules(PaEnv *env)
+{
+	static const char *const configs[2] = {
+		"{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":2,\"modules_to_save\":[\"head\"]}",
+		"{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":2,\"modules_to_save\":[\"score\"]}",
+	};
+	uint64_t	seed = unit_seed();
+	PaValue    *v[2];
+	PaValue    *sum;
+
+	for (int i = 0; i < 2; i++)
+	{
+		BuildFile	file;
+
+		build_begin(&file, NULL);
+		build_lora(&file, "q", PA_F32, 1, 3, 5, &seed);
+		build_random(&file, "base_model.model.head.out.weight", PA_F32, 1, (uint64_t[]) {3}, &seed);
+		build_random(&file, "base_model.model.m.score.weight", PA_F32, 1, (uint64_t[]) {3}, &seed);
+		v[i] = fixture_import(env, &file, configs[i]);
+	}
+	unit_ok(fixture_sum(env, 2, v, (double[]) {0.5, 0.5}, &sum) == PA_OK);
+	unit_ok(sum != NULL && pa_value_adapter(sum)->n_saved_modules == 2 &&
+			strcmp(pa_value_adapter(sum)->saved_modules[0], "head") == 0 &&
+			strcmp(pa_value_adapter(sum)->saved_modules[1], "m.score") == 0);
+}
+
+/* The order of terms and of leaves is nobody's business. */
+static void
+test_order(PaEnv *env)
+{
+	uint64_t	seed = unit_seed();
+	PaValue    *v[3];
+	PaTerm		terms[5];
+	PaValue    *wanted = NULL;
+
+	for (int i = 0; i < 3; i++)
+	{
+		BuildFile	file;
+
+		build_begin(&file, NULL);
+		build_lora(&file, i == 2 ? "k" : "q", PA_F16, 1, 30, 5, &seed);
+		v[i] = fixture_import(env, &file, i == 1 ? ALPHA8 : PLAIN);
+	}
+	for (int i = 0; i < 5; i++)
+		terms[i] = (PaTerm) {(uint32_t) (i % 3), fabs(build_uniform(&seed)), build_uniform(&seed)};
+	for (int round = 0; round < 24; round++)
+	{
+		PaValue    *sum;
+		uint32_t	i = (uint32_t) (build_bits(&seed) % 3);
+		uint32_t	k = (uint32_t) (build_bits(&seed) % 3);
+		PaValue    *value = v[i];
+		PaTerm		term;
+
+		unit_ok(fixture_evaluate(env, 3, v, 5, terms, &sum) == PA_OK);
+		if (wanted == NULL)
+			wanted = sum;
+		unit_ok(sum != NULL && memcmp(pa_value_header(sum)->envelope_digest, pa_value_header(wanted)->envelope_digest, 32) == 0);
+		v[i] = v[k];
+		v[k] = value;
+		for (int t = 0; t < 5; t++)
+			terms[t].leaf = terms[t].leaf == i ? k : terms[t].leaf == k ? i : terms[t].leaf;
+		term = terms[i];
+		terms[i] = terms[k];
+		terms[k] = term;
+	}
+}
+
 /* More than one block, against a plain loop in digest order. */
 static void
 test_blocks(PaEnv *env)
@@ -412,5 +544,9 @@ unit_suite_combine(PaEnv *env)
 	test_dtypes(env);
 	test_range(env);
 	test_refusals(env);
+	test_bias(env);
+	test_experts(env);
+	test_saved_modules(env);
+	test_order(env);
 	test_blocks(env);
 }

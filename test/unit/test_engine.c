@@ -57,16 +57,12 @@ export(PaEnv *env, PaValue *value, PaExportForm form, PaBuf *out)
 {
 	PaExport   *export;
 	uint64_t	size;
-	PaStatus	status;
 
 	PA_TRY(pa_engine_export(env, value, form, &export, &size));
 	PA_TRY(pa_buf_init(env, out, 0, size));
-	status = pa_engine_export_write(env, export, out);
-	if (status != PA_OK)
-		pa_buf_release(out);
-	else if (out->length != size)
-		return PA_ERR_INTERNAL;
-	return status;
+	PA_TRY(pa_engine_export_write(env, export, out));
+	unit_ok(out->length == size);
+	return PA_OK;
 }
 
 static void
@@ -305,6 +301,22 @@ test_json(PaEnv *env)
 	pa_buf_release(&text);
 }
 
+static PaStatus
+readable_story(PaEnv *env, PaValue *value)
+{
+	PaBuf		text;
+	PaBuf		out;
+	PaStatus	status;
+
+	PA_TRY(pa_buf_init(env, &text, 0, 16));
+	PA_TRY(pa_engine_export_json(env, value, &text));
+	status = pa_engine_import_json(env, (const char *) text.data, text.length, 0, &out);
+	pa_buf_release(&text);
+	if (status == PA_OK)
+		pa_buf_release(&out);
+	return status;
+}
+
 /* Import two files, add them, send and receive the sum, cut it, put it together. */
 static PaStatus
 whole_story(PaEnv *env, const Bytes *a, const Bytes *b)
@@ -335,7 +347,16 @@ whole_story(PaEnv *env, const Bytes *a, const Bytes *b)
 		return env->error.code;
 	PA_TRY(pa_engine_union(env, 1, v, 0, &out));
 	pa_buf_release(&out);
-	return PA_OK;
+	PA_TRY(pa_engine_import_split(env, a->p, a->n, CONFIG, strlen(CONFIG), 300, &split, &n));
+	PA_TRY(pa_engine_split_part(env, split, n - 1, 0, &out));
+	pa_buf_release(&out);
+	PA_TRY(pa_engine_select(env, v[0], "q", true, 0, &out));
+	pa_buf_release(&out);
+	PA_TRY(pa_engine_cast(env, v[0], "F64", 3, 0, &out));
+	pa_buf_release(&out);
+	PA_TRY(pa_engine_set_base_model(env, v[0], "x", NULL, 0, &out));
+	pa_buf_release(&out);
+	return readable_story(env, v[0]);
 }
 
 static Bytes
