@@ -24,19 +24,21 @@ TEST_HEADERS   = $(wildcard test/*/*.h)
 define variant
 build/$(1)/%.o: %.c $(ALL_HEADERS) $(TEST_HEADERS) Makefile dev/targets.mk
 	@mkdir -p $$(@D)
-	$(2) $(3) -c -o $$@ $$<
+	@echo "$(1): $$<"
+	@$(2) $(3) -c -o $$@ $$<
 build/$(1)/libpeftcore.a: $(CORE_SOURCES:%.c=build/$(1)/%.o)
 	@rm -f $$@
-	ar rcs $$@ $$^
+	@ar rcs $$@ $$^
 endef
 # $(call program,variant,name,sources,compiler,flags)
 define program
 build/$(1)/$(2): $(3:%.c=build/$(1)/%.o) build/$(1)/libpeftcore.a
-	$(4) $(5) -o $$@ $$^ $(TEST_LIBS)
+	@echo "$(1): $$@"
+	@$(4) $(5) -o $$@ $$^ $(TEST_LIBS)
 endef
 
 $(eval $(call variant,core,$(CC),$(CORE_FLAGS) -O2))
-$(eval $(call variant,asan,$(CC),$(CORE_FLAGS) -O1 $(SANITIZE)))
+$(eval $(call variant,asan,$(CC),$(CORE_FLAGS) -O1 -Wno-maybe-uninitialized $(SANITIZE)))
 $(eval $(call variant,fuzz,$(FUZZ_CC),$(CORE_FLAGS_clang) -O1 $(SANITIZE) -fsanitize=fuzzer-no-link))
 
 core: build/core/libpeftcore.a

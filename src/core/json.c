@@ -99,6 +99,9 @@ pa_json_parse(PaEnv *env, const char *text, size_t n, const char *subject, json_
 
 	if (!pa_utf8_valid(text, n))
 		return pa_fail(env, PA_ERR_JSON, "%s is not valid UTF-8", subject);
+	/* jansson loses a NUL behind a number */
+	if (memchr(text, '\0', n) != NULL)
+		return pa_fail(env, PA_ERR_JSON, "%s has a NUL byte", subject);
 	PA_TRY(check_size(env, text, n, subject));
 	parsed = json_loadb(text, n, JSON_REJECT_DUPLICATES, &error);
 	if (parsed == NULL)

@@ -170,6 +170,10 @@ def json_syntax():
             ("raw newline in a name", '{"a\nb":1}'), ("raw tab in a name", '{"a\tb":1}'),
             ("number with leading zero", '{"x":01}'), ("plus sign", '{"x":+1}')):
         case("header JSON: " + label, raw(text, DATA), JSON | FILE)
+    for label, old, new in (("behind a number", "[1,2]", "[1,2\0]"), ("behind an offset", "[0,8]", "[0,8\0]"), ("behind two numbers", "[0,8]", "[0\0,8\0]"),
+                            ("between members", ",", ",\0"), ("behind a name", '":', '"\0:'), ("in a name", "base", "ba\0se"),
+                            ("in a dtype", "F32", "F32\0"), ("at the end", "]}", "]}\0")):
+        case("header JSON: NUL " + label, raw((HEAD + "}").replace(old, new, 1), DATA), JSON | FILE)
     for label, name in (("invalid UTF-8", b"\xff"), ("overlong UTF-8", b"\xc0\xaf"),
                         ("surrogate in UTF-8", b"\xed\xa0\x80"), ("cut UTF-8", b"\xc3"),
                         ("above U+10FFFF", b"\xf4\x90\x80\x80"), ("latin-1", b"caf\xe9")):

@@ -31,9 +31,12 @@
 	LIST(kernel) \
 	LIST(safetensors) \
 	LIST(peft) \
+	LIST(peft_out) \
 	LIST(json_form) \
 	LIST(adapter) \
+	LIST(adapter_forms) \
 	LIST(value) \
+	LIST(value_damage) \
 	FUNCTION(terms) \
 	FUNCTION(combine) \
 	FUNCTION(transform) \

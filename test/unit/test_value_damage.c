@@ -1,0 +1,337 @@
+/*
+ * test_value_damage.c
+ *	  Stored bytes that are wrong, and faults of the host while they are written
+ *	  and read: an error each time, never a wrong result.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#include "unit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/bytes.h"
+#include "value_sample.h"
+#include "value_seal.h"
+
+/* Open, decode, compare all. */
+static PaStatus
+read_all(PaEnv *env, const uint8_t *p, size_t n)
+{
+	PaMemoryBytes bytes;
+	PaValue    *value;
+
+	pa_bytes_from_memory(&bytes, p, n);
+	PA_TRY(pa_value_open(env, &bytes.base, &value));
+	return pa_value_check(env, value);
+}
+
+/* Each in memory of exactly its size, so that ASan sees a byte too many. */
+static PaStatus
+read_copy(PaEnv *env, const uint8_t *p, size_t n, bool seal)
+{
+	uint8_t    *copy = malloc(n > 0 ? n : 1);
+	PaEnv		own;
+	PaStatus	status;
+
+	memcpy(copy, p, n);
+	if (seal)
+		value_seal(copy, n, false);
+	pa_env_init(&own, env->host);
+	status = read_all(&own, copy, n);
+	CHECK(status == PA_OK || (status == own.error.code && own.error.message[0] != '\0'));
+	pa_env_reset(&own);
+	free(copy);
+	return status;
+}
+
+static bool
+is_damage(PaStatus status)
+{
+	return status == PA_ERR_CORRUPT || status == PA_ERR_UNSUPPORTED;
+}
+
+UNIT_TEST(every_byte)
+{
+	static const uint8_t masks[] = {0x01, 0x80, 0xFF};
+
+	for (int i = 0; i < 3; i++)
+	{
+		Sample		s;
+		PaBuf		buf;
+
+		CHECK_OK(sample_golden(env, i, &s), env);
+		CHECK_OK(sample_write(env, &s, 0, &buf), env);
+		CHECK(buf.length < 4096 && read_copy(env, buf.data, buf.length, false) == PA_OK);
+		for (size_t at = 0; at < buf.length; at++)
+			for (size_t m = 0; m < sizeof(masks); m++)
+			{
+				buf.data[at] ^= masks[m];
+				CHECK(is_damage(read_copy(env, buf.data, buf.length, false)));
+				buf.data[at] ^= masks[m];
+			}
+		pa_buf_release(&buf);
+	}
+}
+
+UNIT_TEST(every_length)
+{
+	for (int i = 0; i < 5; i++)
+	{
+		Sample		s;
+		PaBuf		buf;
+
+		CHECK_OK(sample_golden(env, i, &s), env);
+		CHECK_OK(sample_write(env, &s, 0, &buf), env);
+		CHECK_OK(pa_buf_zero(&buf, 16), env);
+		for (size_t n = 0; n <= buf.length; n++)
+		{
+			bool		whole = n == buf.length - 16;
+
+			CHECK((read_copy(env, buf.data, n, false) == PA_OK) == whole);
+			/* with the checksums made right for what is left of it */
+			if (n >= PA_VALUE_HEADER_BYTES)
+			{
+				uint64_t	kept = pa_load_u64(buf.data + 16);
+
+				pa_store_u64(buf.data + 16, n);
+				CHECK((read_copy(env, buf.data, n, true) == PA_OK) == whole);
+				pa_store_u64(buf.data + 16, kept);
+			}
+		}
+		pa_buf_release(&buf);
+	}
+}
+
+/*
+ * Behind the checksums: all of the tensors' bytes and most of the metadata are
+ * in the digests.  What is in none is the form of the value (alpha and the form
+ * of the scaling, prefix, the modules of dense tensors), and must open or fail
+ * without harm.
+ */
+UNIT_TEST(sealed_damage)
+{
+	static const uint8_t masks[] = {0x01, 0x10, 0x80};
+
+	for (int i = 0; i < 3; i++)
+	{
+		Sample		s;
+		PaBuf		buf;
+		size_t		data;
+		long		accepted = 0;
+
+		CHECK_OK(sample_golden(env, i, &s), env);
+		CHECK_OK(sample_write(env, &s, 0, &buf), env);
+		data = (size_t) pa_load_u64(buf.data + 160);
+		for (size_t at = PA_VALUE_HEADER_BYTES; at < buf.length; at++)
+			for (size_t m = 0; m < sizeof(masks); m++)
+			{
+				PaStatus	status;
+
+				buf.data[at] ^= masks[m];
+				status = read_copy(env, buf.data, buf.length, true);
+				CHECK(is_damage(status) || (status == PA_OK && at < data));
+				accepted += status == PA_OK;
+				buf.data[at] ^= masks[m];
+			}
+		/* a small part of the metadata */
+		CHECK(accepted > 0 && accepted < (long) (data - PA_VALUE_HEADER_BYTES));
+		pa_buf_release(&buf);
+	}
+}
+
+/* Fields of the header, each changed with its checksum right. */
+UNIT_TEST(sealed_header)
+{
+	static const struct
+	{
+		int			at;
+		int			size;
+		uint64_t	v;
+		PaStatus	status;
+		bool		keeps_digest;	/* found by what it contradicts, not by a digest */
+	}			rows[] = {
+		{0, 1, 0x88, PA_ERR_CORRUPT, true},
+		{8, 2, 0, PA_ERR_CORRUPT, true},
+		{8, 2, 2, PA_ERR_UNSUPPORTED, true},
+		{8, 2, 0xFFFF, PA_ERR_UNSUPPORTED, true},
+		{10, 2, 255, PA_ERR_CORRUPT, true},
+		{12, 1, 0, PA_ERR_CORRUPT, true},
+		{12, 1, 2, PA_ERR_CORRUPT, true},
+		{12, 1, 3, PA_ERR_CORRUPT, true},
+		{13, 1, 1, PA_ERR_CORRUPT, true},
+		{14, 1, 1, PA_ERR_CORRUPT, true},
+		{15, 1, 128, PA_ERR_CORRUPT, true},
+		{16, 8, 0, PA_ERR_CORRUPT, true},
+		{16, 8, UINT64_MAX, PA_ERR_CORRUPT, true},
+		{24, 8, 0, PA_ERR_CORRUPT, true},
+		{24, 8, UINT64_MAX, PA_ERR_CORRUPT, true},
+		{32, 4, 0, PA_ERR_CORRUPT, true},
+		{32, 4, 5, PA_ERR_CORRUPT, true},
+		{32, 4, 7, PA_ERR_CORRUPT, true},
+		{32, 4, 65537, PA_ERR_CORRUPT, true},
+		{32, 4, UINT32_MAX, PA_ERR_CORRUPT, true},
+		{36, 4, 2, PA_ERR_CORRUPT, true},
+		{36, 4, 4, PA_ERR_CORRUPT, true},
+		{36, 4, UINT32_MAX, PA_ERR_CORRUPT, true},
+		{40, 8, 0, PA_ERR_CORRUPT, true},
+		{40, 8, UINT64_MAX, PA_ERR_CORRUPT, true},
+		{48, 4, UINT32_MAX, PA_ERR_CORRUPT, true},
+		{52, 4, 1, PA_ERR_CORRUPT, true},
+		{72, 4, 0, PA_ERR_CORRUPT, true},
+		{96, 4, 0, PA_ERR_CORRUPT, true},
+		{100, 4, UINT32_MAX, PA_ERR_CORRUPT, true},
+		{124, 4, 0, PA_ERR_CORRUPT, true},
+		{148, 4, 0, PA_ERR_CORRUPT, true},
+		{148, 4, 1024 * 1024 + 1, PA_ERR_CORRUPT, true},
+		{160, 8, 256, PA_ERR_CORRUPT, true},
+		{160, 8, UINT64_MAX, PA_ERR_CORRUPT, true},
+		{168, 8, 0, PA_ERR_CORRUPT, true},
+		{168, 8, UINT64_MAX, PA_ERR_CORRUPT, true},
+		{176, 1, 0, PA_ERR_CORRUPT, false},
+		{207, 1, 0, PA_ERR_CORRUPT, false},
+		{208, 1, 0, PA_ERR_CORRUPT, false},
+		{239, 1, 0, PA_ERR_CORRUPT, false},
+		{240, 1, 1, PA_ERR_CORRUPT, true},
+		{247, 1, 1, PA_ERR_CORRUPT, true},
+	};
+	Sample		s;
+	PaBuf		buf;
+
+	CHECK_OK(sample_golden(env, 0, &s), env);
+	CHECK_OK(sample_write(env, &s, 0, &buf), env);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+	{
+		uint8_t    *copy = malloc(buf.length);
+		uint8_t		v[8];
+		PaMemoryBytes bytes;
+		PaValue    *value;
+
+		memcpy(copy, buf.data, buf.length);
+		pa_store_u64(v, rows[i].v);
+		if (!rows[i].keeps_digest)
+			v[0] = copy[rows[i].at] ^ 1;
+		memcpy(copy + rows[i].at, v, (size_t) rows[i].size);
+		/* the header alone: sections that moved must not be made to fit */
+		pa_store_u64(copy + 248, pa_checksum(copy, 248));
+		pa_bytes_from_memory(&bytes, copy, buf.length);
+		CHECK_STATUS(read_all(env, copy, buf.length), rows[i].status, env);
+		CHECK((pa_value_open(env, &bytes.base, &value) == PA_OK) == !rows[i].keeps_digest);
+		free(copy);
+	}
+	pa_buf_release(&buf);
+}
+
+/* Numbers that ask for more than there is, everywhere in the metadata. */
+UNIT_TEST(sealed_numbers)
+{
+	static const uint32_t numbers[] = {0, 0x7FFFFFFF, 0xFFFFFFFF};
+
+	for (int i = 0; i < 3; i++)
+	{
+		Sample		s;
+		PaBuf		buf;
+		size_t		data;
+
+		CHECK_OK(sample_golden(env, i, &s), env);
+		CHECK_OK(sample_write(env, &s, 0, &buf), env);
+		data = (size_t) pa_load_u64(buf.data + 160);
+		for (size_t at = 16; at + 4 <= data; at++)
+			for (size_t k = 0; k < sizeof(numbers) / sizeof(numbers[0]); k++)
+			{
+				uint32_t	kept = pa_load_u32(buf.data + at);
+				PaStatus	status;
+
+				pa_store_u32(buf.data + at, numbers[k]);
+				status = read_copy(env, buf.data, buf.length, true);
+				CHECK(status == PA_OK || is_damage(status));
+				pa_store_u32(buf.data + at, kept);
+			}
+		pa_buf_release(&buf);
+	}
+}
+
+typedef struct Stored
+{
+	const uint8_t *p;
+	size_t		n;
+	int			golden;
+} Stored;
+
+static PaStatus
+action_write(PaEnv *env, void *arg)
+{
+	Stored	   *stored = arg;
+	Sample		s;
+	PaSource   *source;
+	PaBuf		buf = {.env = env};
+	PaStatus	status;
+
+	PA_TRY(sample_golden(env, stored->golden, &s));
+	PA_TRY(sample_source(env, &s, &source));
+	PA_TRY(pa_buf_init(env, &buf, 0, 16));	/* so that it has to grow */
+	status = pa_value_write(env, source, &s.adapter, &s.documents, &buf, NULL);
+	CHECK(status == PA_OK || buf.data == NULL);
+	pa_buf_release(&buf);
+	return status;
+}
+
+static PaStatus
+action_read(PaEnv *env, void *arg)
+{
+	Stored	   *stored = arg;
+
+	return read_all(env, stored->p, stored->n);
+}
+
+UNIT_TEST(faults_of_the_host)
+{
+	for (int i = 0; i < SAMPLE_GOLDEN_COUNT; i++)
+	{
+		Sample		s;
+		PaBuf		buf;
+		Stored		stored = {.golden = i};
+
+		CHECK_OK(sample_golden(env, i, &s), env);
+		CHECK_OK(sample_write(env, &s, 0, &buf), env);
+		stored.p = buf.data;
+		stored.n = buf.length;
+		unit_fail_every_allocation(action_write, &stored);
+		unit_fail_every_allocation(action_read, &stored);
+		unit_cancel_everywhere(action_write, &stored);
+		unit_cancel_everywhere(action_read, &stored);
+		pa_buf_release(&buf);
+	}
+}
+
+UNIT_TEST(hash_fails)
+{
+	UnitHost	host;
+	PaEnv		own;
+	Sample		s;
+	PaBuf		buf;
+	Stored		stored = {.golden = 0};
+
+	CHECK_OK(sample_golden(env, 0, &s), env);
+	CHECK_OK(sample_write(env, &s, 0, &buf), env);
+	stored.p = buf.data;
+	stored.n = buf.length;
+	unit_host_init(&host);
+	host.hash_fails = true;
+	pa_env_init(&own, &host.host);
+	CHECK_STATUS(action_write(&own, &stored), PA_ERR_HOST, &own);
+	CHECK_STATUS(action_read(&own, &stored), PA_ERR_HOST, &own);
+	pa_env_reset(&own);
+	CHECK(host.live == 0);
+	unit_host_release(&host);
+	pa_buf_release(&buf);
+}
+
+UNIT_SUITE(value_damage,
+		   UNIT_CASE(every_byte),
+		   UNIT_CASE(every_length),
+		   UNIT_CASE(sealed_damage),
+		   UNIT_CASE(sealed_header),
+		   UNIT_CASE(sealed_numbers),
+		   UNIT_CASE(faults_of_the_host),
+		   UNIT_CASE(hash_fails));
