@@ -67,3 +67,7 @@ golden: $(GOLDEN_VARIANTS:%=build/%/compositions)
 
 gates:
 	test/gates/all-gates-run.sh
+
+# --- the codec's speed (dev/bench)
+BENCH_SOURCES = test/bench/bench_codec.c test/unit/host.c
+$(eval $(call program,core,bench_codec,$(BENCH_SOURCES),$(CC),))
