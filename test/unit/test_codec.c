@@ -313,6 +313,9 @@ UNIT_TEST(random_bytes)
 UNIT_TEST(foreign_frames)
 {
 	static const uint8_t skippable[] = {0x50, 0x2A, 0x4D, 0x18, 1, 0, 0, 0, 'x'};
+	/* valid frames: of version 0.7, one run of 200 bytes; of today, 5 bytes as they are */
+	static const uint8_t old[] = {0x27, 0xB5, 0x2F, 0xFD, 0x20, 200, 0x80, 0, 200, 'x', 0xC0, 0, 0};
+	static const uint8_t longer[] = {0x28, 0xB5, 0x2F, 0xFD, 0x20, 5, 5 << 3 | 1, 0, 0, 'a', 'b', 'c', 'd', 'e'};
 	uint8_t		raw[500] = {0};
 	uint8_t		both[600];
 	uint8_t		back[1000];
@@ -333,6 +336,8 @@ UNIT_TEST(foreign_frames)
 	CHECK_STATUS(pa_document_decode(planes, both, n + sizeof(skippable), back, 500), PA_ERR_CORRUPT, env);
 	memcpy(both + n, out.data, n);
 	CHECK_STATUS(pa_document_decode(planes, both, 2 * n, back, 1000), PA_ERR_CORRUPT, env);
+	CHECK_STATUS(pa_document_decode(planes, old, sizeof(old), back, 200), PA_ERR_CORRUPT, env);
+	CHECK_STATUS(pa_document_decode(planes, longer, sizeof(longer), back, 5), PA_ERR_CORRUPT, env);
 	/* the magics of the formats before 1.0 */
 	for (uint32_t magic = UINT32_C(0xFD2FB522); magic <= UINT32_C(0xFD2FB527); magic++)
 	{
