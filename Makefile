@@ -31,7 +31,7 @@ SQL_FRAGMENTS = $(sort $(wildcard sql/install/*.sql))
 DATA_built    = peftarith--$(EXTVERSION).sql
 
 # --- regression tests, in this order: setup makes what the others use
-REGRESS      = setup type interchange inspect operators transform compare
+REGRESS      = setup type interchange inspect operators transform compare aggregates
 REGRESS_OPTS = --inputdir=test
 # (a cluster that may be running and the Python environment stay)
 EXTRA_CLEAN  = $(filter-out build/cluster build/peft-venv,$(wildcard build/*)) \
@@ -55,6 +55,15 @@ endif
 # Hidden wherever the server does not look; src/pg and peft_ext.c are narrowed
 # by the export list at link time, which does the same on 15 to 18.
 $(CORE_OBJS): CFLAGS += -fvisibility=hidden
+# The loops over elements are worth vectorising; the AVX2 instances are the same
+# sources with one more flag, chosen at run time.  No -mfma: products are not
+# contracted, so the bytes are those of the portable instances.
+LOOP_OBJS = $(filter src/kernel/% src/codec/plane%,$(CORE_OBJS))
+AVX2_OBJS = $(filter %_avx2.o,$(CORE_OBJS))
+$(LOOP_OBJS): CFLAGS += -O3
+ifeq ($(shell uname -m),x86_64)
+$(AVX2_OBJS): CFLAGS += -mavx2
+endif
 SHLIB_LINK += -Wl,--version-script=src/pg/exports.map
 peftarith.so: src/pg/exports.map
 

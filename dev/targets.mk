@@ -10,6 +10,7 @@ CORE_LIBS = -lzstd -ljansson -lpcre2-8 -lm
 TEST_LIBS = -lcrypto $(CORE_LIBS)
 SANITIZE  = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 FUZZ_CC  ?= clang-14
+AVX2_FLAG = $(if $(filter x86_64,$(shell uname -m)),-mavx2)
 
 UNIT_SOURCES   = $(sort $(wildcard test/unit/*.c))
 FUZZ_TARGETS   = $(patsubst test/fuzz/fuzz_%.c,%,$(sort $(wildcard test/fuzz/fuzz_*.c)))
@@ -25,7 +26,7 @@ define variant
 build/$(1)/%.o: %.c $(ALL_HEADERS) $(TEST_HEADERS) Makefile dev/targets.mk
 	@mkdir -p $$(@D)
 	@echo "$(1): $$<"
-	@$(2) $(3) -c -o $$@ $$<
+	@$(2) $(3) $$(if $$(findstring _avx2.c,$$<),$(AVX2_FLAG)) -c -o $$@ $$<
 build/$(1)/libpeftcore.a: $(CORE_SOURCES:%.c=build/$(1)/%.o)
 	@rm -f $$@
 	@ar rcs $$@ $$^
@@ -66,3 +67,7 @@ golden: $(GOLDEN_VARIANTS:%=build/%/compositions)
 
 gates:
 	test/gates/all-gates-run.sh
+
+# --- the codec's speed (dev/bench)
+BENCH_SOURCES = test/bench/bench_codec.c test/unit/host.c
+$(eval $(call program,core,bench_codec,$(BENCH_SOURCES),$(CC),))

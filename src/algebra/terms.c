@@ -104,6 +104,13 @@ PaStatus
 pa_terms_total(PaEnv *env, const PaTerm *terms, size_t n,
 			   uint32_t n_leaves, double *p, double *q)
 {
+	return pa_terms_mean(env, terms, n, n_leaves, 1, p, q);
+}
+
+PaStatus
+pa_terms_mean(PaEnv *env, const PaTerm *terms, size_t n,
+			  uint32_t n_leaves, uint64_t divisor, double *p, double *q)
+{
 	size_t	   *start = NULL;
 	size_t	   *order = NULL;
 
@@ -122,8 +129,8 @@ pa_terms_total(PaEnv *env, const PaTerm *terms, size_t n,
 			pa_fsum_add(&u, terms[order[i]].u);
 			pa_fsum_add(&v, terms[order[i]].v);
 		}
-		p[leaf] = pa_fsum_round(&u);
-		q[leaf] = pa_fsum_round(&v);
+		p[leaf] = pa_fsum_mean(&u, divisor);
+		q[leaf] = pa_fsum_mean(&v, divisor);
 		if (!isfinite(p[leaf]) || !isfinite(q[leaf]))
 			return pa_fail(env, PA_ERR_RANGE, "sum of an adapter's weights is out of range");
 	}

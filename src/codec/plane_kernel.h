@@ -4,7 +4,8 @@
  *
  * plane[k] receives byte width-1-k of each element (most significant first),
  * after the sign rotation (left by one bit) if rotate is set.  Planes are n
- * bytes each and lie one after the other in `planes`.  Source and destination
+ * bytes each; splitting puts them one after the other, joining takes them from
+ * wherever they are.  Source and destination
  * do not overlap.  width is 1, 2, 4 or 8.
  *
  * SPDX-License-Identifier: PostgreSQL
@@ -17,6 +18,13 @@
 #include <stdint.h>
 
 extern void pa_plane_split(const uint8_t *elements, size_t n, int width, bool rotate, uint8_t *planes);
-extern void pa_plane_join(const uint8_t *planes, size_t n, int width, bool rotate, uint8_t *elements);
+extern void pa_plane_join(const uint8_t *const *plane, size_t n, int width, bool rotate, uint8_t *elements);
+
+/* The instances behind them, for the test that compares their bytes. */
+extern bool pa_plane_have_avx2(void);
+extern void pa_plane_split_portable(const uint8_t *elements, size_t n, int width, bool rotate, uint8_t *planes);
+extern void pa_plane_join_portable(const uint8_t *const *plane, size_t n, int width, bool rotate, uint8_t *elements);
+extern void pa_plane_split_avx2(const uint8_t *elements, size_t n, int width, bool rotate, uint8_t *planes);
+extern void pa_plane_join_avx2(const uint8_t *const *plane, size_t n, int width, bool rotate, uint8_t *elements);
 
 #endif

@@ -97,11 +97,41 @@ any_below(const PaFsum *sum, int bit)
 	return bit % 32 != 0 && ((uint64_t) sum->limb[bit / 32] & ((UINT64_C(1) << (bit % 32)) - 1)) != 0;
 }
 
+/*
+ * Divide the digits (all in 0 .. 2^32 - 1) by n in place; the remainder is told.
+ * Schoolbook: a digit of the quotient is below 2^32 because the remainder that
+ * goes before it is below n.
+ */
+static uint64_t
+divide(PaFsum *sum, uint64_t n)
+{
+	uint64_t	remainder = 0;
+
+	for (int i = PA_FSUM_LIMBS - 1; i >= 0; i--)
+	{
+		unsigned __int128 v = (unsigned __int128) remainder << 32 | (uint64_t) sum->limb[i];
+
+		sum->limb[i] = (int64_t) (uint64_t) (v / n);
+		remainder = (uint64_t) (v % n);
+	}
+	return remainder;
+}
+
+/* Does the quotient, cut off below bit `low`, round up?  rest is what the division left of n. */
+static bool
+rounds_up(const PaFsum *sum, int low, bool odd, uint64_t rest, uint64_t n)
+{
+	if (low == 0)
+		return rest > n - rest || (rest == n - rest && rest != 0 && odd);
+	return bits_at(sum, low - 1, 1) && (odd || rest != 0 || any_below(sum, low - 1));
+}
+
 double
-pa_fsum_round(const PaFsum *original)
+pa_fsum_mean(const PaFsum *original, uint64_t n)
 {
 	PaFsum		sum = *original;
 	bool		negative;
+	uint64_t	rest;
 	int			top;
 	int			low;
 	uint64_t	significand;
@@ -115,17 +145,24 @@ pa_fsum_round(const PaFsum *original)
 			sum.limb[i] = -sum.limb[i];
 		spread(&sum);
 	}
+	rest = divide(&sum, n);
 	for (top = 32 * PA_FSUM_LIMBS - 1; top >= 0; top--)
 		if ((uint64_t) sum.limb[top / 32] >> (top % 32) & 1)
 			break;
-	if (top < 0)
-		return 0.0;
-	/* 53 bits from the top, but not below 2^-1074; then the bit after them decides */
+	/* 53 bits from the top, but not below 2^-1074; then the rest decides */
 	low = top >= 53 ? top - 52 : 0;
-	significand = bits_at(&sum, low, top - low + 1);
-	if (low > 0 && bits_at(&sum, low - 1, 1) && ((significand & 1) || any_below(&sum, low - 1)))
+	significand = top >= 0 ? bits_at(&sum, low, top - low + 1) : 0;
+	if (rounds_up(&sum, low, (significand & 1) != 0, rest, n))
 		significand++;
+	if (significand == 0)
+		return 0.0;
 	/* ldexp is exact here or overflows to infinity */
 	v = ldexp((double) significand, low - 1074);
 	return negative ? -v : v;
+}
+
+double
+pa_fsum_round(const PaFsum *sum)
+{
+	return pa_fsum_mean(sum, 1);
 }

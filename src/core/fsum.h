@@ -26,4 +26,7 @@ extern void pa_fsum_init(PaFsum *sum);
 extern void pa_fsum_add(PaFsum *sum, double v);
 extern double pa_fsum_round(const PaFsum *sum);
 
+/* The exact sum divided by n (not 0), rounded once; zero if that rounds to it. */
+extern double pa_fsum_mean(const PaFsum *sum, uint64_t n);
+
 #endif

@@ -1,6 +1,7 @@
 /*
  * kernel.c
- *	  The public functions of kernel.h: each picks the instance of its dtype.
+ *	  The public functions of kernel.h: each calls the instance of its dtype,
+ *	  portable or AVX2 by what the processor has.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
@@ -8,38 +9,58 @@
 
 #include "kernel/instances.h"
 
-typedef struct Instance
-{
-	bool		(*first) (double *acc, const uint8_t *x, size_t n, double c);
-	bool		(*add) (double *acc, const uint8_t *x, size_t n, double c);
-	bool		(*scale_around_one) (double *acc, const uint8_t *x, size_t n, double s);
-	bool		(*round) (uint8_t *dst, const double *acc, size_t n);
-	void		(*widen) (double *dst, const uint8_t *x, size_t n);
-	bool		(*all_finite) (const uint8_t *x, size_t n);
-	double		(*sum_squares) (const uint8_t *x, size_t n, double sum);
-} Instance;
-
-#define INSTANCE(T) { \
+#define ROW(T) { \
 	pa_kernel_##T##_first, pa_kernel_##T##_add, pa_kernel_##T##_scale_around_one, pa_kernel_##T##_round, \
 	pa_kernel_##T##_widen, pa_kernel_##T##_all_finite, pa_kernel_##T##_sum_squares}
 
-static const Instance instances[PA_DTYPE_COUNT] = {
-	[PA_F64] = INSTANCE(f64),
-	[PA_F32] = INSTANCE(f32),
-	[PA_F16] = INSTANCE(f16),
-	[PA_BF16] = INSTANCE(bf16),
+const PaKernels pa_kernels_portable[PA_DTYPE_COUNT] = {
+	[PA_F64] = ROW(f64),
+	[PA_F32] = ROW(f32),
+	[PA_F16] = ROW(f16),
+	[PA_BF16] = ROW(bf16),
 };
+
+const PaKernels pa_kernels_avx2[PA_DTYPE_COUNT] = {
+	[PA_F64] = ROW(avx2_f64),
+	[PA_F32] = ROW(avx2_f32),
+	[PA_F16] = ROW(avx2_f16),
+	[PA_BF16] = ROW(avx2_bf16),
+};
+
+bool
+pa_kernels_have_avx2(void)
+{
+#if defined(__x86_64__)
+	return __builtin_cpu_supports("avx2");
+#else
+	return false;
+#endif
+}
+
+/*
+ * The table in use.  Global state, but any thread or process that fills it
+ * fills it alike, and which table it is changes no result.
+ */
+static const PaKernels *chosen = NULL;
+
+static const PaKernels *
+kernels(PaDtype dtype)
+{
+	if (chosen == NULL)
+		chosen = pa_kernels_have_avx2() ? pa_kernels_avx2 : pa_kernels_portable;
+	return &chosen[dtype];
+}
 
 bool
 pa_kernel_first(double *acc, const void *x, PaDtype dtype, size_t n, double c)
 {
-	return instances[dtype].first(acc, x, n, c);
+	return kernels(dtype)->first(acc, x, n, c);
 }
 
 bool
 pa_kernel_add(double *acc, const void *x, PaDtype dtype, size_t n, double c)
 {
-	return instances[dtype].add(acc, x, n, c);
+	return kernels(dtype)->add(acc, x, n, c);
 }
 
 void
@@ -52,29 +73,29 @@ pa_kernel_add_constant(double *acc, size_t n, double c)
 bool
 pa_kernel_scale_around_one(double *acc, const void *x, PaDtype dtype, size_t n, double s)
 {
-	return instances[dtype].scale_around_one(acc, x, n, s);
+	return kernels(dtype)->scale_around_one(acc, x, n, s);
 }
 
 bool
 pa_kernel_round(void *dst, PaDtype dtype, const double *acc, size_t n)
 {
-	return instances[dtype].round(dst, acc, n);
+	return kernels(dtype)->round(dst, acc, n);
 }
 
 void
 pa_kernel_widen(double *dst, const void *x, PaDtype dtype, size_t n)
 {
-	instances[dtype].widen(dst, x, n);
+	kernels(dtype)->widen(dst, x, n);
 }
 
 bool
 pa_kernel_all_finite(const void *x, PaDtype dtype, size_t n)
 {
-	return instances[dtype].all_finite(x, n);
+	return kernels(dtype)->all_finite(x, n);
 }
 
 double
 pa_kernel_sum_squares(const void *x, PaDtype dtype, size_t n, double sum)
 {
-	return instances[dtype].sum_squares(x, n, sum);
+	return kernels(dtype)->sum_squares(x, n, sum);
 }

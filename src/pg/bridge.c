@@ -11,12 +11,17 @@
  */
 #include "pg/bridge.h"
 
+#include <sys/mman.h>
+
 #include "common/sha2.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
 StaticAssertDecl(PG_SHA256_DIGEST_LENGTH == PA_SHA256_LENGTH, "SHA-256 is 32 bytes");
+
+/* Buffers of at least this size get huge pages. */
+#define HUGE_BUFFER ((size_t) 8 * 1024 * 1024)
 
 static int
 sqlstate_of(PaStatus status)
@@ -60,13 +65,33 @@ sqlstate_of(PaStatus status)
 	return ERRCODE_INTERNAL_ERROR;
 }
 
+/*
+ * A large buffer is fresh from the kernel each time, and its page faults cost as
+ * much as filling it: ask for huge pages, where the system gives them on request.
+ */
+static void
+advise_huge_pages(void *p, size_t size)
+{
+#ifdef MADV_HUGEPAGE
+	uintptr_t	page = 4096;
+	uintptr_t	start = TYPEALIGN(page, (uintptr_t) p);
+	uintptr_t	end = TYPEALIGN_DOWN(page, (uintptr_t) p + size);
+
+	if (size >= HUGE_BUFFER)
+		(void) madvise((void *) start, end - start, MADV_HUGEPAGE);
+#endif
+}
+
 static void *
 host_alloc(void *state, size_t size)
 {
 	Bridge	   *bridge = state;
+	void	   *p = MemoryContextAllocExtended(bridge->context, size,
+											   MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
 
-	return MemoryContextAllocExtended(bridge->context, size,
-									  MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
+	if (p != NULL)
+		advise_huge_pages(p, size);
+	return p;
 }
 
 static void

@@ -44,112 +44,21 @@ expanded_from_header(ExpandedObjectHeader *header)
 }
 
 void
-expression_init(Expression *expression, MemoryContext context)
-{
-	memset(expression, 0, sizeof(*expression));
-	expression->context = context;
-}
-
-static void
-expression_grow(Expression *expression, size_t more_leaves, size_t more_terms)
-{
-	size_t		leaves = expression->n_leaves + more_leaves;
-	size_t		terms = expression->n_terms + more_terms;
-
-	if (terms > PA_MAX_TERMS)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("expression has more than %d terms", PA_MAX_TERMS),
-				 errhint("Store an intermediate result.")));
-	if (leaves > expression->max_leaves)
-	{
-		size_t		n = Max(leaves, 2 * (size_t) expression->max_leaves);
-
-		if (expression->leaves == NULL)
-			expression->leaves = MemoryContextAlloc(expression->context, n * sizeof(LeafRef));
-		else
-			expression->leaves = repalloc(expression->leaves, n * sizeof(LeafRef));
-		expression->max_leaves = (uint32) n;
-	}
-	if (terms > expression->max_terms)
-	{
-		size_t		n = Max(terms, 2 * expression->max_terms);
-
-		if (expression->terms == NULL)
-			expression->terms = MemoryContextAlloc(expression->context, n * sizeof(PaTerm));
-		else
-			expression->terms = repalloc(expression->terms, n * sizeof(PaTerm));
-		expression->max_terms = n;
-	}
-}
-
-struct varlena *
-leaf_reference(Datum argument)
-{
-	struct varlena *attr = (struct varlena *) DatumGetPointer(argument);
-
-	if (VARATT_IS_EXTERNAL_ONDISK(attr))
-	{
-		Size		size = VARSIZE_EXTERNAL(attr);
-		struct varlena *copy = palloc(size);
-
-		memcpy(copy, attr, size);
-		return copy;
-	}
-	return PG_DETOAST_DATUM_COPY(argument);
-}
-
-/* The index of the leaf with this digest; argument is referred to if it is new. */
-static uint32
-expression_leaf(Expression *expression, const uint8 *digest, Datum argument)
-{
-	MemoryContext old;
-	LeafRef    *leaf;
-
-	for (uint32 i = 0; i < expression->n_leaves; i++)
-		if (memcmp(expression->leaves[i].digest, digest, PA_SHA256_LENGTH) == 0)
-			return i;
-	expression_grow(expression, 1, 0);
-	leaf = &expression->leaves[expression->n_leaves];
-	memcpy(leaf->digest, digest, PA_SHA256_LENGTH);
-	old = MemoryContextSwitchTo(expression->context);
-	leaf->ref = leaf_reference(argument);
-	MemoryContextSwitchTo(old);
-	return expression->n_leaves++;
-}
-
-void
 expression_append(Bridge *bridge, Expression *expression, Datum argument)
 {
 	struct varlena *attr = (struct varlena *) DatumGetPointer(argument);
 
 	if (VARATT_IS_EXTERNAL_EXPANDED(attr))
-	{
-		const Expression *other = &expanded_from_header(DatumGetEOHP(argument))->expression;
-		uint32	   *map = palloc(sizeof(uint32) * (other->n_leaves + 1));
-
-		for (uint32 i = 0; i < other->n_leaves; i++)
-			map[i] = expression_leaf(expression, other->leaves[i].digest,
-									 PointerGetDatum(other->leaves[i].ref));
-		expression_grow(expression, 0, other->n_terms);
-		for (size_t i = 0; i < other->n_terms; i++)
-		{
-			PaTerm	   *term = &expression->terms[expression->n_terms++];
-
-			*term = other->terms[i];
-			term->leaf = map[term->leaf];
-		}
-		pfree(map);
-	}
+		expression_append_expression(expression,
+									 &expanded_from_header(DatumGetEOHP(argument))->expression);
 	else
 	{
 		PaValueHeader header;
 		PaTerm		term = {0, 1.0, 1.0};
 
 		datum_header(bridge, argument, &header);
-		term.leaf = expression_leaf(expression, header.digest, argument);
-		expression_grow(expression, 0, 1);
-		expression->terms[expression->n_terms++] = term;
+		term.leaf = expression_leaf(expression, header.digest, attr);
+		expression_add_term(expression, term);
 	}
 }
 
@@ -179,9 +88,8 @@ expanded_datum(ExpandedAdapter *object)
 	return EOHPGetRODatum(&object->header);
 }
 
-/* Open the leaves, evaluate; the result is made in the current context. */
-static struct varlena *
-evaluate(Bridge *bridge, const Expression *expression)
+struct varlena *
+expression_evaluate(Bridge *bridge, const Expression *expression)
 {
 	PaValue   **values = palloc(sizeof(PaValue *) * (expression->n_leaves + 1));
 	PaBuf		out;
@@ -219,7 +127,7 @@ expanded_evaluate(ExpandedObjectHeader *header)
 	{
 		MemoryContext old = MemoryContextSwitchTo(header->eoh_context);
 		Bridge	   *bridge = bridge_open();
-		struct varlena *flat = evaluate(bridge, &object->expression);
+		struct varlena *flat = expression_evaluate(bridge, &object->expression);
 
 		bridge_close(bridge);
 		MemoryContextSwitchTo(old);

@@ -18,36 +18,18 @@
 #ifndef PA_PG_EXPANDED_H
 #define PA_PG_EXPANDED_H
 
-#include "pg/bridge.h"
+#include "pg/expression.h"
 
-#include "algebra/terms.h"
 #include "utils/expandeddatum.h"
-
-typedef struct LeafRef
-{
-	uint8		digest[PA_SHA256_LENGTH];
-	struct varlena *ref;
-} LeafRef;
-
-/* A growing list of leaves (distinct by digest) and terms. */
-typedef struct Expression
-{
-	MemoryContext context;		/* of the refs and arrays */
-	uint32		n_leaves;
-	uint32		max_leaves;
-	LeafRef    *leaves;
-	size_t		n_terms;
-	size_t		max_terms;
-	PaTerm	   *terms;
-} Expression;
-
-extern void expression_init(Expression *expression, MemoryContext context);
 
 /* Append the terms of an argument: those of an expression, or (leaf, 1, 1). */
 extern void expression_append(Bridge *bridge, Expression *expression, Datum argument);
 
-/* A reference to the value that lives in the current context. */
-extern struct varlena *leaf_reference(Datum argument);
+/*
+ * Open the leaves and evaluate; the result is made in the bridge's context.  A
+ * leaf whose value has another digest by now is an error.
+ */
+extern struct varlena *expression_evaluate(Bridge *bridge, const Expression *expression);
 
 /* A new object; its context is a child of the current one.  Fill the expression, then expanded_datum. */
 typedef struct ExpandedAdapter ExpandedAdapter;

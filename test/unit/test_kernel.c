@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "core/bytes.h"
+#include "kernel/instances.h"
 #include "kernel/kernel.h"
 
 #define MAX_N 1100
@@ -297,6 +298,51 @@ UNIT_TEST(signed_zero)
 	CHECK(pa_kernel_add(acc, x, PA_F32, 2, 1.0) && acc[0] == 0 && !signbit(acc[0]));
 }
 
+/* The AVX2 instances give the portable ones' bytes, on bits of every sort. */
+UNIT_TEST(instances)
+{
+	static const PaDtype all[] = {PA_F64, PA_F32, PA_F16, PA_BF16};
+	enum
+	{
+		N = 1003
+	};
+	static uint8_t x[8 * N + 1];
+	static double a[N];
+	static double b[N];
+	static uint8_t out_a[8 * N];
+	static uint8_t out_b[8 * N];
+	uint64_t	seed = unit_seed();
+
+	(void) env;
+	if (!pa_kernels_have_avx2())
+		return;
+	for (int round = 0; round < 200; round++)
+	{
+		const PaKernels *portable = &pa_kernels_portable[all[round % 4]];
+		const PaKernels *avx2 = &pa_kernels_avx2[all[round % 4]];
+		size_t		n = round < 100 ? (size_t) round : N;
+		double		c = (double) (int64_t) unit_random(&seed) * 0x1p-62;
+
+		for (size_t i = 0; i < sizeof(x); i++)
+			x[i] = (uint8_t) unit_random(&seed);
+		CHECK(portable->all_finite(x + 1, n) == avx2->all_finite(x + 1, n));
+		CHECK(portable->first(a, x + 1, n, c) == avx2->first(b, x + 1, n, c));
+		CHECK(memcmp(a, b, n * sizeof(double)) == 0);
+		CHECK(portable->round(out_a, a, n) == avx2->round(out_b, b, n));
+		CHECK(memcmp(out_a, out_b, n * (size_t) pa_dtype_plane_width(all[round % 4])) == 0);
+		CHECK(portable->add(a, x + 1, n, -c) == avx2->add(b, x + 1, n, -c));
+		CHECK(memcmp(a, b, n * sizeof(double)) == 0);
+		CHECK(portable->scale_around_one(a, x + 1, n, c) == avx2->scale_around_one(b, x + 1, n, c));
+		CHECK(memcmp(a, b, n * sizeof(double)) == 0);
+		portable->widen(a, x + 1, n);
+		avx2->widen(b, x + 1, n);
+		CHECK(memcmp(a, b, n * sizeof(double)) == 0);
+		a[0] = portable->sum_squares(x + 1, n, 0.5);
+		b[0] = avx2->sum_squares(x + 1, n, 0.5);
+		CHECK(memcmp(a, b, sizeof(double)) == 0);
+	}
+}
+
 UNIT_SUITE(kernel,
 		   UNIT_CASE(linear), UNIT_CASE(around_one), UNIT_CASE(squares), UNIT_CASE(not_finite),
-		   UNIT_CASE(rounding), UNIT_CASE(overflow), UNIT_CASE(signed_zero));
+		   UNIT_CASE(rounding), UNIT_CASE(overflow), UNIT_CASE(signed_zero), UNIT_CASE(instances));

@@ -1,15 +1,16 @@
 /*
- * plane_kernel.c
- *	  Splitting elements into byte planes and joining them, portable.
+ * plane_kernel_impl.h
+ *	  The loops of plane_kernel.h: a template, compiled once portable and once
+ *	  for AVX2.  Before inclusion define P(name), the name of an instance.
  *
  * One loop per width over whole elements, written so that the compiler can
  * vectorise it: a load, a rotation, one narrow store per plane.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
-#include "codec/plane_kernel.h"
-
 #include <string.h>
+
+#include "codec/plane_kernel.h"
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "elements are little-endian; a big-endian host needs its own loads"
@@ -32,10 +33,13 @@ NAME(const uint8_t *elements, size_t n, bool rotate, uint8_t *planes) \
 	} \
 }
 
-#define JOIN(NAME, TYPE, BITS, LOADS) \
+#define PLANE(k) const uint8_t *p##k = plane[k];
+
+#define JOIN(NAME, TYPE, BITS, PLANES, LOADS) \
 static void \
-NAME(const uint8_t *planes, size_t n, bool rotate, uint8_t *elements) \
+NAME(const uint8_t *const *plane, size_t n, bool rotate, uint8_t *elements) \
 { \
+	PLANES \
 	const int	right = rotate ? 1 : 0; \
 	const int	left = rotate ? (BITS) - 1 : 0; \
 	const TYPE	keep = (TYPE) (rotate ? 1 : 0); \
@@ -61,21 +65,22 @@ SPLIT(split_8, uint64_t, 64,
 	  for (int k = 0; k < 8; k++)
 		  planes[(size_t) k * n + i] = (uint8_t) (v >> (56 - 8 * k));)
 
-JOIN(join_2, uint16_t, 16,
-	 (uint16_t) ((uint16_t) planes[i] << 8 | planes[n + i]))
+JOIN(join_2, uint16_t, 16, PLANE(0) PLANE(1),
+	 (uint16_t) ((uint16_t) p0[i] << 8 | p1[i]))
 
-JOIN(join_4, uint32_t, 32,
-	 ((uint32_t) planes[i] << 24 | (uint32_t) planes[n + i] << 16 |
-	  (uint32_t) planes[2 * n + i] << 8 | planes[3 * n + i]))
+JOIN(join_4, uint32_t, 32, PLANE(0) PLANE(1) PLANE(2) PLANE(3),
+	 ((uint32_t) p0[i] << 24 | (uint32_t) p1[i] << 16 |
+	  (uint32_t) p2[i] << 8 | p3[i]))
 
 JOIN(join_8, uint64_t, 64,
-	 ((uint64_t) planes[i] << 56 | (uint64_t) planes[n + i] << 48 |
-	  (uint64_t) planes[2 * n + i] << 40 | (uint64_t) planes[3 * n + i] << 32 |
-	  (uint64_t) planes[4 * n + i] << 24 | (uint64_t) planes[5 * n + i] << 16 |
-	  (uint64_t) planes[6 * n + i] << 8 | planes[7 * n + i]))
+	 PLANE(0) PLANE(1) PLANE(2) PLANE(3) PLANE(4) PLANE(5) PLANE(6) PLANE(7),
+	 ((uint64_t) p0[i] << 56 | (uint64_t) p1[i] << 48 |
+	  (uint64_t) p2[i] << 40 | (uint64_t) p3[i] << 32 |
+	  (uint64_t) p4[i] << 24 | (uint64_t) p5[i] << 16 |
+	  (uint64_t) p6[i] << 8 | p7[i]))
 
 void
-pa_plane_split(const uint8_t *elements, size_t n, int width, bool rotate, uint8_t *planes)
+P(split) (const uint8_t *elements, size_t n, int width, bool rotate, uint8_t *planes)
 {
 	if (width == 1)
 		memcpy(planes, elements, n);
@@ -88,14 +93,14 @@ pa_plane_split(const uint8_t *elements, size_t n, int width, bool rotate, uint8_
 }
 
 void
-pa_plane_join(const uint8_t *planes, size_t n, int width, bool rotate, uint8_t *elements)
+P(join) (const uint8_t *const *plane, size_t n, int width, bool rotate, uint8_t *elements)
 {
 	if (width == 1)
-		memcpy(elements, planes, n);
+		memcpy(elements, plane[0], n);
 	else if (width == 2)
-		join_2(planes, n, rotate, elements);
+		join_2(plane, n, rotate, elements);
 	else if (width == 4)
-		join_4(planes, n, rotate, elements);
+		join_4(plane, n, rotate, elements);
 	else
-		join_8(planes, n, rotate, elements);
+		join_8(plane, n, rotate, elements);
 }

@@ -1,0 +1,9 @@
+/*
+ * planes_avx2.c
+ *	  Byte planes, compiled for AVX2 (Makefile): the same source, so the same bytes.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#define P(name) pa_plane_##name##_avx2
+
+#include "codec/plane_kernel_impl.h"

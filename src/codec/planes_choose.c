@@ -1,0 +1,52 @@
+/*
+ * planes_choose.c
+ *	  Which instance of the plane loops this processor runs; chosen once.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#include "codec/plane_kernel.h"
+
+typedef void (*SplitLoop) (const uint8_t *elements, size_t n, int width, bool rotate, uint8_t *planes);
+typedef void (*JoinLoop) (const uint8_t *const *plane, size_t n, int width, bool rotate, uint8_t *elements);
+
+bool
+pa_plane_have_avx2(void)
+{
+#if defined(__x86_64__)
+	return __builtin_cpu_supports("avx2");
+#else
+	return false;
+#endif
+}
+
+/*
+ * Global state, but whoever fills it fills it alike, and which loops run
+ * changes no byte.
+ */
+static SplitLoop split_loop = NULL;
+static JoinLoop join_loop = NULL;
+
+static void
+choose(void)
+{
+	bool		avx2 = pa_plane_have_avx2();
+
+	split_loop = avx2 ? pa_plane_split_avx2 : pa_plane_split_portable;
+	join_loop = avx2 ? pa_plane_join_avx2 : pa_plane_join_portable;
+}
+
+void
+pa_plane_split(const uint8_t *elements, size_t n, int width, bool rotate, uint8_t *planes)
+{
+	if (split_loop == NULL)
+		choose();
+	split_loop(elements, n, width, rotate, planes);
+}
+
+void
+pa_plane_join(const uint8_t *const *plane, size_t n, int width, bool rotate, uint8_t *elements)
+{
+	if (join_loop == NULL)
+		choose();
+	join_loop(plane, n, width, rotate, elements);
+}

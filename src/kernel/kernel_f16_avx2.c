@@ -1,0 +1,15 @@
+/*
+ * kernel_f16_avx2.c
+ *	  The loops of kernel.h for F16, compiled for AVX2.
+ *
+ * The source is the portable one; only the compiler's flag differs (Makefile).
+ * Without -mfma no product is contracted, so the bytes are the same.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#include "kernel/instances.h"
+#include "kernel/type_f16.h"
+
+#define K(name) pa_kernel_avx2_f16_##name
+
+#include "kernel/kernel_impl.h"

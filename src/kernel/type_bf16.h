@@ -1,0 +1,18 @@
+/*
+ * type_bf16.h
+ *	  What kernel_impl.h needs to know of BF16; for the instances of that template
+ *	  only, so it is not guarded against its macros being defined already.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#ifndef PA_KERNEL_TYPE_BF16_H
+#define PA_KERNEL_TYPE_BF16_H
+
+#include "core/half.h"
+
+#define BITS uint16_t
+#define EXPONENT 0x7F80
+#define WIDEN(bits) ((double) pa_half_from_bf16(bits))
+#define NARROW(v) pa_half_to_bf16(v)
+
+#endif

@@ -1,0 +1,41 @@
+/*
+ * aggregate_state.h
+ *	  The state of the aggregates over adapters: an expression and the number of
+ *	  rows, in the aggregate's context.
+ *
+ * A state begins with a magic number, which aggregate_state_check looks at: the
+ * type "internal" says nothing of what it points to.  The serialized form goes
+ * from a worker to its leader; it is checked like any other bytes (22P03).
+ *
+ * Stored values are held as references; what is held inline (computed operands)
+ * is limited to AGGREGATE_MAX_HELD bytes a group.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#ifndef PA_PG_AGGREGATE_STATE_H
+#define PA_PG_AGGREGATE_STATE_H
+
+#include "pg/expanded.h"
+
+#define AGGREGATE_MAX_HELD ((Size) 512 * 1024 * 1024)
+
+typedef struct AggregateState
+{
+	uint64		magic;
+	uint64		rows;			/* that have an adapter */
+	Expression	expression;
+} AggregateState;
+
+extern AggregateState *aggregate_state_create(MemoryContext context);
+extern AggregateState *aggregate_state_check(void *p);
+
+/* One row: the argument's terms times weight. */
+extern void aggregate_state_add(AggregateState *state, Datum argument, double weight);
+extern void aggregate_state_merge(AggregateState *state, const AggregateState *other);
+
+extern bytea *aggregate_state_serialize(const AggregateState *state);
+
+/* In the current context; references point into fresh memory. */
+extern AggregateState *aggregate_state_deserialize(const char *bytes, Size length);
+
+#endif

@@ -1,0 +1,54 @@
+/*
+ * expression.h
+ *	  A growing list of leaves, distinct by digest, and of terms over them: what
+ *	  operators and aggregates build (algebra/terms.h says what it means).
+ *
+ * Everything lives in the expression's own memory context.  A leaf is a
+ * reference: a TOAST pointer where the argument had one, else a copy of the
+ * flat value; and the digest that the value had when the reference was taken.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#ifndef PA_PG_EXPRESSION_H
+#define PA_PG_EXPRESSION_H
+
+#include "pg/bridge.h"
+
+#include "algebra/terms.h"
+
+typedef struct LeafRef
+{
+	uint8		digest[PA_SHA256_LENGTH];
+	struct varlena *ref;
+} LeafRef;
+
+/* A growing list of leaves (distinct by digest) and terms. */
+typedef struct Expression
+{
+	MemoryContext context;		/* of the refs and arrays */
+	uint32		n_leaves;
+	uint32		max_leaves;
+	LeafRef    *leaves;
+	struct leaf_index_hash *index;	/* digest to leaf; only for many leaves */
+	size_t		n_terms;
+	size_t		max_terms;
+	PaTerm	   *terms;
+	Size		held;			/* bytes of the references that are whole values */
+} Expression;
+
+extern void expression_init(Expression *expression, MemoryContext context);
+
+/* Append a copy of all terms of another expression. */
+extern void expression_append_expression(Expression *expression, const Expression *other);
+
+/* Append one term a leaf: the other's exact sums of weights divided by n. */
+extern void expression_append_mean(Bridge *bridge, Expression *expression, const Expression *other, uint64 n);
+
+/* The index of the leaf with this digest; if it is new, ref is referred to (in the expression's context). */
+extern uint32 expression_leaf(Expression *expression, const uint8 *digest, struct varlena *ref);
+extern void expression_add_term(Expression *expression, PaTerm term);
+
+/* A reference to the value that lives in the current context. */
+extern struct varlena *leaf_reference(Datum argument);
+
+#endif

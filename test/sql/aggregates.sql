@@ -1,0 +1,100 @@
+-- sum, avg and adapter_combine: one expression, built from rows.
+create table m (g text, n int, a adapter);
+alter table m alter a set storage external;
+insert into m values
+	('x', 1, lora('q', '[[1, 2]]', '[[3], [4]]')),
+	('x', 2, lora('q', '[[10, 20]]', '[[30], [40]]')),
+	('x', 3, lora('q', '[[100, 200]]', '[[300], [400]]')),
+	('y', 4, ia3('q', '[2, 3]')),
+	('y', 5, ia3('q', '[5, 1]')),
+	('y', 6, null),
+	('z', 7, null);
+
+select g, s.* from (select g, sum(a) as a from m group by g) t, show(a) s order by g, tensor;
+select g, s.* from (select g, avg(a) as a from m group by g) t, show(a) s order by g, tensor;
+select g, s.* from (select g, adapter_combine(a, n) as a from m group by g) t, show(a) s order by g, tensor;
+
+-- No rows, or only nulls: null.
+select sum(a) is null as sum, avg(a) is null as avg, adapter_combine(a, n) is null as combine from m where g = 'z';
+select sum(a) is null as sum, avg(a) is null as avg, adapter_combine(a, n) is null as combine from m where false;
+-- Rows without a weight do not count.
+select adapter_combine(a, nullif(n, 2)) = (select 1 * x.a + 3 * z.a from m x, m z where (x.n, z.n) = (1, 3)) as without from m where g = 'x';
+
+-- The same as the operators write it.
+select sum(a) = (select x.a + y.a + z.a from m x, m y, m z where (x.n, y.n, z.n) = (1, 2, 3)) as sum,
+	adapter_combine(a, n) = (select 1 * x.a + 2 * y.a + 3 * z.a from m x, m y, m z where (x.n, y.n, z.n) = (1, 2, 3)) as combine
+from m where g = 'x';
+
+-- avg of copies of a is a, down to recipe and header; of one row too.
+select avg(m.a) = m.a as copies, adapter_envelope_digest(avg(m.a)) = adapter_envelope_digest(m.a) as envelope
+from m, generate_series(1, 7) where n = 1 group by m.a;
+-- 1/3 + 1/3 + 1/3 is 1, because weights are summed exactly and then divided.
+select avg(v.a) = x.a as thirds from m x, lateral (select x.a union all select x.a union all select -(-x.a)) v(a) where n = 3 group by x.a;
+
+-- An aggregate is an expression of its own: what surrounds it sees one leaf.
+-- Weights inside, as adapter_combine has them, are rounded once with the sum.
+select jsonb_array_length(adapter_recipe(0.5 * sum(a)) #> '{root,terms}') as around,
+	jsonb_array_length(adapter_recipe(adapter_combine(a, 0.5)) #> '{root,terms}') as inside from m where g = 'x';
+select (adapter_recipe(avg(a)) #>> '{root,terms,0,u}')::text as third from m where g = 'x';
+
+-- Rows that are expressions.
+select sum(0.5 * a) = 0.5 * sum(a) as distributes, avg(2 * a) = 2 * avg(a) as mean from m where g = 'x';
+
+-- FILTER, DISTINCT, ORDER BY.
+select sum(a) filter (where n < 3) = (select x.a + y.a from m x, m y where (x.n, y.n) = (1, 2)) as filter,
+	sum(distinct a) = sum(a) as "distinct", sum(a order by n desc) = sum(a order by n) as ordered
+from m where g = 'x';
+select sum(distinct d.a) = sum(d.a) as same, sum(distinct d.a) = (select sum(a) from m where g = 'x') as once
+from (select a from m where g = 'x' union all select a from m where g = 'x') d;
+
+-- Window frames, growing and sliding; each final call leaves the state alone.
+select n, adapter_tensor(sum(a) over (order by n), 'base_model.model.q.lora_A.weight') as grows,
+	adapter_tensor(avg(a) over (order by n rows between 1 preceding and current row), 'base_model.model.q.lora_A.weight') as slides
+from m where g = 'x' order by n;
+
+-- GROUPING SETS.
+select g, n, adapter_tensor(sum(a), 'base_model.model.q.lora_A.weight') from m where g = 'x' group by grouping sets ((g), (n), (g, n)) order by 1, 2;
+
+-- The same digest in every order, sorted, hashed, and with 0 to 8 workers.
+create table big as
+	select i % 3 as g, i, lora('q', json_build_array((select json_agg(sin(i * k)) from generate_series(1, 600) k)),
+		json_build_array(json_build_array(cos(i)))) as a
+	from generate_series(1, 300) i;
+alter table big set (parallel_workers = 8);
+analyze big;
+create view digests as
+	select g, adapter_digest(sum(a)) as s, adapter_digest(avg(a)) as m, adapter_digest(adapter_combine(a, 1 / i::float8)) as c from big group by g;
+create table serial as select * from digests;
+set min_parallel_table_scan_size = 0;
+set parallel_setup_cost = 0;
+-- The planner does not want partial aggregation: it gains nothing.
+explain (costs off) select g, sum(a) from big group by g;
+-- Forced to it, by other costs, it gives the same bits.
+begin;
+alter function adapter_aggregate_combine(internal, internal) cost 1;
+alter function adapter_aggregate_serialize(internal) cost 1;
+alter function adapter_aggregate_deserialize(bytea, internal) cost 1;
+alter function adapter_sum_transition(internal, adapter) cost 100000;
+alter function adapter_combine_transition(internal, adapter, double precision) cost 100000;
+explain (costs off) select g, sum(a) from big group by g;
+set local max_parallel_workers_per_gather = 1;
+select count(*) from serial join digests using (g, s, m, c);
+set local max_parallel_workers_per_gather = 2;
+select count(*) from serial join digests using (g, s, m, c);
+set local max_parallel_workers_per_gather = 8;
+select count(*) from serial join digests using (g, s, m, c);
+rollback;
+reset min_parallel_table_scan_size;
+reset parallel_setup_cost;
+set enable_hashagg = off;
+select count(*) from serial join digests using (g, s, m, c);
+reset enable_hashagg;
+select adapter_digest(sum(a order by adapter_digest(a))) = (select s from serial where g = 1) as sorted,
+	adapter_digest(avg(a order by i desc)) = (select m from serial where g = 1) as reversed from big where g = 1;
+
+-- Refusals are those of the operators.
+select fails($$select adapter_digest(sum(a)) from m$$);
+select fails($$select adapter_combine(a, 'NaN') from m$$);
+
+drop view digests;
+drop table m, big, serial;
