@@ -4,7 +4,7 @@
 # The strict flags of development; CORE_OPT is the variant's optimisation.
 CORE_FLAGS = -std=gnu11 -g -Wall -Wextra -Werror -Wmissing-prototypes \
 	-Wdeclaration-after-statement -Wpointer-arith -fno-strict-aliasing -fwrapv \
-	-fexcess-precision=standard -fvisibility=hidden $(FLOAT_FLAGS) -Isrc -Itest
+	-fexcess-precision=standard -fvisibility=hidden $(FLOAT_FLAGS) -Isrc -I.
 CORE_FLAGS_clang = $(filter-out -fexcess-precision=standard,$(CORE_FLAGS))
 CORE_LIBS = -lzstd -ljansson -lpcre2-8 -lm
 TEST_LIBS = -lcrypto $(CORE_LIBS)

@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "engine/engine.h"
-#include "unit/host.h"
+#include "test/unit/host.h"
 
 #define COMPOSITIONS 240
 #define MAX_LEAVES 5
