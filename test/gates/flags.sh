@@ -17,6 +17,18 @@ for target in all core unit fuzz; do
 		fail_lines "compiled without -ffp-contract=off" || true
 done
 
+# More than the base instruction set only where the name says so: those are
+# called after a look at the processor.
+make -n -B all core 2>/dev/null | grep -E -- ' -m(avx|sse|bmi|f16c|arch|cpu|tune)' | grep -v '_avx2\.c' |
+	fail_lines "instruction set" || true
+for object in src/*/*.o; do
+	case $object in *_avx2.o) continue ;; esac
+	[ -e "${object%.o}.c" ] || continue
+	if objdump -d "$object" | grep -qE '%[yz]mm[0-9]'; then
+		fail "${object%.o}.c is compiled to wide vectors"
+	fi
+done
+
 [ -e peftarith.so ] || skip "peftarith.so is not built"
 if objdump -d peftarith.so | grep -qE '\bvf(n)?m(add|sub)[0-9]|\bfmadd\b.*\bd[0-9]'; then
 	fail "peftarith.so has FMA instructions"

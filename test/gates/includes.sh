@@ -54,7 +54,7 @@ door 'pcre2\.h' '^src/core/pattern\.[ch]$'
 door '(postgres|fmgr|varatt|miscadmin|funcapi)\.h' '^src/pg/|^peft_ext\.c$'
 door '(utils|catalog|access|nodes|executor|libpq|mb|port)/' '^src/pg/|^peft_ext\.c$'
 door '(libpq-fe|cblas|lapacke|pthread)\.h' '^$'
-door '(unistd|fcntl|sys/.*|signal|dlfcn)\.h' '^$'
+door '(unistd|fcntl|sys/.*|signal|dlfcn|malloc)\.h' '^src/pg/bridge\.c$'
 
 # What the host lends, and nothing else: no files, no environment, no output.
 for room in $server_free; do

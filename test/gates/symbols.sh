@@ -11,13 +11,15 @@ diff <({ echo Pg_magic_func; printf '%s\n' $functions; printf 'pg_finfo_%s\n' $f
 	<(nm -D --defined-only peftarith.so | awk '{ print $3 }' | sed 's/@.*//' | sort) |
 	grep '^[<>]' | fail_lines "wanted (<) and exported (>) symbols differ" || true
 
+# Which loops the processor runs is found out once; every answer gives the same bytes.
+chosen_loops='^src/codec/planes_choose.c: (split|join)_loop$|^src/kernel/kernel.c: chosen$'
 for room in $server_free pg; do
 	for object in src/"$room"/*.o; do
 		[ -e "$object" ] || continue
 		[ -e "${object%.o}.c" ] || continue
 		# Constant tables that hold pointers lie in .data.rel.ro.
 		objdump -t "$object" | awk '/ O |COM/ && / (\.t?data|\.t?bss|\*COM\*)/ && !/\.data\.rel\.ro/ { print $NF }' | sed "s|^|${object%.o}.c: |" |
-			fail_lines "changeable global state" || true
+			grep -vE "$chosen_loops" | fail_lines "changeable global state" || true
 	done
 done
 finish
