@@ -16,7 +16,7 @@ comment on function adapter_select(adapter, text, boolean) is
 create function adapter_set_base_model(adapter, base_model text, revision text default null) returns adapter
 	as 'MODULE_PATHNAME' language c immutable parallel safe cost 1000;
 comment on function adapter_set_base_model(adapter, text, text) is
-	'The same weights under another base model and revision; null names none. The file that comes out is unchanged, the configuration is rewritten. Error 0A000: an adapter that arithmetic refuses.';
+	'The same weights under another base model and revision; null names none. The file that comes out is unchanged, the configuration is rewritten; so it works for every adapter, also one that arithmetic refuses.';
 
 create function adapter_split(adapter, max_bytes bigint) returns setof adapter
 	as 'MODULE_PATHNAME' language c immutable strict parallel safe cost 1000 rows 10;

@@ -3,7 +3,7 @@
  *	  The instances of kernel_impl.h: one set of loops a dtype, portable and
  *	  compiled for AVX2.
  *
- * kernel.c chooses between the two tables once, at the first call; the unit
+ * kernel_choose.c chooses between the two tables once, at the first call; the unit
  * test runs both on the same data and compares the bytes.  Pointers are to
  * elements without any alignment.  What each function does is said in kernel.h.
  *
@@ -28,6 +28,9 @@ typedef struct PaKernels
 /* By dtype; empty rows for those without arithmetic. */
 extern const PaKernels pa_kernels_portable[PA_DTYPE_COUNT];
 extern const PaKernels pa_kernels_avx2[PA_DTYPE_COUNT];
+
+/* The loops in use for a dtype. */
+extern const PaKernels *pa_kernels(PaDtype dtype);
 
 /* Can this processor run the second table? */
 extern bool pa_kernels_have_avx2(void);

@@ -10,6 +10,7 @@
 
 #include "common/hashfn.h"
 #include "fmgr.h"
+#include "utils/memutils.h"
 
 PG_FUNCTION_INFO_V1(adapter_eq);
 PG_FUNCTION_INFO_V1(adapter_ne);
@@ -21,17 +22,33 @@ PG_FUNCTION_INFO_V1(adapter_cmp);
 PG_FUNCTION_INFO_V1(adapter_hash);
 PG_FUNCTION_INFO_V1(adapter_hash_extended);
 
+/*
+ * The headers of the first n arguments.  A sort calls its comparison in memory
+ * that it keeps to the end, so this one gives back all that it takes.
+ */
+static void
+read_headers(FunctionCallInfo fcinfo, int n, PaValueHeader *headers)
+{
+	MemoryContext work = AllocSetContextCreate(CurrentMemoryContext,
+											   "adapter comparison",
+											   ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(work);
+	Bridge	   *bridge = bridge_open();
+
+	for (int i = 0; i < n; i++)
+		datum_header(bridge, PG_GETARG_DATUM(i), &headers[i]);
+	bridge_close(bridge);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(work);
+}
+
 static int
 compare_digests(FunctionCallInfo fcinfo)
 {
-	PaValueHeader a;
-	PaValueHeader b;
-	Bridge	   *bridge = bridge_open();
+	PaValueHeader headers[2];
 
-	datum_header(bridge, PG_GETARG_DATUM(0), &a);
-	datum_header(bridge, PG_GETARG_DATUM(1), &b);
-	bridge_close(bridge);
-	return memcmp(a.digest, b.digest, PA_SHA256_LENGTH);
+	read_headers(fcinfo, 2, headers);
+	return memcmp(headers[0].digest, headers[1].digest, PA_SHA256_LENGTH);
 }
 
 Datum
@@ -82,10 +99,8 @@ Datum
 adapter_hash(PG_FUNCTION_ARGS)
 {
 	PaValueHeader header;
-	Bridge	   *bridge = bridge_open();
 
-	datum_header(bridge, PG_GETARG_DATUM(0), &header);
-	bridge_close(bridge);
+	read_headers(fcinfo, 1, &header);
 	return hash_any(header.digest, PA_SHA256_LENGTH);
 }
 
@@ -93,9 +108,7 @@ Datum
 adapter_hash_extended(PG_FUNCTION_ARGS)
 {
 	PaValueHeader header;
-	Bridge	   *bridge = bridge_open();
 
-	datum_header(bridge, PG_GETARG_DATUM(0), &header);
-	bridge_close(bridge);
+	read_headers(fcinfo, 1, &header);
 	return hash_any_extended(header.digest, PA_SHA256_LENGTH, PG_GETARG_INT64(1));
 }
