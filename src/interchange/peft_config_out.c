@@ -170,40 +170,6 @@ set_values(PaEnv *env, json_t *root, const PaAdapter *facts, const ModuleValues 
 	return PA_OK;
 }
 
-static PaStatus
-set_lora(PaEnv *env, json_t *root, const PaAdapter *facts)
-{
-	ModuleValues *v;
-	size_t		n = 0;
-	json_t	   *targets = json_array();
-
-	PA_TRY(set(env, root, "target_modules", targets));
-	PA_TRY(pa_alloc_array(env, facts->n_modules, sizeof(ModuleValues), (void **) &v));
-	for (uint32_t i = 0; i < facts->n_modules; i++)
-	{
-		if (!(facts->modules[i].flags & PA_MODULE_TARGET))
-			continue;
-		PA_TRY(module_values(env, facts, &facts->modules[i], &v[n]));
-		if (!(facts->modules[i].flags & PA_MODULE_PARAMETER))
-			PA_TRY(append(env, targets, json_string(v[n].unwrapped)));
-		n++;
-	}
-	PA_TRY(set_values(env, root, facts, v, n, false));
-	PA_TRY(set_values(env, root, facts, v, n, true));
-	pa_free(env, v);
-	PA_TRY(set(env, root, "bias", json_string(facts->bias)));
-	PA_TRY(set(env, root, "init_lora_weights", json_true()));
-	PA_TRY(set(env, root, "lora_dropout", json_real(0.0)));
-	PA_TRY(set(env, root, "use_dora", json_false()));
-	PA_TRY(set(env, root, "use_rslora", json_boolean(facts->rslora)));
-	/* younger members only where they say something, for older versions of PEFT */
-	if (facts->lora_bias)
-		PA_TRY(set(env, root, "lora_bias", json_true()));
-	if (facts->n_target_parameters > 0)
-		PA_TRY(set_names(env, root, "target_parameters", facts->n_target_parameters, facts->target_parameters));
-	return PA_OK;
-}
-
 static bool
 ends_with(const char *s, const char *end)
 {
@@ -211,16 +177,6 @@ ends_with(const char *s, const char *end)
 	size_t		m = strlen(end);
 
 	return n >= m && memcmp(s + n - m, end, m) == 0;
-}
-
-/* PEFT takes entries of the list as ends of paths: could one catch another module? */
-static bool
-list_is_ambiguous(const char *const *feedforward, uint32_t n, const PaModule *module)
-{
-	for (uint32_t i = 0; i < n; i++)
-		if (ends_with(module->path, feedforward[i]))
-			return true;
-	return false;
 }
 
 /* One expression that matches these paths and no other. */
@@ -246,37 +202,98 @@ set_expression(PaEnv *env, json_t *root, const char *key, const char *const *pat
 	return status;
 }
 
+/*
+ * Paths that a configuration selects.  PEFT takes the entries of a list as ends
+ * of paths; where one of them would select another module of the adapter, an
+ * expression says the same without doubt.
+ */
 static PaStatus
-set_ia3(PaEnv *env, json_t *root, const PaAdapter *facts)
+set_selection(PaEnv *env, json_t *root, const char *key, uint32_t n, const char *const *selected,
+			  uint32_t n_others, const char *const *others)
 {
-	const char **targets;
-	const char **feedforward;
-	uint32_t	n = 0;
-	uint32_t	n_feedforward = 0;
-	bool		ambiguous = false;
+	for (uint32_t i = 0; i < n_others; i++)
+	{
+		PA_TRY(pa_check_cancel(env));
+		for (uint32_t j = 0; j < n; j++)
+			if (ends_with(others[i], selected[j]))
+				return set_expression(env, root, key, selected, n);
+	}
+	return set_names(env, root, key, n, selected);
+}
 
+static PaStatus
+set_lora(PaEnv *env, json_t *root, const PaAdapter *facts)
+{
+	ModuleValues *v;
+	size_t		n = 0;
+	const char **targets;
+	const char **others;
+	uint32_t	n_targets = 0;
+	uint32_t	n_others = 0;
+
+	PA_TRY(pa_alloc_array(env, facts->n_modules, sizeof(ModuleValues), (void **) &v));
 	PA_TRY(pa_alloc_array(env, facts->n_modules, sizeof(char *), (void **) &targets));
-	PA_TRY(pa_alloc_array(env, facts->n_modules, sizeof(char *), (void **) &feedforward));
+	PA_TRY(pa_alloc_array(env, facts->n_modules, sizeof(char *), (void **) &others));
 	for (uint32_t i = 0; i < facts->n_modules; i++)
 	{
 		const PaModule *module = &facts->modules[i];
 
 		if (module->flags & PA_MODULE_TARGET)
-			targets[n++] = module->path;
+			PA_TRY(module_values(env, facts, module, &v[n++]));
+		if ((module->flags & PA_MODULE_TARGET) && !(module->flags & PA_MODULE_PARAMETER))
+			targets[n_targets++] = v[n - 1].unwrapped;
+		else
+			PA_TRY(pa_peft_unwrapped_path(env, module->path, &others[n_others++]));
+	}
+	PA_TRY(set_selection(env, root, "target_modules", n_targets, targets, n_others, others));
+	PA_TRY(set_values(env, root, facts, v, n, false));
+	PA_TRY(set_values(env, root, facts, v, n, true));
+	pa_free(env, v);
+	PA_TRY(set(env, root, "bias", json_string(facts->bias)));
+	PA_TRY(set(env, root, "init_lora_weights", json_true()));
+	PA_TRY(set(env, root, "lora_dropout", json_real(0.0)));
+	PA_TRY(set(env, root, "use_dora", json_false()));
+	PA_TRY(set(env, root, "use_rslora", json_boolean(facts->rslora)));
+	/* younger members only where they say something, for older versions of PEFT */
+	if (facts->lora_bias)
+		PA_TRY(set(env, root, "lora_bias", json_true()));
+	if (facts->n_target_parameters > 0)
+		PA_TRY(set_names(env, root, "target_parameters", facts->n_target_parameters, facts->target_parameters));
+	return PA_OK;
+}
+
+static PaStatus
+set_ia3(PaEnv *env, json_t *root, const PaAdapter *facts)
+{
+	const char **targets;		/* feedforward or not */
+	const char **feedforward;
+	const char **plain;
+	const char **dense;
+	uint32_t	n_targets = 0;
+	uint32_t	n_feedforward = 0;
+	uint32_t	n_plain = 0;
+	uint32_t	n_dense = 0;
+
+	PA_TRY(pa_alloc_array(env, facts->n_modules, sizeof(char *), (void **) &targets));
+	PA_TRY(pa_alloc_array(env, facts->n_modules, sizeof(char *), (void **) &feedforward));
+	PA_TRY(pa_alloc_array(env, facts->n_modules, sizeof(char *), (void **) &plain));
+	PA_TRY(pa_alloc_array(env, facts->n_modules, sizeof(char *), (void **) &dense));
+	for (uint32_t i = 0; i < facts->n_modules; i++)
+	{
+		const PaModule *module = &facts->modules[i];
+
+		if (module->flags & PA_MODULE_TARGET)
+			targets[n_targets++] = module->path;
+		else
+			dense[n_dense++] = module->path;
 		if (module->flags & PA_MODULE_FEEDFORWARD)
 			feedforward[n_feedforward++] = module->path;
+		else if (module->flags & PA_MODULE_TARGET)
+			plain[n_plain++] = module->path;
 	}
-	for (uint32_t i = 0; i < facts->n_modules && !ambiguous; i++)
-	{
-		PA_TRY(pa_check_cancel(env));
-		ambiguous = (facts->modules[i].flags & PA_MODULE_TARGET) && !(facts->modules[i].flags & PA_MODULE_FEEDFORWARD) &&
-			list_is_ambiguous(feedforward, n_feedforward, &facts->modules[i]);
-	}
-	PA_TRY(set_names(env, root, "target_modules", n, targets));
-	PA_TRY(set(env, root, "init_ia3_weights", json_true()));
-	if (ambiguous)
-		return set_expression(env, root, "feedforward_modules", feedforward, n_feedforward);
-	return set_names(env, root, "feedforward_modules", n_feedforward, feedforward);
+	PA_TRY(set_selection(env, root, "target_modules", n_targets, targets, n_dense, dense));
+	PA_TRY(set_selection(env, root, "feedforward_modules", n_feedforward, feedforward, n_plain, plain));
+	return set(env, root, "init_ia3_weights", json_true());
 }
 
 PaStatus

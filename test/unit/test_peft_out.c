@@ -195,6 +195,27 @@ UNIT_TEST(feedforward_that_a_list_cannot_say)
 	CHECK(!(peft_module(a, "h.fc")->flags & PA_MODULE_FEEDFORWARD) && (peft_module(a, "fc")->flags & PA_MODULE_FEEDFORWARD));
 }
 
+/* So would "fc" in target_modules, for a module that has a saved bias only. */
+UNIT_TEST(targets_that_a_list_cannot_say)
+{
+	static const char *const paths[] = {"fc", "h.fc", "h.q"};
+	static const uint64_t ranks[] = {2, 2, 2};
+	static const double alphas[] = {2, 2, 2};
+	PaDraft    *d = lora_draft(env, 3, paths, ranks, alphas);
+	const char *text;
+	size_t		length;
+	PaAdapter  *a;
+	uint32_t   *of;
+
+	d->facts.bias = "all";
+	d->facts.modules[1] = (PaModule) {.path = "h.fc", .scaling = 1, .alpha = 1};
+	d->tensors[2] = (PaDraftTensor) {.module = 1, .role = PA_ROLE_DENSE, .key = "h.fc.bias", .dtype = PA_F32, .ndim = 1, .shape = {3}};
+	d->tensors[3] = d->tensors[5];
+	d->n_tensors = 5;
+	if (CHECK_OK(pa_peft_describe_draft(env, d, NULL, 0, &text, &length, &a, &of), env))
+		CHECK(strstr(text, "\"target_modules\": \"fc|h\\\\.q\"") != NULL);
+}
+
 UNIT_TEST(names_of_a_draft)
 {
 	static const char *const paths[] = {"m"};
@@ -371,5 +392,6 @@ UNIT_TEST(without_memory)
 
 UNIT_SUITE(peft_out,
 		   UNIT_CASE(composed_lora), UNIT_CASE(composed_parameters), UNIT_CASE(composed_ia3),
-		   UNIT_CASE(feedforward_that_a_list_cannot_say), UNIT_CASE(names_of_a_draft), UNIT_CASE(random_drafts_come_back),
+		   UNIT_CASE(feedforward_that_a_list_cannot_say), UNIT_CASE(targets_that_a_list_cannot_say),
+		   UNIT_CASE(names_of_a_draft), UNIT_CASE(random_drafts_come_back),
 		   UNIT_CASE(what_cannot_be_written), UNIT_CASE(alphas_keep_their_bits), UNIT_CASE(renaming), UNIT_CASE(without_memory));
