@@ -10,41 +10,92 @@
 #include "algebra/pass.h"
 #include "kernel/kernel.h"
 
+/*
+ * A sum of few terms has all their blocks in memory and goes through them in
+ * pieces that stay in the first-level cache; a sum of more goes term by term
+ * through one block.  Each element sees the same operations in the same order.
+ */
+#define HELD_TERMS 4
+#define PIECE 2048
+
 typedef struct PaCombineSource
 {
 	PaSource	base;
 	const PaCombine *plan;
 	const PaCombineSum **sums;	/* of the described result's tensors */
-	uint8_t    *raw;			/* one block of one leaf */
-	double	   *acc;
+	uint8_t    *raw[HELD_TERMS];	/* blocks of leaves */
+	double	   *acc;			/* one block */
 } PaCombineSource;
 
-/* acc = the sum's block of n elements that begins at `first` */
-static PaStatus
-sum_block(PaEnv *env, PaCombineSource *self, const PaCombineSum *sum, uint64_t first, size_t n)
+static const PaTensor *
+term_tensor(const PaCombineSource *self, const PaCombineTerm *term)
 {
-	for (uint32_t i = 0; i < sum->n_terms; i++)
-	{
-		const PaCombineTerm *term = &sum->terms[i];
-		const PaLeaf *leaf = &self->plan->leaves[term->leaf];
-		const PaTensor *of = &leaf->source->adapter->tensors[term->tensor];
-		bool		finite;
+	return &self->plan->leaves[term->leaf].source->adapter->tensors[term->tensor];
+}
 
-		PA_TRY(pa_check_cancel(env));
-		PA_TRY(leaf->source->read(env, leaf->source, term->tensor, first, n, self->raw));
-		if (i == 0)
-			finite = pa_kernel_first(self->acc, self->raw, of->dtype, n, term->c);
-		else
-			finite = pa_kernel_add(self->acc, self->raw, of->dtype, n, term->c);
-		if (!finite)
-			return pa_fail_not_finite(env, of->name, leaf->digest);
-	}
+static PaStatus
+read_term(PaEnv *env, PaCombineSource *self, const PaCombineTerm *term, uint64_t first, size_t n, uint8_t *raw)
+{
+	PaSource   *source = self->plan->leaves[term->leaf].source;
+
+	PA_TRY(pa_check_cancel(env));
+	return source->read(env, source, term->tensor, first, n, raw);
+}
+
+/* acc gets or gains a term's n elements */
+static PaStatus
+add_term(PaEnv *env, PaCombineSource *self, const PaCombineTerm *term, bool is_first, const uint8_t *raw, size_t n)
+{
+	const PaTensor *of = term_tensor(self, term);
+	bool		finite;
+
+	if (is_first)
+		finite = pa_kernel_first(self->acc, raw, of->dtype, n, term->c);
+	else
+		finite = pa_kernel_add(self->acc, raw, of->dtype, n, term->c);
+	return finite ? PA_OK : pa_fail_not_finite(env, of->name, self->plan->leaves[term->leaf].digest);
+}
+
+/* acc's n elements with the constant, rounded into dst */
+static PaStatus
+finish(PaEnv *env, PaCombineSource *self, const PaCombineSum *sum, const PaTensor *to, size_t n, uint8_t *dst)
+{
 	if (sum->n_terms == 0)
 		for (size_t i = 0; i < n; i++)
 			self->acc[i] = sum->constant;
 	else if (sum->constant != 0)
 		pa_kernel_add_constant(self->acc, n, sum->constant);
+	return pa_kernel_round(dst, to->dtype, self->acc, n) ? PA_OK : pa_fail_overflow(env, to);
+}
+
+static PaStatus
+sum_in_pieces(PaEnv *env, PaCombineSource *self, const PaCombineSum *sum, const PaTensor *to,
+			  uint64_t first, size_t n, uint8_t *dst)
+{
+	for (uint32_t i = 0; i < sum->n_terms; i++)
+		PA_TRY(read_term(env, self, &sum->terms[i], first, n, self->raw[i]));
+	for (size_t at = 0; at < n; at += PIECE)
+	{
+		size_t		piece = n - at < PIECE ? n - at : PIECE;
+
+		for (uint32_t i = 0; i < sum->n_terms; i++)
+			PA_TRY(add_term(env, self, &sum->terms[i], i == 0,
+							self->raw[i] + at * (size_t) pa_dtype_plane_width(term_tensor(self, &sum->terms[i])->dtype), piece));
+		PA_TRY(finish(env, self, sum, to, piece, dst + at * (size_t) pa_dtype_plane_width(to->dtype)));
+	}
 	return PA_OK;
+}
+
+static PaStatus
+sum_by_terms(PaEnv *env, PaCombineSource *self, const PaCombineSum *sum, const PaTensor *to,
+			 uint64_t first, size_t n, uint8_t *dst)
+{
+	for (uint32_t i = 0; i < sum->n_terms; i++)
+	{
+		PA_TRY(read_term(env, self, &sum->terms[i], first, n, self->raw[0]));
+		PA_TRY(add_term(env, self, &sum->terms[i], i == 0, self->raw[0], n));
+	}
+	return finish(env, self, sum, to, n, dst);
 }
 
 static PaStatus
@@ -52,16 +103,18 @@ combine_read(PaEnv *env, PaSource *source, uint32_t tensor, uint64_t first, size
 {
 	PaCombineSource *self = (PaCombineSource *) source;
 	const PaTensor *to = &source->adapter->tensors[tensor];
-	size_t		width = (size_t) pa_dtype_plane_width(to->dtype);
+	const PaCombineSum *sum = self->sums[tensor];
 
 	for (size_t done = 0; done < n;)
 	{
 		size_t		step = n - done < PA_BLOCK_ELEMENTS ? n - done : PA_BLOCK_ELEMENTS;
+		uint8_t    *out = (uint8_t *) dst + done * (size_t) pa_dtype_plane_width(to->dtype);
 
 		PA_TRY(pa_check_cancel(env));
-		PA_TRY(sum_block(env, self, self->sums[tensor], first + done, step));
-		if (!pa_kernel_round((uint8_t *) dst + done * width, to->dtype, self->acc, step))
-			return pa_fail_overflow(env, to);
+		if (sum->n_terms <= HELD_TERMS)
+			PA_TRY(sum_in_pieces(env, self, sum, to, first + done, step, out));
+		else
+			PA_TRY(sum_by_terms(env, self, sum, to, first + done, step, out));
 		done += step;
 	}
 	return PA_OK;
@@ -77,7 +130,8 @@ pa_combine_source(PaEnv *env, PaCombine *plan, const PaAdapter *adapter,
 	PA_TRY(pa_alloc_array(env, adapter->n_tensors, sizeof(PaCombineSum *), (void **) &self->sums));
 	for (uint32_t i = 0; i < adapter->n_tensors; i++)
 		self->sums[i] = &plan->sums[plan->draft.tensors[draft_of[i]].tag];
-	PA_TRY(pa_alloc_raw(env, PA_BLOCK_ELEMENTS * sizeof(double), (void **) &self->raw));
+	for (int i = 0; i < HELD_TERMS; i++)
+		PA_TRY(pa_alloc_raw(env, PA_BLOCK_ELEMENTS * sizeof(double), (void **) &self->raw[i]));
 	PA_TRY(pa_alloc_raw(env, PA_BLOCK_ELEMENTS * sizeof(double), (void **) &self->acc));
 	self->base.adapter = adapter;
 	self->base.read = combine_read;
