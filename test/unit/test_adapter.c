@@ -173,6 +173,9 @@ UNIT_TEST(invariants_of_tensors)
 {
 	static char long_name[PA_MAX_NAME_BYTES + 2];
 	static char long_prefix[400];
+
+	/* An array of its own: a literal may share its bytes with the sample's name. */
+	static const char elsewhere[] = "head.weight";
 	Sample		s;
 
 	memset(long_name, 'a', sizeof(long_name) - 1);
@@ -182,7 +185,7 @@ UNIT_TEST(invariants_of_tensors)
 	WRONG((s.tensors[0].name = s.tensors[0].key = ""));
 	WRONG((s.tensors[0].name = s.tensors[0].key = "a\x1f"));
 	WRONG(s.tensors[0].key = s.tensors[0].name + strlen(s.tensors[0].name));
-	WRONG(s.tensors[0].key = "head.weight");
+	WRONG(s.tensors[0].key = elsewhere);
 	WRONG((s.tensors[0].name = s.tensors[0].key = s.tensors[1].name));
 	WRONG((s.tensors[0].name = s.tensors[0].key = "z"));
 	WRONG(s.tensors[0].dtype = PA_DTYPE_INVALID);

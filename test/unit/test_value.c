@@ -361,7 +361,7 @@ UNIT_TEST(golden_files)
 	{
 		char		path[128];
 		char		got[2][65];
-		size_t		length;
+		size_t		length = 0;
 		uint8_t    *p;
 		PaMemoryBytes bytes;
 		PaValueHeader header;
