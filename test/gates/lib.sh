@@ -39,11 +39,24 @@ finish()
 	exit 0
 }
 
-# Files of the project: what git tracks or would, else everything.
+# files PATTERN...: files of the project, by name; what git tracks or would, and
+# without git (an unpacked archive) everything but products.
 files()
 {
-	git ls-files --cached --others --exclude-standard -- "$@" 2>/dev/null | while IFS= read -r f; do
-		[ ! -f "$f" ] || printf '%s\n' "$f"
+	local file pattern
+	{
+		git ls-files --cached --others --exclude-standard 2>/dev/null ||
+			find . -path ./build -prune -o -path ./results -prune -o -path ./.git -prune -o \
+				-type f ! -name '*.o' ! -name '*.so' ! -name 'peftarith--*.sql' -printf '%P\n' | sort
+	} | while IFS= read -r file; do
+		[ -f "$file" ] || continue
+		for pattern in "$@"; do
+			# shellcheck disable=SC2053
+			if [[ $file == $pattern ]]; then
+				printf '%s\n' "$file"
+				break
+			fi
+		done
 	done
 }
 
