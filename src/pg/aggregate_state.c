@@ -13,8 +13,10 @@
 #include <math.h>
 
 #include "access/detoast.h"
+#include "catalog/pg_class.h"
 #include "core/bytes.h"
 #include "fmgr.h"
+#include "utils/lsyscache.h"
 
 #define AGGREGATE_MAGIC UINT64CONST(0x50415447535441)
 
@@ -133,7 +135,8 @@ valid_reference(const uint8 *p, uint32 length)
 
 			VARATT_EXTERNAL_GET_POINTER(pointer, copy);
 			valid = pointer.va_rawsize > (int32) VARHDRSZ &&
-				VARATT_EXTERNAL_GET_EXTSIZE(pointer) <= (uint32) pointer.va_rawsize;
+				VARATT_EXTERNAL_GET_EXTSIZE(pointer) <= (uint32) pointer.va_rawsize - VARHDRSZ &&
+				get_rel_relkind(pointer.va_toastrelid) == RELKIND_TOASTVALUE;
 		}
 	}
 	else if (VARATT_IS_4B_U(copy))
