@@ -38,7 +38,7 @@ build/$(1)/$(2): $(3:%.c=build/$(1)/%.o) build/$(1)/libpeftcore.a
 	@$(4) $(5) -o $$@ $$^ $(TEST_LIBS)
 endef
 
-$(eval $(call variant,core,$(CC),$(CORE_FLAGS) -O2))
+$(eval $(call variant,core,$(CC),$(CORE_FLAGS) -O3))
 $(eval $(call variant,asan,$(CC),$(CORE_FLAGS) -O1 -Wno-maybe-uninitialized $(SANITIZE)))
 $(eval $(call variant,fuzz,$(FUZZ_CC),$(CORE_FLAGS_clang) -O1 $(SANITIZE) -fsanitize=fuzzer-no-link))
 

@@ -15,7 +15,7 @@
 
 #include "codec/planes.h"
 #include "core/limits.h"
-#include "unit/host.h"
+#include "../unit/host.h"
 
 static double
 now(void)
