@@ -19,6 +19,7 @@ typedef struct PaDraftTensor
 	uint32_t	module;			/* index into the draft's modules */
 	PaRole		role;
 	const char *key;			/* dense: name without prefix; else NULL */
+	const char *name;			/* to be kept; NULL: PEFT's name for module, role and key */
 	PaDtype		dtype;
 	int			ndim;
 	uint64_t	shape[PA_MAX_NDIM];

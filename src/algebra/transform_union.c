@@ -119,8 +119,11 @@ union_tensors(PaEnv *env, uint32_t n, const PaAdapter *const *adapters, const si
 		for (uint32_t t = 0; t < adapters[i]->n_tensors; t++)
 		{
 			PaDraftTensor *tensor = &d->tensors[d->n_tensors++];
+			const PaTensor *of = &adapters[i]->tensors[t];
 
-			pa_draft_tensor_of(tensor, &adapters[i]->tensors[t], ((uint64_t) i << 32) | t);
+			pa_draft_tensor_of(tensor, of, ((uint64_t) i << 32) | t);
+			/* names are in the digest, configuration texts are not: so no name may depend on these */
+			tensor->name = of->name;
 			tensor->module = moved[offset[i] + tensor->module];
 		}
 	}

@@ -1,8 +1,8 @@
 /*
  * union.c
- *	  adapter_union: adapters without a common module become one.  Where all
- *	  have one configuration text (the parts of a split) it is kept, with the
- *	  tensors' names; otherwise both are composed.
+ *	  adapter_union: adapters without a common module become one.  Tensors keep
+ *	  their names.  Where all have one configuration text (the parts of a split)
+ *	  it is kept; otherwise one is composed.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
@@ -63,7 +63,7 @@ one_config(const Operands *all)
 	return true;
 }
 
-/* Names and configuration stay; of[i] is the draft tensor of tensor i. */
+/* The configuration stays; of[i] is the draft tensor of tensor i. */
 static PaStatus
 describe_as_is(PaEnv *env, const Operands *all, const PaDraft *draft, PaAdapter **adapter, uint32_t **of)
 {

@@ -25,7 +25,10 @@ name_tensors(PaEnv *env, const PaDraft *draft, PaFileTensor **tensors)
 		PaFileTensor *to = &(*tensors)[i];
 		PaTensor	measured = {.dtype = from->dtype, .ndim = from->ndim};
 
-		PA_TRY(pa_peft_name_write(env, draft, from, &to->name));
+		if (from->name != NULL)
+			to->name = from->name;
+		else
+			PA_TRY(pa_peft_name_write(env, draft, from, &to->name));
 		measured.name = to->name;
 		memcpy(measured.shape, from->shape, sizeof(measured.shape));
 		PA_TRY(pa_tensor_measure(env, &measured, PA_ERR_LIMIT));

@@ -3,8 +3,9 @@
  *	  The state of the aggregates over adapters.  See aggregate_state.h.
  *
  * Serialized: u64 magic, u64 rows, u32 leaves, u32 terms; for each leaf 32 bytes
- * digest, u32 length and the reference's bytes; for each term u32 leaf, f64 u,
- * f64 v.  Little-endian, read through the core's checked reader.
+ * digest, 32 bytes envelope digest, u32 length and the reference's bytes; for
+ * each term u32 leaf, f64 u, f64 v.  Little-endian, read through the core's
+ * checked reader.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
@@ -90,6 +91,7 @@ write_state(PaBuf *out, const AggregateState *state)
 		const LeafRef *leaf = &expression->leaves[i];
 
 		PA_TRY(pa_buf_bytes(out, leaf->digest, PA_SHA256_LENGTH));
+		PA_TRY(pa_buf_bytes(out, leaf->envelope_digest, PA_SHA256_LENGTH));
 		PA_TRY(pa_buf_u32(out, VARSIZE_ANY(leaf->ref)));
 		PA_TRY(pa_buf_bytes(out, leaf->ref, VARSIZE_ANY(leaf->ref)));
 	}
@@ -149,18 +151,22 @@ static PaStatus
 read_leaf(PaReader *r, Expression *expression)
 {
 	const uint8_t *digest = NULL;
+	const uint8_t *envelope_digest = NULL;
 	const uint8_t *p = NULL;
 	uint32_t	length = 0;
-	struct varlena *ref;
+	LeafRef		leaf;
 
 	PA_TRY(pa_take(r, PA_SHA256_LENGTH, &digest));
+	PA_TRY(pa_take(r, PA_SHA256_LENGTH, &envelope_digest));
 	PA_TRY(pa_take_u32(r, &length));
 	PA_TRY(pa_take(r, length, &p));
 	if (!valid_reference(p, length))
 		return pa_fail(r->env, r->code, "%s has a reference that is none", r->subject);
-	ref = palloc(length);
-	memcpy(ref, p, length);
-	if (expression_leaf(expression, digest, ref) + 1 != expression->n_leaves)
+	memcpy(leaf.digest, digest, PA_SHA256_LENGTH);
+	memcpy(leaf.envelope_digest, envelope_digest, PA_SHA256_LENGTH);
+	leaf.ref = palloc(length);
+	memcpy(leaf.ref, p, length);
+	if (expression_leaf(expression, &leaf) + 1 != expression->n_leaves)
 		return pa_fail(r->env, r->code, "%s has a leaf twice", r->subject);
 	return PA_OK;
 }

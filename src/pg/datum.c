@@ -140,13 +140,3 @@ datum_header(Bridge *bridge, Datum datum, PaValueHeader *header)
 {
 	bridge_check(bridge, pa_value_read_header(&bridge->env, datum_bytes(bridge, datum), header));
 }
-
-struct varlena *
-datum_flat(Datum datum)
-{
-	struct varlena *attr = (struct varlena *) DatumGetPointer(datum);
-
-	if (VARATT_IS_EXTERNAL_EXPANDED(attr))
-		return expanded_evaluate(DatumGetEOHP(datum));
-	return PG_DETOAST_DATUM(datum);
-}

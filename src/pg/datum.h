@@ -26,7 +26,4 @@ extern PaBytes *datum_bytes(Bridge *bridge, Datum datum);
 extern PaValue *datum_value(Bridge *bridge, Datum datum);
 extern void datum_header(Bridge *bridge, Datum datum, PaValueHeader *header);
 
-/* The whole value as a flat varlena, detoasted; may be the argument itself. */
-extern struct varlena *datum_flat(Datum datum);
-
 #endif

@@ -55,9 +55,13 @@ expression_append(Bridge *bridge, Expression *expression, Datum argument)
 	{
 		PaValueHeader header;
 		PaTerm		term = {0, 1.0, 1.0};
+		LeafRef		leaf;
 
 		datum_header(bridge, argument, &header);
-		term.leaf = expression_leaf(expression, header.digest, attr);
+		memcpy(leaf.digest, header.digest, PA_SHA256_LENGTH);
+		memcpy(leaf.envelope_digest, header.envelope_digest, PA_SHA256_LENGTH);
+		leaf.ref = attr;
+		term.leaf = expression_leaf(expression, &leaf);
 		expression_add_term(expression, term);
 	}
 }

@@ -144,23 +144,31 @@ find_leaf(Expression *expression, const uint8 *digest, bool *found)
 }
 
 uint32
-expression_leaf(Expression *expression, const uint8 *digest, struct varlena *ref)
+expression_leaf(Expression *expression, const LeafRef *leaf)
 {
 	bool		found;
-	uint32		number = find_leaf(expression, digest, &found);
-	LeafRef    *leaf;
+	uint32		number = find_leaf(expression, leaf->digest, &found);
+	struct varlena *ref;
 	MemoryContext old;
 
-	if (found)
+	if (found && memcmp(expression->leaves[number].envelope_digest, leaf->envelope_digest, PA_SHA256_LENGTH) <= 0)
 		return number;
-	expression_grow(expression, 1, 0);
-	leaf = &expression->leaves[number];
-	memcpy(leaf->digest, digest, PA_SHA256_LENGTH);
 	old = MemoryContextSwitchTo(expression->context);
-	leaf->ref = leaf_reference(PointerGetDatum(ref));
+	ref = leaf_reference(PointerGetDatum(leaf->ref));
 	MemoryContextSwitchTo(old);
-	expression->held += VARSIZE_ANY(leaf->ref);
-	expression->n_leaves++;
+	if (found)
+	{
+		expression->held -= VARSIZE_ANY(expression->leaves[number].ref);
+		pfree(expression->leaves[number].ref);
+	}
+	else
+	{
+		expression_grow(expression, 1, 0);
+		expression->n_leaves++;
+	}
+	expression->leaves[number] = *leaf;
+	expression->leaves[number].ref = ref;
+	expression->held += VARSIZE_ANY(ref);
 	return number;
 }
 
@@ -177,7 +185,7 @@ expression_append_expression(Expression *expression, const Expression *other)
 	uint32	   *map = palloc(sizeof(uint32) * (other->n_leaves + 1));
 
 	for (uint32 i = 0; i < other->n_leaves; i++)
-		map[i] = expression_leaf(expression, other->leaves[i].digest, other->leaves[i].ref);
+		map[i] = expression_leaf(expression, &other->leaves[i]);
 	expression_grow(expression, 0, other->n_terms);
 	for (size_t i = 0; i < other->n_terms; i++)
 	{
@@ -201,7 +209,7 @@ expression_append_mean(Bridge *bridge, Expression *expression, const Expression 
 	{
 		PaTerm		term = {0, p[i], q[i]};
 
-		term.leaf = expression_leaf(expression, other->leaves[i].digest, other->leaves[i].ref);
+		term.leaf = expression_leaf(expression, &other->leaves[i]);
 		expression_add_term(expression, term);
 	}
 	pfree(p);

@@ -19,6 +19,7 @@
 typedef struct LeafRef
 {
 	uint8		digest[PA_SHA256_LENGTH];
+	uint8		envelope_digest[PA_SHA256_LENGTH];
 	struct varlena *ref;
 } LeafRef;
 
@@ -44,8 +45,13 @@ extern void expression_append_expression(Expression *expression, const Expressio
 /* Append one term a leaf: the other's exact sums of weights divided by n. */
 extern void expression_append_mean(Bridge *bridge, Expression *expression, const Expression *other, uint64 n);
 
-/* The index of the leaf with this digest; if it is new, ref is referred to (in the expression's context). */
-extern uint32 expression_leaf(Expression *expression, const uint8 *digest, struct varlena *ref);
+/*
+ * The index of the leaf with this digest; if it is new, its value is referred to
+ * (in the expression's context).  Values of one digest can differ in recipe,
+ * configuration text and header: the one with the smallest envelope digest is
+ * referred to, so that the result does not depend on the order of the operands.
+ */
+extern uint32 expression_leaf(Expression *expression, const LeafRef *leaf);
 extern void expression_add_term(Expression *expression, PaTerm term);
 
 /* A reference to the value that lives in the current context. */

@@ -31,6 +31,16 @@ from m, generate_series(1, 7) where n = 1 group by m.a;
 -- 1/3 + 1/3 + 1/3 is 1, because weights are summed exactly and then divided.
 select avg(v.a) = x.a as thirds from m x, lateral (select x.a union all select x.a union all select -(-x.a)) v(a) where n = 3 group by x.a;
 
+-- Equal values can differ in configuration text: which one is taken does not depend on the order.
+create table twins as
+	select n, adapter_from_json(replace(adapter_to_json(lora('q', '[[1, 2]]', '[[3], [4]]'))::text,
+		'"peft_type"', case when n = 1 then '"peft_type"' else '"note": 1, "peft_type"' end)::json) as a from generate_series(1, 2) n;
+select count(distinct a) as digests, count(distinct adapter_envelope_digest(a)) as envelopes,
+	adapter_envelope_digest(avg(a order by n)) = adapter_envelope_digest(avg(a order by n desc)) as mean from twins;
+select adapter_envelope_digest(0.5 * x.a + 0.5 * y.a) = adapter_envelope_digest(0.5 * y.a + 0.5 * x.a) as operators
+from twins x, twins y where (x.n, y.n) = (1, 2);
+drop table twins;
+
 -- An aggregate is an expression of its own: what surrounds it sees one leaf.
 -- Weights inside, as adapter_combine has them, are rounded once with the sum.
 select jsonb_array_length(adapter_recipe(0.5 * sum(a)) #> '{root,terms}') as around,

@@ -58,6 +58,17 @@ select fails($$select adapter_split(a, 0) from t$$);
 select fails($$select adapter_union(x.a) from t x, generate_series(1, 2)$$);
 select fails($$select adapter_union(x) from (select lora('q', '[[1]]', '[[1]]') as x union all select lora('k', '[[1]]', '[[1]]', '1', 'F32', 'null')) s$$);
 
+-- Names stay, so that the result does not depend on the configuration texts of equal operands.
+create table named as
+	select path, note, adapter_from_json(replace(replace(adapter_to_json(lora(path, '[[1]]', '[[1]]'))::text,
+		'"peft_type"', note || '"peft_type"'), 'base_model.model.', 'base_model.')::json) as a
+	from (values ('q', ''), ('q', '"note": 1, '), ('k', '')) v(path, note);
+select count(distinct u) as unions, min(adapter_recipe(u) ->> 'root') = max(adapter_recipe(u) ->> 'root') as one_recipe,
+	count(distinct adapter_config(u)::text) as configurations
+from (select adapter_union(a) filter (where note = '') as u from named
+	union all select adapter_union(a) filter (where path = 'k' or note <> '') from named) s;
+drop table named;
+
 -- Every one of them is a node of the recipe.
 select jsonb_pretty(adapter_recipe(adapter_scale(a, 0.1)) - 'nodes') from t;
 select adapter_recipe(adapter_cast(a, 'f16')) #> '{root,dtype}' from t;
