@@ -6,7 +6,7 @@
 create function adapter_add(adapter, adapter) returns adapter
 	as 'MODULE_PATHNAME' language c stable strict parallel safe;
 comment on function adapter_add(adapter, adapter) is
-	'Operator +: terms of both. Exact class: evaluated once in double, rounded once (doc/algebra.md; addition of arXiv 2306.14870).';
+	'Operator +: terms of both. Evaluated once, in double, and rounded once: the same bits everywhere (doc/algebra.md; addition of arXiv 2306.14870).';
 
 create function adapter_sub(adapter, adapter) returns adapter
 	as 'MODULE_PATHNAME' language c stable strict parallel safe;

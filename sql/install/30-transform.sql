@@ -41,4 +41,4 @@ create aggregate adapter_union(adapter) (
 	parallel = safe
 );
 comment on aggregate adapter_union(adapter) is
-	'One adapter with the modules of all, which must share none and agree in every other fact; in any order the same digest. The union of the parts of a is a. Null for no rows. Error 22000: parts do not fit.';
+	'One adapter with the modules of all, which must share none and agree in every other fact; in any order the same digest. Error 54000: more than 512 MiB of computed parts in one group. The union of the parts of a is a. Null for no rows. Error 22000: parts do not fit.';

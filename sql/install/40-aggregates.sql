@@ -47,7 +47,7 @@ create aggregate sum(adapter) (
 	parallel = safe
 );
 comment on aggregate sum(adapter) is
-	'Sum over rows, as + in one expression: exact class, rounded once, the same digest in every row order and with every number of workers. Null for no rows; nulls do not count.';
+	'Sum over rows, as + in one expression: added up in double in order of digest, rounded once, the same digest in every row order and with every number of workers. Null for no rows; nulls do not count.';
 
 create aggregate avg(adapter) (
 	sfunc = adapter_sum_transition,

@@ -136,6 +136,9 @@ add_modules(FieldHash *hash, const PaAdapter *adapter)
 		PA_TRY(add_str(hash, module->path));
 		PA_TRY(add_u8(hash, (uint8_t) module->flags));
 		PA_TRY(add_u64(hash, bits));
+		/* where the tensor's shape does not tell the r that operations compute with */
+		if (module->flags & PA_MODULE_PARAMETER)
+			PA_TRY(add_u64(hash, pa_config_rank(module, adapter->rslora)));
 	}
 	return PA_OK;
 }

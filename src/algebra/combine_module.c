@@ -40,7 +40,7 @@ pair_rank(PaEnv *env, const PaModule *a, const PaModule *b)
 	pa_fail(env, PA_ERR_MISMATCH, "module \"%.300s\" has different ranks: %llu and %llu", a->path,
 			(unsigned long long) a->rank, (unsigned long long) b->rank);
 	pa_detail(env, "The sum of factors needs factors of one rank.");
-	pa_hint(env, "Adapters of different ranks have an exact sum only in delta space, where ranks add.");
+	pa_hint(env, "Only sums of the changes to the weights, where ranks add, take different ranks; this version does not have them yet.");
 	return PA_ERR_MISMATCH;
 }
 

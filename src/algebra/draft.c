@@ -36,27 +36,6 @@ pa_alpha_for(double s, uint64_t r, bool *exact)
 	return alpha;
 }
 
-/*
- * Under target_parameters the factors stack experts, so the tensor's rank is a
- * multiple of the r that the scaling was made with; that r follows from alpha
- * and scaling.
- */
-uint64_t
-pa_config_rank(const PaModule *module, bool rslora)
-{
-	double		r;
-
-	if (!(module->flags & PA_MODULE_PARAMETER))
-		return module->rank;
-	r = module->alpha / module->scaling;
-	if (rslora)
-		r = r * r;
-	r = nearbyint(r);
-	if (!(r >= 1 && r <= (double) module->rank))
-		return 0;
-	return (uint64_t) r;
-}
-
 PaStatus
 pa_draft_of(PaEnv *env, const PaAdapter *adapter, PaDraft **draft)
 {

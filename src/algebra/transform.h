@@ -25,12 +25,6 @@
  */
 extern double pa_alpha_for(double s, uint64_t r, bool *exact);
 
-/*
- * The r that a LoRA target's scaling was made with: its rank, or what alpha and
- * scaling say where the factors stack experts (0 if they say nothing sane).
- */
-extern uint64_t pa_config_rank(const PaModule *module, bool rslora);
-
 /* A draft that is the adapter itself; tag of a draft tensor = index in adapter. */
 extern PaStatus pa_draft_of(PaEnv *env, const PaAdapter *adapter, PaDraft **draft);
 extern void pa_draft_tensor_of(PaDraftTensor *draft, const PaTensor *tensor, uint64_t tag);

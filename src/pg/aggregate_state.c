@@ -43,10 +43,22 @@ aggregate_state_check(void *p)
 	return state;
 }
 
-static void
-check_held(const AggregateState *state)
+MemoryContext
+aggregate_context(FunctionCallInfo fcinfo)
 {
-	if (state->expression.held > AGGREGATE_MAX_HELD)
+	MemoryContext context;
+
+	if (!AggCheckCallContext(fcinfo, &context))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("function is part of an aggregate and cannot be called directly")));
+	return context;
+}
+
+void
+aggregate_check_held(Size held)
+{
+	if (held > AGGREGATE_MAX_HELD)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("aggregate holds more than %zu bytes of computed adapters", AGGREGATE_MAX_HELD),
@@ -65,7 +77,7 @@ aggregate_state_add(AggregateState *state, Datum argument, double weight)
 	bridge_check(bridge, pa_terms_multiply(&bridge->env, expression->terms + before,
 										   expression->n_terms - before, weight));
 	bridge_close(bridge);
-	check_held(state);
+	aggregate_check_held(state->expression.held);
 	state->rows++;
 }
 
@@ -73,7 +85,7 @@ void
 aggregate_state_merge(AggregateState *state, const AggregateState *other)
 {
 	expression_append_expression(&state->expression, &other->expression);
-	check_held(state);
+	aggregate_check_held(state->expression.held);
 	state->rows += other->rows;
 }
 

@@ -17,7 +17,15 @@
 
 #include "pg/expanded.h"
 
+#include "fmgr.h"
+
 #define AGGREGATE_MAX_HELD ((Size) 512 * 1024 * 1024)
+
+/* The context of the aggregate that calls, or an error if none does. */
+extern MemoryContext aggregate_context(FunctionCallInfo fcinfo);
+
+/* Error 54000 if more than AGGREGATE_MAX_HELD bytes of computed adapters are held. */
+extern void aggregate_check_held(Size held);
 
 typedef struct AggregateState
 {

@@ -25,18 +25,6 @@ PG_FUNCTION_INFO_V1(adapter_aggregate_deserialize);
 PG_FUNCTION_INFO_V1(adapter_sum_final);
 PG_FUNCTION_INFO_V1(adapter_avg_final);
 
-static MemoryContext
-aggregate_context(FunctionCallInfo fcinfo)
-{
-	MemoryContext context;
-
-	if (!AggCheckCallContext(fcinfo, &context))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("function is part of an aggregate and cannot be called directly")));
-	return context;
-}
-
 /* The state of an argument, or a new one. */
 static AggregateState *
 state_argument(FunctionCallInfo fcinfo, int n)

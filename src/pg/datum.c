@@ -15,7 +15,9 @@
 #include "fmgr.h"
 #include "pg/expanded.h"
 
+/* Window of a sequential reader, and what the windows of values read side by side may take in all. */
 #define READ_AHEAD ((uint64) 256 * 1024)
+#define READ_AHEAD_BUDGET ((uint64) 64 * 1024 * 1024)
 
 typedef struct SliceBytes
 {
@@ -26,6 +28,7 @@ typedef struct SliceBytes
 	uint64		first;			/* offset of the window */
 	uint64		length;
 	uint64		next;			/* where a sequential reader would go on */
+	uint64		ahead;			/* how far it reads ahead */
 } SliceBytes;
 
 /* Deferred to the end of the bridge: windows are large and its context may live on. */
@@ -64,8 +67,8 @@ slice_fetch(PaEnv *env, PaBytes *base, uint64_t offset, size_t length, const uin
 	{
 		uint64		want = length;
 
-		if (offset == self->next && want < READ_AHEAD)
-			want = Min(READ_AHEAD, base->size - offset);
+		if (offset == self->next && want < self->ahead)
+			want = Min(self->ahead, base->size - offset);
 		PG_TRY();
 		{
 			load_window(self, offset, want);
@@ -95,8 +98,8 @@ memory_bytes(const void *p, size_t n)
 	return &bytes->base;
 }
 
-PaBytes *
-datum_bytes(Bridge *bridge, Datum datum)
+static PaBytes *
+open_bytes(Bridge *bridge, Datum datum, size_t n)
 {
 	struct varlena *attr = (struct varlena *) DatumGetPointer(datum);
 
@@ -116,6 +119,7 @@ datum_bytes(Bridge *bridge, Datum datum)
 			slices->bridge = bridge;
 			slices->attr = attr;
 			slices->next = PG_UINT64_MAX;
+			slices->ahead = Min(READ_AHEAD, READ_AHEAD_BUDGET / n);
 			bridge_check(bridge, pa_defer(&bridge->env, free_window, slices));
 			return &slices->base;
 		}
@@ -126,13 +130,25 @@ datum_bytes(Bridge *bridge, Datum datum)
 	return memory_bytes(VARDATA_ANY(attr), VARSIZE_ANY_EXHDR(attr));
 }
 
+PaBytes *
+datum_bytes(Bridge *bridge, Datum datum)
+{
+	return open_bytes(bridge, datum, 1);
+}
+
 PaValue *
-datum_value(Bridge *bridge, Datum datum)
+datum_value_of(Bridge *bridge, Datum datum, size_t n)
 {
 	PaValue    *value;
 
-	bridge_check(bridge, pa_value_open(&bridge->env, datum_bytes(bridge, datum), &value));
+	bridge_check(bridge, pa_value_open(&bridge->env, open_bytes(bridge, datum, n), &value));
 	return value;
+}
+
+PaValue *
+datum_value(Bridge *bridge, Datum datum)
+{
+	return datum_value_of(bridge, datum, 1);
 }
 
 void

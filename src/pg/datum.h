@@ -22,6 +22,9 @@
 
 extern PaBytes *datum_bytes(Bridge *bridge, Datum datum);
 
+/* One of n values that are read side by side: read-ahead shares a budget. */
+extern PaValue *datum_value_of(Bridge *bridge, Datum datum, size_t n);
+
 /* Opened, or an error is raised. */
 extern PaValue *datum_value(Bridge *bridge, Datum datum);
 extern void datum_header(Bridge *bridge, Datum datum, PaValueHeader *header);

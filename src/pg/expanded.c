@@ -103,7 +103,7 @@ expression_evaluate(Bridge *bridge, const Expression *expression)
 	{
 		const LeafRef *leaf = &expression->leaves[i];
 
-		values[i] = datum_value(bridge, PointerGetDatum(leaf->ref));
+		values[i] = datum_value_of(bridge, PointerGetDatum(leaf->ref), expression->n_leaves);
 		if (memcmp(pa_value_header(values[i])->digest, leaf->digest, PA_SHA256_LENGTH) != 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

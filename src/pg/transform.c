@@ -11,7 +11,7 @@
 #include "engine/engine.h"
 #include "fmgr.h"
 #include "funcapi.h"
-#include "pg/expanded.h"
+#include "pg/aggregate_state.h"
 #include "pg/parts.h"
 #include "utils/builtins.h"
 
@@ -110,26 +110,34 @@ adapter_split(PG_FUNCTION_ARGS)
 /* The aggregate's state: references to the parts, in the aggregate's context. */
 typedef struct UnionState
 {
+	uint64		magic;
 	MemoryContext context;
 	size_t		n;
 	size_t		max;
+	Size		held;			/* bytes of the references that are whole values */
 	struct varlena **parts;
 } UnionState;
+
+#define UNION_MAGIC UINT64CONST(0x5041554e494f4e)
 
 static UnionState *
 union_state(FunctionCallInfo fcinfo)
 {
-	MemoryContext context;
+	MemoryContext context = aggregate_context(fcinfo);
 	UnionState *state;
 
-	if (!AggCheckCallContext(fcinfo, &context))
+	if (PG_ARGISNULL(0))
+	{
+		state = MemoryContextAllocZero(context, sizeof(UnionState));
+		state->magic = UNION_MAGIC;
+		state->context = context;
+		return state;
+	}
+	state = (UnionState *) PG_GETARG_POINTER(0);
+	if (state->magic != UNION_MAGIC)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("function is part of an aggregate and cannot be called directly")));
-	if (!PG_ARGISNULL(0))
-		return (UnionState *) PG_GETARG_POINTER(0);
-	state = MemoryContextAllocZero(context, sizeof(UnionState));
-	state->context = context;
+				 errmsg("argument is not the state of adapter_union")));
 	return state;
 }
 
@@ -151,7 +159,9 @@ adapter_union_transition(PG_FUNCTION_ARGS)
 			state->parts = repalloc(state->parts, state->max * sizeof(struct varlena *));
 	}
 	state->parts[state->n] = leaf_reference(PG_GETARG_DATUM(1));
+	state->held += VARSIZE_ANY(state->parts[state->n]);
 	state->n++;
+	aggregate_check_held(state->held);
 	MemoryContextSwitchTo(old);
 	PG_RETURN_POINTER(state);
 }
@@ -170,7 +180,7 @@ adapter_union_final(PG_FUNCTION_ARGS)
 	bridge = bridge_open();
 	values = palloc(state->n * sizeof(PaValue *));
 	for (size_t i = 0; i < state->n; i++)
-		values[i] = datum_value(bridge, PointerGetDatum(state->parts[i]));
+		values[i] = datum_value_of(bridge, PointerGetDatum(state->parts[i]), state->n);
 	return finish(bridge, pa_engine_union(&bridge->env, (uint32_t) state->n, values,
 										  VARHDRSZ, &out), &out);
 }

@@ -88,6 +88,8 @@ class Adapter:
         for path in sorted(self.modules, key=str.encode):
             m = self.modules[path]
             out.append(string(path) + bytes([m.flags]) + struct.pack("<d", m.scaling))
+            if m.flags & PARAMETER:
+                out.append(struct.pack("<Q", m.r if m.scaling and 1 <= m.r <= m.rank else 0))
         out.append(struct.pack("<I", len(self.tensors)))
         for name in sorted(self.tensors, key=str.encode):
             t = self.tensors[name]

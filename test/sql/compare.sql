@@ -16,6 +16,17 @@ where (x.id, y.id) in ((1, 1), (1, 2), (1, 3), (4, 5), (6, 7)) order by 1, 2;
 -- A scaling counts.
 select lora('q', '[[1]]', '[[1]]', '1') = lora('q', '[[1]]', '[[1]]', '2') as scaling;
 
+-- Experts stack in the tensors, so the r of the configuration counts beside the scaling:
+-- operations compute with it (adapter_scale, the neutral value).
+create function experts(r int, alpha int) returns adapter language sql immutable as $$
+	select adapter_from_json(format(
+		'{"config": {"peft_type": "LORA", "r": %s, "lora_alpha": %s, "target_parameters": ["mlp.experts.up"]},
+		  "tensors": {"base_model.model.mlp.experts.lora_A.weight": {"dtype": "F32", "shape": [12, 1], "data": [1,2,3,4,5,6,7,8,9,10,11,12]},
+		              "base_model.model.mlp.experts.lora_B.weight": {"dtype": "F32", "shape": [1, 12], "data": [1,2,3,4,5,6,7,8,9,10,11,12]}}}', r, alpha)::json)
+$$;
+select experts(3, 3) = experts(4, 4) as other_r, experts(3, 3) = experts(3, 3) as same_r;
+drop function experts;
+
 -- Operators, hash and order agree.
 select bool_and((adapter_cmp(x.a, y.a) = 0) = (x.a = y.a)) as cmp_eq,
 	bool_and((x.a < y.a) = (adapter_digest(x.a) < adapter_digest(y.a))) as lt,
