@@ -63,6 +63,15 @@ is("@elsewhere", '', 'every error is one of ours or of the reading of TOAST');
 my $cuts = $node->safe_psql('postgres', $settings . qq{
 	select string_agg(distinct d, ' ') from generate_series(0, 400) n, lateral (select digest_of(format('cut %s', n)) as d offset 0) s});
 is($cuts, '22P03', 'a state that is cut anywhere is refused');
+# Computed operands are held, up to 512 MiB a group.
+$node->safe_psql('postgres', 'create table wide as select lora(65000, 3) as a');
+for my $aggregate ('sum', 'avg', 'adapter_union')
+{
+	my ($rc, $out, $err) = $node->psql('postgres', qq{\\set VERBOSITY verbose
+		select adapter_digest($aggregate(adapter_scale(a, i))) from wide, generate_series(1, 2600) i});
+	like($err, qr/54000/, "$aggregate of more computed adapters than it may hold");
+}
+
 is($node->safe_psql('postgres', 'select 1'), '1', 'the server is alive');
 
 $node->stop;
