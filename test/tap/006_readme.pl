@@ -1,0 +1,81 @@
+# Every command block of README.md, typed as it stands there: SQL and psql in
+# psql, the shell block in a shell, the Python block in Python.  (dev/demo,
+# dev/test and the make commands are run by dev/test itself.)
+use strict;
+use warnings;
+
+use Cwd qw(abs_path);
+use File::Basename qw(dirname);
+use File::Temp qw(tempdir);
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $top = abs_path(dirname(__FILE__) . '/../..');
+my $readme = slurp_file("$top/README.md");
+my %block;
+while ($readme =~ /^```(\w*)\n(.*?)^```$/msg)
+{
+	push @{ $block{ $1 || 'psql' } }, $2;
+}
+is(join(' ', map { scalar @{ $block{$_} || [] } } qw(sql psql sh python)), '1 1 1 1', 'the blocks that this test knows');
+
+my $node = PostgreSQL::Test::Cluster->new('readme');
+$node->init;
+$node->start;
+$node->safe_psql('postgres', 'create extension peftarith');
+my $folder = tempdir(CLEANUP => 1);
+$ENV{PGHOST} = $node->host;
+$ENV{PGPORT} = $node->port;
+$ENV{PGDATABASE} = 'postgres';
+
+# The table, as the first statement of the SQL block makes it; the adapters, as
+# the psql block brings one in.
+my ($create, $compose) = $block{sql}[0] =~ /^(.*?;)(.*)$/s;
+$node->safe_psql('postgres', $create);
+my %adapter = ('d0' => 'distgen/lora/d0', 'd1' => 'distgen/lora/d1', 'toxic' => 'unlearn/lora/toxic',
+	'lm_tweet' => 'transfer_lm/lora/lm_tweet', 'lm_fortune' => 'transfer_lm/lora/lm_fortune');
+chdir $top or die;
+for my $name (sort keys %adapter)
+{
+	my $typed = $block{psql}[0];
+	$typed =~ s{examples/distgen/lora/d0/}{examples/$adapter{$name}/}g;
+	$typed =~ s/'d0'/'$name'/;
+	write_and_run("$name.sql", $typed, "psql block, for $name");
+}
+is($node->safe_psql('postgres', q{select string_agg(name, ' ' order by name) from adapters}),
+	'd0 d1 lm_fortune lm_tweet toxic', 'the adapters are in');
+write_and_run('compose.sql', $compose, 'SQL block');
+is($node->safe_psql('postgres', q{select string_agg(name, ' ' order by name) from adapters where name in ('merged', 'detoxed', 'toxic_fortune')}),
+	'detoxed merged toxic_fortune', 'the compositions are there');
+
+# The shell block writes a folder: what comes back is the value.
+chdir $folder or die;
+is(system('sh', '-e', '-c', $block{sh}[0]), 0, 'shell block');
+is($node->safe_psql('postgres', qq{select adapter_from_safetensors(pg_read_binary_file('$folder/merged/adapter_model.safetensors'),
+	pg_read_file('$folder/merged/adapter_config.json')::json) = a from adapters where name = 'merged'}), 't', 'the folder is the value');
+
+# The Python block defines two functions.
+SKIP:
+{
+	my ($python) = grep { system("'$_' -c 'import psycopg' 2>/dev/null") == 0 } grep { defined } $ENV{PA_PYTHON}, '/usr/bin/python3', 'python3';
+	skip 'no Python with psycopg', 2 unless defined $python;
+	append_to_file("$folder/readme.py", "import pathlib\nimport psycopg\n\n" . $block{python}[0] . <<"PYTHON");
+
+with psycopg.connect(autocommit=True) as connection:
+    folder_out(connection, "merged", "$folder/out")
+    folder_in(connection, "again", "$folder/out")
+PYTHON
+	is(system($python, "$folder/readme.py"), 0, 'Python block');
+	is($node->safe_psql('postgres', q{select x.a = y.a from adapters x, adapters y where x.name = 'merged' and y.name = 'again'}), 't', 'out and in again');
+}
+
+sub write_and_run
+{
+	my ($name, $sql, $label) = @_;
+	append_to_file("$folder/$name", $sql);
+	is(system('psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-o', '/dev/null', '-f', "$folder/$name"), 0, $label);
+}
+
+$node->stop;
+done_testing();
