@@ -16,6 +16,14 @@ _Static_assert(PA_ROLE_FACTOR_A == 1 && PA_ROLE_FACTOR_B == 2 && PA_ROLE_VECTOR 
 			   PA_ROLE_BIAS == 4 && PA_ROLE_MAGNITUDE == 5 && PA_ROLE_DENSE == 6,
 			   "role ids are on disk");
 
+bool
+pa_same_text(const char *a, const char *b)
+{
+	if (a == NULL || b == NULL)
+		return a == b;
+	return strcmp(a, b) == 0;
+}
+
 const char *
 pa_role_name(PaRole role)
 {

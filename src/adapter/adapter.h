@@ -112,6 +112,9 @@ typedef struct PaAdapter
 	uint64_t	raw_bytes;		/* sum of the tensors' bytes */
 } PaAdapter;
 
+/* Texts that may be absent: NULL equals only NULL. */
+extern bool pa_same_text(const char *a, const char *b);
+
 extern const char *pa_kind_name(PaKind kind);	/* "lora", "ia3" */
 extern const char *pa_role_name(PaRole role);	/* "factor_a", "factor_b", "vector", "bias", "magnitude", "dense" */
 

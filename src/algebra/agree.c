@@ -13,14 +13,6 @@
 
 #include "adapter/shape.h"
 
-bool
-pa_same_text(const char *a, const char *b)
-{
-	if (a == NULL || b == NULL)
-		return a == b;
-	return strcmp(a, b) == 0;
-}
-
 static PaStatus
 agree_base(PaEnv *env, const char *what, const char *a, const char *b)
 {

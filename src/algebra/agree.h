@@ -13,9 +13,6 @@
 /* Kind, base model and revision, fan_in_fan_out, lora_bias, target_parameters; else PA_ERR_MISMATCH. */
 extern PaStatus pa_agree(PaEnv *env, const PaAdapter *a, const PaAdapter *b);
 
-/* NULL equals only NULL. */
-extern bool pa_same_text(const char *a, const char *b);
-
 /* Role by role the tensors that a sum pairs must have one shape; else PA_ERR_MISMATCH. */
 extern PaStatus pa_agree_shape(PaEnv *env, const PaTensor *a, const PaTensor *b);
 

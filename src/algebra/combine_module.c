@@ -15,12 +15,7 @@
 #include <string.h>
 
 #include "algebra/transform.h"
-
-static bool
-same_bits(double a, double b)
-{
-	return memcmp(&a, &b, sizeof(a)) == 0;
-}
+#include "core/arith.h"
 
 static PaStatus
 pair_flags(PaEnv *env, const PaModule *a, const PaModule *b)
@@ -77,7 +72,7 @@ pair_alpha(PaEnv *env, const PaCombine *plan, PaPairing *pairing)
 		const PaModule *other = pa_combine_module(plan, &pairing->refs[i]);
 
 		if (pa_combine_adapter(plan, pairing->refs[i].leaf)->rslora != rslora ||
-			!same_bits(other->alpha, first->alpha))
+			!pa_same_bits(other->alpha, first->alpha))
 			alike = false;
 	}
 	if (!alike && (first->flags & PA_MODULE_PARAMETER))
@@ -104,7 +99,7 @@ pair_scaling(PaEnv *env, const PaCombine *plan, PaPairing *pairing)
 
 	pairing->fold = false;
 	for (uint32_t i = 1; i < pairing->n; i++)
-		if (!same_bits(pa_combine_module(plan, &pairing->refs[i])->scaling, module->scaling))
+		if (!pa_same_bits(pa_combine_module(plan, &pairing->refs[i])->scaling, module->scaling))
 			pairing->fold = true;
 	if (!pairing->fold)
 		return pair_alpha(env, plan, pairing);

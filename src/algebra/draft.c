@@ -10,11 +10,7 @@
 #include <math.h>
 #include <string.h>
 
-static bool
-same_bits(double a, double b)
-{
-	return memcmp(&a, &b, sizeof(a)) == 0;
-}
+#include "core/arith.h"
 
 double
 pa_alpha_for(double s, uint64_t r, bool *exact)
@@ -26,7 +22,7 @@ pa_alpha_for(double s, uint64_t r, bool *exact)
 
 	for (int i = 0; i < 5; i++)
 	{
-		if (isfinite(candidate[i]) && same_bits(candidate[i] / (double) r, s))
+		if (isfinite(candidate[i]) && pa_same_bits(candidate[i] / (double) r, s))
 		{
 			*exact = true;
 			return candidate[i];

@@ -1,7 +1,7 @@
 /*
  * arith.h
- *	  Size arithmetic that cannot wrap: each function answers false on overflow
- *	  and leaves *result alone.
+ *	  Size arithmetic that cannot wrap (each function answers false on overflow
+ *	  and leaves *result alone), and doubles compared as bits.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 static inline bool
 pa_add_u64(uint64_t a, uint64_t b, uint64_t *result)
@@ -31,6 +32,13 @@ pa_mul_u64(uint64_t a, uint64_t b, uint64_t *result)
 		return false;
 	*result = product;
 	return true;
+}
+
+/* Equal as bits: 0 and -0 differ, a NaN equals itself. */
+static inline bool
+pa_same_bits(double a, double b)
+{
+	return memcmp(&a, &b, sizeof(a)) == 0;
 }
 
 #endif

@@ -43,14 +43,6 @@ name_tensors(PaEnv *env, const PaDraft *draft, PaFileTensor **tensors)
 }
 
 static bool
-same_text(const char *a, const char *b)
-{
-	if (a == NULL || b == NULL)
-		return a == b;
-	return strcmp(a, b) == 0;
-}
-
-static bool
 same_list(const char *const *a, uint32_t n, const char *const *b, uint32_t m)
 {
 	if (n != m)
@@ -64,9 +56,9 @@ same_list(const char *const *a, uint32_t n, const char *const *b, uint32_t m)
 static bool
 same_facts(const PaAdapter *a, const PaAdapter *b)
 {
-	return a->kind == b->kind && same_text(a->base_model, b->base_model) &&
-		same_text(a->base_revision, b->base_revision) && same_text(a->task_type, b->task_type) &&
-		same_text(a->bias, b->bias) && a->features == b->features &&
+	return a->kind == b->kind && pa_same_text(a->base_model, b->base_model) &&
+		pa_same_text(a->base_revision, b->base_revision) && pa_same_text(a->task_type, b->task_type) &&
+		pa_same_text(a->bias, b->bias) && a->features == b->features &&
 		a->fan_in_fan_out == b->fan_in_fan_out && a->lora_bias == b->lora_bias && a->rslora == b->rslora &&
 		same_list(a->target_parameters, a->n_target_parameters, b->target_parameters, b->n_target_parameters);
 }
