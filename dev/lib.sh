@@ -79,6 +79,25 @@ build_and_install()
 		{ tail -n 10 "$root/build/log/install.log" >&2; die "make install failed (build/log/install.log)"; }
 }
 
+# make_venv FOLDER REQUIREMENTS: a Python environment with these packages, made
+# anew when the file has changed.  The default build of torch is a download of
+# gigabytes; PIP_EXTRA_INDEX_URL can point pip at the index of its CPU builds.
+make_venv()
+{
+	local venv=$1 requirements=$2
+	if [ -e "$venv/done" ] && cmp -s "$requirements" "$venv/done"; then
+		return
+	fi
+	if [ "$(dpkg-query -W -f '${db:Status-Status}' python3-venv 2>/dev/null)" != installed ]; then
+		as_root apt-get update -qq
+		as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-venv >/dev/null
+	fi
+	rm -rf "$venv"
+	/usr/bin/python3 -m venv "$venv"
+	"$venv/bin/pip" install -q --no-input -r "$requirements"
+	cp "$requirements" "$venv/done"
+}
+
 # One run at a time for each cluster name in a clone.
 only_one()
 {
