@@ -13,7 +13,9 @@
  * memory of where they have been.
  *
  * The functions return text in env memory.  An operand is given by its digest
- * and its own recipe text; its root becomes a node, its nodes are merged.
+ * and its own recipe text; its root becomes a node, its nodes are merged.  An
+ * operand of many has its text loaded when its turn comes and released before
+ * the next one's, so that memory does not grow with their number.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
@@ -28,10 +30,19 @@ typedef struct PaText
 	size_t		length;
 } PaText;
 
+/* *recipe is in env memory until release, which is not called after a failure: then pa_env_reset frees it. */
+typedef struct PaRecipeLoader
+{
+	PaStatus	(*load) (PaEnv *env, void *state, PaText *recipe);
+	PaStatus	(*release) (PaEnv *env, void *state, const PaText *recipe);
+} PaRecipeLoader;
+
 typedef struct PaOperand
 {
 	const uint8_t *digest;		/* PA_SHA256_LENGTH */
-	PaText		recipe;
+	PaText		recipe;			/* unless there is a loader */
+	const PaRecipeLoader *loader;
+	void	   *state;			/* for the loader */
 } PaOperand;
 
 /* {"op":"import","sha256":...}: of the file */

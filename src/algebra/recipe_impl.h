@@ -15,6 +15,14 @@
 #define PA_RECIPE_MAX_MEMBERS 3
 #define PA_HEX_DOUBLE_BYTES 32
 
+/*
+ * What is kept of the operands while a recipe is put together: their nodes
+ * until so much text was read, and their roots until they take so much.  Far
+ * more than the 1 MiB that is written; doc/format.md has the rule.
+ */
+#define PA_RECIPE_READ_BYTES ((size_t) 16 * 1024 * 1024)
+#define PA_RECIPE_ROOT_BYTES ((size_t) 4 * 1024 * 1024)
+
 typedef enum PaMemberType
 {
 	PA_MEMBER_DIGEST,			/* 64 lower-case hexadecimal digits */

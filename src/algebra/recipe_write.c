@@ -2,7 +2,8 @@
  * recipe_write.c
  *	  Putting recipes together: the operands' roots become nodes, their nodes
  *	  are merged, and what is reachable from the new root is written, nearest
- *	  first, until a recipe's limit is reached.
+ *	  first, until a recipe's limit is reached.  One operand's document is held
+ *	  at a time, and what is kept of them is limited, whatever their number.
  *
  * Where two operands tell different stories of one digest, an import wins (it
  * is an end, so it cannot lead in a circle), then what an operand says of
@@ -79,56 +80,121 @@ write_node(PaBuf *buf, const json_t *node)
 	return pa_buf_bytes(buf, "}", 1);
 }
 
-static bool
-is_import(const json_t *node)
+/*
+ * What the operands know: digest to a node's text, as it would be written.
+ * Texts take a fraction of what parsed nodes take, and most of them are never
+ * looked at again.
+ */
+typedef struct Merge
 {
-	const char *op = json_string_value(json_object_get(node, "op"));
+	PaEnv	   *env;
+	json_t	   *roots;			/* what operands say of themselves */
+	json_t	   *nodes;			/* what they say of their own operands */
+	size_t		root_bytes;		/* in roots */
+	size_t		read;			/* text of the recipes so far */
+	PaBuf	   *scratch;
+} Merge;
 
-	return op != NULL && strcmp(op, "import") == 0;
+static bool
+is_import(const json_t *text)
+{
+	static const char start[] = "{\"op\":\"import\"";
+
+	return strncmp(json_string_value(text), start, strlen(start)) == 0;
 }
 
 static PaStatus
-set_node(PaEnv *env, json_t *map, const char *digest, json_t *node)
+out_of_memory(PaEnv *env)
 {
-	json_t	   *known = json_object_get(map, digest);
+	return pa_fail(env, PA_ERR_NOMEM, "out of memory");
+}
 
-	if (known != NULL && (is_import(known) || !is_import(node)))
+/* The first node of a digest stays, unless an import takes its place. */
+static PaStatus
+keep_node(Merge *merge, json_t *map, const char *digest, const json_t *node)
+{
+	const json_t *known = json_object_get(map, digest);
+	PaBuf	   *scratch = merge->scratch;
+	const char *op = json_string_value(json_object_get(node, "op"));
+
+	if (known != NULL && (is_import(known) || op == NULL || strcmp(op, "import") != 0))
 		return PA_OK;
-	if (json_object_set(map, digest, node) != 0)
-		return pa_fail(env, PA_ERR_NOMEM, "out of memory");
+	scratch->length = 0;
+	PA_TRY(write_node(scratch, node));
+	if (map == merge->roots)
+		merge->root_bytes += scratch->length;
+	if (json_object_set_new(map, digest, json_stringn_nocheck((const char *) scratch->data, scratch->length)) != 0)
+		return out_of_memory(merge->env);
 	return PA_OK;
 }
 
-/* map: digest to node, of everything that the operands know */
 static PaStatus
-merge_operands(PaEnv *env, uint32_t n, const PaOperand *operands, json_t *map)
+merge_document(Merge *merge, const uint8_t *digest, json_t *document)
 {
-	json_t	  **documents;
+	json_t	   *nodes = json_object_get(document, "nodes");
+	char		hex[2 * PA_SHA256_LENGTH + 1];
 	const char *key;
 	json_t	   *node;
 
-	PA_TRY(pa_alloc_array(env, n, sizeof(json_t *), (void **) &documents));
-	for (uint32_t i = 0; i < n; i++)
+	PA_TRY(pa_recipe_check_document(merge->env, document));
+	pa_hex(hex, digest);
+	if (merge->root_bytes <= PA_RECIPE_ROOT_BYTES)
 	{
-		char		hex[2 * PA_SHA256_LENGTH + 1];
-		json_t	   *itself;
-
-		PA_TRY(pa_check_cancel(env));
-		PA_TRY(pa_json_parse(env, operands[i].recipe.text, operands[i].recipe.length, "recipe", &documents[i]));
-		PA_TRY(pa_recipe_check_document(env, documents[i]));
-		pa_hex(hex, operands[i].digest);
 		/* An operation that changed nothing made the value from itself: then the older story counts. */
-		itself = json_object_get(json_object_get(documents[i], "nodes"), hex);
-		if (itself == NULL)
-			itself = json_object_get(documents[i], "root");
-		PA_TRY(set_node(env, map, hex, itself));
+		json_t	   *itself = json_object_get(nodes, hex);
+
+		PA_TRY(keep_node(merge, merge->roots, hex, itself != NULL ? itself : json_object_get(document, "root")));
 	}
+	if (merge->read <= PA_RECIPE_READ_BYTES)
+		json_object_foreach(nodes, key, node)
+			PA_TRY(keep_node(merge, merge->nodes, key, node));
+	return PA_OK;
+}
+
+static PaStatus
+merge_text(Merge *merge, const uint8_t *digest, const PaText *recipe)
+{
+	json_t	   *document;
+	PaStatus	status;
+
+	PA_TRY(pa_json_load(merge->env, recipe->text, recipe->length, "recipe", &document));
+	status = merge_document(merge, digest, document);
+	json_decref(document);
+	merge->read += recipe->length;
+	return status;
+}
+
+static PaStatus
+merge_operand(Merge *merge, const PaOperand *operand)
+{
+	PaText		recipe;
+
+	PA_TRY(pa_check_cancel(merge->env));
+	if (operand->loader == NULL)
+		return merge_text(merge, operand->digest, &operand->recipe);
+	PA_TRY(operand->loader->load(merge->env, operand->state, &recipe));
+	PA_TRY(merge_text(merge, operand->digest, &recipe));
+	return operand->loader->release(merge->env, operand->state, &recipe);
+}
+
+/* merge->nodes: everything that the operands know, one after the other. */
+static PaStatus
+merge_operands(Merge *merge, uint32_t n, const PaOperand *operands)
+{
+	const char *digest;
+	json_t	   *root;
+
 	for (uint32_t i = 0; i < n; i++)
+		PA_TRY(merge_operand(merge, &operands[i]));
+	json_object_foreach(merge->roots, digest, root)
 	{
-		json_object_foreach(json_object_get(documents[i], "nodes"), key, node)
-			PA_TRY(set_node(env, map, key, node));
+		const json_t *other = json_object_get(merge->nodes, digest);
+
+		if (other != NULL && is_import(other) && !is_import(root))
+			continue;
+		if (json_object_set(merge->nodes, digest, root) != 0)
+			return out_of_memory(merge->env);
 	}
-	pa_free(env, documents);
 	return PA_OK;
 }
 
@@ -136,9 +202,9 @@ merge_operands(PaEnv *env, uint32_t n, const PaOperand *operands, json_t *map)
 typedef struct Walk
 {
 	PaEnv	   *env;
-	json_t	   *map;
+	json_t	   *map;			/* digest to text */
 	json_t	   *seen;
-	const char **queue;
+	const char **queue;			/* keys of map */
 	size_t		n;
 } Walk;
 
@@ -146,100 +212,113 @@ static PaStatus
 walk_visit(void *state, const char *digest)
 {
 	Walk	   *walk = state;
+	void	   *found = json_object_iter_at(walk->map, digest);
 
-	if (json_object_get(walk->map, digest) == NULL || json_object_get(walk->seen, digest) != NULL)
+	if (found == NULL || json_object_get(walk->seen, digest) != NULL)
 		return PA_OK;
 	if (json_object_set_new(walk->seen, digest, json_true()) != 0)
-		return pa_fail(walk->env, PA_ERR_NOMEM, "out of memory");
-	walk->queue[walk->n++] = digest;
+		return out_of_memory(walk->env);
+	walk->queue[walk->n++] = json_object_iter_key(found);
 	return PA_OK;
 }
 
-/* A node's text, written and measured before it is known whether it fits. */
-typedef struct NodeText
+static PaStatus
+walk_from(Walk *walk, const json_t *text)
 {
-	const char *digest;
-	const char *text;
-	size_t		length;
-} NodeText;
+	json_t	   *node;
+	PaStatus	status;
 
-static int
-compare_texts(const void *a, const void *b)
-{
-	return strcmp(((const NodeText *) a)->digest, ((const NodeText *) b)->digest);
+	PA_TRY(pa_json_load(walk->env, json_string_value(text), json_string_length(text), "recipe", &node));
+	status = pa_recipe_references(node, walk_visit, walk);
+	json_decref(node);
+	return status;
 }
 
-/* Walk and write as many nodes as fit into `room` bytes. */
+static int
+compare_digests(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *) a, *(const char *const *) b);
+}
+
+/* Walk until `room` bytes are full; the queue then begins with the *n nodes to write, sorted. */
 static PaStatus
-collect_nodes(Walk *walk, const json_t *root, size_t room, PaBuf *scratch, NodeText *texts, size_t *n)
+choose_nodes(Walk *walk, const json_t *root, size_t room, size_t *n)
 {
 	size_t		used = 0;
 
 	*n = 0;
 	PA_TRY(pa_recipe_references(root, walk_visit, walk));
-	for (size_t i = 0; i < walk->n; i++)
+	while (*n < walk->n)
 	{
-		const json_t *node = json_object_get(walk->map, walk->queue[i]);
-		size_t		need;
+		const json_t *text = json_object_get(walk->map, walk->queue[*n]);
+		size_t		need = json_string_length(text) + strlen("\"\":,") + 2 * PA_SHA256_LENGTH;
 
 		PA_TRY(pa_check_cancel(walk->env));
-		scratch->length = 0;
-		PA_TRY(write_node(scratch, node));
-		need = scratch->length + strlen("\"\":,") + 2 * PA_SHA256_LENGTH;
 		if (need > room - used)
 			break;
 		used += need;
-		texts[*n].digest = walk->queue[i];
-		texts[*n].length = scratch->length;
-		PA_TRY(pa_strndup(walk->env, (const char *) scratch->data, scratch->length, &texts[*n].text));
 		(*n)++;
-		PA_TRY(pa_recipe_references(node, walk_visit, walk));
+		PA_TRY(walk_from(walk, text));
 	}
-	qsort(texts, *n, sizeof(NodeText), compare_texts);
+	qsort(walk->queue, *n, sizeof(char *), compare_digests);
 	return PA_OK;
 }
 
 static PaStatus
-write_document(PaEnv *env, const json_t *root, json_t *map, PaBuf *buf, PaBuf *scratch)
+write_nodes(PaEnv *env, const json_t *root, json_t *map, size_t room, PaBuf *buf)
 {
-	static const char tail[] = "}}";
 	Walk		walk = {env, map, pa_json_object(), NULL, 0};
-	size_t		room = json_object_size(map);
-	NodeText   *texts;
 	size_t		n;
 
 	PA_TRY(pa_json_own(env, walk.seen));
-	PA_TRY(pa_alloc_array(env, room, sizeof(char *), (void **) &walk.queue));
-	PA_TRY(pa_alloc_array(env, room, sizeof(NodeText), (void **) &texts));
+	PA_TRY(pa_alloc_array(env, json_object_size(map), sizeof(char *), (void **) &walk.queue));
+	PA_TRY(choose_nodes(&walk, root, room, &n));
+	for (size_t i = 0; i < n; i++)
+	{
+		const json_t *text = json_object_get(map, walk.queue[i]);
+
+		PA_TRY(pa_buf_printf(buf, "%s\"%s\":", i > 0 ? "," : "", walk.queue[i]));
+		PA_TRY(pa_buf_bytes(buf, json_string_value(text), json_string_length(text)));
+	}
+	pa_free(env, walk.queue);
+	return PA_OK;
+}
+
+/* The root is measured first: one that is too large costs no reading of operands. */
+static PaStatus
+write_document(PaEnv *env, const json_t *root, uint32_t n, const PaOperand *operands, PaBuf *buf, PaBuf *scratch)
+{
+	static const char tail[] = "}}";
+	Merge		merge = {.env = env, .scratch = scratch};
+
 	PA_TRY(pa_buf_printf(buf, "{\"version\":%d,\"root\":", PA_RECIPE_VERSION));
 	PA_TRY(write_node(buf, root));
 	PA_TRY(pa_buf_printf(buf, ",\"nodes\":{"));
 	if (buf->length + strlen(tail) > PA_MAX_RECIPE_BYTES)
 		return pa_fail(env, PA_ERR_LIMIT, "recipe has more than %zu bytes", PA_MAX_RECIPE_BYTES);
-	PA_TRY(collect_nodes(&walk, root, PA_MAX_RECIPE_BYTES - strlen(tail) - buf->length, scratch, texts, &n));
-	for (size_t i = 0; i < n; i++)
-	{
-		PA_TRY(pa_buf_printf(buf, "%s\"%s\":", i > 0 ? "," : "", texts[i].digest));
-		PA_TRY(pa_buf_bytes(buf, texts[i].text, texts[i].length));
-	}
+	merge.roots = pa_json_object();
+	PA_TRY(pa_json_own(env, merge.roots));
+	merge.nodes = pa_json_object();
+	PA_TRY(pa_json_own(env, merge.nodes));
+	PA_TRY(merge_operands(&merge, n, operands));
+	PA_TRY(write_nodes(env, root, merge.nodes, PA_MAX_RECIPE_BYTES - strlen(tail) - buf->length, buf));
+	json_object_clear(merge.roots);
+	json_object_clear(merge.nodes);
 	return pa_buf_bytes(buf, tail, strlen(tail));
 }
 
 PaStatus
 pa_recipe_write(PaEnv *env, const json_t *root, uint32_t n_operands, const PaOperand *operands, PaText *recipe)
 {
-	json_t	   *map = pa_json_object();
 	PaBuf		buf;
 	PaBuf		scratch;
 	PaStatus	status;
 
-	PA_TRY(pa_json_own(env, map));
-	PA_TRY(merge_operands(env, n_operands, operands, map));
 	PA_TRY(pa_buf_init(env, &buf, 0, 1024));
 	status = pa_buf_init(env, &scratch, 0, 1024);
 	if (status == PA_OK)
 	{
-		status = write_document(env, root, map, &buf, &scratch);
+		status = write_document(env, root, n_operands, operands, &buf, &scratch);
 		pa_buf_release(&scratch);
 	}
 	if (status == PA_OK)

@@ -92,7 +92,7 @@ parse_failed(PaEnv *env, const json_error_t *error, const char *subject)
 }
 
 PaStatus
-pa_json_parse(PaEnv *env, const char *text, size_t n, const char *subject, json_t **root)
+pa_json_load(PaEnv *env, const char *text, size_t n, const char *subject, json_t **root)
 {
 	json_error_t error;
 	json_t	   *parsed;
@@ -106,9 +106,22 @@ pa_json_parse(PaEnv *env, const char *text, size_t n, const char *subject, json_
 	parsed = json_loadb(text, n, JSON_REJECT_DUPLICATES, &error);
 	if (parsed == NULL)
 		return parse_failed(env, &error, subject);
-	PA_TRY(pa_json_own(env, parsed));
 	if (!json_is_object(parsed))
+	{
+		json_decref(parsed);
 		return pa_fail(env, PA_ERR_JSON, "%s is not a JSON object", subject);
+	}
+	*root = parsed;
+	return PA_OK;
+}
+
+PaStatus
+pa_json_parse(PaEnv *env, const char *text, size_t n, const char *subject, json_t **root)
+{
+	json_t	   *parsed;
+
+	PA_TRY(pa_json_load(env, text, n, subject, &parsed));
+	PA_TRY(pa_json_own(env, parsed));
 	*root = parsed;
 	return PA_OK;
 }

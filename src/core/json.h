@@ -25,6 +25,13 @@ extern PaStatus pa_json_parse(PaEnv *env, const char *text, size_t n,
 							  const char *subject, json_t **root);
 
 /*
+ * As pa_json_parse, but *root is the caller's to json_decref() on every path:
+ * for documents that are read one after the other and not kept.
+ */
+extern PaStatus pa_json_load(PaEnv *env, const char *text, size_t n,
+							 const char *subject, json_t **root);
+
+/*
  * A new empty object; NULL without memory.  Never call json_object(): the
  * server exports a function of that name, and inside a backend it would be
  * called instead of jansson's (test/gates/symbols.sh looks for such clashes).

@@ -35,6 +35,9 @@ extern PaStatus pa_engine_store(PaEnv *env, PaSource *source, PaAdapter *adapter
 /* Digest and recipe of a value: what the recipe of a result needs. */
 extern PaStatus pa_engine_operand(PaEnv *env, PaValue *value, PaOperand *operand);
 
+/* The same for one of many operands: its recipe is loaded when it is its turn. */
+extern PaOperand pa_engine_one_of_many(PaValue *value);
+
 /* An adapter's tensors as pa_peft_describe wants them, one after the other. */
 extern PaStatus pa_engine_file_tensors(PaEnv *env, const PaAdapter *adapter, PaFileTensor **tensors);
 

@@ -84,7 +84,7 @@ sum_recipe(PaEnv *env, uint32_t n, const Leaf *leaves, size_t n_terms, const PaT
 	PA_TRY(pa_alloc_array(env, n_terms, sizeof(PaRecipeTerm), (void **) &written));
 	for (uint32_t i = 0; i < n; i++)
 	{
-		PA_TRY(pa_engine_operand(env, leaves[i].value, &operands[i]));
+		operands[i] = pa_engine_one_of_many(leaves[i].value);
 		place[leaves[i].index] = i;
 	}
 	for (size_t i = 0; i < n_terms; i++)

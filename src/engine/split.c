@@ -142,7 +142,7 @@ pa_engine_split_part(PaEnv *env, PaSplit *self, uint32_t part, size_t reserve, P
 	uint32_t   *from;
 	PaSource   *source;
 	PaDocuments documents = {0};
-	PaOperand	whole = {self->digest, self->recipe};
+	PaOperand	whole = {.digest = self->digest, .recipe = self->recipe};
 	PaText		recipe;
 
 	PA_TRY(pa_alloc_array(env, n, sizeof(PaFileTensor), (void **) &tensors));

@@ -31,8 +31,28 @@ pa_engine_store(PaEnv *env, PaSource *source, PaAdapter *adapter,
 PaStatus
 pa_engine_operand(PaEnv *env, PaValue *value, PaOperand *operand)
 {
-	operand->digest = pa_value_header(value)->digest;
+	*operand = (PaOperand) {.digest = pa_value_header(value)->digest};
 	return pa_value_document(env, value, PA_DOCUMENT_RECIPE, &operand->recipe.text, &operand->recipe.length);
+}
+
+static PaStatus
+load_recipe(PaEnv *env, void *state, PaText *recipe)
+{
+	return pa_value_document(env, state, PA_DOCUMENT_RECIPE, &recipe->text, &recipe->length);
+}
+
+static PaStatus
+release_recipe(PaEnv *env, void *state, const PaText *recipe)
+{
+	return pa_value_release_document(env, state, recipe->text);
+}
+
+PaOperand
+pa_engine_one_of_many(PaValue *value)
+{
+	static const PaRecipeLoader loader = {load_recipe, release_recipe};
+
+	return (PaOperand) {.digest = pa_value_header(value)->digest, .loader = &loader, .state = value};
 }
 
 PaStatus

@@ -48,7 +48,7 @@ collect(PaEnv *env, uint32_t n, PaValue *const *values, Operands *all)
 		all->adapters[i] = pa_value_adapter(value);
 		PA_TRY(pa_value_source(env, value, &all->sources[i]));
 		PA_TRY(pa_value_document(env, value, PA_DOCUMENT_CONFIG, &all->configs[i].text, &all->configs[i].length));
-		PA_TRY(pa_engine_operand(env, value, &all->operands[i]));
+		all->operands[i] = pa_engine_one_of_many(value);
 	}
 	return PA_OK;
 }

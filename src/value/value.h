@@ -86,6 +86,12 @@ extern uint64_t pa_value_stored_bytes(const PaValue *value, uint32_t tensor);
 extern PaStatus pa_value_document(PaEnv *env, PaValue *value, PaDocument which,
 								  const char **text, size_t *length);
 
+/*
+ * Give back a document, and what the host holds for its stored form: a fetch
+ * of the header takes its place.
+ */
+extern PaStatus pa_value_release_document(PaEnv *env, PaValue *value, const char *text);
+
 /* A source that reads the value's blocks (checksums checked block by block). */
 extern PaStatus pa_value_source(PaEnv *env, PaValue *value, PaSource **source);
 

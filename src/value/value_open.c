@@ -101,3 +101,12 @@ pa_value_document(PaEnv *env, PaValue *value, PaDocument which, const char **tex
 	*length = section->raw;
 	return PA_OK;
 }
+
+PaStatus
+pa_value_release_document(PaEnv *env, PaValue *value, const char *text)
+{
+	const uint8_t *header;
+
+	pa_free(env, (void *) text);
+	return pa_value_fetch(env, value->bytes, 0, PA_VALUE_HEADER_BYTES, &header);
+}

@@ -8,6 +8,7 @@ SPDX-License-Identifier: PostgreSQL
 """
 import os
 import random
+import struct
 import sys
 
 import harness
@@ -101,6 +102,31 @@ def check_sorting(run, connection):
             run.ok(kb < size + 40 * MB, "takes %d kB with hashing %s: %s" % (kb, join, sql))
 
 
+def near_limit(rng):
+    """A recipe of almost 1 MiB that does not compress well."""
+    digest = ["%064x" % rng.getrandbits(256) for _ in range(4600)]
+    nodes = ",".join('"%s":{"op":"union","of":["%s","%s"]}' % (digest[i - 1], digest[i], digest[0]) for i in range(1, len(digest)))
+    return '{"version":1,"root":{"op":"scale","of":"%s","by":"0x1.8p+0"},"nodes":{%s}}' % (digest[0], nodes)
+
+
+def check_recipes(run, connection, count=100):
+    """Recipes are put together one by one, however many there are."""
+    rng = random.Random(run.seed)
+    connection.execute("CREATE TABLE told (a adapter)")
+    for i in range(count):
+        tensors = {name: bad_files.st.Tensor("F32", t.shape, struct.pack("<2f", i, 1)) for name, t in bad_files.pair().items()}
+        connection.execute("INSERT INTO told SELECT adapter_from_safetensors(%b)",
+                           (bad_files.envelope(recipe=near_limit(rng), tensors_=tensors),))
+    for sql in ("SELECT adapter_digest(sum(a)) FROM told", "SELECT length(adapter_recipe(sum(a))::text) FROM told"):
+        with harness.connect(connection.info.dbname) as fresh:
+            # shared memory that the session has seen counts too: all of the table, before
+            fresh.execute("SELECT count(*) FROM told WHERE adapter_recipe(a) IS NULL")
+            before = memory(fresh, "VmHWM")
+            fresh.execute(sql)
+            kb = memory(fresh, "VmHWM") - before
+        run.ok(kb < 150 * MB, "takes %d kB for %d adapters: %s" % (kb, count, sql))
+
+
 def check_bombs(run, database):
     """Bad files take no more memory than a few times their size."""
     for c in bad_files.cases():
@@ -127,6 +153,7 @@ def body(run):
         check_calls(run, connection, calls)
         check_failures(run, connection, calls)
         check_sorting(run, connection)
+        check_recipes(run, connection)
         check_bombs(run, database)
 
 
