@@ -67,6 +67,7 @@ plan_sum(PaEnv *env, uint32_t n, const Leaf *leaves, const double *p, const doub
 		in_order[i].digest = leaves[i].digest;
 		in_order[i].p = p[leaves[i].index];
 		in_order[i].q = q[leaves[i].index];
+		pa_value_borrow_decoder(leaves[i].value, leaves[0].value);
 		PA_TRY(pa_value_source(env, leaves[i].value, &in_order[i].source));
 	}
 	return pa_combine_plan(env, n, in_order, plan, draft);

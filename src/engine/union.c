@@ -46,6 +46,7 @@ collect(PaEnv *env, uint32_t n, PaValue *const *values, Operands *all)
 		PaValue    *value = all->values[i];
 
 		all->adapters[i] = pa_value_adapter(value);
+		pa_value_borrow_decoder(value, all->values[0]);
 		PA_TRY(pa_value_source(env, value, &all->sources[i]));
 		PA_TRY(pa_value_document(env, value, PA_DOCUMENT_CONFIG, &all->configs[i].text, &all->configs[i].length));
 		all->operands[i] = pa_engine_one_of_many(value);

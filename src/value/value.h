@@ -92,6 +92,13 @@ extern PaStatus pa_value_document(PaEnv *env, PaValue *value, PaDocument which,
  */
 extern PaStatus pa_value_release_document(PaEnv *env, PaValue *value, const char *text);
 
+/*
+ * Decode with another value's decoder: for many values that are read one block
+ * after the other, each decoder being some hundred kB.  Call it before anything
+ * of the value was decoded; the lender must live as long.
+ */
+extern void pa_value_borrow_decoder(PaValue *value, PaValue *lender);
+
 /* A source that reads the value's blocks (checksums checked block by block). */
 extern PaStatus pa_value_source(PaEnv *env, PaValue *value, PaSource **source);
 

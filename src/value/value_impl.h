@@ -61,6 +61,7 @@ struct PaValue
 	PaAdapter	adapter;
 	PaExtent   *extents;		/* one for each tensor */
 	PaPlanes   *planes;			/* NULL until something is decoded */
+	PaValue    *lender;			/* whose planes are used; NULL: its own */
 };
 
 /* Largest raw length of a document. */

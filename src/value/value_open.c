@@ -76,7 +76,18 @@ pa_value_stored_bytes(const PaValue *value, uint32_t tensor)
 PaStatus
 pa_value_planes(PaEnv *env, PaValue *value)
 {
+	if (value->lender != NULL)
+	{
+		PA_TRY(pa_value_planes(env, value->lender));
+		value->planes = value->lender->planes;
+	}
 	return value->planes != NULL ? PA_OK : pa_planes_create(env, &value->planes);
+}
+
+void
+pa_value_borrow_decoder(PaValue *value, PaValue *lender)
+{
+	value->lender = value != lender ? lender : NULL;
 }
 
 PaStatus
