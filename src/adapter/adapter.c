@@ -8,6 +8,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/arith.h"
@@ -101,44 +102,34 @@ pa_config_rank(const PaModule *module, bool rslora)
 	return (uint64_t) r;
 }
 
+static int
+compare_tensor(const void *name, const void *tensor)
+{
+	return strcmp(name, ((const PaTensor *) tensor)->name);
+}
+
+static int
+compare_module(const void *path, const void *module)
+{
+	return strcmp(path, ((const PaModule *) module)->path);
+}
+
 int64_t
 pa_adapter_find_tensor(const PaAdapter *adapter, const char *name)
 {
-	uint32_t	low = 0;
-	uint32_t	high = adapter->n_tensors;
+	const PaTensor *found = NULL;
 
-	while (low < high)
-	{
-		uint32_t	middle = low + (high - low) / 2;
-		int			order = strcmp(name, adapter->tensors[middle].name);
-
-		if (order == 0)
-			return middle;
-		if (order < 0)
-			high = middle;
-		else
-			low = middle + 1;
-	}
-	return -1;
+	if (adapter->n_tensors > 0)
+		found = bsearch(name, adapter->tensors, adapter->n_tensors, sizeof(PaTensor), compare_tensor);
+	return found != NULL ? found - adapter->tensors : -1;
 }
 
 int64_t
 pa_adapter_find_module(const PaAdapter *adapter, const char *path)
 {
-	uint32_t	low = 0;
-	uint32_t	high = adapter->n_modules;
+	const PaModule *found = NULL;
 
-	while (low < high)
-	{
-		uint32_t	middle = low + (high - low) / 2;
-		int			order = strcmp(path, adapter->modules[middle].path);
-
-		if (order == 0)
-			return middle;
-		if (order < 0)
-			high = middle;
-		else
-			low = middle + 1;
-	}
-	return -1;
+	if (adapter->n_modules > 0)
+		found = bsearch(path, adapter->modules, adapter->n_modules, sizeof(PaModule), compare_module);
+	return found != NULL ? found - adapter->modules : -1;
 }

@@ -6,18 +6,10 @@
  */
 #include "codec/plane_kernel.h"
 
+#include "core/cpu.h"
+
 typedef void (*SplitLoop) (const uint8_t *elements, size_t n, int width, bool rotate, uint8_t *planes);
 typedef void (*JoinLoop) (const uint8_t *const *plane, size_t n, int width, bool rotate, uint8_t *elements);
-
-bool
-pa_plane_have_avx2(void)
-{
-#if defined(__x86_64__)
-	return __builtin_cpu_supports("avx2");
-#else
-	return false;
-#endif
-}
 
 /*
  * Global state, but whoever fills it fills it alike, and which loops run
@@ -29,7 +21,7 @@ static JoinLoop join_loop = NULL;
 static void
 choose(void)
 {
-	bool		avx2 = pa_plane_have_avx2();
+	bool		avx2 = pa_cpu_has_avx2();
 
 	split_loop = avx2 ? pa_plane_split_avx2 : pa_plane_split_portable;
 	join_loop = avx2 ? pa_plane_join_avx2 : pa_plane_join_portable;

@@ -32,9 +32,6 @@ extern const PaKernels pa_kernels_avx2[PA_DTYPE_COUNT];
 /* The loops in use for a dtype. */
 extern const PaKernels *pa_kernels(PaDtype dtype);
 
-/* Can this processor run the second table? */
-extern bool pa_kernels_have_avx2(void);
-
 #define PA_KERNEL_PROTOTYPES(T) \
 	extern bool pa_kernel_##T##_first(double *acc, const uint8_t *x, size_t n, double c); \
 	extern bool pa_kernel_##T##_add(double *acc, const uint8_t *x, size_t n, double c); \

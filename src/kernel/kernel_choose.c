@@ -6,6 +6,8 @@
  */
 #include "kernel/instances.h"
 
+#include "core/cpu.h"
+
 #define ROW(T) { \
 	pa_kernel_##T##_first, pa_kernel_##T##_add, pa_kernel_##T##_scale_around_one, pa_kernel_##T##_round, \
 	pa_kernel_##T##_widen, pa_kernel_##T##_all_finite, pa_kernel_##T##_sum_squares}
@@ -24,16 +26,6 @@ const PaKernels pa_kernels_avx2[PA_DTYPE_COUNT] = {
 	[PA_BF16] = ROW(avx2_bf16),
 };
 
-bool
-pa_kernels_have_avx2(void)
-{
-#if defined(__x86_64__)
-	return __builtin_cpu_supports("avx2");
-#else
-	return false;
-#endif
-}
-
 /*
  * The table in use.  Global state, but any thread or process that fills it
  * fills it alike, and which table it is changes no result.
@@ -44,6 +36,6 @@ const PaKernels *
 pa_kernels(PaDtype dtype)
 {
 	if (chosen == NULL)
-		chosen = pa_kernels_have_avx2() ? pa_kernels_avx2 : pa_kernels_portable;
+		chosen = pa_cpu_has_avx2() ? pa_kernels_avx2 : pa_kernels_portable;
 	return &chosen[dtype];
 }

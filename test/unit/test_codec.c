@@ -16,6 +16,7 @@
 
 #include "codec/plane_kernel.h"
 #include "codec/planes.h"
+#include "core/cpu.h"
 #include "core/bytes.h"
 #include "core/limits.h"
 
@@ -114,7 +115,7 @@ UNIT_TEST(plane_kernels)
 	(void) env;
 	check_planes(pa_plane_split, pa_plane_join);
 	check_planes(pa_plane_split_portable, pa_plane_join_portable);
-	if (pa_plane_have_avx2())
+	if (pa_cpu_has_avx2())
 		check_planes(pa_plane_split_avx2, pa_plane_join_avx2);
 }
 

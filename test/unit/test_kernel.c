@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/cpu.h"
 #include "core/bytes.h"
 #include "kernel/instances.h"
 #include "kernel/kernel.h"
@@ -324,7 +325,7 @@ UNIT_TEST(instances)
 	uint64_t	seed = unit_seed();
 
 	(void) env;
-	if (!pa_kernels_have_avx2())
+	if (!pa_cpu_has_avx2())
 		return;
 	for (int round = 0; round < 200; round++)
 	{
