@@ -1,13 +1,19 @@
 /*
  * combine.h
- *	  The value of a deferred expression: A = sum p_i A_i, B = sum q_i B_i, and
- *	  the rules for (IA)^3, biases and dense tensors.  doc/algebra.md,
- *	  "Evaluation", is implemented here to the letter.
+ *	  The value of a deferred expression, by the rule of its space: parameter
+ *	  space adds factors, A = sum p_i A_i, B = sum q_i B_i; delta space adds
+ *	  deltas, by stacking factors; and the rules for (IA)^3, biases and dense
+ *	  tensors.  doc/algebra.md, "Evaluation" and "Delta space", are implemented
+ *	  here to the letter.
  *
  * pa_combine_plan looks only at what the leaves are, raises every refusal that
  * does not need the weights, and drafts the result; pa_combine_source computes
  * it block by block.  Leaves are given in digest order, distinct; the caller
- * has handled the sum that is one leaf with p = q = 1.
+ * has handled the sum that is one leaf with weights 1.
+ *
+ * PA_RULE_MERGE plans the tensors of the merge methods (merge.h): ranks agree,
+ * every leaf takes part whatever its weight, and a term's coefficient is
+ * PEFT's, sgn(w s) sqrt(abs(w s)) for A, sqrt(abs(w s)) for B, w s for a bias.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
@@ -15,7 +21,14 @@
 #define PA_COMBINE_H
 
 #include "adapter/draft.h"
-#include "adapter/source.h"
+#include "adapter/stack.h"
+
+typedef enum PaRule
+{
+	PA_RULE_PARAMETER,
+	PA_RULE_DELTA,				/* a leaf's weight is q; p is 0 */
+	PA_RULE_MERGE				/* a leaf's weight is q; leaves may repeat */
+} PaRule;
 
 typedef struct PaLeaf
 {
@@ -27,7 +40,7 @@ typedef struct PaLeaf
 
 typedef struct PaCombine PaCombine;
 
-extern PaStatus pa_combine_plan(PaEnv *env, uint32_t n_leaves, const PaLeaf *leaves,
+extern PaStatus pa_combine_plan(PaEnv *env, PaRule rule, uint32_t n_leaves, const PaLeaf *leaves,
 								PaCombine **plan, const PaDraft **draft);
 
 /*
@@ -36,5 +49,15 @@ extern PaStatus pa_combine_plan(PaEnv *env, uint32_t n_leaves, const PaLeaf *lea
  */
 extern PaStatus pa_combine_source(PaEnv *env, PaCombine *plan, const PaAdapter *adapter,
 								  const uint32_t *draft_of, PaSource **source);
+
+/*
+ * A target module of a plan in delta space as a stack.  module counts the
+ * draft's modules; leaf of a part counts the leaves that the plan kept, in
+ * digest order.  *stack is NULL for a module that is no target.
+ */
+extern PaStatus pa_combine_stack(PaEnv *env, const PaCombine *plan, uint32_t module, const PaStack **stack);
+
+/* The leaves that the plan kept, and their number. */
+extern const PaLeaf *pa_combine_leaves(const PaCombine *plan, uint32_t *n);
 
 #endif

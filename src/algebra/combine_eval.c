@@ -15,17 +15,7 @@
  * pieces that stay in the first-level cache; a sum of more goes term by term
  * through one block.  Each element sees the same operations in the same order.
  */
-#define HELD_TERMS 4
 #define PIECE 2048
-
-typedef struct PaCombineSource
-{
-	PaSource	base;
-	const PaCombine *plan;
-	const PaCombineSum **sums;	/* of the described result's tensors */
-	uint8_t    *raw[HELD_TERMS];	/* blocks of leaves */
-	double	   *acc;			/* one block */
-} PaCombineSource;
 
 static const PaTensor *
 term_tensor(const PaCombineSource *self, const PaCombineTerm *term)
@@ -33,8 +23,8 @@ term_tensor(const PaCombineSource *self, const PaCombineTerm *term)
 	return &self->plan->leaves[term->leaf].source->adapter->tensors[term->tensor];
 }
 
-static PaStatus
-read_term(PaEnv *env, PaCombineSource *self, const PaCombineTerm *term, uint64_t first, size_t n, uint8_t *raw)
+PaStatus
+pa_combine_read_term(PaEnv *env, PaCombineSource *self, const PaCombineTerm *term, uint64_t first, size_t n, uint8_t *raw)
 {
 	PaSource   *source = self->plan->leaves[term->leaf].source;
 
@@ -73,7 +63,7 @@ sum_in_pieces(PaEnv *env, PaCombineSource *self, const PaCombineSum *sum, const 
 			  uint64_t first, size_t n, uint8_t *dst)
 {
 	for (uint32_t i = 0; i < sum->n_terms; i++)
-		PA_TRY(read_term(env, self, &sum->terms[i], first, n, self->raw[i]));
+		PA_TRY(pa_combine_read_term(env, self, &sum->terms[i], first, n, self->raw[i]));
 	for (size_t at = 0; at < n; at += PIECE)
 	{
 		size_t		piece = n - at < PIECE ? n - at : PIECE;
@@ -92,7 +82,7 @@ sum_by_terms(PaEnv *env, PaCombineSource *self, const PaCombineSum *sum, const P
 {
 	for (uint32_t i = 0; i < sum->n_terms; i++)
 	{
-		PA_TRY(read_term(env, self, &sum->terms[i], first, n, self->raw[0]));
+		PA_TRY(pa_combine_read_term(env, self, &sum->terms[i], first, n, self->raw[0]));
 		PA_TRY(add_term(env, self, &sum->terms[i], i == 0, self->raw[0], n));
 	}
 	return finish(env, self, sum, to, n, dst);
@@ -111,7 +101,11 @@ combine_read(PaEnv *env, PaSource *source, uint32_t tensor, uint64_t first, size
 		uint8_t    *out = (uint8_t *) dst + done * (size_t) pa_dtype_plane_width(to->dtype);
 
 		PA_TRY(pa_check_cancel(env));
-		if (sum->n_terms <= HELD_TERMS)
+		if (sum->layout == PA_LAYOUT_ROWS)
+			PA_TRY(pa_stack_rows(env, self, sum, to, first + done, step, out));
+		else if (sum->layout == PA_LAYOUT_COLUMNS)
+			PA_TRY(pa_stack_columns(env, self, sum, to, first + done, step, out));
+		else if (sum->n_terms <= PA_HELD_TERMS)
 			PA_TRY(sum_in_pieces(env, self, sum, to, first + done, step, out));
 		else
 			PA_TRY(sum_by_terms(env, self, sum, to, first + done, step, out));
@@ -130,9 +124,11 @@ pa_combine_source(PaEnv *env, PaCombine *plan, const PaAdapter *adapter,
 	PA_TRY(pa_alloc_array(env, adapter->n_tensors, sizeof(PaCombineSum *), (void **) &self->sums));
 	for (uint32_t i = 0; i < adapter->n_tensors; i++)
 		self->sums[i] = &plan->sums[plan->draft.tensors[draft_of[i]].tag];
-	for (int i = 0; i < HELD_TERMS; i++)
+	for (int i = 0; i < PA_HELD_TERMS; i++)
 		PA_TRY(pa_alloc_raw(env, PA_BLOCK_ELEMENTS * sizeof(double), (void **) &self->raw[i]));
 	PA_TRY(pa_alloc_raw(env, PA_BLOCK_ELEMENTS * sizeof(double), (void **) &self->acc));
+	if (plan->rule == PA_RULE_DELTA)
+		PA_TRY(pa_alloc_raw(env, PA_BLOCK_ELEMENTS * sizeof(double), (void **) &self->part));
 	self->base.adapter = adapter;
 	self->base.read = combine_read;
 	self->plan = plan;

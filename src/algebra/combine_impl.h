@@ -18,21 +18,33 @@ typedef struct PaCombineTerm
 	double		c;
 } PaCombineTerm;
 
-/* A tensor of the result: the terms in digest order, then the constant unless it is 0. */
+/* How the terms of a tensor come together. */
+typedef enum PaLayout
+{
+	PA_LAYOUT_SUM,				/* element by element, then the constant unless it is 0 */
+	PA_LAYOUT_ROWS,				/* factor A of a stack: below each other, group by group */
+	PA_LAYOUT_COLUMNS			/* factor B of a stack: side by side */
+} PaLayout;
+
+/* A tensor of the result: the terms in digest order. */
 typedef struct PaCombineSum
 {
 	uint32_t	n_terms;
 	PaCombineTerm *terms;
 	double		constant;
+	PaLayout	layout;
+	uint64_t	groups;			/* rows: of a grouped convolution or stacked experts, else 1 */
 } PaCombineSum;
 
 struct PaCombine
 {
+	PaRule		rule;
 	uint32_t	n_leaves;
 	PaLeaf	   *leaves;			/* those that are left, in digest order */
 	PaDraft		draft;
 	PaCombineSum *sums;			/* of draft.tensors; without terms: filled with the constant */
 	size_t		room;			/* allocated draft.tensors and sums */
+	struct PaPairing *pairings; /* of draft.facts.modules */
 };
 
 /* A module of one leaf; sorted by path, then leaf, neighbours pair up. */
@@ -49,16 +61,44 @@ typedef struct PaPairing
 	uint32_t	n;				/* leaves that have it as a target module */
 	const PaModuleRef *refs;
 	PaModule	module;
-	bool		fold;			/* scalings differ: the result's is 1 */
+	bool		fold;			/* scalings move into the coefficients: the result's is 1 */
+	uint64_t	groups;
 } PaPairing;
 
 extern PaStatus pa_combine_pair(PaEnv *env, const PaCombine *plan, const PaModuleRef *refs, uint32_t n,
 								PaPairing *pairing);
+
+/* Delta space: the ranks add up, and the scaling is 1 (stack_module.c). */
+extern PaStatus pa_stack_pair(PaEnv *env, const PaCombine *plan, PaPairing *pairing);
+
+/* stack_eval.c: elements [first, first + n) of a stacked factor */
+typedef struct PaCombineSource PaCombineSource;
+extern PaStatus pa_stack_rows(PaEnv *env, PaCombineSource *self, const PaCombineSum *sum, const PaTensor *to,
+							  uint64_t first, size_t n, uint8_t *dst);
+extern PaStatus pa_stack_columns(PaEnv *env, PaCombineSource *self, const PaCombineSum *sum, const PaTensor *to,
+								 uint64_t first, size_t n, uint8_t *dst);
 extern double pa_combine_coefficient(const PaCombine *plan, const PaPairing *pairing,
 									 const PaModuleRef *ref, PaRole role);
 
 /* combine_neutral.c: the value of a sum whose every leaf has the weights 0 and 0 */
 extern PaStatus pa_combine_neutral(PaEnv *env, PaCombine *plan, const PaAdapter *adapter);
+
+/* combine_eval.c: what a pass keeps in memory */
+#define PA_HELD_TERMS 4
+
+struct PaCombineSource
+{
+	PaSource	base;
+	const PaCombine *plan;
+	const PaCombineSum **sums;	/* of the described result's tensors */
+	uint8_t    *raw[PA_HELD_TERMS]; /* blocks of leaves */
+	double	   *acc;			/* one block */
+	double	   *part;			/* one block of one leaf, only for stacks */
+};
+
+/* Elements [first, first + n) of a term's tensor. */
+extern PaStatus pa_combine_read_term(PaEnv *env, PaCombineSource *self, const PaCombineTerm *term,
+									 uint64_t first, size_t n, uint8_t *raw);
 
 static inline const PaAdapter *
 pa_combine_adapter(const PaCombine *plan, uint32_t leaf)

@@ -35,7 +35,7 @@ pair_rank(PaEnv *env, const PaModule *a, const PaModule *b)
 	pa_fail(env, PA_ERR_MISMATCH, "module \"%.300s\" has different ranks: %llu and %llu", a->path,
 			(unsigned long long) a->rank, (unsigned long long) b->rank);
 	pa_detail(env, "The sum of factors needs factors of one rank.");
-	pa_hint(env, "Only sums of the changes to the weights, where ranks add, take different ranks; this version does not have them yet.");
+	pa_hint(env, "Delta space takes different ranks: delta(a) + delta(b); adapter_truncate() makes the rank smaller.");
 	return PA_ERR_MISMATCH;
 }
 
@@ -111,6 +111,20 @@ pair_scaling(PaEnv *env, const PaCombine *plan, PaPairing *pairing)
 	return PA_OK;
 }
 
+/* The merge methods write the scaling 1; experts have no one scaling that could move. */
+static PaStatus
+pair_merge(PaEnv *env, PaPairing *pairing)
+{
+	PaModule   *module = &pairing->module;
+
+	if (module->flags & PA_MODULE_PARAMETER)
+		return pa_fail(env, PA_ERR_UNSUPPORTED, "merge of target parameter \"%.300s\" is not supported", module->path);
+	pairing->fold = true;
+	module->scaling = 1;
+	module->alpha = (double) module->rank;
+	return PA_OK;
+}
+
 PaStatus
 pa_combine_pair(PaEnv *env, const PaCombine *plan, const PaModuleRef *refs, uint32_t n, PaPairing *pairing)
 {
@@ -118,6 +132,7 @@ pa_combine_pair(PaEnv *env, const PaCombine *plan, const PaModuleRef *refs, uint
 	pairing->refs = refs;
 	pairing->module = *pa_combine_module(plan, &refs[0]);
 	pairing->fold = false;
+	pairing->groups = 1;
 	for (int role = 0; role < PA_ROLE_COUNT; role++)
 		pairing->module.tensor[role] = -1;
 	for (uint32_t i = 1; i < n; i++)
@@ -125,11 +140,39 @@ pa_combine_pair(PaEnv *env, const PaCombine *plan, const PaModuleRef *refs, uint
 		const PaModule *other = pa_combine_module(plan, &refs[i]);
 
 		PA_TRY(pair_flags(env, &pairing->module, other));
-		PA_TRY(pair_rank(env, &pairing->module, other));
+		if (plan->rule != PA_RULE_DELTA)
+			PA_TRY(pair_rank(env, &pairing->module, other));
 	}
-	if (plan->draft.facts.kind == PA_KIND_LORA && (pairing->module.flags & PA_MODULE_TARGET))
-		return pair_scaling(env, plan, pairing);
-	return PA_OK;
+	if (plan->draft.facts.kind != PA_KIND_LORA || !(pairing->module.flags & PA_MODULE_TARGET))
+		return PA_OK;
+	switch (plan->rule)
+	{
+		case PA_RULE_PARAMETER:
+			return pair_scaling(env, plan, pairing);
+		case PA_RULE_DELTA:
+			return pa_stack_pair(env, plan, pairing);
+		case PA_RULE_MERGE:
+			return pair_merge(env, pairing);
+	}
+	return pa_fail(env, PA_ERR_INTERNAL, "unknown rule of a sum");
+}
+
+/* Delta space: A as it is, B and the bias carry weight and scaling. */
+static double
+stack_coefficient(double w, double s, PaRole role)
+{
+	return role == PA_ROLE_FACTOR_A ? 1 : w * s;
+}
+
+/* PEFT's share of w s for each factor, with the sign on A. */
+static double
+merge_coefficient(double w, double s, PaRole role)
+{
+	double		both = w * s;
+
+	if (role == PA_ROLE_FACTOR_A)
+		return both < 0 ? -sqrt(-both) : sqrt(both);
+	return role == PA_ROLE_FACTOR_B ? sqrt(fabs(both)) : both;
 }
 
 double
@@ -138,6 +181,12 @@ pa_combine_coefficient(const PaCombine *plan, const PaPairing *pairing, const Pa
 	const PaLeaf *leaf = &plan->leaves[ref->leaf];
 	double		s = pa_combine_module(plan, ref)->scaling;
 
+	if (role == PA_ROLE_VECTOR)
+		return leaf->q;
+	if (plan->rule == PA_RULE_DELTA)
+		return stack_coefficient(leaf->q, s, role);
+	if (plan->rule == PA_RULE_MERGE)
+		return merge_coefficient(leaf->q, s, role);
 	if (role == PA_ROLE_FACTOR_A)
 		return pairing->fold ? leaf->p * sqrt(s) : leaf->p;
 	if (role == PA_ROLE_FACTOR_B)

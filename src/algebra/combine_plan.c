@@ -56,7 +56,7 @@ drop_leaves(PaEnv *env, PaCombine *plan, uint32_t n, const PaLeaf *leaves)
 {
 	PA_TRY(pa_alloc_array(env, n, sizeof(PaLeaf), (void **) &plan->leaves));
 	for (uint32_t i = 0; i < n; i++)
-		if (leaves[i].p != 0 || leaves[i].q != 0)
+		if (leaves[i].p != 0 || leaves[i].q != 0 || plan->rule == PA_RULE_MERGE)
 			plan->leaves[plan->n_leaves++] = leaves[i];
 	return PA_OK;
 }
@@ -83,7 +83,7 @@ plan_facts(PaEnv *env, PaCombine *plan)
 			facts->task_type = NULL;
 		if (!pa_same_text(facts->bias, leaf->bias))
 			facts->bias = "none";
-		facts->rslora = facts->rslora && leaf->rslora;
+		facts->rslora = facts->rslora && leaf->rslora && plan->rule == PA_RULE_PARAMETER;
 	}
 	return PA_OK;
 }
@@ -122,8 +122,24 @@ add_sum(PaEnv *env, PaCombine *plan, uint32_t module, const PaTensor *like, uint
 	(*tensor)->tag = k;
 	(*sum)->n_terms = 0;
 	(*sum)->constant = 0;
+	(*sum)->layout = PA_LAYOUT_SUM;
+	(*sum)->groups = 1;
 	PA_TRY(pa_alloc_array(env, n, sizeof(PaCombineTerm), (void **) &(*sum)->terms));
 	plan->draft.n_tensors++;
+	return PA_OK;
+}
+
+/* A stack's factor in one of its dimensions is as long as its parts together. */
+static PaStatus
+extend_stack(PaEnv *env, PaDraftTensor *to, const PaCombineSum *sum, const PaTensor *first, const PaTensor *of)
+{
+	int			along = sum->layout == PA_LAYOUT_ROWS ? 0 : 1;
+	PaTensor	like = *of;
+
+	like.shape[along] = first->shape[along];
+	PA_TRY(pa_agree_shape(env, first, &like));
+	if (sum->n_terms > 0)
+		to->shape[along] += of->shape[along];
 	return PA_OK;
 }
 
@@ -133,7 +149,10 @@ add_term(PaEnv *env, PaDraftTensor *to, PaCombineSum *sum, const PaTensor *first
 {
 	const PaTensor *of = &adapter->tensors[tensor];
 
-	PA_TRY(pa_agree_shape(env, first, of));
+	if (sum->layout == PA_LAYOUT_SUM)
+		PA_TRY(pa_agree_shape(env, first, of));
+	else
+		PA_TRY(extend_stack(env, to, sum, first, of));
 	if (!isfinite(c))
 		return pa_fail(env, PA_ERR_RANGE, "weight of tensor \"%.300s\" is out of range", of->name);
 	to->dtype = pa_dtype_wider(to->dtype, of->dtype);
@@ -152,6 +171,15 @@ vector_constant(const PaCombine *plan, const PaPairing *pairing)
 	for (uint32_t i = 0; i < pairing->n; i++)
 		pa_fsum_add(&sum, -plan->leaves[pairing->refs[i].leaf].q);
 	return pa_fsum_round(&sum);
+}
+
+static void
+set_layout(const PaCombine *plan, const PaPairing *pairing, PaRole role, PaCombineSum *sum)
+{
+	if (plan->rule != PA_RULE_DELTA || (role != PA_ROLE_FACTOR_A && role != PA_ROLE_FACTOR_B))
+		return;
+	sum->layout = role == PA_ROLE_FACTOR_A ? PA_LAYOUT_ROWS : PA_LAYOUT_COLUMNS;
+	sum->groups = pairing->groups;
 }
 
 static PaStatus
@@ -175,6 +203,7 @@ plan_role(PaEnv *env, PaCombine *plan, const PaPairing *pairing, uint32_t module
 		{
 			first = &adapter->tensors[tensor];
 			PA_TRY(add_sum(env, plan, module, first, pairing->n, &to, &sum));
+			set_layout(plan, pairing, role, sum);
 		}
 		PA_TRY(add_term(env, to, sum, first, adapter, ref->leaf, (uint32_t) tensor,
 						pa_combine_coefficient(plan, pairing, ref, role)));
@@ -202,15 +231,15 @@ keep_targets(const PaCombine *plan, PaModuleRef *refs, uint32_t n)
 static PaStatus
 plan_module(PaEnv *env, PaCombine *plan, PaModuleRef *refs, uint32_t n, uint32_t module)
 {
-	PaPairing	pairing;
+	PaPairing  *pairing = &plan->pairings[module];
 	uint32_t	targets = keep_targets(plan, refs, n);
 
-	PA_TRY(pa_combine_pair(env, plan, refs, targets > 0 ? targets : n, &pairing));
-	plan->draft.facts.modules[module] = pairing.module;
+	PA_TRY(pa_combine_pair(env, plan, refs, targets > 0 ? targets : n, pairing));
+	plan->draft.facts.modules[module] = pairing->module;
 	if (targets == 0)
 		return PA_OK;
 	for (int role = PA_ROLE_FACTOR_A; role < PA_ROLE_DENSE; role++)
-		PA_TRY(plan_role(env, plan, &pairing, module, (PaRole) role));
+		PA_TRY(plan_role(env, plan, pairing, module, (PaRole) role));
 	return PA_OK;
 }
 
@@ -264,6 +293,7 @@ plan_modules(PaEnv *env, PaCombine *plan)
 	/* A target module has at most one tensor of each role; dense ones are in every leaf. */
 	plan->room = n_paths * (PA_ROLE_COUNT - 1) + count_dense(pa_combine_adapter(plan, 0));
 	PA_TRY(pa_alloc_array(env, n_paths, sizeof(PaModule), (void **) &plan->draft.facts.modules));
+	PA_TRY(pa_alloc_array(env, n_paths, sizeof(PaPairing), (void **) &plan->pairings));
 	PA_TRY(pa_alloc_array(env, plan->room, sizeof(PaDraftTensor), (void **) &plan->draft.tensors));
 	PA_TRY(pa_alloc_array(env, plan->room, sizeof(PaCombineSum), (void **) &plan->sums));
 	for (size_t i = 0; i < n;)
@@ -372,7 +402,7 @@ plan_dense(PaEnv *env, PaCombine *plan)
 }
 
 PaStatus
-pa_combine_plan(PaEnv *env, uint32_t n_leaves, const PaLeaf *leaves,
+pa_combine_plan(PaEnv *env, PaRule rule, uint32_t n_leaves, const PaLeaf *leaves,
 				PaCombine **plan, const PaDraft **draft)
 {
 	PaCombine  *self;
@@ -380,6 +410,7 @@ pa_combine_plan(PaEnv *env, uint32_t n_leaves, const PaLeaf *leaves,
 	if (n_leaves == 0)
 		return pa_fail(env, PA_ERR_INTERNAL, "expression has no leaf");
 	PA_TRY(pa_alloc(env, sizeof(PaCombine), (void **) &self));
+	self->rule = rule;
 	PA_TRY(drop_leaves(env, self, n_leaves, leaves));
 	if (self->n_leaves == 0)
 		PA_TRY(pa_combine_neutral(env, self, leaves[0].source->adapter));

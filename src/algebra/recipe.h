@@ -59,6 +59,38 @@ typedef struct PaRecipeTerm
 extern PaStatus pa_recipe_combine(PaEnv *env, uint32_t n_operands, const PaOperand *operands,
 								  size_t n_terms, const PaRecipeTerm *terms, PaText *recipe);
 
+/* {"op":"concatenate","terms":[{"of":digest,"w":...},...]}, a sum in delta space; v of a term is its weight. */
+extern PaStatus pa_recipe_concatenate(PaEnv *env, uint32_t n_operands, const PaOperand *operands,
+									  size_t n_terms, const PaRecipeTerm *terms, PaText *recipe);
+
+/*
+ * {"op":"truncate","terms":[...],"rank":n or null,"energy":hex or null,
+ * "numerics":"tolerance","library":text}.  energy is used if rank is 0.  The
+ * result is the library's within the tolerance of doc/algebra.md; every other
+ * operation is exact and has no such members.
+ */
+extern PaStatus pa_recipe_truncate(PaEnv *env, uint32_t n_operands, const PaOperand *operands,
+								   size_t n_terms, const PaRecipeTerm *terms,
+								   uint64_t rank, double energy, const char *library, PaText *recipe);
+
+/*
+ * {"op":"merge","method":text,"flavour":text,"terms":[...],"density":hex,
+ * "majority_sign":text or null,"seed":integer or null}; terms in order of
+ * digest, w, one for each argument.
+ */
+typedef struct PaRecipeMerge
+{
+	const char *method;
+	const char *flavour;
+	double		density;
+	const char *majority_sign;	/* or NULL */
+	const int64_t *seed;		/* or NULL */
+} PaRecipeMerge;
+
+extern PaStatus pa_recipe_merge(PaEnv *env, uint32_t n_operands, const PaOperand *operands,
+								size_t n_terms, const PaRecipeTerm *terms,
+								const PaRecipeMerge *merge, PaText *recipe);
+
 extern PaStatus pa_recipe_scale(PaEnv *env, const PaOperand *of, double by, PaText *recipe);
 extern PaStatus pa_recipe_cast(PaEnv *env, const PaOperand *of, const char *dtype, PaText *recipe);
 extern PaStatus pa_recipe_select(PaEnv *env, const PaOperand *of, const char *pattern, bool invert, PaText *recipe);

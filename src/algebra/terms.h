@@ -16,12 +16,29 @@
 
 #include "core/env.h"
 
+/*
+ * Which algebra an expression is of (doc/algebra.md).  In delta space a leaf
+ * alone is (leaf, 0, 1): v is its weight, and u stays 0 through all of the
+ * functions below, so that they serve both spaces.
+ */
+typedef enum PaSpace
+{
+	PA_SPACE_PARAMETER = 1,
+	PA_SPACE_DELTA = 2
+} PaSpace;
+
 typedef struct PaTerm
 {
 	uint32_t	leaf;
 	double		u;
 	double		v;
 } PaTerm;
+
+static inline PaTerm
+pa_term_of_leaf(PaSpace space, uint32_t leaf)
+{
+	return (PaTerm) {leaf, space == PA_SPACE_DELTA ? 0 : 1, 1};
+}
 
 /* w must be finite (PA_ERR_RANGE); a weight that overflows is PA_ERR_RANGE. */
 extern PaStatus pa_terms_multiply(PaEnv *env, PaTerm *terms, size_t n, double w);

@@ -62,11 +62,11 @@ extern PaStatus pa_engine_export(PaEnv *env, PaValue *value, PaExportForm form,
 extern PaStatus pa_engine_export_write(PaEnv *env, PaExport *self, PaBuf *out);
 
 /*
- * Evaluate a deferred expression.  leaves are distinct by digest, in any order.
+ * Evaluate a deferred expression by the algebra of its space.  leaves are distinct by digest, in any order.
  * *same_as is the index of a leaf if the result is that leaf (p = q = 1 and
  * nothing else left): then nothing is written; else -1.
  */
-extern PaStatus pa_engine_evaluate(PaEnv *env, uint32_t n_leaves, PaValue *const *leaves,
+extern PaStatus pa_engine_evaluate(PaEnv *env, PaSpace space, uint32_t n_leaves, PaValue *const *leaves,
 								   size_t n_terms, const PaTerm *terms,
 								   size_t reserve, PaBuf *out, int64_t *same_as);
 
@@ -78,6 +78,17 @@ extern PaStatus pa_engine_select(PaEnv *env, PaValue *value, const char *pattern
 extern PaStatus pa_engine_set_base_model(PaEnv *env, PaValue *value, const char *base_model,
 										 const char *revision, size_t reserve, PaBuf *out);
 extern PaStatus pa_engine_union(PaEnv *env, uint32_t n, PaValue *const *values, size_t reserve, PaBuf *out);
+
+/*
+ * A sum of deltas that was not evaluated: what truncation and geometry work on.
+ * Values are distinct by digest, in any order; each has one weight.
+ */
+typedef struct PaDeltaSum
+{
+	uint32_t	n;
+	PaValue	  **values;
+	double	   *weights;
+} PaDeltaSum;
 
 /* Looking in. */
 

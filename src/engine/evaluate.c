@@ -38,17 +38,19 @@ sort_leaves(PaEnv *env, uint32_t n, PaValue *const *values, Leaf **leaves)
 	return PA_OK;
 }
 
-/* The one leaf that is left, with p = q = 1: the sum is that leaf. */
+/* The one leaf that is left, with the weights of a leaf alone: the sum is that leaf. */
 static int64_t
-only_leaf(uint32_t n, const double *p, const double *q)
+only_leaf(PaSpace space, uint32_t n, const double *p, const double *q)
 {
+	const PaTerm alone = pa_term_of_leaf(space, 0);
+
 	int64_t		only = -1;
 
 	for (uint32_t i = 0; i < n; i++)
 	{
 		if (p[i] == 0 && q[i] == 0)
 			continue;
-		if (only >= 0 || p[i] != 1 || q[i] != 1)
+		if (only >= 0 || p[i] != alone.u || q[i] != alone.v)
 			return -1;
 		only = i;
 	}
@@ -56,7 +58,7 @@ only_leaf(uint32_t n, const double *p, const double *q)
 }
 
 static PaStatus
-plan_sum(PaEnv *env, uint32_t n, const Leaf *leaves, const double *p, const double *q,
+plan_sum(PaEnv *env, PaSpace space, uint32_t n, const Leaf *leaves, const double *p, const double *q,
 		 PaCombine **plan, const PaDraft **draft)
 {
 	PaLeaf	   *in_order;
@@ -70,11 +72,12 @@ plan_sum(PaEnv *env, uint32_t n, const Leaf *leaves, const double *p, const doub
 		pa_value_borrow_decoder(leaves[i].value, leaves[0].value);
 		PA_TRY(pa_value_source(env, leaves[i].value, &in_order[i].source));
 	}
-	return pa_combine_plan(env, n, in_order, plan, draft);
+	return pa_combine_plan(env, space == PA_SPACE_DELTA ? PA_RULE_DELTA : PA_RULE_PARAMETER,
+						   n, in_order, plan, draft);
 }
 
 static PaStatus
-sum_recipe(PaEnv *env, uint32_t n, const Leaf *leaves, size_t n_terms, const PaTerm *terms, PaText *recipe)
+sum_recipe(PaEnv *env, PaSpace space, uint32_t n, const Leaf *leaves, size_t n_terms, const PaTerm *terms, PaText *recipe)
 {
 	PaOperand  *operands;
 	PaRecipeTerm *written;
@@ -90,11 +93,13 @@ sum_recipe(PaEnv *env, uint32_t n, const Leaf *leaves, size_t n_terms, const PaT
 	}
 	for (size_t i = 0; i < n_terms; i++)
 		written[i] = (PaRecipeTerm) {place[terms[i].leaf], terms[i].u, terms[i].v};
+	if (space == PA_SPACE_DELTA)
+		return pa_recipe_concatenate(env, n, operands, n_terms, written, recipe);
 	return pa_recipe_combine(env, n, operands, n_terms, written, recipe);
 }
 
 PaStatus
-pa_engine_evaluate(PaEnv *env, uint32_t n_leaves, PaValue *const *leaves,
+pa_engine_evaluate(PaEnv *env, PaSpace space, uint32_t n_leaves, PaValue *const *leaves,
 				   size_t n_terms, const PaTerm *terms,
 				   size_t reserve, PaBuf *out, int64_t *same_as)
 {
@@ -112,17 +117,17 @@ pa_engine_evaluate(PaEnv *env, uint32_t n_leaves, PaValue *const *leaves,
 	PA_TRY(pa_alloc_array(env, n_leaves, sizeof(double), (void **) &p));
 	PA_TRY(pa_alloc_array(env, n_leaves, sizeof(double), (void **) &q));
 	PA_TRY(pa_terms_total(env, terms, n_terms, n_leaves, p, q));
-	*same_as = only_leaf(n_leaves, p, q);
+	*same_as = only_leaf(space, n_leaves, p, q);
 	if (*same_as >= 0)
 		return PA_OK;
 	PA_TRY(sort_leaves(env, n_leaves, leaves, &sorted));
-	PA_TRY(plan_sum(env, n_leaves, sorted, p, q, &plan, &draft));
+	PA_TRY(plan_sum(env, space, n_leaves, sorted, p, q, &plan, &draft));
 	PA_TRY(pa_peft_describe_draft(env, draft, NULL, 0,
 								  &documents.document[PA_DOCUMENT_CONFIG].text,
 								  &documents.document[PA_DOCUMENT_CONFIG].length,
 								  &adapter, &draft_of));
 	PA_TRY(pa_combine_source(env, plan, adapter, draft_of, &source));
-	PA_TRY(sum_recipe(env, n_leaves, sorted, n_terms, terms, &recipe));
+	PA_TRY(sum_recipe(env, space, n_leaves, sorted, n_terms, terms, &recipe));
 	pa_engine_set_document(&documents, PA_DOCUMENT_RECIPE, recipe.text, recipe.length);
 	return pa_engine_store(env, source, adapter, &documents, reserve, out);
 }

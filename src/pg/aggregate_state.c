@@ -27,7 +27,7 @@ aggregate_state_create(MemoryContext context)
 	AggregateState *state = MemoryContextAllocZero(context, sizeof(AggregateState));
 
 	state->magic = AGGREGATE_MAGIC;
-	expression_init(&state->expression, context);
+	expression_init(&state->expression, PA_SPACE_PARAMETER, context);
 	return state;
 }
 

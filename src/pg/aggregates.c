@@ -104,7 +104,7 @@ final_value(FunctionCallInfo fcinfo, bool mean)
 	bridge = bridge_open();
 	if (mean)
 	{
-		expression_init(&means, CurrentMemoryContext);
+		expression_init(&means, expression->space, CurrentMemoryContext);
 		expression_append_mean(bridge, &means, expression, state->rows);
 		expression = &means;
 	}

@@ -1,6 +1,7 @@
 /*
  * expanded.c
- *	  The deferred expression of + - * / and adapter_lerp as an expanded object.
+ *	  The deferred expression of + - * / and adapter_lerp, of either space, as an
+ *	  expanded object.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
@@ -43,31 +44,47 @@ expanded_from_header(ExpandedObjectHeader *header)
 	return object;
 }
 
+const Expression *
+expanded_expression_of(Datum argument, PaSpace space)
+{
+	const Expression *expression;
+
+	if (!VARATT_IS_EXTERNAL_EXPANDED(DatumGetPointer(argument)))
+		return NULL;
+	expression = &expanded_from_header(DatumGetEOHP(argument))->expression;
+	return expression->space == space ? expression : NULL;
+}
+
+/* The argument's value, whatever its form, as one leaf. */
+static void
+append_leaf(Bridge *bridge, Expression *expression, Datum argument)
+{
+	struct varlena *attr = (struct varlena *) DatumGetPointer(argument);
+	PaValueHeader header;
+	LeafRef		leaf;
+
+	if (VARATT_IS_EXTERNAL_EXPANDED(attr))
+		attr = expanded_evaluate(DatumGetEOHP(argument));
+	datum_header(bridge, PointerGetDatum(attr), &header);
+	memcpy(leaf.digest, header.digest, PA_SHA256_LENGTH);
+	memcpy(leaf.envelope_digest, header.envelope_digest, PA_SHA256_LENGTH);
+	leaf.ref = attr;
+	expression_add_term(expression, pa_term_of_leaf(expression->space, expression_leaf(expression, &leaf)));
+}
+
 void
 expression_append(Bridge *bridge, Expression *expression, Datum argument)
 {
-	struct varlena *attr = (struct varlena *) DatumGetPointer(argument);
+	const Expression *other = expanded_expression_of(argument, expression->space);
 
-	if (VARATT_IS_EXTERNAL_EXPANDED(attr))
-		expression_append_expression(expression,
-									 &expanded_from_header(DatumGetEOHP(argument))->expression);
+	if (other != NULL)
+		expression_append_expression(expression, other);
 	else
-	{
-		PaValueHeader header;
-		PaTerm		term = {0, 1.0, 1.0};
-		LeafRef		leaf;
-
-		datum_header(bridge, argument, &header);
-		memcpy(leaf.digest, header.digest, PA_SHA256_LENGTH);
-		memcpy(leaf.envelope_digest, header.envelope_digest, PA_SHA256_LENGTH);
-		leaf.ref = attr;
-		term.leaf = expression_leaf(expression, &leaf);
-		expression_add_term(expression, term);
-	}
+		append_leaf(bridge, expression, argument);
 }
 
 ExpandedAdapter *
-expanded_create(void)
+expanded_create(PaSpace space)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
 												  "adapter expression",
@@ -76,7 +93,7 @@ expanded_create(void)
 
 	EOH_init_header(&object->header, &expanded_methods, context);
 	object->magic = EXPANDED_ADAPTER_MAGIC;
-	expression_init(&object->expression, context);
+	expression_init(&object->expression, space, context);
 	return object;
 }
 
@@ -92,12 +109,10 @@ expanded_datum(ExpandedAdapter *object)
 	return EOHPGetRODatum(&object->header);
 }
 
-struct varlena *
-expression_evaluate(Bridge *bridge, const Expression *expression)
+PaValue **
+expression_open_leaves(Bridge *bridge, const Expression *expression)
 {
 	PaValue   **values = palloc(sizeof(PaValue *) * (expression->n_leaves + 1));
-	PaBuf		out;
-	int64_t		same_as;
 
 	for (uint32 i = 0; i < expression->n_leaves; i++)
 	{
@@ -110,7 +125,17 @@ expression_evaluate(Bridge *bridge, const Expression *expression)
 					 errmsg("an operand of the expression has changed since it was read"),
 					 errhint("Evaluate expressions in the transaction that reads their operands.")));
 	}
-	bridge_check(bridge, pa_engine_evaluate(&bridge->env, expression->n_leaves, values,
+	return values;
+}
+
+struct varlena *
+expression_evaluate(Bridge *bridge, const Expression *expression)
+{
+	PaValue   **values = expression_open_leaves(bridge, expression);
+	PaBuf		out;
+	int64_t		same_as;
+
+	bridge_check(bridge, pa_engine_evaluate(&bridge->env, expression->space, expression->n_leaves, values,
 											expression->n_terms, expression->terms,
 											VARHDRSZ, &out, &same_as));
 	if (same_as >= 0)

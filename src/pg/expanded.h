@@ -18,12 +18,20 @@
 #ifndef PA_PG_EXPANDED_H
 #define PA_PG_EXPANDED_H
 
+#include "pg/datum.h"
 #include "pg/expression.h"
 
 #include "utils/expandeddatum.h"
 
-/* Append the terms of an argument: those of an expression, or (leaf, 1, 1). */
+/*
+ * Append the terms of an argument: those of an expression of the same space; or
+ * the argument's value as one leaf (an expression of the other space is
+ * evaluated: neither algebra is linear in the other's weights).
+ */
 extern void expression_append(Bridge *bridge, Expression *expression, Datum argument);
+
+/* Open the leaves; one whose value has another digest by now is an error. */
+extern PaValue **expression_open_leaves(Bridge *bridge, const Expression *expression);
 
 /*
  * Open the leaves and evaluate; the result is made in the bridge's context.  A
@@ -34,7 +42,10 @@ extern struct varlena *expression_evaluate(Bridge *bridge, const Expression *exp
 /* A new object; its context is a child of the current one.  Fill the expression, then expanded_datum. */
 typedef struct ExpandedAdapter ExpandedAdapter;
 
-extern ExpandedAdapter *expanded_create(void);
+extern ExpandedAdapter *expanded_create(PaSpace space);
+
+/* NULL unless the argument is an expression of this space. */
+extern const Expression *expanded_expression_of(Datum argument, PaSpace space);
 extern Expression *expanded_expression(ExpandedAdapter *object);
 extern Datum expanded_datum(ExpandedAdapter *object);
 

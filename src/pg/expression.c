@@ -44,9 +44,10 @@ leaf_hash(LeafKey key)
 #include "lib/simplehash.h"
 
 void
-expression_init(Expression *expression, MemoryContext context)
+expression_init(Expression *expression, PaSpace space, MemoryContext context)
 {
 	memset(expression, 0, sizeof(*expression));
+	expression->space = space;
 	expression->context = context;
 }
 

@@ -26,6 +26,7 @@ typedef struct LeafRef
 /* A growing list of leaves (distinct by digest) and terms. */
 typedef struct Expression
 {
+	PaSpace		space;
 	MemoryContext context;		/* of the refs and arrays */
 	uint32		n_leaves;
 	uint32		max_leaves;
@@ -37,9 +38,9 @@ typedef struct Expression
 	Size		held;			/* bytes of the references that are whole values */
 } Expression;
 
-extern void expression_init(Expression *expression, MemoryContext context);
+extern void expression_init(Expression *expression, PaSpace space, MemoryContext context);
 
-/* Append a copy of all terms of another expression. */
+/* Append a copy of all terms of another expression of the same space. */
 extern void expression_append_expression(Expression *expression, const Expression *other);
 
 /* Append one term a leaf: the other's exact sums of weights divided by n. */

@@ -34,7 +34,7 @@ static Datum
 weighted(Datum argument, TermsFunction change, double w)
 {
 	Bridge	   *bridge = bridge_open();
-	ExpandedAdapter *result = expanded_create();
+	ExpandedAdapter *result = expanded_create(PA_SPACE_PARAMETER);
 
 	append_weighted(bridge, expanded_expression(result), argument, change, w);
 	bridge_close(bridge);
@@ -46,7 +46,7 @@ weighted_pair(Datum a, TermsFunction change_a, double w_a,
 			  Datum b, TermsFunction change_b, double w_b)
 {
 	Bridge	   *bridge = bridge_open();
-	ExpandedAdapter *result = expanded_create();
+	ExpandedAdapter *result = expanded_create(PA_SPACE_PARAMETER);
 
 	append_weighted(bridge, expanded_expression(result), a, change_a, w_a);
 	append_weighted(bridge, expanded_expression(result), b, change_b, w_b);
