@@ -193,7 +193,7 @@ check_sum(PaEnv *env, uint32_t n_leaves, PaValue *const *leaves, size_t n, const
 	int64_t		same_as;
 	PaValue    *sum;
 
-	if (proper(env, pa_engine_evaluate(env, n_leaves, leaves, n, terms, 0, &buf, &same_as), "sum") != PA_OK)
+	if (proper(env, pa_engine_evaluate(env, PA_SPACE_PARAMETER, n_leaves, leaves, n, terms, 0, &buf, &same_as), "sum") != PA_OK)
 		return;
 	if (same_as >= 0)
 		return;
@@ -201,7 +201,7 @@ check_sum(PaEnv *env, uint32_t n_leaves, PaValue *const *leaves, size_t n, const
 	check_envelope(env, sum);
 	check_file(env, sum, NULL, 0);
 	n = recipe_terms(env, sum, leaves, again);
-	insist(pa_engine_evaluate(env, n_leaves, leaves, n, again, 0, &buf, &same_as) == PA_OK && same_as < 0,
+	insist(pa_engine_evaluate(env, PA_SPACE_PARAMETER, n_leaves, leaves, n, again, 0, &buf, &same_as) == PA_OK && same_as < 0,
 		   "recipe evaluates", env);
 	insist(same_digest(sum, open_value(env, &buf)), "digest of a recipe", env);
 }
@@ -217,7 +217,7 @@ check_algebra(PaEnv *env, PaValue *value)
 	PaBuf		buf;
 	int64_t		same_as = -1;
 
-	insist(pa_engine_evaluate(env, 1, leaves, 2, whole, 0, &buf, &same_as) == PA_OK && same_as == 0, "1 * a", env);
+	insist(pa_engine_evaluate(env, PA_SPACE_PARAMETER, 1, leaves, 2, whole, 0, &buf, &same_as) == PA_OK && same_as == 0, "1 * a", env);
 	check_sum(env, 1, leaves, 2, part);
 	check_sum(env, 1, leaves, 2, nothing);
 	if (proper(env, pa_engine_scale(env, value, -0.7, 0, &buf), "scale") == PA_OK)

@@ -239,7 +239,7 @@ compose(PaEnv *env, int index)
 		values[i] = leaves[i].value;
 	}
 	n_terms = make_terms(env, n_leaves, terms);
-	must(env, pa_engine_evaluate(env, n_leaves, values, n_terms, terms, 0, &sum.buf, &same_as));
+	must(env, pa_engine_evaluate(env, PA_SPACE_PARAMETER, n_leaves, values, n_terms, terms, 0, &sum.buf, &same_as));
 	if (same_as < 0)
 	{
 		open_stored(env, &sum);
