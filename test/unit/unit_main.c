@@ -37,6 +37,8 @@
 	LIST(adapter_forms) \
 	LIST(value) \
 	LIST(value_damage) \
+	LIST(draw) \
+	LIST(merge) \
 	FUNCTION(terms) \
 	FUNCTION(combine) \
 	FUNCTION(transform) \
