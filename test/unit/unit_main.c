@@ -39,6 +39,7 @@
 	LIST(value_damage) \
 	LIST(draw) \
 	LIST(merge) \
+	LIST(sketch) \
 	FUNCTION(terms) \
 	FUNCTION(combine) \
 	FUNCTION(transform) \
