@@ -73,4 +73,4 @@ c_functions()
 		/as .MODULE_PATHNAME./ { if (split($0, quoted, "\047") > 4) name = quoted[4]; print name }' "$@" | sort -u
 }
 
-server_free="core codec kernel adapter algebra value interchange engine"
+server_free="core codec kernel adapter lowrank algebra value interchange engine"
