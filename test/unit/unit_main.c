@@ -42,6 +42,7 @@
 	LIST(sketch) \
 	FUNCTION(terms) \
 	FUNCTION(combine) \
+	FUNCTION(stack) \
 	FUNCTION(transform) \
 	FUNCTION(recipe) \
 	FUNCTION(engine)
