@@ -14,8 +14,8 @@
 
 #include <string.h>
 
+#include "adapter/fault.h"
 #include "algebra/combine_impl.h"
-#include "algebra/pass.h"
 #include "core/draw.h"
 #include "kernel/kernel.h"
 

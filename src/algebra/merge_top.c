@@ -11,7 +11,7 @@
  */
 #include "algebra/merge.h"
 
-#include "algebra/pass.h"
+#include "adapter/fault.h"
 #include "core/bytes.h"
 #include "kernel/kernel.h"
 

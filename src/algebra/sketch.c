@@ -14,7 +14,7 @@
 
 #include <string.h>
 
-#include "algebra/pass.h"
+#include "adapter/fault.h"
 #include "core/draw.h"
 #include "kernel/kernel.h"
 #include "kernel/rotate.h"

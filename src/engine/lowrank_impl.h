@@ -1,7 +1,7 @@
 /*
  * lowrank_impl.h
- *	  A sum of deltas, planned: what truncation, spectra and geometry begin with.
- *	  Private to src/engine/lowrank*.c.
+ *	  A sum of deltas, planned: what truncation, spectra, geometry and sketches
+ *	  begin with.  Private to src/engine/lowrank*.c and sketch.c.
  *
  * SPDX-License-Identifier: PostgreSQL
  */

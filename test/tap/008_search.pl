@@ -53,10 +53,7 @@ is($node->safe_psql('postgres', q{
 	from adapters x, adapters y where x.id = 701 and y.id % 100 < 4}), '60|t', 'error of the estimated cosines');
 
 # Candidates in the order of the exact distance.
-SKIP:
-{
-	skip 'no exact distance', 1 if $node->safe_psql('postgres', q{select to_regoperator('<=>(adapter,adapter)') is null}) eq 't';
-	is($node->safe_psql('postgres', q{
+is($node->safe_psql('postgres', q{
 	set enable_seqscan = off;
 	with query as materialized (select a as q from adapters where id = 701),
 	candidates as materialized (
@@ -65,7 +62,6 @@ SKIP:
 		select id, a <=> q as distance, exact_cosine(a, q) as cosine from candidates, query order by a <=> q limit 5)
 	select count(*), bool_and(id between 701 and 710), min(id) filter (where distance < 1e-6), bool_and(abs(1 - distance - cosine) < 1e-6) from ranked}),
 	'5|t|701|t', 'the candidates in the order of the exact distance');
-}
 
 $node->stop;
 done_testing();
