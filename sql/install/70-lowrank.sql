@@ -34,12 +34,12 @@ comment on function adapter_truncation_error(adapter_delta, double precision) is
 create function adapter_norm(adapter_delta) returns double precision
 	as 'MODULE_PATHNAME' language c stable strict parallel safe cost 50000;
 comment on function adapter_norm(adapter_delta) is
-	'Frobenius norm of the delta: sqrt of the sum over modules of the squared entries of s B A (and of s b for a lora_bias; for (IA)^3 of l - 1), from the factors. Dense tensors do not count. Relative error 1e-6 at most. Errors: 22003 inputs not finite, result out of range, 54000 rank of the sum above 1024, 0A000 grouped convolutions, experts, no OpenBLAS.';
+	'Frobenius norm of the delta: sqrt of the sum over modules of the squared entries of s B A (and of s b for a lora_bias; for (IA)^3 of l - 1), from the factors. Dense tensors do not count. Relative error 1e-6 at most, as long as terms that cancel leave 1e-8 of their size. Errors: 22003 inputs not finite, result out of range, 54000 rank of the sum above 1024, 0A000 grouped convolutions, experts, no OpenBLAS.';
 
 create function adapter_inner(adapter_delta, adapter_delta) returns double precision
 	as 'MODULE_PATHNAME' language c stable strict parallel safe cost 50000;
 comment on function adapter_inner(adapter_delta, adapter_delta) is
-	'Inner product of two deltas: the sum of the products of their entries over all modules; a module that one lacks is zero there. Relative to the product of the norms, the error is 1e-8 at most. Errors: as adapter_norm; 22000 kinds, base models or shapes differ.';
+	'Inner product of two deltas: the sum of the products of their entries over all modules; a module that one lacks is zero there. Relative to the product of the norms, the error is 1e-8 at most, as long as the terms of a sum do not cancel. Errors: as adapter_norm; 22000 kinds, base models or shapes differ.';
 
 create function adapter_distance(adapter_delta, adapter_delta) returns double precision
 	as 'MODULE_PATHNAME' language c stable strict parallel safe cost 50000;

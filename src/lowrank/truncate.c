@@ -154,6 +154,29 @@ truncate_read(PaEnv *env, PaSource *source, uint32_t tensor, uint64_t first, siz
 	return PA_OK;
 }
 
+/* At most this many elements, no more than a factor has, and a row of B at least. */
+static uint64_t
+window_room(const PaAdapter *adapter, const PaStack *const *stacks, uint64_t most)
+{
+	uint64_t	largest = 0;
+	uint64_t	row = 1;
+
+	for (uint32_t i = 0; i < adapter->n_tensors; i++)
+	{
+		const PaTensor *tensor = &adapter->tensors[i];
+
+		if (stacks[i] == NULL)
+			continue;
+		if (tensor->elements > largest)
+			largest = tensor->elements;
+		if (tensor->role == PA_ROLE_FACTOR_B && tensor->shape[1] > row)
+			row = tensor->shape[1];
+	}
+	if (most > largest)
+		most = largest;
+	return most > row ? most : row;
+}
+
 PaStatus
 pa_truncate_source(PaEnv *env, const PaAdapter *adapter, const PaStack *const *stacks,
 				   const double *leaf_weights, PaSource *rest, size_t budget, PaSource **source)
@@ -168,11 +191,7 @@ pa_truncate_source(PaEnv *env, const PaAdapter *adapter, const PaStack *const *s
 	self->rest = rest;
 	self->budget = budget;
 	self->tensor = -1;
-	/* A row of B must fit. */
-	self->room = budget / sizeof(double);
-	for (uint32_t i = 0; i < adapter->n_tensors; i++)
-		if (stacks[i] != NULL && adapter->tensors[i].role == PA_ROLE_FACTOR_B && adapter->tensors[i].shape[1] > self->room)
-			self->room = adapter->tensors[i].shape[1];
+	self->room = window_room(adapter, stacks, budget / sizeof(double));
 	PA_TRY(pa_alloc_raw(env, (size_t) self->room * sizeof(double), (void **) &self->window));
 	PA_TRY(pa_alloc_raw(env, PA_BLOCK_ELEMENTS * sizeof(double), (void **) &self->raw));
 	PA_TRY(pa_alloc_raw(env, PA_BLOCK_ELEMENTS * sizeof(double), (void **) &self->back));
