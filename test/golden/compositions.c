@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "engine/engine.h"
+#include "merges.h"
 #include "test/unit/host.h"
 
 #define COMPOSITIONS 240
@@ -263,6 +264,8 @@ compose(PaEnv *env, PaSpace space, int index)
 	}
 	else
 		print_digest(index, "same ", env, &leaves[same_as]);
+	if (space == PA_SPACE_PARAMETER && !family.ia3)
+		must(env, print_merge(env, index, n_leaves, values));
 	for (uint32_t i = 0; i < n_leaves; i++)
 		pa_buf_release(&leaves[i].buf);
 	free(text.p);
