@@ -50,12 +50,13 @@ create table registry.version (
 	created_at timestamptz not null,
 	allow_duplicate boolean not null default false,
 	erased_at timestamptz,
+	erase_reason text,
 	primary key (entry, number),
 	constraint version_number check (number >= 1),
 	constraint version_digest check (octet_length(digest) = 32),
 	constraint version_envelope_digest check (octet_length(envelope_digest) = 32),
 	constraint version_value check (value is not null or virtual or erased_at is not null),
-	constraint version_erased check (erased_at is null or value is null)
+	constraint version_erased check ((erased_at is null) = (erase_reason is null) and (erased_at is null or value is null))
 );
 create unique index version_entry_digest on registry.version (entry, digest) where not allow_duplicate;
 create index version_digest on registry.version (digest);
@@ -73,6 +74,7 @@ comment on column registry.version.acting_as is 'current_user of the commit.';
 comment on column registry.version.created_at is 'When it was committed.';
 comment on column registry.version.allow_duplicate is 'The entry may have another version with the same digest.';
 comment on column registry.version.erased_at is 'When the value was erased.';
+comment on column registry.version.erase_reason is 'Why.';
 
 create table registry.lineage (
 	child bytea not null references registry.state (digest),
