@@ -2,6 +2,7 @@
 -- the extension.  Everything here belongs to the role that calls
 -- registry_create().
 
+-- Once: tables are not made again.
 create table registry.entry (
 	name text primary key,
 	base_model text,
@@ -89,6 +90,7 @@ create table registry.lineage (
 	constraint lineage_parent check (parent <> child and parent <> of),
 	constraint lineage_weights check ((p is null) = (q is null) and (p is null or w is null))
 );
+create index lineage_of on registry.lineage (of);
 create index lineage_parent on registry.lineage (parent);
 comment on table registry.lineage is 'What each committed digest was made of, as its recipe says: see doc/registry.md, "Lineage".';
 comment on column registry.lineage.child is 'The committed digest whose recipe this is an edge of.';
