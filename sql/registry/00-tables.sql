@@ -145,6 +145,7 @@ create table registry.log (
 	constraint log_position check (position >= 1),
 	constraint log_hashes check (octet_length(previous) = 32 and octet_length(hash) = 32)
 );
+create index log_event on registry.log ((fields[1]), (fields[2]), (fields[3])) where kind in ('version', 'alias');
 comment on table registry.log is 'What happened, in order, chained by hashes: see doc/registry.md, "Log".';
 comment on column registry.log.position is '1, 2, ... without gaps.';
 comment on column registry.log.kind is 'create, version, alias, revoke, erase or materialize.';
