@@ -10,9 +10,6 @@
 #include <string.h>
 
 #include "algebra/recipe_impl.h"
-#include "core/limits.h"
-
-#define MAX_TEXT_BYTES (PA_MAX_RECIPE_BYTES + PA_MAX_RECIPE_BYTES / 4)
 
 typedef uint8_t Digest[PA_SHA256_LENGTH];
 
@@ -147,8 +144,8 @@ pa_recipe_read(PaEnv *env, const char *text, size_t length, PaRecipeGraph *graph
 	const char *key;
 	json_t	   *node;
 
-	if (length > MAX_TEXT_BYTES)
-		return pa_fail(env, PA_ERR_LIMIT, "recipe has %zu bytes, more than %zu", length, MAX_TEXT_BYTES);
+	if (length > PA_RECIPE_READ_BYTES)
+		return pa_fail(env, PA_ERR_LIMIT, "recipe has %zu bytes, more than %zu", length, PA_RECIPE_READ_BYTES);
 	PA_TRY(pa_json_parse(env, text, length, "recipe", &document));
 	PA_TRY(pa_recipe_check_document(env, document));
 	PA_TRY(number_nodes(env, document, graph));

@@ -41,9 +41,9 @@ typedef struct PaRecipeGraph
 } PaRecipeGraph;
 
 /*
- * A document that follows the grammar (pa_recipe_check's codes), in any
- * spelling: it may be a quarter longer than a recipe may be, which is more than
- * the spaces of jsonb's text.
+ * A document that follows the grammar (pa_recipe_check's codes).  It may be
+ * longer than the recipe of a value, up to 16 MiB: jsonb's text has spaces, and
+ * a reader may have put several recipes together.
  */
 extern PaStatus pa_recipe_read(PaEnv *env, const char *text, size_t length, PaRecipeGraph *graph);
 
