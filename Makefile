@@ -33,7 +33,7 @@ REGISTRY_PARTS = $(sort $(wildcard sql/registry/*.sql))
 DATA_built    = peftarith--$(EXTVERSION).sql
 
 # --- regression tests, in this order: setup makes what the others use
-REGRESS      = setup type interchange inspect operators transform compare aggregates registry
+REGRESS      = setup type interchange inspect operators transform compare aggregates recompute registry
 REGRESS_OPTS = --inputdir=test
 # (a cluster that may be running and the Python environment stay)
 EXTRA_CLEAN  = $(filter-out build/cluster build/peft-venv,$(wildcard build/*)) \

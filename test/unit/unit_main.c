@@ -37,6 +37,7 @@
 	LIST(adapter_forms) \
 	LIST(value) \
 	LIST(value_damage) \
+	LIST(recompute) \
 	FUNCTION(terms) \
 	FUNCTION(combine) \
 	FUNCTION(transform) \
