@@ -60,7 +60,8 @@ comment on function registry_upgrade() is
 	'Makes the functions of the registry anew from the installed version of the extension, and leaves tables, triggers, policies and grants alone; after ALTER EXTENSION peftarith UPDATE, or if the extension moved to another schema. Functions that are new are granted to nobody: registry.allow() gives rights again. Errors: 3F000 there is no registry, 42501 it belongs to somebody else.';
 
 create function registry_drop(force boolean default false) returns void
-	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
+	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp
+	set client_min_messages = warning as $$
 begin
 	if pg_catalog.to_regclass('registry.log_head') is null then
 		raise exception 'there is no registry' using errcode = '3F000';

@@ -43,6 +43,7 @@ comment on function registry.version_duplicate() is
 create or replace function registry.version_facts() returns trigger
 	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 declare
+	leaves bytea[];
 	lost bytea[];
 begin
 	if new.number is not null then
@@ -61,10 +62,11 @@ begin
 	perform registry.lock_live(new.digest);
 	if new.virtual then
 		new.value := null;
-		lost := (select p.missing from registry.plan(new.recipe) p);
-		if lost <> '{}' then
+		select p.leaves, p.missing into leaves, lost from registry.plan(new.recipe) p;
+		if lost <> '{}' or leaves = '{}' then
 			raise exception 'the value cannot be evaluated again from registered versions' using errcode = '55000',
-				detail = format('These digests are needed and have no registered value: %s.', registry.digest_list(lost)),
+				detail = coalesce('These digests are needed and have no registered value: ' || registry.digest_list(lost) || '.',
+					'It was imported.'),
 				hint = 'Commit them first, or commit this value itself.';
 		end if;
 	end if;

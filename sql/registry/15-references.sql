@@ -63,7 +63,7 @@ begin
 		if without is not null then
 			known := known || without;
 		end if;
-		missing := array(select n from @peft@.adapter_recipe_needs(recipe_used, known) n order by n);
+		missing := array(select n from @peft@.adapter_recompute_needs(recipe_used, known) n order by n);
 		leaves := array(select unnest(missing) intersect select unnest(known) except select without order by 1);
 		missing := array(select unnest(missing) except select unnest(known) order by 1);
 		-- a virtual version, or a stored one that has to be made again

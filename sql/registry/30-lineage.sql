@@ -37,10 +37,10 @@ create or replace function registry.is_live(digest bytea) returns boolean
 $$;
 comment on function registry.is_live(bytea) is 'True if neither the digest nor an ancestor of it is revoked.';
 
--- Edges that would make a digest its own ancestor at once are claims that no
--- value can have; longer cycles end in the visited sets of the readers.
+-- A claim can lead in a circle; that ends in the visited sets of the readers.
 create or replace function registry.lineage_write(child bytea, recipe jsonb) returns void
 	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
 declare
 	known bytea[];
 begin
@@ -50,14 +50,12 @@ begin
 		select d from (
 			select lineage_write.child
 			union
-			select e.parent from @peft@.adapter_recipe_edges(lineage_write.recipe, known) e
-			where e.parent <> lineage_write.child and e.parent is distinct from e.of) n(d)
+			select e.parent from @peft@.adapter_recipe_edges(lineage_write.recipe, lineage_write.child, known) e) n(d)
 		order by d
 		on conflict (digest) do nothing;
 	insert into registry.lineage (child, of, parent, p, q, w, external)
-		select lineage_write.child, coalesce(e.of, lineage_write.child), e.parent, e.p, e.q, e.w, e.external
-		from @peft@.adapter_recipe_edges(lineage_write.recipe, known) e
-		where e.parent <> lineage_write.child and e.parent is distinct from e.of
+		select lineage_write.child, e.of, e.parent, e.p, e.q, e.w, e.external
+		from @peft@.adapter_recipe_edges(lineage_write.recipe, lineage_write.child, known) e
 		on conflict (child, of, parent) do nothing;
 end
 $$;

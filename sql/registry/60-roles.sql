@@ -7,11 +7,20 @@ $$;
 comment on function registry.is_member(name) is
 	'The current role has the rights of the role; false if there is no such role any more.';
 
+create or replace function registry.sees_entry(entry text) returns boolean
+	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
+begin
+	return exists (select from registry.entry e where e.name = $1);
+end
+$$;
+comment on function registry.sees_entry(text) is
+	'The entry exists and the current role may see it; volatile, so that a policy sees an entry that the same command has made.';
+
 create or replace function registry.allow(reader text default null, writer text default null, admin text default null) returns void
 	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
 declare
 	read_functions constant text[] := '{resolve,digest,is_live,get,diff,plan,evaluate,recipe_digests,digest_list,names,graph,edges,
-		ancestors,successors,weight_product,lineage,descendants,lineage_dot,alias_at,is_member,obstacle,checkpoint}';
+		ancestors,successors,weight_product,lineage,descendants,lineage_dot,alias_at,is_member,sees_entry,obstacle,checkpoint}';
 	log_functions constant text[] := '{verify,export_log}';
 	write_functions constant text[] := '{commit,commit_virtual,materialize,set_alias}';
 	admin_functions constant text[] := '{erase,revoke,revoke_digest,recompose}';
@@ -61,6 +70,8 @@ end
 $$;
 comment on function registry.allow_functions(text[], text) is 'Grants functions of the registry by name.';
 
+-- The second half of version's policy is for the row that is being inserted: its
+-- trigger may have made the entry after the command's snapshot.
 create or replace function registry.secure_rows() returns void
 	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
 declare
@@ -68,9 +79,10 @@ declare
 begin
 	foreach t in array array['entry', 'version', 'alias', 'alias_history'] loop
 		execute format('alter table registry.%I enable row level security', t);
-		execute format('create policy member on registry.%I using (%s) with check (%2$s)', t,
-			case when t = 'entry' then 'registry.is_member(owner)'
-				else format('exists (select from registry.entry e where e.name = %I.entry)', t) end);
+		execute format('create policy member on registry.%I using (%s)', t,
+			case t when 'entry' then 'registry.is_member(owner)'
+				else format('exists (select from registry.entry e where e.name = %I.entry)', t)
+			end || case t when 'version' then ' or created_at >= now() and registry.sees_entry(entry)' else '' end);
 		execute format('comment on policy member on registry.%I is %L', t, 'Members of the entry''s owner.');
 	end loop;
 end

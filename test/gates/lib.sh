@@ -66,4 +66,10 @@ code_of()
 	perl -0pe 's{/\*.*?\*/|//[^\n]*|("(?:\\.|[^"\\])*")}{my $s = $&; defined $1 ? "\"\"" : $s =~ tr/\n//cdr}gse' "$1"
 }
 
+# c_functions FRAGMENT...: names of the SQL functions that are written in C.
+c_functions()
+{
+	perl -0ne 'print "$1\n" while /^create function (\w+)\((?:(?!^create |\n\n).)*?MODULE_PATHNAME/gms' "$@" | sort -u
+}
+
 server_free="core codec kernel adapter algebra value interchange engine"

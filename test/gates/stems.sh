@@ -14,7 +14,7 @@ for fragment in sql/install/*.sql; do
 	done
 	# Its functions are the ones that the C file defines.
 	[ -e "src/pg/$stem.c" ] || continue
-	diff <(sed -n 's/^create function \([a-z0-9_]*\)(.*/\1/p' "$fragment" | sort -u) \
+	diff <(c_functions "$fragment") \
 		<(sed -n 's/^PG_FUNCTION_INFO_V1(\(.*\));/\1/p' "src/pg/$stem.c" | sort -u) |
 		grep '^[<>]' | fail_lines "$fragment (<) and src/pg/$stem.c (>) differ" || true
 done

@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 
 [ -e peftarith.so ] || skip "peftarith.so is not built"
-functions=$(sed -n 's/^create function \([a-z0-9_]*\)(.*/\1/p' sql/install/*.sql | sort -u)
+functions=$(c_functions sql/install/*.sql)
 diff <({ echo Pg_magic_func; printf '%s\n' $functions; printf 'pg_finfo_%s\n' $functions; } | sort) \
 	<(nm -D --defined-only peftarith.so | awk '{ print $3 }' | sed 's/@.*//' | sort) |
 	grep '^[<>]' | fail_lines "wanted (<) and exported (>) symbols differ" || true
