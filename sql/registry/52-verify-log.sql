@@ -176,6 +176,7 @@ create or replace function registry.verify_export(lines text[], checkpoint text 
 	language plpgsql stable parallel unsafe
 	set search_path = pg_catalog, pg_temp
 	set enable_nestloop = off
+	set jit = off
 as $$
 declare
 	stated record;

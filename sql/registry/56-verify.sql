@@ -108,12 +108,14 @@ comment on function registry.verify_recipes() is
 	'Every version that can be made again from registered values.';
 
 -- Stable: all of it sees the one snapshot of the calling query.  Without nested
--- loops: what functions return has no statistics, and one is quadratic.
+-- loops: what functions return has no statistics, and one is quadratic; and
+-- without jit, which the cost of a loop that cannot be avoided would start.
 create or replace function registry.verify(checkpoint text default null, recompute boolean default false)
 	returns table ("position" bigint, class text, what text, detail text)
 	language plpgsql stable parallel unsafe
 	set search_path = pg_catalog, pg_temp
 	set enable_nestloop = off
+	set jit = off
 as $$
 begin
 	return query
