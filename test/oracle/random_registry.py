@@ -5,6 +5,7 @@ SPDX-License-Identifier: PostgreSQL
 import json
 
 import numpy as np
+import psycopg
 
 import safetensors_lite as st
 
@@ -36,12 +37,11 @@ class Registry:
 
     def happen(self, n):
         """n events or so; a refusal of the registry is none of them."""
-        import psycopg
         events = (self.leaf,) * 3 + (self.composed,) * 6 + (self.virtual,) * 3 + (self.alias,) * 5 + (
             self.unalias, self.erase, self.materialize, self.revoke)
         done = 0
         while done < n:
-            event = self.leaf if done == 0 and not self.versions() else self.rng.choice(events)
+            event = self.rng.choice(events) if self.versions("value is not null") else self.leaf
             try:
                 with self.c.transaction():
                     if event() is None:
