@@ -36,54 +36,73 @@ create or replace function registry.digest(ref text) returns bytea
 $$;
 comment on function registry.digest(text) is 'Digest of the version that a reference means. Error 42704: no such version.';
 
--- without is named as known, so that nothing below it is asked for.  What has it
--- as an ancestor is evaluated again even where its value is stored, from the
--- recipe that the registry has of it.
+create or replace function registry.operands(node jsonb) returns bytea[]
+	language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
+	select coalesce(array_agg(distinct decode(o #>> '{}', 'hex')), '{}') from (
+		select jsonb_path_query(node, '$.of[*]')
+		union all
+		select jsonb_path_query(node, '$.terms[*].of')) n(o)
+$$;
+comment on function registry.operands(jsonb) is 'Digests of the operands of a node of a recipe.';
+
+-- Of a digest that is registered the registry's recipe counts, whatever the given
+-- one says.  What has to be made again has its node in the recipe of the version
+-- that led to it (origin), if the given recipe was cut.  Only what is walked is
+-- looked at: recipes tell everything down to the first import.
 create or replace function registry.plan(recipe jsonb, without bytea default null, excluded bytea[] default '{}',
 	out recipe_used jsonb, out leaves bytea[], out missing bytea[])
 	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
 declare
-	mentioned bytea[];
-	known bytea[];
-	lost bytea[];
-	own record;
-	added bytea[] := '{}';
-	grown boolean;
+	line bytea[] := registry.operands(plan.recipe -> 'root');
+	origin bytea[] := array_fill(null::bytea, array[cardinality(line)]);
+	seen bytea[] := line;
+	keys text[] := '{}';
+	nodes jsonb[] := '{}';
+	done integer := 0;
+	d bytea; o bytea; operand bytea;
+	node jsonb;
 begin
-	recipe_used := plan.recipe;
 	leaves := '{}';
 	missing := '{}';
-	loop
-		grown := false;
-		mentioned := registry.recipe_digests(recipe_used);
-		lost := array(select m from unnest(mentioned) m where m = any(excluded));
-		known := array(select m from unnest(mentioned) m
-			where exists (select from registry.version v where v.digest = m and v.value is not null)
-			except select unnest(lost));
-		if without is not null then
-			known := known || without;
+	while done < cardinality(line) loop
+		done := done + 1;
+		d := line[done];
+		o := origin[done];
+		continue when d = without;
+		if d <> all(excluded) and exists (select from registry.version v where v.digest = d and v.value is not null) then
+			leaves := leaves || d;
+			continue;
 		end if;
-		missing := array(select n from @peft@.adapter_recompute_needs(recipe_used, known) n order by n);
-		leaves := array(select unnest(missing) intersect select unnest(known) except select without order by 1);
-		missing := array(select unnest(missing) except select unnest(known) order by 1);
-		-- a virtual version, or a stored one that has to be made again
-		for own in
-			select distinct on (v.digest) v.digest, v.recipe from registry.version v
-			where v.digest = any(missing || lost) and v.digest <> all(added) and v.digest is distinct from without
-				and v.recipe #>> '{root,op}' <> 'import'
-			order by v.digest, v.entry, v.number
-		loop
-			grown := true;
-			added := added || own.digest;
-			recipe_used := jsonb_set(recipe_used, '{nodes}', (own.recipe -> 'nodes') || (recipe_used -> 'nodes')
-				|| jsonb_build_object(encode(own.digest, 'hex'), own.recipe -> 'root'));
+		node := (select v.recipe -> 'root' from registry.version v
+			where v.digest = d and v.recipe #>> '{root,op}' <> 'import' order by v.entry, v.number limit 1);
+		if node is not null then
+			o := d;
+		elsif o is not null then
+			node := (select v.recipe -> 'nodes' -> encode(d, 'hex') from registry.version v
+				where v.digest = o and v.recipe #>> '{root,op}' <> 'import' order by v.entry, v.number limit 1);
+		end if;
+		node := coalesce(node, plan.recipe -> 'nodes' -> encode(d, 'hex'));
+		if coalesce(node ->> 'op', 'import') = 'import' then
+			missing := missing || d;
+			continue;
+		end if;
+		keys := keys || encode(d, 'hex');
+		nodes := nodes || node;
+		foreach operand in array registry.operands(node) loop
+			if operand <> all(seen) then
+				seen := seen || operand;
+				line := line || operand;
+				origin := origin || o;
+			end if;
 		end loop;
-		exit when not grown;
 	end loop;
+	recipe_used := jsonb_build_object('version', 1, 'root', plan.recipe -> 'root', 'nodes',
+		(select coalesce(jsonb_object_agg(n.k, n.node), '{}') from unnest(keys, nodes) n(k, node)));
 end
 $$;
 comment on function registry.plan(jsonb, bytea, bytea[]) is
-	'How a recipe is evaluated from registered values, optionally without a digest (excluded: its descendants): the recipe with what the registry knows of its nodes, the digests whose values it is evaluated from, and the digests that are needed and have no value that the reader may see.';
+	'How a recipe is evaluated from registered values, optionally without a digest (excluded: its descendants, which have to be made again): the part of the recipe that is needed, with what the registry knows of its nodes, the digests whose values it is evaluated from, and the digests that are needed and have no value that the reader may see.';
 
 create or replace function registry.evaluate(recipe jsonb, leaves bytea[], without bytea default null,
 	renormalize boolean default false) returns @peft@.adapter

@@ -1,13 +1,5 @@
 -- Lineage: the walk of a recipe when it is committed, and the graph.
 
-create or replace function registry.recipe_digests(recipe jsonb) returns bytea[]
-	language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
-	select coalesce(array_agg(distinct decode(m[1], 'hex')), '{}')
-	from regexp_matches(recipe::text, '"([0-9a-f]{64})"', 'g') m
-$$;
-comment on function registry.recipe_digests(jsonb) is
-	'All digests that a recipe names (and the hashes of imported files, which name nothing).';
-
 create or replace function registry.ancestors(start bytea) returns setof bytea
 	language sql stable parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 	with recursive found(digest) as (
@@ -37,25 +29,42 @@ create or replace function registry.is_live(digest bytea) returns boolean
 $$;
 comment on function registry.is_live(bytea) is 'True if neither the digest nor an ancestor of it is revoked.';
 
--- A claim can lead in a circle; that ends in the visited sets of the readers.
+-- Only the nodes down to registered digests are handed on: a recipe tells
+-- everything down to the first import, and can be long.
 create or replace function registry.lineage_write(child bytea, recipe jsonb) returns void
 	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
-	known bytea[];
+	line bytea[] := registry.operands(lineage_write.recipe -> 'root');
+	known bytea[] := '{}';
+	keys text[] := '{}';
+	nodes jsonb[] := '{}';
+	done integer := 0;
+	node jsonb;
 begin
-	known := array(select m from unnest(registry.recipe_digests(lineage_write.recipe)) m
-		where exists (select from registry.version v where v.digest = m));
-	insert into registry.state (digest)
-		select d from (
-			select lineage_write.child
-			union
-			select e.parent from @peft@.adapter_recipe_edges(lineage_write.recipe, lineage_write.child, known) e) n(d)
-		order by d
-		on conflict (digest) do nothing;
+	while done < cardinality(line) loop
+		done := done + 1;
+		node := lineage_write.recipe -> 'nodes' -> encode(line[done], 'hex');
+		if node is not null then
+			keys := keys || encode(line[done], 'hex');
+			nodes := nodes || node;
+		end if;
+		if exists (select from registry.version v where v.digest = line[done]) then
+			known := known || line[done];
+		elsif node is not null then
+			line := line || array(select o from unnest(registry.operands(node)) o where o <> all(line));
+		end if;
+	end loop;
+	with edge as materialized (
+		select e.* from @peft@.adapter_recipe_edges(jsonb_build_object('version', 1, 'root', lineage_write.recipe -> 'root',
+				'nodes', (select coalesce(jsonb_object_agg(n.k, n.node), '{}') from unnest(keys, nodes) n(k, node))),
+			lineage_write.child, known) e),
+	ancestor as (
+		insert into registry.state (digest)
+			select d from (select lineage_write.child union select e.parent from edge e) n(d) order by d
+			on conflict (digest) do nothing)
 	insert into registry.lineage (child, of, parent, p, q, w, external)
-		select lineage_write.child, e.of, e.parent, e.p, e.q, e.w, e.external
-		from @peft@.adapter_recipe_edges(lineage_write.recipe, lineage_write.child, known) e
+		select lineage_write.child, e.of, e.parent, e.p, e.q, e.w, e.external from edge e
 		on conflict (child, of, parent) do nothing;
 end
 $$;

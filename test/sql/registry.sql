@@ -104,6 +104,18 @@ select l.names, l.depth, l.p, l.q from registry.lineage('ladder') l where l.p > 
 select l.p = d.p as same from registry.lineage('ladder') l, registry.descendants('ladder@2') d
 	where 'ladder@2' = any(l.names) and 'ladder@40' = any(d.names);
 
+-- Claims that lead in a circle (d1 to d2 to d3 to d1) end, and what hangs on the
+-- circle has no weights: x from mix@1 through d1.
+begin;
+insert into registry.state (digest) select sha256(d::bytea) from unnest('{d1,d2,d3}'::text[]) d;
+insert into registry.lineage (child, of, parent, p, q, external)
+	select registry.digest('mix@1'), coalesce(sha256(of::bytea), registry.digest('mix@1')), coalesce(sha256(parent::bytea), registry.digest('x')), 1, 1, false
+	from (values (null, 'd1'), ('d1', 'd2'), ('d2', 'd3'), ('d3', 'd1'), ('d3', null)) v(of, parent)
+	on conflict do nothing;
+select l.names, l.kind, l.depth, l.p from registry.lineage('mix@1') l order by l.depth, l.names;
+select d.kind, d.depth, d.p from registry.descendants(sha256('d2')) d where d.kind = 'intermediate' order by d.depth;
+rollback;
+
 -- A file that was exported and imported again has lost its recipe.  Its digest
 -- gives it away where that is registered, and a later commit with the recipe
 -- adds what it knows.
