@@ -18,9 +18,9 @@ comment on function adapter_recompute_transition(internal, jsonb, adapter, bytea
 	'Transition function of adapter_recompute: keeps references, not copies, of stored values.';
 
 create function adapter_recompute_final(internal) returns adapter
-	as 'MODULE_PATHNAME' language c immutable parallel safe cost 10000;
+	as 'MODULE_PATHNAME' language c stable parallel safe cost 10000;
 comment on function adapter_recompute_final(internal) is
-	'Final function of adapter_recompute.';
+	'Final function of adapter_recompute. Stable: a truncation is the library''s.';
 
 create aggregate adapter_recompute(recipe jsonb, value adapter, without bytea, renormalize boolean) (
 	sfunc = adapter_recompute_transition,

@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "engine/lowrank.h"
 #include "engine/merge.h"
 
 static PaStatus
@@ -22,6 +23,23 @@ run_concatenate(PaEnv *env, PaStep *step, PaBuf *out)
 {
 	return pa_engine_evaluate(env, PA_SPACE_DELTA, step->n_values, step->values,
 							  step->n_terms, step->terms, step->reserve, out, &step->same_as);
+}
+
+/* Its terms are exact sums already; those of values that fell together are summed. */
+static PaStatus
+run_truncate(PaEnv *env, PaStep *step, PaBuf *out)
+{
+	int64_t		rank = pa_recipe_integer(step->node, "rank");
+	PaDeltaSum	sum = {.n = step->n_values, .values = step->values};
+	double	   *none;
+	PaKeep		keep;
+
+	PA_TRY(rank > 0 ? pa_keep_rank(env, rank, &keep) :
+		   pa_keep_energy(env, pa_recipe_number(step->node, "energy"), &keep));
+	PA_TRY(pa_alloc_array(env, step->n_values, sizeof(double), (void **) &none));
+	PA_TRY(pa_alloc_array(env, step->n_values, sizeof(double), (void **) &sum.weights));
+	PA_TRY(pa_terms_total(env, step->terms, step->n_terms, step->n_values, none, sum.weights));
+	return pa_engine_truncate(env, &sum, keep, step->reserve, out);
 }
 
 static PaStatus
@@ -129,6 +147,7 @@ static const struct
 }			operations[] = {
 	{"combine", run_combine},
 	{"concatenate", run_concatenate},
+	{"truncate", run_truncate},
 	{"merge", run_merge},
 	{"scale", run_scale},
 	{"cast", run_cast},

@@ -13,6 +13,7 @@
 
 #include "algebra/recipe_walk.h"
 #include "build_file.h"
+#include "engine/lowrank.h"
 #include "engine/merge.h"
 #include "engine/recompute.h"
 
@@ -201,6 +202,32 @@ UNIT_TEST(merges)
 	}
 }
 
+/* A truncation is the library's: the same here, and not compared with its name where it is a node. */
+UNIT_TEST(truncation)
+{
+	Stored	   *a = leaf(env, 1);
+	Stored	   *b = leaf(env, 2);
+	Stored	   *given[] = {a, b, NULL};
+	PaDeltaSum	both = {2, (PaValue *[]) {a->value, b->value}, (double[]) {0.5, -1}};
+	PaDeltaSum	one = {1, &a->value, (double[]) {-0.5}};
+	PaKeep		keep;
+	Stored	   *made;
+	Stored	   *other;
+	PaBuf		buf;
+	PaBuf		out;
+	PaStatus	status;
+
+	unit_ok(pa_keep_rank(env, 1, &keep) == PA_OK);
+	made = store(env, pa_engine_truncate(env, &both, keep, 0, &buf), &buf);
+	unit_ok(same_again(env, made, given));
+	status = recompute(env, made, given, b, true, &out);
+	unit_ok(is_value(env, status, &out, store(env, pa_engine_truncate(env, &one, keep, 0, &buf), &buf)));
+	other = scale(env, made, 2);
+	unit_ok(same_again(env, other, given));
+	unit_ok(pa_keep_energy(env, 0.75, &keep) == PA_OK);
+	unit_ok(same_again(env, store(env, pa_engine_truncate(env, &both, keep, 0, &buf), &buf), given));
+}
+
 /* Nodes that are used often, given in part, and of one digest but another envelope. */
 UNIT_TEST(graphs)
 {
@@ -316,6 +343,10 @@ UNIT_TEST(claims)
 	/* a node that is not what its name says */
 	snprintf(text, sizeof(text), RECIPE(SCALED(AA), "\"" AA "\":{\"op\":\"cast\",\"of\":\"%s\",\"dtype\":\"F64\"}"), hex);
 	unit_ok(claim(env, text, given) == PA_ERR_MISMATCH);
+	/* ... which cannot be asked of what is not bit for bit */
+	snprintf(text, sizeof(text), RECIPE(SCALED(AA), "\"" AA "\":{\"op\":\"truncate\",\"terms\":[{\"of\":\"%s\",\"w\":\"0x1.0p+0\"}],"
+										"\"rank\":1,\"energy\":null,\"numerics\":\"tolerance\",\"library\":\"another\"}"), hex);
+	unit_ok(claim(env, text, given) == PA_OK);
 	snprintf(text, sizeof(text), RECIPE("{\"op\":\"split\",\"of\":\"%s\",\"max_bytes\":60,\"part\":9223372036854775807}", ""), hex);
 	unit_ok(claim(env, text, given) == PA_ERR_CONFIG);
 	snprintf(text, sizeof(text), RECIPE("{\"op\":\"split\",\"of\":\"%s\",\"max_bytes\":0,\"part\":0}", ""), hex);
@@ -417,6 +448,7 @@ UNIT_TEST(interrupted)
 UNIT_SUITE(recompute,
 		   UNIT_CASE(operations),
 		   UNIT_CASE(merges),
+		   UNIT_CASE(truncation),
 		   UNIT_CASE(graphs),
 		   UNIT_CASE(left_out),
 		   UNIT_CASE(claims),
