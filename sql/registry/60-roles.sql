@@ -21,7 +21,9 @@ create or replace function registry.allow(reader text default null, writer text 
 declare
 	read_functions constant text[] := '{resolve,digest,is_live,get,diff,plan,evaluate,operands,digest_list,names,graph,edges,
 		ancestors,successors,weight_product,lineage,descendants,lineage_dot,alias_at,is_member,sees_entry,obstacle,checkpoint}';
-	log_functions constant text[] := '{verify,export_log}';
+	log_functions constant text[] := '{verify,verify_log,verify_entries,verify_repeats,verify_versions,verify_erasures,verify_lineage,
+		verify_states,verify_aliases,verify_values,value_fault,verify_recipes,recipe_fault,verify_export,parse_export,export_log,
+		log_line,log_checkpoint,log_events,log_difference,log_time,log_version_fields,log_lineage_line}';
 	write_functions constant text[] := '{commit,commit_virtual,materialize,set_alias}';
 	admin_functions constant text[] := '{erase,revoke,revoke_digest,recompose}';
 	secured constant boolean := (select c.relrowsecurity from pg_class c where c.oid = 'registry.version'::regclass);

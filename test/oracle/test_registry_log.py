@@ -368,10 +368,43 @@ def isolation(run, connection):
         c.execute("commit")
 
 
+def roles(run, connection):
+    """Who may verify: readers, with row-level security admins; nobody else. What others did is logged as theirs."""
+    tag = "peftarith_log_%d_" % os.getpid()
+    names = [tag + r for r in ("reader", "writer", "admin", "none")]
+    for name in names:
+        connection.execute("create role " + name)
+    try:
+        for secured in (False, True):
+            connection.execute("drop schema if exists registry cascade")
+            connection.execute("select registry_create(%s, %s, %s, %s)", names[:3] + [secured])
+            connection.execute("set session authorization " + names[1])
+            connection.execute("insert into registry.version (entry, value) values ('w', adapter_from_safetensors(%s, %s::json))",
+                               random_registry.small_adapter(run.random))
+            connection.execute("select registry.set_alias('w', 'production', 1)")
+            run.equal(harness.sqlstate_of(connection, "select registry.log_append('revoke', '{}')"), "42501", "log_append is nobody's")
+            connection.execute("reset session authorization")
+            run.equal(connection.execute("select distinct fields[8 - case kind when 'alias' then 2 else -1 end] from registry.log where kind <> 'create'")
+                      .fetchall(), [(names[1],)], "the actor is the session's user")
+            for name, calls in zip(names, ((not secured, True), (not secured, True), (True, True), (False, False))):
+                connection.execute("set session authorization " + name)
+                for call, may in (("select count(*) from registry.verify(null, true)", calls[0]),
+                                  ("select count(*) from registry.verify_export(array(select registry.export_log()))", calls[0]),
+                                  ("select length(registry.checkpoint())", calls[1])):
+                    run.equal(harness.sqlstate_of(connection, call), None if may else "42501", "%s as %s, %s" % (call, name, secured))
+                    if may and "verify" in call:
+                        run.equal(connection.execute(call).fetchone()[0], 0, "%s as %s finds nothing" % (call, name))
+                connection.execute("reset session authorization")
+    finally:
+        connection.execute("drop schema if exists registry cascade")
+        for name in names:
+            connection.execute("drop role " + name)
+
+
 def body(run):
     encodings(run)
     with harness.scratch("registry_log") as database, harness.connect(database) as connection:
-        for part in (hashes, settings, isolation, program, clean, forged):
+        for part in (hashes, settings, isolation, program, roles, clean, forged):
             before = run.passed + run.failed
             part(run, connection)
             print("%s: %d checks" % (part.__name__, run.passed + run.failed - before), flush=True)
