@@ -26,6 +26,7 @@ begin
 	for piece in execute pg_catalog.format('select s.part, s.source from %I.registry_source() s order by s.part', peft) loop
 		execute pg_catalog.replace(piece.source, '@peft@', pg_catalog.quote_ident(peft));
 	end loop;
+	perform registry.protect();
 	if row_security then
 		perform registry.secure_rows();
 	end if;
@@ -54,6 +55,7 @@ begin
 		execute pg_catalog.replace(pg_catalog.split_part(piece.source, E'\n-- Once:', 1),
 			'@peft@', pg_catalog.quote_ident(peft));
 	end loop;
+	perform registry.protect();
 end
 $$;
 comment on function registry_upgrade() is

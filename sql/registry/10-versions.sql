@@ -157,7 +157,25 @@ end
 $$;
 comment on function registry.state_change() is 'Trigger: a state changes once, from live to revoked (else 55000).';
 
--- Once: triggers. Those that refuse fire in replicas too.
+create or replace function registry.protect() returns void
+	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
+declare
+	guard record;
+begin
+	for guard in
+		select c.relname, t.tgname from pg_trigger t
+			join pg_class c on c.oid = t.tgrelid and c.relnamespace = 'registry'::regnamespace
+			join pg_proc p on p.oid = t.tgfoid and p.pronamespace = c.relnamespace
+		where p.proname = any('{refuse_change,version_change,state_change}') and t.tgenabled <> 'A'
+	loop
+		execute format('alter table registry.%I enable always trigger %I', guard.relname, guard.tgname);
+	end loop;
+end
+$$;
+comment on function registry.protect() is
+	'Lets the triggers that refuse changes fire in replicas'' sessions too; called by registry_create() and registry_upgrade(). (pg_restore --disable-triggers leaves them as ordinary ones.)';
+
+-- Once: triggers.
 create trigger version_1_actor before insert on registry.version
 	for each row execute function registry.version_actor();
 comment on trigger version_1_actor on registry.version is 'Who and when; which columns may be given.';
@@ -182,8 +200,9 @@ comment on trigger state_refuse on registry.state is 'No state is ever removed.'
 create trigger lineage_refuse before update or delete or truncate on registry.lineage
 	for each statement execute function registry.refuse_change();
 comment on trigger lineage_refuse on registry.lineage is 'No edge ever changes.';
-alter table registry.version enable always trigger version_change;
-alter table registry.version enable always trigger version_refuse;
-alter table registry.state enable always trigger state_change;
-alter table registry.state enable always trigger state_refuse;
-alter table registry.lineage enable always trigger lineage_refuse;
+create trigger log_refuse before update or delete or truncate on registry.log
+	for each statement execute function registry.refuse_change();
+comment on trigger log_refuse on registry.log is 'No entry ever changes.';
+create trigger log_head_refuse before delete or truncate on registry.log_head
+	for each statement execute function registry.refuse_change();
+comment on trigger log_head_refuse on registry.log_head is 'The head stays.';

@@ -14,6 +14,10 @@ begin
 	if was is not distinct from becomes then
 		return null;
 	end if;
+	-- An empty log: data alone is being restored, and history with it.
+	if not exists (select from registry.log) then
+		return null;
+	end if;
 	if becomes is not null then
 		perform registry.lock_live((select v.digest from registry.version v where v.entry = moved.entry and v.number = becomes));
 	end if;
@@ -78,5 +82,3 @@ comment on trigger alias_refuse on registry.alias is 'Aliases are removed one by
 create trigger alias_history_refuse before update or delete or truncate on registry.alias_history
 	for each statement execute function registry.refuse_change();
 comment on trigger alias_history_refuse on registry.alias_history is 'No move ever changes.';
-alter table registry.alias enable always trigger alias_refuse;
-alter table registry.alias_history enable always trigger alias_history_refuse;
