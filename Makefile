@@ -8,7 +8,7 @@ all:
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" peftarith.control)
 
 # --- objects by room (doc/architecture.md); src/pg alone sees the server
-CORE_ROOMS   = core codec kernel adapter algebra value interchange engine
+CORE_ROOMS   = core codec kernel adapter lowrank algebra value interchange engine
 CORE_SOURCES = $(foreach room,$(CORE_ROOMS),$(sort $(wildcard src/$(room)/*.c)))
 CORE_OBJS    = $(CORE_SOURCES:.c=.o)
 PG_OBJS      = $(patsubst %.c,%.o,$(sort $(wildcard src/pg/*.c)))
@@ -33,7 +33,7 @@ REGISTRY_PARTS = $(sort $(wildcard sql/registry/*.sql))
 DATA_built    = peftarith--$(EXTVERSION).sql
 
 # --- regression tests, in this order: setup makes what the others use
-REGRESS      = setup type interchange inspect operators transform compare aggregates recompute registry
+REGRESS      = setup type interchange inspect operators transform compare aggregates delta lowrank sketch merge recompute registry
 REGRESS_OPTS = --inputdir=test
 # (a cluster that may be running and the Python environment stay)
 EXTRA_CLEAN  = $(filter-out build/cluster build/peft-venv,$(wildcard build/*)) \

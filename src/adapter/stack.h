@@ -19,7 +19,7 @@
 
 #include "adapter/source.h"
 
-/* Ranks add up in delta space; more than this in one module is PA_ERR_LIMIT (doc/algebra.md). */
+/* Ranks add up in delta space; more than this in one product is PA_ERR_LIMIT (doc/algebra.md). */
 #define PA_MAX_STACK_RANK 1024
 
 typedef struct PaStackPart

@@ -53,7 +53,8 @@ extern PaStatus pa_combine_source(PaEnv *env, PaCombine *plan, const PaAdapter *
 /*
  * A target module of a plan in delta space as a stack.  module counts the
  * draft's modules; leaf of a part counts the leaves that the plan kept, in
- * digest order.  *stack is NULL for a module that is no target.
+ * digest order.  *stack is NULL for a module that is no target, and
+ * for every module of the neutral value, which no leaf is left of.
  */
 extern PaStatus pa_combine_stack(PaEnv *env, const PaCombine *plan, uint32_t module, const PaStack **stack);
 

@@ -1,7 +1,8 @@
 /*
  * combine_impl.h
  *	  The plan of a sum: which tensors of which leaves meet in each tensor of
- *	  the result, and with which coefficient.  Private to combine_*.c.
+ *	  the result, and with which coefficient.  Private to combine_*.c, stack_*.c
+ *	  and merge_*.c.
  *
  * SPDX-License-Identifier: PostgreSQL
  */

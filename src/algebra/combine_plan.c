@@ -137,7 +137,8 @@ extend_stack(PaEnv *env, PaDraftTensor *to, const PaCombineSum *sum, const PaTen
 	PaTensor	like = *of;
 
 	like.shape[along] = first->shape[along];
-	PA_TRY(pa_agree_shape(env, first, &like));
+	if (like.ndim != first->ndim || memcmp(like.shape, first->shape, (size_t) like.ndim * sizeof(like.shape[0])) != 0)
+		return pa_agree_shape(env, first, of);
 	if (sum->n_terms > 0)
 		to->shape[along] += of->shape[along];
 	return PA_OK;

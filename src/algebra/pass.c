@@ -11,30 +11,6 @@
 
 #include "kernel/kernel.h"
 
-PaStatus
-pa_fail_not_finite(PaEnv *env, const char *name, const uint8_t *digest)
-{
-	char		hex[2 * PA_SHA256_LENGTH + 1];
-
-	pa_fail(env, PA_ERR_RANGE, "tensor \"%.300s\" holds NaN or infinity", name);
-	if (digest != NULL)
-	{
-		pa_hex(hex, digest);
-		pa_detail(env, "The tensor belongs to the adapter with digest %.12s...", hex);
-	}
-	pa_hint(env, "Such an adapter can be stored and exported, but not computed with.");
-	return PA_ERR_RANGE;
-}
-
-PaStatus
-pa_fail_overflow(PaEnv *env, const PaTensor *tensor)
-{
-	pa_fail(env, PA_ERR_RANGE, "tensor \"%.300s\" overflows %s", tensor->name, pa_dtype_name(tensor->dtype));
-	if (tensor->dtype != PA_F64)
-		pa_hint(env, "Cast the operands to a wider type with adapter_cast() first.");
-	return PA_ERR_RANGE;
-}
-
 static PaStatus
 pass_read(PaEnv *env, PaSource *source, uint32_t tensor, uint64_t first, size_t n, void *dst)
 {

@@ -9,6 +9,7 @@
 #ifndef PA_PASS_H
 #define PA_PASS_H
 
+#include "adapter/fault.h"
 #include "adapter/source.h"
 
 typedef struct PaPass PaPass;
@@ -33,11 +34,5 @@ struct PaPass
 /* from is copied. */
 extern PaStatus pa_pass_init(PaEnv *env, PaPass *pass, const PaAdapter *adapter, PaSource *parent,
 							 const uint32_t *from, PaPassBlock block);
-
-/* 22003: an input that takes part in arithmetic is NaN or infinite; digest may be NULL. */
-extern PaStatus pa_fail_not_finite(PaEnv *env, const char *name, const uint8_t *digest);
-
-/* 22003: a result is beyond its dtype */
-extern PaStatus pa_fail_overflow(PaEnv *env, const PaTensor *tensor);
 
 #endif

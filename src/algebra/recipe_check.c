@@ -17,6 +17,11 @@
 static const PaNodeForm node_forms[] = {
 	{"import", 1, {{"sha256", PA_MEMBER_DIGEST}}},
 	{"combine", 1, {{"terms", PA_MEMBER_TERMS}}},
+	{"concatenate", 1, {{"terms", PA_MEMBER_WEIGHTED_TERMS}}},
+	{"truncate", 5, {{"terms", PA_MEMBER_WEIGHTED_TERMS}, {"rank", PA_MEMBER_OPTIONAL_COUNT},
+	{"energy", PA_MEMBER_OPTIONAL_WEIGHT}, {"numerics", PA_MEMBER_TOLERANCE}, {"library", PA_MEMBER_TEXT}}},
+	{"merge", 6, {{"method", PA_MEMBER_TEXT}, {"flavour", PA_MEMBER_TEXT}, {"terms", PA_MEMBER_WEIGHTED_TERMS},
+	{"density", PA_MEMBER_WEIGHT}, {"majority_sign", PA_MEMBER_OPTIONAL_TEXT}, {"seed", PA_MEMBER_OPTIONAL_INTEGER}}},
 	{"scale", 2, {{"of", PA_MEMBER_DIGEST}, {"by", PA_MEMBER_WEIGHT}}},
 	{"cast", 2, {{"of", PA_MEMBER_DIGEST}, {"dtype", PA_MEMBER_DTYPE}}},
 	{"select", 3, {{"of", PA_MEMBER_DIGEST}, {"pattern", PA_MEMBER_TEXT}, {"invert", PA_MEMBER_BOOL}}},
@@ -29,6 +34,9 @@ static const PaNodeForm node_forms[] = {
 static const PaNodeForm term_form =
 {"term", 3, {{"of", PA_MEMBER_DIGEST}, {"u", PA_MEMBER_WEIGHT}, {"v", PA_MEMBER_WEIGHT}}};
 
+static const PaNodeForm weighted_term_form =
+{"term", 2, {{"of", PA_MEMBER_DIGEST}, {"w", PA_MEMBER_WEIGHT}}};
+
 const PaNodeForm *
 pa_recipe_form(const json_t *op)
 {
@@ -38,6 +46,20 @@ pa_recipe_form(const json_t *op)
 		if (strcmp(node_forms[i].op, name) == 0)
 			return &node_forms[i];
 	return NULL;
+}
+
+const PaNodeForm *
+pa_recipe_term_form(PaMemberType type)
+{
+	switch (type)
+	{
+		case PA_MEMBER_TERMS:
+			return &term_form;
+		case PA_MEMBER_WEIGHTED_TERMS:
+			return &weighted_term_form;
+		default:
+			return NULL;
+	}
 }
 
 static bool
@@ -88,11 +110,11 @@ has_members(const json_t *object, const PaNodeForm *form, size_t others)
 }
 
 static bool
-is_terms(const json_t *value)
+is_terms(const json_t *value, const PaNodeForm *form)
 {
 	for (size_t i = 0; i < json_array_size(value); i++)
 		if (!json_is_object(json_array_get(value, i)) ||
-			!has_members(json_array_get(value, i), &term_form, 0))
+			!has_members(json_array_get(value, i), form, 0))
 			return false;
 	return json_array_size(value) > 0;
 }
@@ -117,8 +139,11 @@ is_member(const json_t *value, PaMemberType type)
 			return is_digests(value);
 		case PA_MEMBER_WEIGHT:
 			return is_weight(value);
+		case PA_MEMBER_OPTIONAL_WEIGHT:
+			return is_weight(value) || json_is_null(value);
 		case PA_MEMBER_TERMS:
-			return is_terms(value);
+		case PA_MEMBER_WEIGHTED_TERMS:
+			return is_terms(value, pa_recipe_term_form(type));
 		case PA_MEMBER_DTYPE:
 			return is_dtype(value);
 		case PA_MEMBER_TEXT:
@@ -129,6 +154,12 @@ is_member(const json_t *value, PaMemberType type)
 			return json_is_boolean(value);
 		case PA_MEMBER_COUNT:
 			return json_is_integer(value) && json_integer_value(value) >= 0;
+		case PA_MEMBER_OPTIONAL_COUNT:
+			return is_member(value, PA_MEMBER_COUNT) || json_is_null(value);
+		case PA_MEMBER_OPTIONAL_INTEGER:
+			return json_is_integer(value) || json_is_null(value);
+		case PA_MEMBER_TOLERANCE:
+			return json_is_string(value) && strcmp(json_string_value(value), "tolerance") == 0;
 	}
 	return false;
 }

@@ -12,7 +12,7 @@
 #include "core/json.h"
 
 #define PA_RECIPE_VERSION 1
-#define PA_RECIPE_MAX_MEMBERS 3
+#define PA_RECIPE_MAX_MEMBERS 6
 #define PA_HEX_DOUBLE_BYTES 32
 
 /*
@@ -28,12 +28,17 @@ typedef enum PaMemberType
 	PA_MEMBER_DIGEST,			/* 64 lower-case hexadecimal digits */
 	PA_MEMBER_DIGESTS,			/* array of them, not empty */
 	PA_MEMBER_WEIGHT,			/* hexadecimal float in a string */
+	PA_MEMBER_OPTIONAL_WEIGHT,	/* or null */
 	PA_MEMBER_TERMS,			/* array of {of, u, v}, not empty */
+	PA_MEMBER_WEIGHTED_TERMS,	/* array of {of, w}, not empty */
 	PA_MEMBER_DTYPE,			/* an arithmetic type's name */
 	PA_MEMBER_TEXT,
 	PA_MEMBER_OPTIONAL_TEXT,	/* or null */
 	PA_MEMBER_BOOL,
-	PA_MEMBER_COUNT				/* integer, not negative */
+	PA_MEMBER_COUNT,			/* integer, not negative */
+	PA_MEMBER_OPTIONAL_COUNT,	/* or null */
+	PA_MEMBER_OPTIONAL_INTEGER, /* of either sign, or null */
+	PA_MEMBER_TOLERANCE			/* the string "tolerance": not bit for bit */
 } PaMemberType;
 
 typedef struct PaMemberForm
@@ -52,6 +57,9 @@ typedef struct PaNodeForm
 /* NULL if op is no operation (or no string) */
 extern const PaNodeForm *pa_recipe_form(const json_t *op);
 
+/* The form of one item of a member that is an array of terms; NULL for other members */
+extern const PaNodeForm *pa_recipe_term_form(PaMemberType type);
+
 /* A parsed document against the grammar. */
 extern PaStatus pa_recipe_check_document(PaEnv *env, const json_t *document);
 
@@ -65,6 +73,12 @@ extern PaStatus pa_recipe_references(const json_t *node, PaRecipeVisit visit, vo
  */
 extern PaStatus pa_recipe_write(PaEnv *env, const json_t *root, uint32_t n_operands,
 								const PaOperand *operands, PaText *recipe);
+
+/* A node made by json_pack, released with the PaEnv. */
+extern PaStatus pa_recipe_own(PaEnv *env, json_t *made, json_t **node);
+
+/* PA_ERR_TEXT unless text is NULL or UTF-8 */
+extern PaStatus pa_recipe_check_text(PaEnv *env, const char *text);
 
 /* v as Python's float.hex() writes it; v is finite. */
 extern void pa_hex_double(char out[PA_HEX_DOUBLE_BYTES], double v);

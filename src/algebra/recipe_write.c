@@ -25,42 +25,39 @@ quote(PaBuf *buf, const json_t *string)
 }
 
 static PaStatus
-write_array(PaBuf *buf, const json_t *array)
-{
-	static const char *const term_members[] = {"of", "u", "v"};
-
-	for (size_t i = 0; i < json_array_size(array); i++)
-	{
-		const json_t *item = json_array_get(array, i);
-
-		PA_TRY(pa_buf_bytes(buf, i > 0 ? "," : "[", 1));
-		if (json_is_string(item))
-		{
-			PA_TRY(quote(buf, item));
-			continue;
-		}
-		for (int k = 0; k < 3; k++)
-		{
-			PA_TRY(pa_buf_printf(buf, "%s\"%s\":", k > 0 ? "," : "{", term_members[k]));
-			PA_TRY(quote(buf, json_object_get(item, term_members[k])));
-		}
-		PA_TRY(pa_buf_bytes(buf, "}", 1));
-	}
-	return pa_buf_bytes(buf, "]", 1);
-}
-
-static PaStatus
-write_member(PaBuf *buf, const json_t *value)
+write_scalar(PaBuf *buf, const json_t *value)
 {
 	if (json_is_string(value))
 		return quote(buf, value);
-	if (json_is_array(value))
-		return write_array(buf, value);
 	if (json_is_boolean(value))
 		return pa_buf_printf(buf, "%s", json_is_true(value) ? "true" : "false");
 	if (json_is_integer(value))
 		return pa_buf_printf(buf, "%lld", (long long) json_integer_value(value));
 	return pa_buf_printf(buf, "null");
+}
+
+/* Digests, or terms of the form. */
+static PaStatus
+write_array(PaBuf *buf, const json_t *array, const PaNodeForm *form)
+{
+	for (size_t i = 0; i < json_array_size(array); i++)
+	{
+		const json_t *item = json_array_get(array, i);
+
+		PA_TRY(pa_buf_bytes(buf, i > 0 ? "," : "[", 1));
+		if (form == NULL)
+		{
+			PA_TRY(quote(buf, item));
+			continue;
+		}
+		for (int k = 0; k < form->n_members; k++)
+		{
+			PA_TRY(pa_buf_printf(buf, "%s\"%s\":", k > 0 ? "," : "{", form->member[k].name));
+			PA_TRY(write_scalar(buf, json_object_get(item, form->member[k].name)));
+		}
+		PA_TRY(pa_buf_bytes(buf, "}", 1));
+	}
+	return pa_buf_bytes(buf, "]", 1);
 }
 
 /* A checked node, compact, members in the grammar's order. */
@@ -74,8 +71,14 @@ write_node(PaBuf *buf, const json_t *node)
 	PA_TRY(pa_buf_printf(buf, "{\"op\":\"%s\"", form->op));
 	for (int i = 0; i < form->n_members; i++)
 	{
-		PA_TRY(pa_buf_printf(buf, ",\"%s\":", form->member[i].name));
-		PA_TRY(write_member(buf, json_object_get(node, form->member[i].name)));
+		const PaMemberForm *member = &form->member[i];
+		const json_t *value = json_object_get(node, member->name);
+
+		PA_TRY(pa_buf_printf(buf, ",\"%s\":", member->name));
+		if (json_is_array(value))
+			PA_TRY(write_array(buf, value, pa_recipe_term_form(member->type)));
+		else
+			PA_TRY(write_scalar(buf, value));
 	}
 	return pa_buf_bytes(buf, "}", 1);
 }

@@ -31,6 +31,7 @@ part_groups(const PaCombine *plan, const PaModuleRef *ref)
 	return each == 0 || module->rank % each != 0 ? 0 : module->rank / each;
 }
 
+/* What counts is the rank of one product. */
 static PaStatus
 check_rank(PaEnv *env, const PaPairing *pairing, uint64_t rank)
 {
@@ -54,11 +55,13 @@ pa_stack_pair(PaEnv *env, const PaCombine *plan, PaPairing *pairing)
 	{
 		uint64_t	groups = part_groups(plan, &pairing->refs[i]);
 
-		if (groups == 0 || groups != pairing->groups)
+		if (groups == 0)
+			return pa_fail(env, PA_ERR_MISMATCH, "alpha and scaling do not tell the rank of target parameter \"%.300s\"", module->path);
+		if (groups != pairing->groups)
 			return pa_fail(env, PA_ERR_MISMATCH, "module \"%.300s\" has different numbers of groups in two adapters", module->path);
 		rank += pa_combine_module(plan, &pairing->refs[i])->rank;
 	}
-	PA_TRY(check_rank(env, pairing, rank));
+	PA_TRY(check_rank(env, pairing, rank / pairing->groups));
 	pairing->fold = true;
 	module->rank = rank;
 	module->scaling = 1;
@@ -95,10 +98,13 @@ stack_part(const PaCombine *plan, const PaModuleRef *ref)
 PaStatus
 pa_combine_stack(PaEnv *env, const PaCombine *plan, uint32_t module, const PaStack **stack)
 {
-	const PaPairing *pairing = &plan->pairings[module];
+	const PaPairing *pairing;
 	PaStack    *self;
 
 	*stack = NULL;
+	if (plan->n_leaves == 0)
+		return PA_OK;
+	pairing = &plan->pairings[module];
 	if (!(pairing->module.flags & PA_MODULE_TARGET))
 		return PA_OK;
 	PA_TRY(pa_alloc(env, sizeof(PaStack), (void **) &self));

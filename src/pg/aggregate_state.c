@@ -2,8 +2,8 @@
  * aggregate_state.c
  *	  The state of the aggregates over adapters.  See aggregate_state.h.
  *
- * Serialized: u64 magic, u64 rows, u32 leaves, u32 terms; for each leaf 32 bytes
- * digest, 32 bytes envelope digest, u32 length and the reference's bytes; for
+ * Serialized: u64 magic, u64 rows, u32 space, u32 leaves, u32 terms; for each
+ * leaf 32 bytes digest, 32 bytes envelope digest, u32 length and the reference's bytes; for
  * each term u32 leaf, f64 u, f64 v.  Little-endian, read through the core's
  * checked reader.
  *
@@ -22,12 +22,12 @@
 #define AGGREGATE_MAGIC UINT64CONST(0x50415447535441)
 
 AggregateState *
-aggregate_state_create(MemoryContext context)
+aggregate_state_create(PaSpace space, MemoryContext context)
 {
 	AggregateState *state = MemoryContextAllocZero(context, sizeof(AggregateState));
 
 	state->magic = AGGREGATE_MAGIC;
-	expression_init(&state->expression, PA_SPACE_PARAMETER, context);
+	expression_init(&state->expression, space, context);
 	return state;
 }
 
@@ -41,6 +41,15 @@ aggregate_state_check(void *p)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("argument is not the state of an aggregate over adapters")));
 	return state;
+}
+
+void
+aggregate_check_space(const AggregateState *state, PaSpace space)
+{
+	if (state->expression.space != space)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument is the state of an aggregate of another space")));
 }
 
 MemoryContext
@@ -84,6 +93,7 @@ aggregate_state_add(AggregateState *state, Datum argument, double weight)
 void
 aggregate_state_merge(AggregateState *state, const AggregateState *other)
 {
+	aggregate_check_space(other, state->expression.space);
 	expression_append_expression(&state->expression, &other->expression);
 	aggregate_check_held(state->expression.held);
 	state->rows += other->rows;
@@ -96,6 +106,7 @@ write_state(PaBuf *out, const AggregateState *state)
 
 	PA_TRY(pa_buf_u64(out, AGGREGATE_MAGIC));
 	PA_TRY(pa_buf_u64(out, state->rows));
+	PA_TRY(pa_buf_u32(out, expression->space));
 	PA_TRY(pa_buf_u32(out, expression->n_leaves));
 	PA_TRY(pa_buf_u32(out, (uint32) expression->n_terms));
 	for (uint32 i = 0; i < expression->n_leaves; i++)
@@ -191,7 +202,8 @@ read_term(PaReader *r, Expression *expression)
 	PA_TRY(pa_take_u32(r, &term.leaf));
 	PA_TRY(pa_take_f64(r, &term.u));
 	PA_TRY(pa_take_f64(r, &term.v));
-	if (term.leaf >= expression->n_leaves || !isfinite(term.u) || !isfinite(term.v))
+	if (term.leaf >= expression->n_leaves || !isfinite(term.u) || !isfinite(term.v) ||
+		(expression->space == PA_SPACE_DELTA && term.u != 0))
 		return pa_fail(r->env, r->code, "%s has a term that is not valid", r->subject);
 	expression_add_term(expression, term);
 	return PA_OK;
@@ -202,15 +214,20 @@ read_state(PaReader *r, AggregateState *state)
 {
 	uint64_t	magic = 0;
 	uint64_t	rows = 0;
+	uint32_t	space = 0;
 	uint32_t	n_leaves = 0;
 	uint32_t	n_terms = 0;
 
 	PA_TRY(pa_take_u64(r, &magic));
 	PA_TRY(pa_take_u64(r, &rows));
+	PA_TRY(pa_take_u32(r, &space));
 	PA_TRY(pa_take_u32(r, &n_leaves));
 	PA_TRY(pa_take_u32(r, &n_terms));
 	if (magic != AGGREGATE_MAGIC)
 		return pa_fail(r->env, r->code, "%s has other magic bytes", r->subject);
+	if (space != PA_SPACE_PARAMETER && space != PA_SPACE_DELTA)
+		return pa_fail(r->env, r->code, "%s is of no known space", r->subject);
+	state->expression.space = (PaSpace) space;
 	for (uint32 i = 0; i < n_leaves; i++)
 		PA_TRY(read_leaf(r, &state->expression));
 	for (uint32 i = 0; i < n_terms; i++)
@@ -225,7 +242,7 @@ AggregateState *
 aggregate_state_deserialize(const char *bytes, Size length)
 {
 	Bridge	   *bridge = bridge_open();
-	AggregateState *state = aggregate_state_create(CurrentMemoryContext);
+	AggregateState *state = aggregate_state_create(PA_SPACE_PARAMETER, CurrentMemoryContext);
 	PaReader	r;
 
 	pa_reader_init(&r, &bridge->env, bytes, length, PA_ERR_FILE, "serialized state of an aggregate over adapters");

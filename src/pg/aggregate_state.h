@@ -34,8 +34,11 @@ typedef struct AggregateState
 	Expression	expression;
 } AggregateState;
 
-extern AggregateState *aggregate_state_create(MemoryContext context);
+extern AggregateState *aggregate_state_create(PaSpace space, MemoryContext context);
 extern AggregateState *aggregate_state_check(void *p);
+
+/* An error unless the state is of an aggregate of this space. */
+extern void aggregate_check_space(const AggregateState *state, PaSpace space);
 
 /* One row: the argument's terms times weight. */
 extern void aggregate_state_add(AggregateState *state, Datum argument, double weight);

@@ -13,9 +13,9 @@
  *
  * SPDX-License-Identifier: PostgreSQL
  */
-#include "pg/aggregate_state.h"
+#include "pg/aggregates.h"
 
-#include "fmgr.h"
+#include "pg/aggregate_state.h"
 
 PG_FUNCTION_INFO_V1(adapter_sum_transition);
 PG_FUNCTION_INFO_V1(adapter_combine_transition);
@@ -25,21 +25,24 @@ PG_FUNCTION_INFO_V1(adapter_aggregate_deserialize);
 PG_FUNCTION_INFO_V1(adapter_sum_final);
 PG_FUNCTION_INFO_V1(adapter_avg_final);
 
-/* The state of an argument, or a new one. */
+/* The state of a transition function's first argument, or a new one. */
 static AggregateState *
-state_argument(FunctionCallInfo fcinfo, int n)
+transition_state(PaSpace space, FunctionCallInfo fcinfo)
 {
 	MemoryContext context = aggregate_context(fcinfo);
+	AggregateState *state;
 
-	if (PG_ARGISNULL(n))
-		return aggregate_state_create(context);
-	return aggregate_state_check(PG_GETARG_POINTER(n));
+	if (PG_ARGISNULL(0))
+		return aggregate_state_create(space, context);
+	state = aggregate_state_check(PG_GETARG_POINTER(0));
+	aggregate_check_space(state, space);
+	return state;
 }
 
 Datum
-adapter_sum_transition(PG_FUNCTION_ARGS)
+aggregate_sum_transition(PaSpace space, FunctionCallInfo fcinfo)
 {
-	AggregateState *state = state_argument(fcinfo, 0);
+	AggregateState *state = transition_state(space, fcinfo);
 
 	if (!PG_ARGISNULL(1))
 		aggregate_state_add(state, PG_GETARG_DATUM(1), 1.0);
@@ -48,9 +51,9 @@ adapter_sum_transition(PG_FUNCTION_ARGS)
 
 /* Rows without an adapter or without a weight do not count. */
 Datum
-adapter_combine_transition(PG_FUNCTION_ARGS)
+aggregate_combine_transition(PaSpace space, FunctionCallInfo fcinfo)
 {
-	AggregateState *state = state_argument(fcinfo, 0);
+	AggregateState *state = transition_state(space, fcinfo);
 
 	if (!PG_ARGISNULL(1) && !PG_ARGISNULL(2))
 		aggregate_state_add(state, PG_GETARG_DATUM(1), PG_GETARG_FLOAT8(2));
@@ -58,12 +61,31 @@ adapter_combine_transition(PG_FUNCTION_ARGS)
 }
 
 Datum
+adapter_sum_transition(PG_FUNCTION_ARGS)
+{
+	return aggregate_sum_transition(PA_SPACE_PARAMETER, fcinfo);
+}
+
+Datum
+adapter_combine_transition(PG_FUNCTION_ARGS)
+{
+	return aggregate_combine_transition(PA_SPACE_PARAMETER, fcinfo);
+}
+
+/* A state that comes from a worker lives too short to be returned: there is always one to merge into. */
+Datum
 adapter_aggregate_combine(PG_FUNCTION_ARGS)
 {
-	AggregateState *state = state_argument(fcinfo, 0);
+	MemoryContext context = aggregate_context(fcinfo);
+	AggregateState *state = PG_ARGISNULL(0) ? NULL : aggregate_state_check(PG_GETARG_POINTER(0));
+	AggregateState *other = PG_ARGISNULL(1) ? NULL : aggregate_state_check(PG_GETARG_POINTER(1));
 
-	if (!PG_ARGISNULL(1))
-		aggregate_state_merge(state, aggregate_state_check(PG_GETARG_POINTER(1)));
+	if (state == NULL && other == NULL)
+		PG_RETURN_NULL();
+	if (state == NULL)
+		state = aggregate_state_create(other->expression.space, context);
+	if (other != NULL)
+		aggregate_state_merge(state, other);
 	PG_RETURN_POINTER(state);
 }
 
@@ -85,7 +107,7 @@ adapter_aggregate_deserialize(PG_FUNCTION_ARGS)
 }
 
 /*
- * The value of a state; mean divides the sums of weights by the number of rows.
+ * The value of a state, of the space that it has; mean divides the sums of weights by the number of rows.
  * It is evaluated here: PostgreSQL 15 flattens what a final function returns,
  * later versions need not, and a digest must not depend on the version.  The
  * state is left alone: it is used again for the next window frame.
@@ -93,14 +115,19 @@ adapter_aggregate_deserialize(PG_FUNCTION_ARGS)
 static Datum
 final_value(FunctionCallInfo fcinfo, bool mean)
 {
-	AggregateState *state = state_argument(fcinfo, 0);
+	AggregateState *state;
 	Bridge	   *bridge;
 	Expression	means;
-	const Expression *expression = &state->expression;
+	const Expression *expression;
 	struct varlena *result;
 
+	aggregate_context(fcinfo);
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	state = aggregate_state_check(PG_GETARG_POINTER(0));
 	if (state->rows == 0)
 		PG_RETURN_NULL();
+	expression = &state->expression;
 	bridge = bridge_open();
 	if (mean)
 	{

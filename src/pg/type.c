@@ -1,6 +1,6 @@
 /*
  * type.c
- *	  Input and output of the type: the envelope (doc/format.md), binary as it
+ *	  Input and output of the types adapter and adapter_delta: the envelope (doc/format.md), binary as it
  *	  is and as text in base64.
  *
  * SPDX-License-Identifier: PostgreSQL
@@ -12,6 +12,8 @@
 #include "lib/stringinfo.h"
 #include "libpq/pqformat.h"
 #include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 PG_FUNCTION_INFO_V1(adapter_in);
@@ -62,9 +64,9 @@ is_space(char c)
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-/* Decode base64 with white space into a fresh buffer. */
+/* Decode base64 with white space into a fresh buffer; the type that an error names is the one that the caller returns. */
 static char *
-decode_text(const char *text, size_t *length)
+decode_text(FunctionCallInfo fcinfo, const char *text, size_t *length)
 {
 	size_t		left = strlen(text);
 	size_t		capacity = left / 4 * 3 + 3;
@@ -89,7 +91,7 @@ decode_text(const char *text, size_t *length)
 		if (decoded < 0 || n % 4 != 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-					 errmsg("invalid input syntax for type adapter"),
+					 errmsg("invalid input syntax for type %s", format_type_be(get_func_rettype(fcinfo->flinfo->fn_oid))),
 					 errdetail("The text form of an adapter is the base64 of an envelope."),
 					 errhint("Use adapter_from_safetensors() for a PEFT file and adapter_from_json() for a small adapter.")));
 		*length += decoded;
@@ -102,7 +104,7 @@ Datum
 adapter_in(PG_FUNCTION_ARGS)
 {
 	size_t		length;
-	char	   *envelope = decode_text(PG_GETARG_CSTRING(0), &length);
+	char	   *envelope = decode_text(fcinfo, PG_GETARG_CSTRING(0), &length);
 	Datum		result = import_envelope(envelope, length);
 
 	pfree(envelope);

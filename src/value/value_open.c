@@ -87,6 +87,9 @@ pa_value_planes(PaEnv *env, PaValue *value)
 void
 pa_value_borrow_decoder(PaValue *value, PaValue *lender)
 {
+	/* The same values may have lent to each other in another order: no circle. */
+	while (lender->lender != NULL)
+		lender = lender->lender;
 	value->lender = value != lender ? lender : NULL;
 }
 

@@ -259,6 +259,69 @@ def peft():
     row("evaluating `0.5*a + 0.5*b`, against PEFT's add_weighted_adapter (linear, model in memory, 2 layers timed, times 16)", ours, times, "")
 
 
+def seconds(values):
+    return figure([v / 1000 for v in values], "s")
+
+
+def truncation():
+    """One module and the whole adapter, total rank 32 to 16, against PEFT's svd and against QR in scipy."""
+    import peers
+    folders = [f"{data}/bf16_{i}" for i in range(2)]
+    files = [f"{folder}/adapter_model.safetensors" for folder in folders]
+    weighted = "0.7 * delta(x.a) + 0.3 * delta(y.a)"
+    sql("create table q as select name, adapter_select(a, 'model.layers.0.self_attn.q_proj') as a from t where name in ('bf16_0', 'bf16_1')")
+    one = f"select adapter_digest(adapter_truncate({weighted}, 16)) from q x, q y where x.name = 'bf16_0' and y.name = 'bf16_1'"
+    whole = f"insert into r select adapter_truncate({weighted}, 16) from t x, t y where x.name = 'bf16_0' and y.name = 'bf16_1'"
+    try:
+        import torch
+        torch.set_num_threads(2)
+        model, n = peers.one_module(folders), iter(range(1000))
+        times = in_turn(ours=lambda: sql(one), peft=lambda: model.add_weighted_adapter(
+            ["a0", "a1"], [0.7, 0.3], f"svd{next(n)}", combination_type="svd", svd_rank=16))
+        ours, peft = (statistics.median(times[k]) for k in ("ours", "peft"))
+        fact("one 4096 x 4096 module, rank 32 to 16, against PEFT's svd (its defaults, 2 threads)", figure(times["ours"]),
+             f"{seconds(times['peft'])}: {peft / ours:.0f} times ours", "PEFT at least 1000 times ours")
+    except Exception as error:  # said in the table
+        notes.append(f"PEFT's svd could not be used: {error}")
+    try:
+        from threadpoolctl import threadpool_limits
+        pairs = peers.stacks(files, [0.7, 0.3])
+
+        def scipy():
+            with threadpool_limits(1):
+                peers.recompress(pairs, 16)
+        sql("truncate r")
+        times = in_turn(ours=(empty("r"), lambda: sql(whole)), scipy=scipy,
+                        floor=(empty("v"), lambda: sql("insert into v select v from stored")))
+        allowed = [2 * s + f for s, f in zip(times["scipy"], times["floor"])]
+        row("`INSERT ... SELECT adapter_truncate(0.7*delta(a) + 0.3*delta(b), 16)`, 224 modules, rank 32 to 16, against twice scipy's "
+            "geqrf + ormqr in double (1 thread, stacks in memory) and reading and writing a bytea of the size",
+            times["ours"], allowed, "1.0", seconds(times["ours"]), f"{seconds(allowed)}; scipy alone {seconds(times['scipy'])}")
+    except Exception as error:
+        notes.append(f"scipy could not be used: {error}")
+    fact("the same in PEFT: 32 times the sum of its seven modules of one layer", "", "about 70 to 96 minutes, estimated from modules measured one by one", "")
+    before = peak_of(lambda: sql("insert into r select 0.7 * x.a + 0.3 * y.a from t x, t y where x.name = 'bf16_0' and y.name = 'bf16_1'"))
+    peak = peak_of(lambda: sql(whole))
+    result = sql("select pg_column_size(a) / 1e6 from r limit 1").fetchone()[0]
+    fact("memory of the backend meanwhile (a sum in parameter space for comparison)",
+         f"{peak:.0f} MB above idle, of these {2 * result:.0f} the result and its copy ({before:.0f})", "", "64 MB beside the result")
+
+
+def geometry():
+    import torch
+    import peers
+    torch.set_num_threads(1)
+    files = [f"{data}/bf16_{i}/adapter_model.safetensors" for i in range(2)]
+    query = "select x.a <=> y.a from t x, t y where x.name = 'bf16_0' and y.name = 'bf16_1'"
+    ours, peer = sql(query).fetchone()[0], peers.low_rank_cosine(files)
+    times = in_turn(ours=lambda: sql(query).fetchone(), torch=lambda: peers.low_rank_cosine(files))
+    row("`a <=> b` (cosine distance of the deltas) of two stored adapters, against the same identity in torch (files warm, single precision, "
+        "1 thread)", times["ours"], times["torch"], "400 ms")
+    full = [32 * timed(lambda: peers.full_cosine(files)) for _ in range(3)]
+    fact("the same with the deltas formed, in torch, 32 times one layer", "", seconds(full), "")
+    notes.append(f"Cosine distance of the two: {ours:.9f}, by torch {peer:.9f}.")
+
+
 def machine():
     with open("/proc/cpuinfo") as f:
         cpu = next((line.split(":")[1].strip() for line in f if line.startswith("model name")), platform.machine())
@@ -270,7 +333,7 @@ def machine():
 
 start = machine()
 set_up()
-for part in (compose, many_inputs, mean_of_rows, sizes, in_and_out, peft):
+for part in (compose, many_inputs, mean_of_rows, sizes, in_and_out, peft, truncation, geometry):
     part()
 with open(out_name, "w") as f:
     f.write("# Measurements\n\nWritten by `dev/bench`: medians [minimum, maximum] of "

@@ -159,7 +159,7 @@ check_split(PaEnv *env, PaValue *value)
 
 /* The terms of a value's recipe, over two leaves. */
 static size_t
-recipe_terms(PaEnv *env, PaValue *value, PaValue *const leaves[2], PaTerm terms[4])
+recipe_terms(PaEnv *env, PaSpace space, PaValue *value, PaValue *const leaves[2], PaTerm terms[4])
 {
 	const char *text;
 	size_t		length;
@@ -179,6 +179,12 @@ recipe_terms(PaEnv *env, PaValue *value, PaValue *const leaves[2], PaTerm terms[
 
 		pa_hex(hex, pa_value_header(leaves[0])->digest);
 		terms[i].leaf = strcmp(json_string_value(json_object_get(term, "of")), hex) == 0 ? 0 : 1;
+		if (space == PA_SPACE_DELTA)
+		{
+			terms[i].u = 0;
+			terms[i].v = strtod(json_string_value(json_object_get(term, "w")), NULL);
+			continue;
+		}
 		terms[i].u = strtod(json_string_value(json_object_get(term, "u")), NULL);
 		terms[i].v = strtod(json_string_value(json_object_get(term, "v")), NULL);
 	}
@@ -186,22 +192,22 @@ recipe_terms(PaEnv *env, PaValue *value, PaValue *const leaves[2], PaTerm terms[
 }
 
 static void
-check_sum(PaEnv *env, uint32_t n_leaves, PaValue *const *leaves, size_t n, const PaTerm *terms)
+check_sum(PaEnv *env, PaSpace space, uint32_t n_leaves, PaValue *const *leaves, size_t n, const PaTerm *terms)
 {
 	PaTerm		again[4];
 	PaBuf		buf;
 	int64_t		same_as;
 	PaValue    *sum;
 
-	if (proper(env, pa_engine_evaluate(env, n_leaves, leaves, n, terms, 0, &buf, &same_as), "sum") != PA_OK)
+	if (proper(env, pa_engine_evaluate(env, space, n_leaves, leaves, n, terms, 0, &buf, &same_as), "sum") != PA_OK)
 		return;
 	if (same_as >= 0)
 		return;
 	sum = open_value(env, &buf);
 	check_envelope(env, sum);
 	check_file(env, sum, NULL, 0);
-	n = recipe_terms(env, sum, leaves, again);
-	insist(pa_engine_evaluate(env, n_leaves, leaves, n, again, 0, &buf, &same_as) == PA_OK && same_as < 0,
+	n = recipe_terms(env, space, sum, leaves, again);
+	insist(pa_engine_evaluate(env, space, n_leaves, leaves, n, again, 0, &buf, &same_as) == PA_OK && same_as < 0,
 		   "recipe evaluates", env);
 	insist(same_digest(sum, open_value(env, &buf)), "digest of a recipe", env);
 }
@@ -213,19 +219,27 @@ check_algebra(PaEnv *env, PaValue *value)
 	static const PaTerm part[2] = {{0, 0.5, 0.5}, {0, 0.3, -0.3}};
 	static const PaTerm nothing[2] = {{0, 1, 1}, {0, -1, -1}};
 	static const PaTerm both[3] = {{0, 0.1, 0.1}, {1, 0.7, 0.7}, {0, 0.2, 0.2}};
+	static const PaTerm halved[2] = {{0, 0, 0.8}, {0, 0, -0.3}};
+	static const PaTerm removed[2] = {{0, 0, 1}, {0, 0, -1}};
+	static const PaTerm stack[3] = {{0, 0, 0.1}, {1, 0, -0.7}, {0, 0, 1.6}};
 	PaValue    *leaves[2] = {value, NULL};
 	PaBuf		buf;
 	int64_t		same_as = -1;
 
-	insist(pa_engine_evaluate(env, 1, leaves, 2, whole, 0, &buf, &same_as) == PA_OK && same_as == 0, "1 * a", env);
-	check_sum(env, 1, leaves, 2, part);
-	check_sum(env, 1, leaves, 2, nothing);
+	insist(pa_engine_evaluate(env, PA_SPACE_PARAMETER, 1, leaves, 2, whole, 0, &buf, &same_as) == PA_OK && same_as == 0, "1 * a", env);
+	check_sum(env, PA_SPACE_PARAMETER, 1, leaves, 2, part);
+	check_sum(env, PA_SPACE_PARAMETER, 1, leaves, 2, nothing);
+	check_sum(env, PA_SPACE_DELTA, 1, leaves, 2, halved);
+	check_sum(env, PA_SPACE_DELTA, 1, leaves, 2, removed);
 	if (proper(env, pa_engine_scale(env, value, -0.7, 0, &buf), "scale") == PA_OK)
 	{
 		leaves[1] = open_value(env, &buf);
 		check_envelope(env, leaves[1]);
 		if (!same_digest(value, leaves[1]))
-			check_sum(env, 2, leaves, 3, both);
+		{
+			check_sum(env, PA_SPACE_PARAMETER, 2, leaves, 3, both);
+			check_sum(env, PA_SPACE_DELTA, 2, leaves, 3, stack);
+		}
 	}
 	if (proper(env, pa_engine_cast(env, value, "bf16", 4, 0, &buf), "cast") == PA_OK)
 		check_envelope(env, open_value(env, &buf));

@@ -66,10 +66,11 @@ code_of()
 	perl -0pe 's{/\*.*?\*/|//[^\n]*|("(?:\\.|[^"\\])*")}{my $s = $&; defined $1 ? "\"\"" : $s =~ tr/\n//cdr}gse' "$1"
 }
 
-# c_functions FRAGMENT...: names of the SQL functions that are written in C.
+# c_functions FRAGMENT...: the C functions behind SQL functions: named in "as", or like the function
 c_functions()
 {
-	perl -0ne 'print "$1\n" while /^create function (\w+)\((?:(?!^create |\n\n).)*?MODULE_PATHNAME/gms' "$@" | sort -u
+	awk '/^create function / { name = $3; sub(/\(.*/, "", name) }
+		/as .MODULE_PATHNAME./ { if (split($0, quoted, "\047") > 4) name = quoted[4]; print name }' "$@" | sort -u
 }
 
-server_free="core codec kernel adapter algebra value interchange engine"
+server_free="core codec kernel adapter lowrank algebra value interchange engine"

@@ -18,7 +18,7 @@ for file in $(files 'expected/*.out'); do
 done
 for file in $(files 'src/*.c' 'src/*/*.c'); do
 	room=$(dirname "$file")
-	case " core codec kernel adapter algebra value interchange engine pg " in
+	case " core codec kernel adapter lowrank algebra value interchange engine pg " in
 		*" ${room#src/} "*) ;;
 		*) fail "$file is in no room that the Makefile builds" ;;
 	esac

@@ -11,8 +11,9 @@ diff <({ echo Pg_magic_func; printf '%s\n' $functions; printf 'pg_finfo_%s\n' $f
 	<(nm -D --defined-only peftarith.so | awk '{ print $3 }' | sed 's/@.*//' | sort) |
 	grep '^[<>]' | fail_lines "wanted (<) and exported (>) symbols differ" || true
 
-# Which loops the processor runs is found out once; every answer gives the same bytes.
-chosen_loops='^src/codec/planes_choose.c: (split|join)_loop$|^src/kernel/kernel_choose.c: chosen$'
+# Which loops the processor runs is found out once; every answer gives the same
+# bytes.  Which library was loaded is found out once.
+chosen_loops='^src/codec/planes_choose.c: (split|join)_loop$|^src/kernel/kernel_choose.c: chosen$|^src/lowrank/blas.c: library$'
 for room in $server_free pg; do
 	for object in src/"$room"/*.o; do
 		[ -e "$object" ] || continue

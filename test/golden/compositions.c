@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "engine/engine.h"
+#include "merges.h"
 #include "test/unit/host.h"
 
 #define COMPOSITIONS 240
@@ -93,6 +94,7 @@ typedef struct Family
 	bool		ia3;
 	bool		mixed_dtypes;
 	bool		mixed_alphas;
+	bool		any_rank;		/* each leaf has one of its own, as delta space takes them */
 	const char *dtype;
 	uint32_t	modules;
 	uint32_t	rank;
@@ -103,7 +105,7 @@ typedef struct Family
 static const char *const dtypes[] = {"F32", "BF16", "F16", "F64"};
 
 static void
-make_family(Family *family, int index)
+make_family(Family *family, int index, PaSpace space)
 {
 	family->ia3 = index % 3 == 2;
 	family->mixed_dtypes = index % 4 == 1;
@@ -124,6 +126,15 @@ make_family(Family *family, int index)
 		family->out[0] = 1;
 		family->rank = 1;
 	}
+	family->any_rank = space == PA_SPACE_DELTA;
+	/* a factor B whose rows go across blocks */
+	if (family->any_rank && index % 40 == 21)
+	{
+		family->modules = 1;
+		family->in[0] = 3;
+		family->out[0] = 11000 + next(100);
+		family->rank = 2;
+	}
 }
 
 static void
@@ -131,6 +142,7 @@ make_adapter(Text *text, const Family *family)
 {
 	static const char *const alphas[] = {"1", "2", "3", "8", "16", "0.5"};
 	const char *alpha = alphas[family->mixed_alphas ? next(6) : 1];
+	uint32_t	rank = family->rank + (family->any_rank ? next(3) : 0);
 	char		name[128];
 
 	text->length = 0;
@@ -138,7 +150,7 @@ make_adapter(Text *text, const Family *family)
 		append(text, "{\"config\":{\"peft_type\":\"IA3\",\"base_model_name_or_path\":\"golden\",\"feedforward_modules\":[]},\"tensors\":{");
 	else
 		append(text, "{\"config\":{\"peft_type\":\"LORA\",\"base_model_name_or_path\":\"golden\",\"r\":%" PRIu32 ",\"lora_alpha\":%s},\"tensors\":{",
-			   family->rank, alpha);
+			   rank, alpha);
 	for (uint32_t i = 0; i < family->modules; i++)
 	{
 		const char *dtype = family->mixed_dtypes ? dtypes[next(4)] : family->dtype;
@@ -150,9 +162,9 @@ make_adapter(Text *text, const Family *family)
 			continue;
 		}
 		snprintf(name, sizeof(name), "base_model.model.layer.%" PRIu32 ".lora_A.weight", i);
-		append_tensor(text, name, dtype, family->rank, family->in[i]);
+		append_tensor(text, name, dtype, rank, family->in[i]);
 		snprintf(name, sizeof(name), "base_model.model.layer.%" PRIu32 ".lora_B.weight", i);
-		append_tensor(text, name, dtype, family->out[i], family->rank);
+		append_tensor(text, name, dtype, family->out[i], rank);
 	}
 	append(text, "}}");
 }
@@ -185,7 +197,7 @@ open_stored(PaEnv *env, Stored *stored)
 
 /* One to three terms a leaf, by the operators of the algebra. */
 static size_t
-make_terms(PaEnv *env, uint32_t n_leaves, PaTerm *terms)
+make_terms(PaEnv *env, PaSpace space, uint32_t n_leaves, PaTerm *terms)
 {
 	static const double weights[] = {0.5, 0.3, 0.7, -0.4, 1.0, -1.0, 2.0, 0.1, 1.0 / 3, -2.25, 0.001, 0.9};
 	static const double divisors[] = {2, 0.5, 3, -4, 0.7};
@@ -194,7 +206,7 @@ make_terms(PaEnv *env, uint32_t n_leaves, PaTerm *terms)
 	for (uint32_t leaf = 0; leaf < n_leaves; leaf++)
 		for (uint32_t k = 1 + next(3); k > 0; k--)
 		{
-			terms[n] = (PaTerm) {leaf, 1, 1};
+			terms[n] = pa_term_of_leaf(space, leaf);
 			must(env, pa_terms_multiply(env, &terms[n], 1, weights[next(12)]));
 			if (next(3) == 0)
 				must(env, pa_terms_divide(env, &terms[n], 1, divisors[next(5)]));
@@ -217,7 +229,7 @@ print_digest(int index, const char *what, PaEnv *env, Stored *stored)
 }
 
 static void
-compose(PaEnv *env, int index)
+compose(PaEnv *env, PaSpace space, int index)
 {
 	Family		family;
 	Text		text = {0};
@@ -230,7 +242,7 @@ compose(PaEnv *env, int index)
 	size_t		n_terms;
 	int64_t		same_as;
 
-	make_family(&family, index);
+	make_family(&family, index, space);
 	for (uint32_t i = 0; i < n_leaves; i++)
 	{
 		make_adapter(&text, &family);
@@ -238,12 +250,12 @@ compose(PaEnv *env, int index)
 		open_stored(env, &leaves[i]);
 		values[i] = leaves[i].value;
 	}
-	n_terms = make_terms(env, n_leaves, terms);
-	must(env, pa_engine_evaluate(env, n_leaves, values, n_terms, terms, 0, &sum.buf, &same_as));
+	n_terms = make_terms(env, space, n_leaves, terms);
+	must(env, pa_engine_evaluate(env, space, n_leaves, values, n_terms, terms, 0, &sum.buf, &same_as));
 	if (same_as < 0)
 	{
 		open_stored(env, &sum);
-		print_digest(index, "sum  ", env, &sum);
+		print_digest(index, space == PA_SPACE_DELTA ? "stack" : "sum  ", env, &sum);
 		must(env, pa_engine_scale(env, sum.value, index % 2 ? -0.7 : 3.3, 0, &scaled.buf));
 		open_stored(env, &scaled);
 		print_digest(index, "scale", env, &scaled);
@@ -252,6 +264,8 @@ compose(PaEnv *env, int index)
 	}
 	else
 		print_digest(index, "same ", env, &leaves[same_as]);
+	if (space == PA_SPACE_PARAMETER && !family.ia3)
+		must(env, print_merge(env, index, n_leaves, values));
 	for (uint32_t i = 0; i < n_leaves; i++)
 		pa_buf_release(&leaves[i].buf);
 	free(text.p);
@@ -268,7 +282,9 @@ main(void)
 	pa_env_init(&env, &host.host);
 	generator = 20231210;
 	for (int i = 0; i < COMPOSITIONS; i++)
-		compose(&env, i);
+		compose(&env, PA_SPACE_PARAMETER, i);
+	for (int i = 0; i < COMPOSITIONS; i++)
+		compose(&env, PA_SPACE_DELTA, i);
 	unit_host_release(&host);
 	return 0;
 }

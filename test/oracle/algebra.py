@@ -1,6 +1,7 @@
 """The algebra of doc/algebra.md in numpy float64, to the letter.
 
-An expression is a Sum: a list of terms (leaf, u, v).  evaluate() gives the
+An expression is a Sum (parameter space) or a DeltaSum (delta space): a list of
+terms (leaf, u, v), where u is 0 in delta space.  evaluate() gives the
 described Adapter that it stands for, or raises Refusal with every SQLSTATE that
 applies (several reasons can hold at once, and their order is not promised).
 
@@ -15,8 +16,9 @@ import rounding
 import safetensors_lite as st
 from described import (A, ARITHMETIC, B, BIAS, DENSE, EMBEDDING, PARAMETER, VECTOR, Adapter)
 
-MISMATCH, RANGE, DIVISION = "22000", "22003", "22012"
+MISMATCH, RANGE, DIVISION, LIMIT = "22000", "22003", "22012", "54000"
 UNSUPPORTED, ARGUMENT = "0A000", "22023"
+MAX_STACK_RANK = 1024
 
 
 class Refusal(Exception):
@@ -32,7 +34,7 @@ class Sum:
         self.terms = terms
 
     def __add__(self, other):
-        return Sum(self.terms + other.terms)
+        return type(self)(self.terms + other.terms)
 
     def __neg__(self):
         return self * -1.0
@@ -61,14 +63,25 @@ class Sum:
         for _, u, v in terms:
             finite(u)
             finite(v)
-        return Sum(terms)
+        return type(self)(terms)
 
     def evaluate(self):
         return evaluate(self.terms)
 
 
+class DeltaSum(Sum):
+    """A deferred expression of the changes that adapters make."""
+
+    def evaluate(self):
+        return evaluate_delta(self.terms)
+
+
 def leaf(adapter):
     return Sum([(adapter, 1.0, 1.0)])
+
+
+def delta_leaf(adapter):
+    return DeltaSum([(adapter, 0.0, 1.0)])
 
 
 def lerp(x, y, t):
@@ -94,20 +107,34 @@ def bits(x):
     return struct.pack("<d", x)
 
 
-def evaluate(terms):
+def totals(terms):
+    """[(leaf, p, q)] in order of digest"""
     leaves = {}
     for adapter, u, v in terms:
         leaves.setdefault(adapter.digest(), (adapter, [], []))
         leaves[adapter.digest()][1].append(u)
         leaves[adapter.digest()][2].append(v)
-    ordered = [(a, exact_sum(us), exact_sum(vs))
-               for _, (a, us, vs) in sorted(leaves.items())]
+    return [(a, exact_sum(us), exact_sum(vs)) for _, (a, us, vs) in sorted(leaves.items())]
+
+
+def evaluate(terms):
+    ordered = totals(terms)
     live = [(a, p, q) for a, p, q in ordered if p != 0 or q != 0]
     if not live:
         return neutral(ordered[0][0])
     if len(live) == 1 and live[0][1] == 1 and live[0][2] == 1:
         return live[0][0]
     return combine(live)
+
+
+def evaluate_delta(terms):
+    ordered = totals(terms)
+    live = [(a, p, w) for a, p, w in ordered if w != 0]
+    if not live:
+        return neutral(ordered[0][0])
+    if len(live) == 1 and live[0][2] == 1:
+        return live[0][0]
+    return concatenate(live)
 
 
 def facts_like(a):
@@ -193,13 +220,18 @@ def same(live, name, key):
     return reasons
 
 
-def plan_reasons(live):
+def stacked_shape(role, shape):
+    """What of a shape must agree where factors are stacked: all but the rank."""
+    return {A: shape[1:], B: (shape[0], *shape[2:])}.get(role, shape)
+
+
+def plan_reasons(live, stacked=False):
     """Every refusal that does not need the weights."""
     reasons = []
     flags = {}
     for a, _, _ in live:
         for path, m in a.modules.items():
-            flags.setdefault(path, set()).add((m.flags, m.r))
+            flags.setdefault(path, set()).add((m.flags, None if stacked else m.r))
     if any(len(f) > 1 for f in flags.values()):
         reasons.append((MISMATCH, "modules of different sorts or ranks"))
     for a, _, _ in live:
@@ -212,7 +244,8 @@ def plan_reasons(live):
     shapes, dense = {}, {}
     for a, _, _ in live:
         for place, (_, t) in a.placed().items():
-            shapes.setdefault(place, set()).add(t.shape)
+            shapes.setdefault(place, set()).add(
+                (len(t.shape), stacked_shape(place[1], t.shape) if stacked else t.shape))
             if place[1] == DENSE:
                 dense.setdefault(place, []).append(a)
     if any(len(s) > 1 for s in shapes.values()):
@@ -241,20 +274,35 @@ def alpha_for(s, r):
     return first, False
 
 
-def combine(live):
-    refuse(plan_reasons(live))
-    reasons = []
+def common_facts(live):
+    """The result without tensors: the modules of all, each as the first leaf has it."""
     r = facts_like(live[0][0])
-    r.rslora = all(a.rslora for a, _, _ in live)
     if len({a.task_type for a, _, _ in live}) > 1:
         r.task_type = None
     if len({a.bias for a, _, _ in live}) > 1:
         r.bias = "none"
     r.saved_modules = sorted({s for a, _, _ in live for s in a.saved_modules}, key=str.encode)
-    folded = {}
     for a, _, _ in live:
         for path, m in a.modules.items():
             r.modules.setdefault(path, m.copy())
+    return r
+
+
+def by_place(live):
+    """{place: [(leaf, p, q, name, tensor)]}"""
+    places = {}
+    for a, p, q in live:
+        for place, (name, t) in a.placed().items():
+            places.setdefault(place, []).append((a, p, q, name, t))
+    return places
+
+
+def combine(live):
+    refuse(plan_reasons(live))
+    reasons = []
+    r = common_facts(live)
+    r.rslora = all(a.rslora for a, _, _ in live)
+    folded = {}
     for path, m in r.modules.items():
         scalings = [a.modules[path].scaling for a, _, _ in live if path in a.modules]
         m.scaling, folded[path] = common_scaling(scalings)
@@ -265,14 +313,59 @@ def combine(live):
         if r.kind == 1 and not r.rslora and not alpha_for(m.scaling, float(m.r))[1]:
             reasons.append((UNSUPPORTED, "no alpha for the scaling"))
     refuse(reasons)
-    places = {}
-    for a, p, q in live:
-        for place, (name, t) in a.placed().items():
-            places.setdefault(place, []).append((a, p, q, name, t))
-    for (path, role, key), inputs in places.items():
+    for (path, role, key), inputs in by_place(live).items():
         fold = role != DENSE and folded[path]
         r.add(path, role, key, weighted_sum(path, role, inputs, fold))
     return r
+
+
+def groups_of(a, path):
+    """How many products the factors hold: those of a grouped convolution or of experts."""
+    m = a.modules[path]
+    each = m.r if m.flags & PARAMETER else a.placed()[path, B, None][1].shape[1]
+    return m.rank // each
+
+
+def concatenate(live):
+    """A sum of changes: factors A below each other, B side by side times weight and scaling."""
+    reasons = plan_reasons(live, stacked=True)
+    refuse(reasons)
+    r = common_facts(live)
+    r.rslora = False
+    groups = {}
+    for path, m in r.modules.items():
+        having = [a for a, _, _ in live if path in a.modules]
+        if r.kind == 2:
+            continue
+        counts = {groups_of(a, path) for a in having}
+        groups[path] = max(counts)
+        m.rank = sum(a.modules[path].rank for a in having)
+        m.r = sum(a.modules[path].r for a in having)
+        m.scaling = 1.0
+        if len(counts) > 1:
+            reasons.append((MISMATCH, "groups differ"))
+        if len(having) > 1 and m.rank // max(counts) > MAX_STACK_RANK:
+            reasons.append((LIMIT, "rank of " + path))
+    refuse(reasons)
+    for (path, role, key), inputs in by_place(live).items():
+        if role in (A, B):
+            r.add(path, role, key, stacked(path, role, inputs, groups[path]))
+        else:
+            r.add(path, role, key, weighted_sum(path, role, inputs, role == BIAS))
+    return r
+
+
+def stacked(path, role, inputs, groups):
+    dtype, parts = None, []
+    with np.errstate(all="ignore"):
+        for a, _, w, name, t in inputs:
+            c = 1.0 if role == A else w * a.modules[path].scaling
+            finite(c)
+            x = c * values_of(t, name)
+            parts.append(x.reshape((groups, -1) + x.shape[1:]) if role == A else x)
+            dtype = t.dtype if dtype is None else wider(dtype, t.dtype)
+    whole = np.concatenate(parts, axis=1)
+    return tensor(whole.reshape((-1,) + whole.shape[2:]) if role == A else whole, dtype, inputs[0][3])
 
 
 def coefficient(role, p, q, scaling, fold):

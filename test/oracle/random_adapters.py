@@ -1,7 +1,7 @@
 """Random small adapters of every kind that arithmetic takes.
 
 A family is a set of adapters that fit together: one base model, the same
-shapes; they differ in weights, dtypes, scalings, prefixes, the modules that
+shapes (and ranks, unless they are free); they differ in weights, dtypes, scalings, prefixes, the modules that
 they have and the order of their files.
 
 SPDX-License-Identifier: PostgreSQL
@@ -62,8 +62,9 @@ def finite_bits(t, x):
 class Family:
     """What the adapters of a family share."""
 
-    def __init__(self, rng, kind=None):
+    def __init__(self, rng, kind=None, free_ranks=False):
         self.rng = rng
+        self.free_ranks = free_ranks            # as delta space takes them
         self.kind = kind or rng.choice((1, 1, 1, 2))
         self.base = rng.choice((None, "org/base", "/models/\u00fcber base"))
         self.revision = rng.choice((None, None, "main"))
@@ -111,6 +112,18 @@ class Family:
             a, b = (r, n), (m, r)
         return {"r": r, "a": a, "b": b, "embedding": shape == "embedding"}
 
+    def ranked(self, path):
+        """The module as one adapter has it: of a rank of its own where ranks are free."""
+        m = self.modules[path]
+        if not self.free_ranks or self.rng.random() < 0.3:
+            return m
+        groups = m["r"] // m["b"][1]
+        each = self.rng.choice((1, 2, 3, 5, 8))
+        if self.rng.random() < 0.01:
+            each = 130
+        return dict(m, r=groups * each, a=(groups * each,) + m["a"][1:],
+                    b=m["b"][:1] + (each,) + m["b"][2:])
+
     def style_of(self):
         if self.style == "mixed":
             return self.rng.choice(("plain", "ties", "edges", "bits"))
@@ -146,7 +159,8 @@ class Family:
     def lora(self, config, paths, dtypes):
         rng, named = self.rng, {}
         config.update(bias=self.bias, lora_bias=self.lora_bias, use_rslora=False, use_dora=False)
-        ranks = {p: self.modules[p]["r"] for p in paths}
+        modules = {p: self.ranked(p) for p in paths}
+        ranks = {p: m["r"] for p, m in modules.items()}
         alphas = {p: self.common[p] if not self.folding or rng.random() < 0.4
                   else rng.choice(ALPHAS) for p in paths}
         if self.folding and rng.random() < 0.3:
@@ -160,8 +174,7 @@ class Family:
         config["rank_pattern"] = {"^" + re.escape(p): r for p, r in ranks.items() if r != config["r"]}
         config["alpha_pattern"] = {"^" + re.escape(p): a for p, a in alphas.items()
                                    if a != config["lora_alpha"]}
-        for p in paths:
-            m = self.modules[p]
+        for p, m in modules.items():
             names = (".lora_embedding_A", ".lora_embedding_B") if m["embedding"] else (
                 ".lora_A.weight", ".lora_B.weight")
             named[p + names[0]] = self.tensor(m["a"], dtypes)

@@ -34,16 +34,21 @@ for my $preload (0, 1)
 		select float_control();
 		select length(adapter_digest(0.5 * $lora + 0.5 * $lora));
 		select length(adapter_send(adapter_cast($lora, 'f16')));
+		select adapter_norm($lora) > 0, adapter_rank(adapter_truncate(delta($lora) + delta($lora), 1));
 		select float_control();
 		select thread_count()});
 	my @lines = split /\n/, $out;
 	is($lines[1], $lines[0], "loading leaves the floating-point control register alone (preload $preload)");
-	is($lines[4], $lines[0], 'so does using it');
+	is($lines[5], $lines[0], 'so does using it, OpenBLAS too');
 	is($lines[0], 0x1f80, 'which is the default') if `uname -m` =~ /x86_64/;
-	is($lines[5], 1, 'one thread');
+	is($lines[4], 't|1', 'OpenBLAS was used');
+	is($lines[6], 1, 'one thread');
 	my $pid = $node->safe_psql('postgres', q{select split_part(pg_read_file('postmaster.pid'), E'\n', 1)});
 	my @tasks = glob("/proc/$pid/task/*");
 	is(scalar(@tasks), 1, 'one thread in the postmaster');
+	my $maps = slurp_file("/proc/$pid/maps");
+	is($maps =~ /peftarith\.so/ ? 1 : 0, $preload, 'which has the extension only if it is preloaded');
+	unlike($maps, qr/openblas/, 'and OpenBLAS never');
 
 	# Memory: thousands of calls and errors in one session leave nothing behind.
 	my $rss = q{select (regexp_match(pg_read_file('/proc/' || pg_backend_pid() || '/status'), 'VmRSS:\s+(\d+)'))[1]::int};

@@ -46,8 +46,8 @@ for my $name (sort keys %adapter)
 is($node->safe_psql('postgres', q{select string_agg(name, ' ' order by name) from adapters}),
 	'd0 d1 lm_fortune lm_tweet toxic', 'the adapters are in');
 write_and_run('compose.sql', $compose, 'SQL block');
-is($node->safe_psql('postgres', q{select string_agg(name, ' ' order by name) from adapters where name in ('merged', 'detoxed', 'toxic_fortune')}),
-	'detoxed merged toxic_fortune', 'the compositions are there');
+is($node->safe_psql('postgres', q{select string_agg(name, ' ' order by name) from adapters where name in ('merged', 'detoxed', 'toxic_fortune', 'apart')}),
+	'apart detoxed merged toxic_fortune', 'the compositions are there');
 
 # The shell block writes a folder: what comes back is the value.
 chdir $folder or die;

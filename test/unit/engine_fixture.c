@@ -65,7 +65,7 @@ fixture_evaluate(PaEnv *env, uint32_t n, PaValue *const *leaves,
 	int64_t		same_as;
 
 	*value = NULL;
-	PA_TRY(pa_engine_evaluate(env, n, leaves, n_terms, terms, 0, &buf, &same_as));
+	PA_TRY(pa_engine_evaluate(env, PA_SPACE_PARAMETER, n, leaves, n_terms, terms, 0, &buf, &same_as));
 	*value = same_as >= 0 ? leaves[same_as] : fixture_open(env, &buf);
 	return *value != NULL ? PA_OK : env->error.code;
 }

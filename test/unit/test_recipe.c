@@ -99,6 +99,42 @@ test_merge(PaEnv *env)
 		   "\"" CC "\":" IMPORT_A "}}");
 }
 
+#define HALF "0x1.0000000000000p-1"
+#define TERMS_AB "\"terms\":[{\"of\":\"" AA "\",\"w\":\"" HALF "\"},{\"of\":\"" BB "\",\"w\":\"-" HALF "\"},{\"of\":\"" BB "\",\"w\":\"" HALF "\"}]"
+#define WEIGHTED(node) "{\"version\":1,\"root\":" node ",\"nodes\":{\"" AA "\":" IMPORT_A ",\"" BB "\":" IMPORT_B "}}"
+
+/* The operations of delta space: one weight a term, in order of digest and weight; u does not count. */
+static void
+test_weighted(PaEnv *env)
+{
+	uint8_t		a[PA_SHA256_LENGTH];
+	uint8_t		b[PA_SHA256_LENGTH];
+	PaOperand	of[2] = {operand(digest_of(b, 0xbb), ROOT(IMPORT_B)), operand(digest_of(a, 0xaa), ROOT(IMPORT_A))};
+	PaRecipeTerm terms[3] = {{0, 7, -0.5}, {0, -7, 0.5}, {1, 0, 0.5}};
+	int64_t		seed = INT64_MIN;
+	PaRecipeMerge ties = {"ties", "peft", 0.5, "total", NULL};
+	PaRecipeMerge dare = {"dare_linear", "peft", 0.5, NULL, &seed};
+	PaText		r;
+
+	expect(env, pa_recipe_concatenate(env, 2, of, 3, terms, &r), &r,
+		   WEIGHTED("{\"op\":\"concatenate\"," TERMS_AB "}"));
+	expect(env, pa_recipe_truncate(env, 2, of, 3, terms, 4, 0, "L 1", &r), &r,
+		   WEIGHTED("{\"op\":\"truncate\"," TERMS_AB ",\"rank\":4,\"energy\":null,"
+					"\"numerics\":\"tolerance\",\"library\":\"L 1\"}"));
+	expect(env, pa_recipe_truncate(env, 2, of, 3, terms, 0, 0.5, "L", &r), &r,
+		   WEIGHTED("{\"op\":\"truncate\"," TERMS_AB ",\"rank\":null,\"energy\":\"" HALF "\","
+					"\"numerics\":\"tolerance\",\"library\":\"L\"}"));
+	expect(env, pa_recipe_merge(env, 2, of, 3, terms, &ties, &r), &r,
+		   WEIGHTED("{\"op\":\"merge\",\"method\":\"ties\",\"flavour\":\"peft\"," TERMS_AB ",\"density\":\"" HALF "\","
+					"\"majority_sign\":\"total\",\"seed\":null}"));
+	expect(env, pa_recipe_merge(env, 2, of, 3, terms, &dare, &r), &r,
+		   WEIGHTED("{\"op\":\"merge\",\"method\":\"dare_linear\",\"flavour\":\"peft\"," TERMS_AB ",\"density\":\"" HALF "\","
+					"\"majority_sign\":null,\"seed\":-9223372036854775808}"));
+	unit_ok(pa_recipe_truncate(env, 2, of, 3, terms, 4, 0, "\xff", &r) == PA_ERR_TEXT);
+	ties.majority_sign = "\xff";
+	unit_ok(pa_recipe_merge(env, 2, of, 3, terms, &ties, &r) == PA_ERR_TEXT);
+}
+
 /* A value that was made from itself (a cast to the dtype that it has) keeps its origin. */
 static void
 test_circle(PaEnv *env)
@@ -146,6 +182,7 @@ static void
 test_totals(PaEnv *env)
 {
 	size_t		n = 20001;
+	PaRecipeMerge merge = {"ties", "peft", 0.5, "total", NULL};
 	PaRecipeTerm *terms = calloc(n, sizeof(PaRecipeTerm));
 	uint8_t		a[PA_SHA256_LENGTH];
 	uint8_t		b[PA_SHA256_LENGTH];
@@ -159,6 +196,16 @@ test_totals(PaEnv *env)
 		   "{\"of\":\"" AA "\",\"u\":\"0x1.3880000000000p+13\",\"v\":\"-0x1.3880000000000p+12\"},"
 		   "{\"of\":\"" BB "\",\"u\":\"0x1.0000000000000p-1\",\"v\":\"-0x1.0000000000000p-2\"}]},"
 		   "\"nodes\":{\"" AA "\":" IMPORT_A ",\"" BB "\":" IMPORT_B "}}");
+	expect(env, pa_recipe_concatenate(env, 2, of, n, terms, &r), &r,
+		   WEIGHTED("{\"op\":\"concatenate\",\"terms\":["
+					"{\"of\":\"" AA "\",\"w\":\"-0x1.3880000000000p+12\"},"
+					"{\"of\":\"" BB "\",\"w\":\"-0x1.0000000000000p-2\"}]}"));
+	expect(env, pa_recipe_truncate(env, 2, of, n, terms, 1, 0, "L", &r), &r,
+		   WEIGHTED("{\"op\":\"truncate\",\"terms\":["
+					"{\"of\":\"" AA "\",\"w\":\"-0x1.3880000000000p+12\"},"
+					"{\"of\":\"" BB "\",\"w\":\"-0x1.0000000000000p-2\"}],"
+					"\"rank\":1,\"energy\":null,\"numerics\":\"tolerance\",\"library\":\"L\"}"));
+	unit_ok(pa_recipe_merge(env, 2, of, n, terms, &merge, &r) == PA_ERR_LIMIT);
 	free(terms);
 }
 
@@ -336,6 +383,8 @@ typedef struct Case
 } Case;
 
 #define OF "\"of\":\"" AA "\""
+#define W "\"terms\":[{" OF ",\"w\":\"0x1p+0\"}]"
+#define M "\"method\":\"ties\",\"flavour\":\"peft\","
 static const Case cases[] = {
 	{ROOT(IMPORT_A), PA_OK},
 	{" { \"nodes\" : { } , \"version\" : 1 , \"root\" : " IMPORT_A " } ", PA_OK},
@@ -398,6 +447,25 @@ static const Case cases[] = {
 	{ROOT("{\"op\":\"combine\",\"terms\":[{" OF ",\"u\":\"0x1p+0\",\"v\":\"0x1p+0\",\"w\":1}]}"), PA_ERR_CONFIG},
 	{ROOT("{\"op\":\"combine\",\"terms\":[]}"), PA_ERR_CONFIG},
 	{ROOT("{\"op\":\"combine\",\"terms\":[[]]}"), PA_ERR_CONFIG},
+	{ROOT("{\"op\":\"combine\"," W "}"), PA_ERR_CONFIG},
+	{ROOT("{\"op\":\"concatenate\"," W "}"), PA_OK},
+	{ROOT("{\"op\":\"concatenate\",\"terms\":[]}"), PA_ERR_CONFIG},
+	{ROOT("{\"op\":\"concatenate\",\"terms\":[{" OF "}]}"), PA_ERR_CONFIG},
+	{ROOT("{\"op\":\"concatenate\",\"terms\":[{" OF ",\"w\":0.5}]}"), PA_ERR_CONFIG},
+	{ROOT("{\"op\":\"concatenate\",\"terms\":[{" OF ",\"u\":\"0x1p+0\",\"v\":\"0x1p+0\"}]}"), PA_ERR_CONFIG},
+	{ROOT("{\"op\":\"truncate\"," W ",\"rank\":1,\"energy\":null,\"numerics\":\"tolerance\",\"library\":\"\"}"), PA_OK},
+	{ROOT("{\"op\":\"truncate\"," W ",\"rank\":null,\"energy\":\"0x1p+0\",\"numerics\":\"tolerance\",\"library\":\"\"}"), PA_OK},
+	{ROOT("{\"op\":\"truncate\"," W ",\"rank\":-1,\"energy\":null,\"numerics\":\"tolerance\",\"library\":\"\"}"), PA_ERR_CONFIG},
+	{ROOT("{\"op\":\"truncate\"," W ",\"rank\":null,\"energy\":1,\"numerics\":\"tolerance\",\"library\":\"\"}"), PA_ERR_CONFIG},
+	{ROOT("{\"op\":\"truncate\"," W ",\"rank\":1,\"energy\":null,\"numerics\":\"exact\",\"library\":\"\"}"), PA_ERR_CONFIG},
+	{ROOT("{\"op\":\"truncate\"," W ",\"rank\":1,\"energy\":null,\"numerics\":\"tolerance\"}"), PA_ERR_CONFIG},
+	{ROOT("{\"op\":\"truncate\"," W ",\"rank\":1,\"energy\":null,\"numerics\":\"tolerance\",\"library\":null}"), PA_ERR_CONFIG},
+	{ROOT("{\"op\":\"merge\"," M W ",\"density\":\"0x1p-1\",\"majority_sign\":null,\"seed\":-1}"), PA_OK},
+	{ROOT("{\"op\":\"merge\"," M W ",\"density\":\"0x1p-1\",\"majority_sign\":\"total\",\"seed\":null}"), PA_OK},
+	{ROOT("{\"op\":\"merge\"," M W ",\"density\":null,\"majority_sign\":null,\"seed\":1}"), PA_ERR_CONFIG},
+	{ROOT("{\"op\":\"merge\"," M W ",\"density\":\"0x1p-1\",\"majority_sign\":1,\"seed\":1}"), PA_ERR_CONFIG},
+	{ROOT("{\"op\":\"merge\"," M W ",\"density\":\"0x1p-1\",\"majority_sign\":null,\"seed\":1.0}"), PA_ERR_CONFIG},
+	{ROOT("{\"op\":\"merge\"," M W ",\"density\":\"0x1p-1\",\"majority_sign\":null}"), PA_ERR_CONFIG},
 };
 
 static void
@@ -450,6 +518,7 @@ unit_suite_recipe(PaEnv *env)
 {
 	test_nodes(env);
 	test_merge(env);
+	test_weighted(env);
 	test_circle(env);
 	test_limit(env);
 	test_totals(env);

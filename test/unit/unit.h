@@ -44,6 +44,7 @@ typedef struct UnitSuite
 /* Suites in the form of a function. */
 extern void unit_suite_terms(PaEnv *env);
 extern void unit_suite_combine(PaEnv *env);
+extern void unit_suite_stack(PaEnv *env);
 extern void unit_suite_transform(PaEnv *env);
 extern void unit_suite_recipe(PaEnv *env);
 extern void unit_suite_engine(PaEnv *env);

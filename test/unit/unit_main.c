@@ -37,9 +37,14 @@
 	LIST(adapter_forms) \
 	LIST(value) \
 	LIST(value_damage) \
+	LIST(lowrank) \
+	LIST(draw) \
+	LIST(merge) \
+	LIST(sketch) \
 	LIST(recompute) \
 	FUNCTION(terms) \
 	FUNCTION(combine) \
+	FUNCTION(stack) \
 	FUNCTION(transform) \
 	FUNCTION(recipe) \
 	FUNCTION(engine)

@@ -1,0 +1,271 @@
+/*
+ * merge_eval.c
+ *	  One pass over the leaves' blocks: each leaf's block is widened and pruned,
+ *	  then goes into the sum, or into the sums of either sign with what elects
+ *	  between them, so that no block is read twice.
+ *
+ * What pruning needs of a whole tensor (a threshold, the key of its draws) is
+ * found when the first of its blocks is asked for, and kept until another
+ * tensor's is: the writer asks for each tensor once.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#include "algebra/merge.h"
+
+#include <string.h>
+
+#include "adapter/fault.h"
+#include "algebra/combine_impl.h"
+#include "core/draw.h"
+#include "kernel/kernel.h"
+
+/* Of one term's tensor. */
+typedef struct Pruning
+{
+	PaTop		top;
+	uint64_t	key;
+} Pruning;
+
+/* Entries of one sign. */
+typedef struct Side
+{
+	double	   *sum;			/* of the weighted entries */
+	double	   *count;
+} Side;
+
+typedef struct MergeSource
+{
+	PaSource	base;
+	const PaCombine *plan;
+	const PaCombineSum **sums;	/* of the described result's tensors */
+	PaMerge		merge;
+	int64_t		current;		/* the tensor that the prunings are for, or -1 */
+	Pruning    *prunings;		/* one for each of its terms */
+	PaTopWork	work;			/* its raw block serves the passes and the sum */
+	double	   *x;				/* one leaf's entries, pruned */
+	double	   *acc;			/* the sum, or the sum that elects */
+	Side		plus;			/* only for an election */
+	Side		minus;
+} MergeSource;
+
+PaStatus
+pa_merge_require(PaEnv *env, uint32_t n_leaves, const PaLeaf *leaves)
+{
+	for (uint32_t i = 0; i < n_leaves; i++)
+	{
+		const PaAdapter *adapter = leaves[i].source->adapter;
+
+		PA_TRY(pa_check_cancel(env));
+		if (adapter->kind != PA_KIND_LORA)
+		{
+			pa_fail(env, PA_ERR_UNSUPPORTED, "merge methods are not supported for adapters of kind %s", pa_kind_name(adapter->kind));
+			pa_detail(env, "They prune the factors of LoRA adapters.");
+			pa_hint(env, "A weighted sum is defined for every kind.");
+			return PA_ERR_UNSUPPORTED;
+		}
+		for (uint32_t t = 0; t < adapter->n_tensors; t++)
+		{
+			if (adapter->tensors[t].role != PA_ROLE_DENSE)
+				continue;
+			pa_fail(env, PA_ERR_MISMATCH, "merge methods have no rule for dense tensor \"%.300s\"", adapter->tensors[t].key);
+			pa_detail(env, "A dense tensor replaces the base model's; pruning it would remove weights of the model.");
+			pa_hint(env, "Leave its module out with adapter_select().");
+			return PA_ERR_MISMATCH;
+		}
+	}
+	return PA_OK;
+}
+
+static const PaTensor *
+term_tensor(const MergeSource *self, const PaCombineTerm *term)
+{
+	return &pa_combine_adapter(self->plan, term->leaf)->tensors[term->tensor];
+}
+
+/* floor(density n) as PEFT has it: the product in double, cut off. */
+static uint64_t
+kept_entries(double density, uint64_t n)
+{
+	double		k = density * (double) n;
+
+	return k >= (double) n ? n : (uint64_t) k;
+}
+
+static PaStatus
+prepare_term(PaEnv *env, const MergeSource *self, const PaCombineTerm *term, Pruning *pruning)
+{
+	const PaLeaf *leaf = &self->plan->leaves[term->leaf];
+	const PaTensor *of = term_tensor(self, term);
+
+	if (self->merge.prune == PA_PRUNE_TOP)
+		return pa_top_select(env, leaf->source, term->tensor, leaf->digest,
+							 kept_entries(self->merge.density, of->elements), &self->work, &pruning->top);
+	return pa_draw_key(env, "dare", self->merge.seed, leaf->source->adapter->modules[of->module].path,
+					   pa_role_name(of->role), leaf->digest, &pruning->key);
+}
+
+static PaStatus
+prepare(PaEnv *env, MergeSource *self, uint32_t tensor)
+{
+	const PaCombineSum *sum = self->sums[tensor];
+
+	if (self->current == tensor)
+		return PA_OK;
+	self->current = -1;
+	for (uint32_t i = 0; i < sum->n_terms; i++)
+		PA_TRY(prepare_term(env, self, &sum->terms[i], &self->prunings[i]));
+	self->current = tensor;
+	return PA_OK;
+}
+
+static void
+drop_entries(const MergeSource *self, const Pruning *pruning, uint64_t first, size_t n)
+{
+	double		density = self->merge.density;
+
+	for (size_t i = 0; i < n; i++)
+		self->x[i] = pa_draw_uniform(pruning->key, first + i) < density ? self->x[i] / density : 0;
+}
+
+/* A term's entries, pruned, into x. */
+static PaStatus
+read_term(PaEnv *env, MergeSource *self, const PaCombineTerm *term, const Pruning *pruning, uint64_t first, size_t n)
+{
+	const PaLeaf *leaf = &self->plan->leaves[term->leaf];
+	const PaTensor *of = term_tensor(self, term);
+
+	PA_TRY(pa_check_cancel(env));
+	PA_TRY(leaf->source->read(env, leaf->source, term->tensor, first, n, self->work.raw));
+	if (!pa_kernel_first(self->x, self->work.raw, of->dtype, n, 1))
+		return pa_fail_not_finite(env, of->name, leaf->digest);
+	if (self->merge.prune == PA_PRUNE_TOP)
+		pa_top_apply(&pruning->top, self->work.raw, of->dtype, first, n, self->x);
+	else
+		drop_entries(self, pruning, first, n);
+	return PA_OK;
+}
+
+static void
+add_entries(MergeSource *self, double c, bool is_first, size_t n)
+{
+	if (is_first)
+		for (size_t i = 0; i < n; i++)
+			self->acc[i] = c * self->x[i];
+	else
+		for (size_t i = 0; i < n; i++)
+			self->acc[i] += c * self->x[i];
+}
+
+/* Entries that are 0 have neither sign: they vote for nothing and are no part of the mean. */
+static void
+elect_entries(MergeSource *self, double c, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+	{
+		double		x = self->x[i];
+		Side	   *side = x < 0 ? &self->minus : &self->plus;
+
+		self->acc[i] += x;
+		if (x == 0)
+			continue;
+		side->sum[i] += c * x;
+		side->count[i] += 1;
+	}
+}
+
+/* acc becomes the mean over the elected sign; a tie is plus. */
+static void
+finish_election(MergeSource *self, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+	{
+		double		votes = self->merge.election == PA_ELECT_TOTAL ? self->acc[i] :
+			self->plus.count[i] - self->minus.count[i];
+		const Side *side = votes >= 0 ? &self->plus : &self->minus;
+
+		self->acc[i] = side->sum[i] / (side->count[i] > 1 ? side->count[i] : 1);
+	}
+}
+
+static void
+clear_election(MergeSource *self, size_t n)
+{
+	double	   *all[] = {self->acc, self->plus.sum, self->plus.count, self->minus.sum, self->minus.count};
+
+	for (size_t k = 0; k < sizeof(all) / sizeof(all[0]); k++)
+		memset(all[k], 0, n * sizeof(double));
+}
+
+static PaStatus
+merge_block(PaEnv *env, MergeSource *self, const PaCombineSum *sum, const PaTensor *to,
+			uint64_t first, size_t n, uint8_t *dst)
+{
+	bool		elects = self->merge.election != PA_ELECT_NONE;
+
+	if (elects)
+		clear_election(self, n);
+	for (uint32_t i = 0; i < sum->n_terms; i++)
+	{
+		PA_TRY(read_term(env, self, &sum->terms[i], &self->prunings[i], first, n));
+		if (elects)
+			elect_entries(self, sum->terms[i].c, n);
+		else
+			add_entries(self, sum->terms[i].c, i == 0, n);
+	}
+	if (elects)
+		finish_election(self, n);
+	return pa_kernel_round(dst, to->dtype, self->acc, n) ? PA_OK : pa_fail_overflow(env, to);
+}
+
+static PaStatus
+merge_read(PaEnv *env, PaSource *source, uint32_t tensor, uint64_t first, size_t n, void *dst)
+{
+	MergeSource *self = (MergeSource *) source;
+	const PaTensor *to = &source->adapter->tensors[tensor];
+
+	PA_TRY(prepare(env, self, tensor));
+	for (size_t done = 0; done < n;)
+	{
+		size_t		step = n - done < PA_BLOCK_ELEMENTS ? n - done : PA_BLOCK_ELEMENTS;
+
+		PA_TRY(merge_block(env, self, self->sums[tensor], to, first + done, step,
+						   (uint8_t *) dst + done * (size_t) pa_dtype_plane_width(to->dtype)));
+		done += step;
+	}
+	return PA_OK;
+}
+
+static PaStatus
+allocate_blocks(PaEnv *env, MergeSource *self)
+{
+	double	  **blocks[] = {&self->x, &self->acc, &self->plus.sum, &self->plus.count, &self->minus.sum, &self->minus.count};
+	size_t		n = self->merge.election == PA_ELECT_NONE ? 2 : sizeof(blocks) / sizeof(blocks[0]);
+
+	for (size_t i = 0; i < n; i++)
+		PA_TRY(pa_alloc_raw(env, PA_BLOCK_ELEMENTS * sizeof(double), (void **) blocks[i]));
+	PA_TRY(pa_alloc_raw(env, PA_BLOCK_ELEMENTS * sizeof(double), (void **) &self->work.raw));
+	if (self->merge.prune == PA_PRUNE_TOP)
+		PA_TRY(pa_alloc_raw(env, PA_TOP_BINS * sizeof(uint64_t), (void **) &self->work.bins));
+	return PA_OK;
+}
+
+PaStatus
+pa_merge_source(PaEnv *env, const PaCombine *plan, const PaMerge *merge,
+				const PaAdapter *adapter, const uint32_t *draft_of, PaSource **source)
+{
+	MergeSource *self;
+
+	PA_TRY(pa_alloc(env, sizeof(MergeSource), (void **) &self));
+	PA_TRY(pa_alloc_array(env, adapter->n_tensors, sizeof(PaCombineSum *), (void **) &self->sums));
+	PA_TRY(pa_alloc_array(env, plan->n_leaves, sizeof(Pruning), (void **) &self->prunings));
+	for (uint32_t i = 0; i < adapter->n_tensors; i++)
+		self->sums[i] = &plan->sums[plan->draft.tensors[draft_of[i]].tag];
+	self->merge = *merge;
+	PA_TRY(allocate_blocks(env, self));
+	self->base.adapter = adapter;
+	self->base.read = merge_read;
+	self->plan = plan;
+	self->current = -1;
+	*source = &self->base;
+	return PA_OK;
+}

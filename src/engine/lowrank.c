@@ -1,0 +1,242 @@
+/*
+ * lowrank.c
+ *	  Truncation and spectra of a sum of deltas.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#include "engine/lowrank_impl.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "lowrank/blas.h"
+#include "lowrank/spectrum.h"
+#include "lowrank/truncate.h"
+
+PaStatus
+pa_keep_rank(PaEnv *env, int64_t rank, PaKeep *keep)
+{
+	if (rank < 1)
+		return pa_fail(env, PA_ERR_CONFIG, "rank must be at least 1, not %lld", (long long) rank);
+	*keep = (PaKeep) {.rank = (uint64_t) rank};
+	return PA_OK;
+}
+
+PaStatus
+pa_keep_energy(PaEnv *env, double energy, PaKeep *keep)
+{
+	if (!(energy > 0 && energy <= 1))
+		return pa_fail(env, PA_ERR_CONFIG, "energy must be above 0 and at most 1, not %g", energy);
+	*keep = (PaKeep) {.energy = energy};
+	return PA_OK;
+}
+
+static uint64_t
+smaller(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* min(rank, R, rows, columns); an empty module keeps rank 1 */
+static uint64_t
+bounded_rank(const PaStack *stack, uint64_t rank)
+{
+	rank = smaller(smaller(rank, stack->rank), smaller(stack->rows, stack->columns));
+	return rank > 0 ? rank : 1;
+}
+
+static PaStatus
+kept_rank(PaEnv *env, const PaStack *stack, const double *weights, PaKeep keep, uint64_t *rank)
+{
+	PaSpectrum	spectrum;
+
+	*rank = keep.rank;
+	if (keep.rank == 0)
+	{
+		PA_TRY(pa_spectrum(env, stack, weights, PA_LOWRANK_BUDGET, false, &spectrum));
+		*rank = pa_spectrum_rank(&spectrum, keep.energy);
+		pa_spectrum_release(env, &spectrum);
+	}
+	*rank = bounded_rank(stack, *rank);
+	return PA_OK;
+}
+
+/* (IA)^3 has no rank, whatever its modules; a stack that cannot be done is refused before any is. */
+static PaStatus
+check_sum(PaEnv *env, const PaPlannedSum *sum, const PaStack *const *stacks)
+{
+	PaStackReader reader;
+
+	if (sum->draft->facts.kind == PA_KIND_IA3)
+	{
+		pa_fail(env, PA_ERR_UNSUPPORTED, "an (IA)^3 adapter has no singular values");
+		pa_detail(env, "Truncation and spectra are of LoRA's product of two factors.");
+		return PA_ERR_UNSUPPORTED;
+	}
+	for (uint32_t i = 0; sum->n_leaves > 0 && i < sum->draft->facts.n_modules; i++)
+		if (stacks[i] != NULL)
+		{
+			PA_TRY(pa_stack_reader(env, stacks[i], 0, &reader));
+			pa_stack_reader_release(env, &reader);
+		}
+	return PA_OK;
+}
+
+/* The sum's draft with the ranks that are kept. */
+static PaStatus
+truncated_draft(PaEnv *env, const PaPlannedSum *sum, const PaStack *const *stacks, PaKeep keep, PaDraft *draft)
+{
+	const PaDraft *from = sum->draft;
+
+	*draft = *from;
+	PA_TRY(pa_alloc_array(env, from->facts.n_modules, sizeof(PaModule), (void **) &draft->facts.modules));
+	PA_TRY(pa_alloc_array(env, from->n_tensors, sizeof(PaDraftTensor), (void **) &draft->tensors));
+	memcpy(draft->facts.modules, from->facts.modules, from->facts.n_modules * sizeof(PaModule));
+	memcpy(draft->tensors, from->tensors, from->n_tensors * sizeof(PaDraftTensor));
+	for (uint32_t i = 0; i < from->facts.n_modules; i++)
+	{
+		PaModule   *module = &draft->facts.modules[i];
+
+		if (stacks[i] == NULL)
+			continue;
+		PA_TRY(kept_rank(env, stacks[i], sum->weights[0], keep, &module->rank));
+		module->scaling = 1;
+		module->alpha = (double) module->rank;
+	}
+	for (uint32_t i = 0; i < from->n_tensors; i++)
+	{
+		PaDraftTensor *tensor = &draft->tensors[i];
+
+		if (stacks[tensor->module] != NULL && tensor->role == PA_ROLE_FACTOR_A)
+			tensor->shape[0] = draft->facts.modules[tensor->module].rank;
+		if (stacks[tensor->module] != NULL && tensor->role == PA_ROLE_FACTOR_B)
+			tensor->shape[1] = draft->facts.modules[tensor->module].rank;
+	}
+	return PA_OK;
+}
+
+static PaStatus
+truncated_source(PaEnv *env, const PaPlannedSum *sum, const PaStack *const *stacks, const PaDraft *draft,
+				 const PaAdapter *adapter, const uint32_t *draft_of, PaSource **source)
+{
+	const PaStack **of_tensor;
+	PaSource   *rest;
+
+	PA_TRY(pa_combine_source(env, sum->plan, adapter, draft_of, &rest));
+	PA_TRY(pa_alloc_array(env, adapter->n_tensors, sizeof(PaStack *), (void **) &of_tensor));
+	for (uint32_t i = 0; i < adapter->n_tensors; i++)
+	{
+		const PaDraftTensor *tensor = &draft->tensors[draft_of[i]];
+
+		if (tensor->role == PA_ROLE_FACTOR_A || tensor->role == PA_ROLE_FACTOR_B)
+			of_tensor[i] = stacks[tensor->module];
+	}
+	return pa_truncate_source(env, adapter, of_tensor, sum->weights[0], rest, PA_LOWRANK_BUDGET, source);
+}
+
+static PaStatus
+truncate_recipe(PaEnv *env, const PaPlannedSum *sum, PaKeep keep, PaText *recipe)
+{
+	PaOperand  *operands;
+	PaRecipeTerm *terms;
+
+	PA_TRY(pa_alloc_array(env, sum->n_summands, sizeof(PaOperand), (void **) &operands));
+	PA_TRY(pa_alloc_array(env, sum->n_summands, sizeof(PaRecipeTerm), (void **) &terms));
+	for (uint32_t i = 0; i < sum->n_summands; i++)
+	{
+		operands[i] = pa_engine_one_of_many(sum->summands[i].value);
+		terms[i] = (PaRecipeTerm) {.operand = i, .v = sum->summands[i].weight[0]};
+	}
+	return pa_recipe_truncate(env, sum->n_summands, operands, sum->n_summands, terms,
+							  keep.rank, keep.energy, pa_blas_library(), recipe);
+}
+
+PaStatus
+pa_engine_truncate(PaEnv *env, const PaDeltaSum *sum, PaKeep keep, size_t reserve, PaBuf *out)
+{
+	PaPlannedSum planned;
+	const PaStack **stacks;
+	PaDraft		draft;
+	PaAdapter  *adapter;
+	uint32_t   *draft_of;
+	PaSource   *source;
+	PaDocuments documents = {0};
+	PaText		recipe;
+
+	PA_TRY(pa_engine_plan_sum(env, sum, NULL, true, &planned));
+	PA_TRY(pa_engine_stacks(env, &planned, &stacks));
+	PA_TRY(check_sum(env, &planned, stacks));
+	PA_TRY(pa_blas_open(env));
+	PA_TRY(truncated_draft(env, &planned, stacks, keep, &draft));
+	PA_TRY(pa_peft_describe_draft(env, &draft, NULL, 0,
+								  &documents.document[PA_DOCUMENT_CONFIG].text,
+								  &documents.document[PA_DOCUMENT_CONFIG].length,
+								  &adapter, &draft_of));
+	PA_TRY(truncated_source(env, &planned, stacks, &draft, adapter, draft_of, &source));
+	PA_TRY(truncate_recipe(env, &planned, keep, &recipe));
+	pa_engine_set_document(&documents, PA_DOCUMENT_RECIPE, recipe.text, recipe.length);
+	return pa_engine_store(env, source, adapter, &documents, reserve, out);
+}
+
+static PaStatus
+plan_spectra(PaEnv *env, const PaDeltaSum *sum, PaPlannedSum *planned, const PaStack ***stacks)
+{
+	PA_TRY(pa_engine_plan_sum(env, sum, NULL, false, planned));
+	PA_TRY(pa_engine_stacks(env, planned, stacks));
+	return check_sum(env, planned, *stacks);
+}
+
+PaStatus
+pa_engine_spectrum(PaEnv *env, const PaDeltaSum *sum, uint32_t *n, PaModuleSpectrum **modules)
+{
+	PaPlannedSum planned;
+	const PaStack **stacks;
+
+	*n = 0;
+	PA_TRY(plan_spectra(env, sum, &planned, &stacks));
+	PA_TRY(pa_alloc_array(env, planned.draft->facts.n_modules, sizeof(PaModuleSpectrum), (void **) modules));
+	for (uint32_t i = 0; i < planned.draft->facts.n_modules; i++)
+	{
+		PaModuleSpectrum *module = &(*modules)[*n];
+		PaSpectrum	spectrum;
+
+		if (stacks[i] == NULL)
+			continue;
+		PA_TRY(pa_spectrum(env, stacks[i], planned.weights[0], PA_LOWRANK_BUDGET, false, &spectrum));
+		module->path = stacks[i]->path;
+		module->n = (uint32_t) spectrum.svd.n;
+		PA_TRY(pa_alloc_array(env, module->n, sizeof(double), (void **) &module->values));
+		for (uint32_t k = 0; k < module->n; k++)
+			PA_TRY(pa_spectrum_value(env, &spectrum, (int) k, &module->values[k]));
+		pa_spectrum_release(env, &spectrum);
+		(*n)++;
+	}
+	return PA_OK;
+}
+
+PaStatus
+pa_engine_truncation_error(PaEnv *env, const PaDeltaSum *sum, PaKeep keep, uint32_t *n, PaModuleError **modules)
+{
+	PaPlannedSum planned;
+	const PaStack **stacks;
+
+	*n = 0;
+	PA_TRY(plan_spectra(env, sum, &planned, &stacks));
+	PA_TRY(pa_alloc_array(env, planned.draft->facts.n_modules, sizeof(PaModuleError), (void **) modules));
+	for (uint32_t i = 0; i < planned.draft->facts.n_modules; i++)
+	{
+		PaModuleError *module = &(*modules)[*n];
+		PaSpectrum	spectrum;
+
+		if (stacks[i] == NULL)
+			continue;
+		PA_TRY(pa_spectrum(env, stacks[i], planned.weights[0], PA_LOWRANK_BUDGET, false, &spectrum));
+		module->path = stacks[i]->path;
+		module->full_rank = stacks[i]->rank;
+		module->rank = bounded_rank(stacks[i], keep.rank > 0 ? keep.rank : pa_spectrum_rank(&spectrum, keep.energy));
+		module->relative_error = pa_spectrum_error(&spectrum, module->rank);
+		pa_spectrum_release(env, &spectrum);
+		(*n)++;
+	}
+	return PA_OK;
+}

@@ -1,0 +1,243 @@
+/*
+ * geometry.c
+ *	  The products of a module's stacked factors.  See geometry.h.
+ *
+ * With G_B = B^T B and G_A = A A^T (rank x rank), the inner product of two
+ * deltas with the weights v and w of the rank pairs is the sum over k, l of
+ * v_k w_l G_B[k][l] G_A[k][l], by rows, then columns.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#include "lowrank/geometry.h"
+
+#include <math.h>
+
+#include "lowrank/blas.h"
+#include "lowrank/qr.h"
+#include "lowrank/stack_scale.h"
+
+/* Windows stay in the second-level cache. */
+#define WINDOW_BYTES ((size_t) 256 * 1024)
+
+/* Less than this of the terms' sum of squares has lost half the digits. */
+#define CANCELLED 0x1p-26
+
+enum
+{
+	SUM_D, SUM_E, SUM_X, SUMS
+};
+
+typedef struct Geometry
+{
+	PaStackReader reader;
+	PaStackScale scale;
+	size_t		rank;
+	double	   *weights[SUMS];	/* of the rank pairs: d, e, d - e */
+	int			exponent[SUMS];
+	double	   *gram;			/* products of the entries of G_B and G_A */
+} Geometry;
+
+/* Upper triangle of the factor's Gram matrix. */
+static PaStatus
+gram_of_factor(PaEnv *env, Geometry *self, PaFactor factor, double *gram)
+{
+	uint64_t	lines = self->reader.slab[factor].lines;
+	uint64_t	room = pa_stack_window(&self->reader, factor, WINDOW_BYTES > self->rank * self->rank * sizeof(double) ?
+									   WINDOW_BYTES : self->rank * self->rank * sizeof(double));
+	int			rank = (int) self->rank;
+	double	   *window;
+
+	PA_TRY(pa_alloc_array(env, (size_t) room * self->rank, sizeof(double), (void **) &window));
+	for (uint64_t first = 0; first < lines; first += room)
+	{
+		uint64_t	n = lines - first < room ? lines - first : room;
+
+		if (factor == PA_FACTOR_A)
+			PA_TRY(pa_stack_read_a(env, &self->reader, first, n, window, (size_t) n));
+		else
+			PA_TRY(pa_stack_read_b(env, &self->reader, first, n, window));
+		pa_blas_syrk(factor == PA_FACTOR_A, rank, (int) n, window, factor == PA_FACTOR_A ? (int) n : rank, 1, gram, rank);
+	}
+	pa_free(env, window);
+	return PA_OK;
+}
+
+static PaStatus
+make_gram(PaEnv *env, Geometry *self)
+{
+	double	   *other;
+
+	PA_TRY(pa_alloc_array(env, self->rank * self->rank, sizeof(double), (void **) &self->gram));
+	PA_TRY(pa_alloc_array(env, self->rank * self->rank, sizeof(double), (void **) &other));
+	PA_TRY(gram_of_factor(env, self, PA_FACTOR_A, self->gram));
+	PA_TRY(gram_of_factor(env, self, PA_FACTOR_B, other));
+	for (size_t l = 0; l < self->rank; l++)
+		for (size_t k = 0; k <= l; k++)
+		{
+			self->gram[l * self->rank + k] *= other[l * self->rank + k];
+			self->gram[k * self->rank + l] = self->gram[l * self->rank + k];
+		}
+	pa_free(env, other);
+	return PA_OK;
+}
+
+static double
+product_by_gram(const Geometry *self, int i, int j)
+{
+	double		sum = 0;
+
+	for (size_t k = 0; k < self->rank; k++)
+	{
+		double		row = 0;
+
+		for (size_t l = 0; l < self->rank; l++)
+			row += self->gram[k * self->rank + l] * self->weights[j][l];
+		sum += self->weights[i][k] * row;
+	}
+	return sum;
+}
+
+/* Is the square of a sum's norm too small beside the squares of its terms? */
+static bool
+cancelled(const Geometry *self, int i, double square)
+{
+	double		terms = 0;
+
+	for (size_t k = 0; k < self->rank; k++)
+		terms += self->weights[i][k] * self->weights[i][k] * self->gram[k * self->rank + k];
+	return square < CANCELLED * terms;
+}
+
+/* core (rank x rank) = R_B diag(weights of sum i) R_A^T */
+static PaStatus
+make_core(PaEnv *env, const Geometry *self, int i, double *const *r, double *core)
+{
+	int			rank = (int) self->rank;
+	double	   *weighted;
+
+	PA_TRY(pa_alloc_array(env, self->rank * self->rank, sizeof(double), (void **) &weighted));
+	for (size_t k = 0; k < self->rank; k++)
+		for (size_t row = 0; row <= k; row++)
+			weighted[k * self->rank + row] = r[PA_FACTOR_B][k * self->rank + row] * self->weights[i][k];
+	PA_TRY(pa_check_cancel(env));
+	pa_blas_gemm(false, true, rank, rank, rank, weighted, rank, r[PA_FACTOR_A], rank, 0, core, rank);
+	pa_free(env, weighted);
+	return PA_OK;
+}
+
+static double
+product_of_cores(const double *x, const double *y, size_t n)
+{
+	double		sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += x[i] * y[i];
+	return sum;
+}
+
+/* The same products by QR of the stacked factors: products[i] for d, e, x, and de. */
+static PaStatus
+products_by_qr(PaEnv *env, Geometry *self, double *products)
+{
+	size_t		square = self->rank * self->rank;
+	double	   *r[PA_FACTORS];
+	double	   *core[SUMS];
+	int			rows;
+
+	for (int factor = 0; factor < PA_FACTORS; factor++)
+	{
+		PA_TRY(pa_alloc_array(env, square, sizeof(double), (void **) &r[factor]));
+		PA_TRY(pa_stack_qr(env, &self->reader, (PaFactor) factor, r[factor], &rows));
+	}
+	for (int i = 0; i < SUMS; i++)
+	{
+		PA_TRY(pa_alloc_array(env, square, sizeof(double), (void **) &core[i]));
+		PA_TRY(make_core(env, self, i, r, core[i]));
+		products[i] = product_of_cores(core[i], core[i], square);
+	}
+	products[SUMS] = product_of_cores(core[SUM_D], core[SUM_E], square);
+	for (int i = 0; i < SUMS; i++)
+		pa_free(env, core[i]);
+	for (int factor = 0; factor < PA_FACTORS; factor++)
+		pa_free(env, r[factor]);
+	return PA_OK;
+}
+
+static PaStatus
+factors(PaEnv *env, Geometry *self, PaProducts *products)
+{
+	double		p[SUMS + 1];
+	bool		by_qr = false;
+
+	PA_TRY(make_gram(env, self));
+	for (int i = 0; i < SUMS; i++)
+	{
+		p[i] = product_by_gram(self, i, i);
+		by_qr = by_qr || cancelled(self, i, p[i]);
+	}
+	p[SUMS] = product_by_gram(self, SUM_D, SUM_E);
+	if (by_qr)
+		PA_TRY(products_by_qr(env, self, p));
+	pa_scaled_add(&products->dd, p[SUM_D], 2 * self->exponent[SUM_D]);
+	pa_scaled_add(&products->ee, p[SUM_E], 2 * self->exponent[SUM_E]);
+	pa_scaled_add(&products->xx, p[SUM_X], 2 * self->exponent[SUM_X]);
+	pa_scaled_add(&products->de, p[SUMS], self->exponent[SUM_D] + self->exponent[SUM_E]);
+	return PA_OK;
+}
+
+static PaStatus
+begin(PaEnv *env, const PaStack *stack, const double *const *leaf_weights, size_t budget, Geometry *self)
+{
+	*self = (Geometry) {.rank = (size_t) stack->rank};
+	PA_TRY(pa_stack_reader(env, stack, budget, &self->reader));
+	PA_TRY(pa_blas_open(env));
+	PA_TRY(pa_stack_scale(env, &self->reader, &self->scale));
+	for (int i = 0; i < SUMS; i++)
+	{
+		PA_TRY(pa_alloc_array(env, self->rank, sizeof(double), (void **) &self->weights[i]));
+		PA_TRY(pa_stack_weights(env, stack, &self->scale, leaf_weights[i], self->weights[i], &self->exponent[i]));
+	}
+	return PA_OK;
+}
+
+static void
+release(PaEnv *env, Geometry *self)
+{
+	pa_stack_reader_release(env, &self->reader);
+	pa_free(env, self->scale.exponent);
+	for (int i = 0; i < SUMS; i++)
+		pa_free(env, self->weights[i]);
+	pa_free(env, self->gram);
+}
+
+/* Leaf weights of d - e. */
+static PaStatus
+difference(PaEnv *env, const PaStack *stack, const double *d, const double *e, double **x)
+{
+	uint32_t	most = 0;
+
+	for (uint32_t i = 0; i < stack->n_parts; i++)
+		most = stack->parts[i].leaf > most ? stack->parts[i].leaf : most;
+	PA_TRY(pa_alloc_array(env, (size_t) most + 1, sizeof(double), (void **) x));
+	for (uint32_t i = 0; i <= most; i++)
+		(*x)[i] = d[i] - e[i];
+	return PA_OK;
+}
+
+PaStatus
+pa_geometry_module(PaEnv *env, const PaStack *stack, const double *d, const double *e,
+				   size_t budget, PaProducts *products)
+{
+	Geometry	self;
+	double	   *x;
+
+	*products = (PaProducts) {0};
+	if (stack->n_parts > 0 && stack->parts[0].vector >= 0)
+		return pa_geometry_vectors(env, stack, PA_ROLE_VECTOR, d, e, products);
+	PA_TRY(difference(env, stack, d, e, &x));
+	PA_TRY(begin(env, stack, (const double *const[]) {d, e, x}, budget, &self));
+	PA_TRY(factors(env, &self, products));
+	release(env, &self);
+	pa_free(env, x);
+	return pa_geometry_vectors(env, stack, PA_ROLE_BIAS, d, e, products);
+}

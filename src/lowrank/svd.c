@@ -1,0 +1,95 @@
+/*
+ * svd.c
+ *	  Bidiagonal form, its decomposition by divide and conquer, and the way back:
+ *	  what LAPACK's dgesdd does, in pieces.  See svd.h.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#include "lowrank/svd.h"
+
+#include "lowrank/blas.h"
+
+typedef struct Work
+{
+	double	   *e;
+	double	   *tau_q;
+	double	   *tau_p;
+	double	   *work;
+	double	   *inner;			/* of the bidiagonal matrix */
+	int		   *integers;
+	int			n_work;
+} Work;
+
+static PaStatus
+begin_work(PaEnv *env, const PaSvd *svd, bool vectors, Work *work)
+{
+	size_t		n = (size_t) svd->n;
+	size_t		larger = (size_t) (svd->rows > svd->columns ? svd->rows : svd->columns);
+
+	work->n_work = (int) PA_LAPACK_WORK(larger);
+	PA_TRY(pa_alloc_array(env, n, sizeof(double), (void **) &work->e));
+	PA_TRY(pa_alloc_array(env, n, sizeof(double), (void **) &work->tau_q));
+	PA_TRY(pa_alloc_array(env, n, sizeof(double), (void **) &work->tau_p));
+	PA_TRY(pa_alloc_array(env, (size_t) work->n_work, sizeof(double), (void **) &work->work));
+	PA_TRY(pa_alloc_array(env, vectors ? 3 * n * n + 4 * n : 4 * n, sizeof(double), (void **) &work->inner));
+	return pa_alloc_array(env, 8 * n, sizeof(int), (void **) &work->integers);
+}
+
+static void
+release_work(PaEnv *env, Work *work)
+{
+	pa_free(env, work->e);
+	pa_free(env, work->tau_q);
+	pa_free(env, work->tau_p);
+	pa_free(env, work->work);
+	pa_free(env, work->inner);
+	pa_free(env, work->integers);
+}
+
+/* u and vt of the bidiagonal matrix, zeros around them, become those of a. */
+static PaStatus
+to_full_vectors(PaEnv *env, double *a, const PaSvd *svd, const Work *work)
+{
+	PA_TRY(pa_check_cancel(env));
+	PA_TRY(pa_lapack_ormbr(env, 'Q', svd->rows, svd->n, svd->columns, a, svd->rows,
+						   work->tau_q, svd->u, svd->rows, work->work, work->n_work));
+	PA_TRY(pa_check_cancel(env));
+	return pa_lapack_ormbr(env, 'P', svd->n, svd->columns, svd->rows, a, svd->rows,
+						   work->tau_p, svd->vt, svd->n, work->work, work->n_work);
+}
+
+PaStatus
+pa_svd(PaEnv *env, int rows, int columns, double *a, bool vectors, PaSvd *svd)
+{
+	Work		work;
+	size_t		n = (size_t) (rows < columns ? rows : columns);
+
+	*svd = (PaSvd) {.rows = rows, .columns = columns, .n = (int) n};
+	PA_TRY(pa_alloc_array(env, n, sizeof(double), (void **) &svd->s));
+	if (vectors)
+	{
+		PA_TRY(pa_alloc_array(env, (size_t) rows * n, sizeof(double), (void **) &svd->u));
+		PA_TRY(pa_alloc_array(env, (size_t) columns * n, sizeof(double), (void **) &svd->vt));
+	}
+	if (n == 0)
+		return PA_OK;
+	PA_TRY(begin_work(env, svd, vectors, &work));
+	PA_TRY(pa_check_cancel(env));
+	PA_TRY(pa_lapack_gebrd(env, rows, columns, a, rows, svd->s, work.e, work.tau_q, work.tau_p, work.work, work.n_work));
+	PA_TRY(pa_check_cancel(env));
+	PA_TRY(pa_lapack_bdsdc(env, rows >= columns, svd->n, svd->s, work.e, svd->u, rows, svd->vt, svd->n,
+						   work.inner, work.integers));
+	if (vectors)
+		PA_TRY(to_full_vectors(env, a, svd, &work));
+	release_work(env, &work);
+	return PA_OK;
+}
+
+void
+pa_svd_release(PaEnv *env, PaSvd *svd)
+{
+	pa_free(env, svd->s);
+	pa_free(env, svd->u);
+	pa_free(env, svd->vt);
+	svd->s = svd->u = svd->vt = NULL;
+}

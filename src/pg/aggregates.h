@@ -1,0 +1,19 @@
+/*
+ * aggregates.h
+ *	  The transition functions of the aggregates of either space, on the
+ *	  arguments of the SQL function that calls.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#ifndef PA_PG_AGGREGATES_H
+#define PA_PG_AGGREGATES_H
+
+#include "pg/bridge.h"
+
+#include "algebra/terms.h"
+#include "fmgr.h"
+
+extern Datum aggregate_sum_transition(PaSpace space, FunctionCallInfo fcinfo);
+extern Datum aggregate_combine_transition(PaSpace space, FunctionCallInfo fcinfo);
+
+#endif

@@ -1,0 +1,125 @@
+/*
+ * merge.c
+ *	  adapter_magnitude_prune, adapter_ties, adapter_dare_linear and
+ *	  adapter_dare_ties.  Elements of type adapter_delta are taken as their
+ *	  adapters: both types have one stored form.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#include "pg/datum.h"
+
+#include "engine/merge.h"
+#include "fmgr.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+PG_FUNCTION_INFO_V1(adapter_magnitude_prune);
+PG_FUNCTION_INFO_V1(adapter_ties);
+PG_FUNCTION_INFO_V1(adapter_dare_linear);
+PG_FUNCTION_INFO_V1(adapter_dare_ties);
+
+/* Elements of an array of any shape, row-major, none of them null. */
+static Datum *
+array_elements(ArrayType *array, const char *name, int *n)
+{
+	int16		length;
+	bool		by_value;
+	char		alignment;
+	Datum	   *elements;
+
+	if (array_contains_nulls(array))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("%s must not contain nulls", name)));
+	get_typlenbyvalalign(ARR_ELEMTYPE(array), &length, &by_value, &alignment);
+	deconstruct_array(array, ARR_ELEMTYPE(array), length, by_value, alignment, &elements, NULL, n);
+	return elements;
+}
+
+static double *
+weights_argument(FunctionCallInfo fcinfo, int n_adapters)
+{
+	int			n;
+	Datum	   *elements = array_elements(PG_GETARG_ARRAYTYPE_P(1), "weights", &n);
+	double	   *weights = palloc(sizeof(double) * (n + 1));
+
+	if (n != n_adapters)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("adapters and weights differ in number: %d and %d", n_adapters, n)));
+	for (int i = 0; i < n; i++)
+		weights[i] = DatumGetFloat8(elements[i]);
+	return weights;
+}
+
+static const char *
+utf8_argument(FunctionCallInfo fcinfo, int n)
+{
+	char	   *s = text_to_cstring(PG_GETARG_TEXT_PP(n));
+
+	return bridge_to_utf8(s, strlen(s));
+}
+
+static Datum
+merge(FunctionCallInfo fcinfo, const PaMergeArguments *arguments)
+{
+	int			n;
+	Datum	   *elements = array_elements(PG_GETARG_ARRAYTYPE_P(0), "adapters", &n);
+	double	   *weights = weights_argument(fcinfo, n);
+	Bridge	   *bridge = bridge_open();
+	PaValue   **values = palloc(sizeof(PaValue *) * (n + 1));
+	PaBuf		out;
+	struct varlena *result;
+
+	for (int i = 0; i < n; i++)
+		values[i] = datum_value_of(bridge, elements[i], n);
+	bridge_check(bridge, pa_engine_merge(&bridge->env, (uint32_t) n, values, weights, arguments, VARHDRSZ, &out));
+	result = bridge_varlena(bridge, &out);
+	bridge_close(bridge);
+	PG_RETURN_POINTER(result);
+}
+
+Datum
+adapter_magnitude_prune(PG_FUNCTION_ARGS)
+{
+	return merge(fcinfo, &(PaMergeArguments) {
+		.method = PA_MERGE_MAGNITUDE_PRUNE,
+		.density = PG_GETARG_FLOAT8(2),
+		.flavour = utf8_argument(fcinfo, 3)
+	});
+}
+
+Datum
+adapter_ties(PG_FUNCTION_ARGS)
+{
+	return merge(fcinfo, &(PaMergeArguments) {
+		.method = PA_MERGE_TIES,
+		.density = PG_GETARG_FLOAT8(2),
+		.flavour = utf8_argument(fcinfo, 3),
+		.majority_sign = utf8_argument(fcinfo, 4)
+	});
+}
+
+Datum
+adapter_dare_linear(PG_FUNCTION_ARGS)
+{
+	return merge(fcinfo, &(PaMergeArguments) {
+		.method = PA_MERGE_DARE_LINEAR,
+		.density = PG_GETARG_FLOAT8(2),
+		.seed = PG_GETARG_INT64(3),
+		.flavour = utf8_argument(fcinfo, 4)
+	});
+}
+
+Datum
+adapter_dare_ties(PG_FUNCTION_ARGS)
+{
+	return merge(fcinfo, &(PaMergeArguments) {
+		.method = PA_MERGE_DARE_TIES,
+		.density = PG_GETARG_FLOAT8(2),
+		.seed = PG_GETARG_INT64(3),
+		.flavour = utf8_argument(fcinfo, 4),
+		.majority_sign = utf8_argument(fcinfo, 5)
+	});
+}
