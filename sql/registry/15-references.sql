@@ -194,24 +194,45 @@ $$;
 comment on function registry.erase(text, text) is
 	'Removes the value of a version and keeps all else. Errors: 42704 no such version, 22004 no reason, 55000 a virtual version needs the value, 25001 not READ COMMITTED.';
 
+create or replace function registry.distances(a @peft@.adapter, b @peft@.adapter)
+	returns table (module text, distance double precision)
+	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
+begin
+	return query select g.module, g.distance from @peft@.adapter_module_geometry(a, b) g;
+exception when sqlstate '22000' or sqlstate '22003' or sqlstate '0A000' then
+	return;
+end
+$$;
+comment on function registry.distances(@peft@.adapter, @peft@.adapter) is
+	'Frobenius distance of the deltas of each module (adapter_module_geometry); no rows where it is refused: other kinds, variants without arithmetic, NaN.';
+
 create or replace function registry.diff(left_ref text, right_ref text)
 	returns table (module text, status text, distance double precision)
-	language sql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
+	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+	a @peft@.adapter := registry.get(left_ref, true);
+	b @peft@.adapter := registry.get(right_ref, true);
+begin
+	return query
 	with side as (
-		select 1 as n, m.* from @peft@.adapter_modules(registry.get(left_ref, true)) m
+		select 1 as n, m.* from @peft@.adapter_modules(a) m
 		union all
-		select 2, m.* from @peft@.adapter_modules(registry.get(right_ref, true)) m),
+		select 2, m.* from @peft@.adapter_modules(b) m),
 	grouped as (
 		select s.n, s.module,
 			array_agg((s.role, s.dtype, s.shape, s.digest)::text order by s.role, s.tensor) || coalesce(min(s.scaling)::text, '') as facts
-		from side s group by s.n, s.module)
-	select coalesce(l.module, r.module),
-		case when r.module is null then 'left only' when l.module is null then 'right only'
-			when l.facts = r.facts then 'same' else 'changed' end,
-		null::double precision
-	from (select * from grouped g where g.n = 1) l
-		full join (select * from grouped g where g.n = 2) r on r.module = l.module
-	order by 1
+		from side s group by s.n, s.module),
+	paired as (
+		select coalesce(l.module, r.module) as module,
+			case when r.module is null then 'left only' when l.module is null then 'right only'
+				when l.facts = r.facts then 'same' else 'changed' end as status
+		from (select * from grouped g where g.n = 1) l
+			full join (select * from grouped g where g.n = 2) r on r.module = l.module)
+	select p.module, p.status, case when p.status = 'same' then 0 else d.distance end
+	from paired p left join registry.distances(a, b) d on d.module = p.module
+	order by p.module;
+end
 $$;
 comment on function registry.diff(text, text) is
-	'Modules of two versions, revoked or not: same (tensors and scaling, bit for bit), changed, left only, right only. Errors: those of get.';
+	'Modules of two versions, revoked or not: same (tensors and scaling, bit for bit), changed, left only, right only; and the Frobenius distance of their deltas, a module that one lacks being 0 (null where it is not defined: dense tensors, other kinds, variants without arithmetic). Errors: those of get.';

@@ -104,6 +104,11 @@ select l.names, l.depth, l.p, l.q from registry.lineage('ladder') l where l.p > 
 select l.p = d.p as same from registry.lineage('ladder') l, registry.descendants('ladder@2') d
 	where 'ladder@2' = any(l.names) and 'ladder@40' = any(d.names);
 
+-- Delta space: w, and no weights where a path mixes the spaces.
+select registry.commit('space', adapter(2 * delta(registry.get('mix@1')) - 0.5 * delta(registry.get('z'))));
+select registry.commit('space', adapter(0.25 * delta(registry.get('space@1')) + delta(registry.get('y'))));
+select l.names[1] as name, l.depth, l.p, l.q, l.w from registry.lineage('space@2') l order by l.depth, name;
+
 -- Claims that lead in a circle (d1 to d2 to d3 to d1) end, and what hangs on the
 -- circle has no weights: x from mix@1 through d1.
 begin;
@@ -181,8 +186,10 @@ select registry.commit('two', two(lora('q', '[[1, 2]]', '[[1], [0]]'), lora('k',
 select registry.commit('two', two(lora('q', '[[1, 2]]', '[[1], [0]]'), lora('v', '[[1, 1]]', '[[1], [0]]')));
 select registry.commit('two', two(lora('q', '[[1, 2]]', '[[1], [0]]', '2'), lora('v', '[[1, 1]]', '[[1], [0]]')));
 drop function two;
-select * from registry.diff('two@1', 'two@2');
-select * from registry.diff('two@2', 'two@3');
+-- (k and v: the norm of B A, sqrt(2))
+select module, status, round(distance::numeric, 12) as distance from registry.diff('two@1', 'two@2');
+-- (twice the alpha: B A once more, sqrt(1 + 4))
+select module, status, round(distance::numeric, 12) as distance from registry.diff('two@2', 'two@3');
 
 -- Revocation of z: mix@2 (which has an alias), top, sweep@2 and, through an intermediate, deep.
 select registry.is_live(registry.digest('top@1'));
