@@ -19,6 +19,7 @@ import tempfile
 
 import harness
 import random_registry
+import safetensors_lite as st
 
 PROGRAM = pathlib.Path(__file__).parents[2] / "tools/verify-log.py"
 spec = importlib.util.spec_from_file_location("verify_log", PROGRAM)
@@ -108,6 +109,28 @@ def settings(run, connection):
                                 " where public.registry_entry_hash(l.position, l.previous, l.kind, l.fields) <> l.hash").fetchone()[0],
                       0, "hashes: " + label)
     run.ok(not registry.faults(checkpoint), "verify of what was written under %d settings" % (n + 1), registry.faults(checkpoint))
+
+
+def claims(run, connection):
+    """A recipe that came with a file is a claim; only recomputing finds a lie."""
+    registry = random_registry.Registry(connection, run.random)
+    file, config = random_registry.small_adapter(run.random)
+    connection.execute("insert into registry.version (entry, value) values ('x', adapter_from_safetensors(%s, %s::json))", (file, config))
+    for entry, sql, lie in (("honest", "2 * x.value", 0), ("lie", "2 * x.value", 1e-6),
+                            ("truncation", "adapter_truncate(x.value, 1)", 0), ("near truncation", "adapter_truncate(x.value, 1)", 1e-6),
+                            ("false truncation", "adapter_truncate(x.value, 1)", 1e-3)):
+        file, config, recipe = connection.execute("select adapter_to_safetensors(e), adapter_config(e)::text, adapter_recipe(e)::text"
+                                                  " from (select %s as e from registry.version x where x.entry = 'x') s" % sql).fetchone()
+        tensors = st.read(file)[1]
+        if lie:
+            name, tensor = sorted(tensors.items())[0]
+            tensors[name] = st.of_array("F32", tensor.array() * (1 + lie))
+        envelope = st.build(list(tensors.items()), {"format": "pt", "peftarith.config": config, "peftarith.recipe": recipe})
+        connection.execute("insert into registry.version (entry, value) values (%s, adapter_from_safetensors(%s))", (entry, envelope))
+    checkpoint = registry.checkpoint()
+    run.equal(registry.faults(checkpoint), [], "claims are logged as they came")
+    run.equal(sorted(f[1:3] for f in registry.faults(checkpoint, recompute=True)),
+              [("changed", "recipe of false truncation@1"), ("changed", "recipe of lie@1")], "recomputing finds the false ones")
 
 
 def clean(run, connection):
@@ -404,7 +427,7 @@ def roles(run, connection):
 def body(run):
     encodings(run)
     with harness.scratch("registry_log") as database, harness.connect(database) as connection:
-        for part in (hashes, settings, isolation, program, roles, clean, forged):
+        for part in (hashes, settings, isolation, program, roles, claims, clean, forged):
             before = run.passed + run.failed
             part(run, connection)
             print("%s: %d checks" % (part.__name__, run.passed + run.failed - before), flush=True)
