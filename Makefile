@@ -35,6 +35,9 @@ DATA_built    = peftarith--$(EXTVERSION).sql
 # --- regression tests, in this order: setup makes what the others use
 REGRESS      = setup type interchange inspect operators transform compare aggregates delta lowrank sketch merge recompute registry
 REGRESS_OPTS = --inputdir=test
+# several sessions, step by step; here too setup comes first
+ISOLATION      = setup $(filter-out setup,$(sort $(basename $(notdir $(wildcard test/isolation/specs/*.spec)))))
+ISOLATION_OPTS = --inputdir=test/isolation --load-extension=peftarith
 # (a cluster that may be running and the Python environment stay)
 EXTRA_CLEAN  = $(filter-out build/cluster build/peft-venv,$(wildcard build/*)) \
 	results regression.diffs regression.out

@@ -69,6 +69,13 @@ begin
 					'It was imported.'),
 				hint = 'Commit them first, or commit this value itself.';
 		end if;
+		-- The walk of lineage ends at a registered import, the plan does not if it
+		-- was erased: what lies behind it would be neither kept nor revoked with.
+		if exists (select unnest(leaves) except select registry.ancestors(new.digest)) then
+			raise exception 'the value cannot be evaluated again from registered versions' using errcode = '55000',
+				detail = 'It was made of a version that was imported, and whose value was erased.',
+				hint = 'Commit this value itself.';
+		end if;
 	end if;
 	return new;
 end

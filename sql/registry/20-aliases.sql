@@ -21,15 +21,17 @@ begin
 	if becomes is not null then
 		perform registry.lock_live((select v.digest from registry.version v where v.entry = moved.entry and v.number = becomes));
 	end if;
+	-- The conflict is with a move that an older snapshot does not see: 40001.
 	insert into registry.alias_history (entry, alias, move, number, previous, actor, moved_at)
 		select moved.entry, moved.alias, coalesce(max(h.move), 0) + 1, becomes, was, session_user, clock_timestamp()
-		from registry.alias_history h where h.entry = moved.entry and h.alias = moved.alias;
+		from registry.alias_history h where h.entry = moved.entry and h.alias = moved.alias
+		on conflict (entry, alias, move) do nothing;
 	perform pg_notify('registry_alias', moved.id::text);
 	return null;
 end
 $$;
 comment on function registry.alias_moved() is
-	'Trigger: writes alias_history, sends NOTIFY registry_alias with the alias''s id. Errors: 55000 revoked version, renamed alias.';
+	'Trigger: writes alias_history, sends NOTIFY registry_alias with the alias''s id. Errors: 55000 revoked version, renamed alias; 40001.';
 
 create or replace function registry.set_alias(name text, alias text, version integer) returns void
 	language sql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$

@@ -161,6 +161,13 @@ select adapter_digest(registry.get('sweep@2')) = digest as same from registry.ve
 -- never over values that are not registered, nor an import.
 select fails($$select registry.commit_virtual('sweep', 0.5 * a + 0.5 * registry.get('x')) from base where name = 'stranger'$$);
 select fails($$select registry.commit_virtual('sweep', a) from base where name = 'stranger'$$);
+-- nor over what lies behind a version whose story is an import, which lineage does not tell.
+begin;
+create table fresh as select adapter_scale(a, 5) as a from base where name = 'z';
+select registry.commit('behind', adapter_from_safetensors(adapter_to_safetensors(a), adapter_config(a))) from fresh;
+select registry.erase('behind', 'licence');
+select fails($$select registry.commit_virtual('sweep', 0.5 * a) from fresh$$);
+rollback;
 -- The leaves stay: y is needed. x is there twice more.
 select fails($$select registry.erase('y', 'licence')$$);
 select registry.erase('x@1', 'licence');
