@@ -29,7 +29,7 @@ comment on function adapter_aggregate_deserialize(bytea, internal) is
 create function adapter_sum_final(internal) returns adapter
 	as 'MODULE_PATHNAME' language c immutable parallel safe cost 1000;
 comment on function adapter_sum_final(internal) is
-	'Final function of sum and adapter_combine: the deferred expression of all rows.';
+	'Final function of sum and adapter_combine: the expression of all rows, evaluated.';
 
 create function adapter_avg_final(internal) returns adapter
 	as 'MODULE_PATHNAME' language c immutable parallel safe cost 1000;

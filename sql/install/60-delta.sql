@@ -223,7 +223,7 @@ comment on function adapter_delta_combine_transition(internal, adapter_delta, do
 create function adapter_delta_sum_final(internal) returns adapter_delta
 	as 'MODULE_PATHNAME', 'adapter_sum_final' language c immutable parallel safe cost 1000;
 comment on function adapter_delta_sum_final(internal) is
-	'Final function of sum and adapter_combine: the deferred expression of all rows.';
+	'Final function of sum and adapter_combine: the expression of all rows, evaluated.';
 
 create function adapter_delta_avg_final(internal) returns adapter_delta
 	as 'MODULE_PATHNAME', 'adapter_avg_final' language c immutable parallel safe cost 1000;

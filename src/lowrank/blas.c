@@ -5,8 +5,8 @@
  *
  * OpenBLAS starts its threads when it is loaded, which must not happen in a
  * server process; so it is loaded with OPENBLAS_NUM_THREADS=1 in the
- * environment, never when the extension is loaded, and never twice.  Without
- * memory for its work area it prints and crashes; so the area's size is tried
+ * environment, and never when the extension is loaded.  Without memory for its
+ * work area it prints, crashes or tries forever; so the area's size is tried
  * before the first call, which then makes it take the area for good.
  *
  * SPDX-License-Identifier: PostgreSQL
@@ -180,13 +180,13 @@ pa_blas_open(PaEnv *env)
 
 	if (library.ready)
 		return use_one_thread(env);
-	PA_TRY(pa_alloc_raw(env, WORK_AREA, &trial));
-	pa_free(env, trial);
 	PA_TRY(load(env, &handle));
 	PA_TRY(find_all(env, handle, &found));
 	set_name(&found);
 	library = found;
 	PA_TRY(use_one_thread(env));
+	PA_TRY(pa_alloc_raw(env, WORK_AREA, &trial));
+	pa_free(env, trial);
 	PA_TRY(take_work_area(env));
 	library.ready = true;
 	return PA_OK;

@@ -59,7 +59,7 @@ pa_scaled_root(PaScaled s)
 	return s.v > 0 ? pa_scaled_value(root(s)) : 0;
 }
 
-/* One root of the product, not two: the root of a square is exact. */
+/* One root of the product, not two: the root of a square is exact.  Rounding must not lead out of [0, 2]. */
 double
 pa_products_cosine_distance(const PaProducts *products)
 {
@@ -68,5 +68,5 @@ pa_products_cosine_distance(const PaProducts *products)
 	if (products->dd.v <= 0 || products->ee.v <= 0)
 		return NAN;
 	norms = root((PaScaled) {products->dd.v * products->ee.v, products->dd.e + products->ee.e});
-	return 1 - ldexp(products->de.v / norms.v, products->de.e - norms.e);
+	return fmin(fmax(1 - ldexp(products->de.v / norms.v, products->de.e - norms.e), 0), 2);
 }

@@ -34,7 +34,7 @@ extern void pa_products_add(PaProducts *sum, const PaProducts *other);
 extern double pa_scaled_value(PaScaled s);
 extern double pa_scaled_root(PaScaled s);
 
-/* 1 - de / sqrt(dd ee); exactly 0 for equal deltas, NaN if one of them is 0 */
+/* 1 - de / sqrt(dd ee), in [0, 2]; exactly 0 for equal deltas, NaN if one of them is 0 */
 extern double pa_products_cosine_distance(const PaProducts *products);
 
 #endif

@@ -9,6 +9,9 @@
 #include <limits.h>
 #include <math.h>
 
+/* Of a rank pair with a factor that is 0: it has no size, and must not be the measure of the others'. */
+#define NO_EXPONENT INT_MIN
+
 /* Windows of this pass: they stay in the second-level cache. */
 #define PASS_BYTES ((size_t) 256 * 1024)
 
@@ -84,8 +87,11 @@ pa_stack_scale(PaEnv *env, PaStackReader *reader, PaStackScale *scale)
 			(void) frexp(largest[factor][k], &exponent);
 			if (exponent < -1000)
 				exponent = -1000;
+			if (largest[factor][k] == 0)
+				scale->exponent[k] = NO_EXPONENT;
+			else if (scale->exponent[k] != NO_EXPONENT)
+				scale->exponent[k] += exponent;
 			largest[factor][k] = ldexp(1, -exponent);
-			scale->exponent[k] += exponent;
 		}
 	}
 	for (int factor = 0; factor < PA_FACTORS; factor++)
@@ -111,8 +117,10 @@ pa_stack_weights(PaEnv *env, const PaStack *stack, const PaStackScale *scale,
 			return pa_fail(env, PA_ERR_RANGE, "weight of module \"%.300s\" is out of range", stack->path);
 		for (uint64_t r = 0; r < part->rank; r++, k++)
 		{
-			d[k] = frexp(c, &each[k]);
-			each[k] += scale->exponent != NULL ? scale->exponent[k] : 0;
+			bool		nothing = scale->exponent != NULL && scale->exponent[k] == NO_EXPONENT;
+
+			d[k] = frexp(nothing ? 0 : c, &each[k]);
+			each[k] += scale->exponent != NULL && !nothing ? scale->exponent[k] : 0;
 			if (d[k] != 0 && each[k] > most)
 				most = each[k];
 		}

@@ -26,7 +26,8 @@ extern PaStatus pa_stack_scale(PaEnv *env, PaStackReader *reader, PaStackScale *
 
 /*
  * The weight of each rank pair, w s 2^(a + b) of its part, as d[k] 2^*exponent
- * with the largest abs(d[k]) in [0.5, 1); all 0 if every weight is.
+ * with the largest abs(d[k]) in [0.5, 1); 0 where exponents were found and a
+ * factor is 0; all 0 if every weight is.
  */
 extern PaStatus pa_stack_weights(PaEnv *env, const PaStack *stack, const PaStackScale *scale,
 								 const double *leaf_weights, double *d, int *exponent);

@@ -6,7 +6,8 @@ merged weight less the base weight, in float64) is what PEFT says.  Their sums
 in delta space, made in SQL and exported to a folder, must load without a
 complaint about keys and make the weighted sum of these changes, within one
 rounding of the terms.  For plain adapters add_weighted_adapter with
-combination_type "cat" must come to the same.
+combination_type "cat" must come to the same, and with "svd" to what
+adapter_truncate gives.
 
 SPDX-License-Identifier: PostgreSQL
 """
@@ -60,7 +61,12 @@ PAIRS = [
     (("ia3", {}), ("ia3", {}), ("F32", "BF16"), EXPRESSIONS),
     (("ia3_gpt2", {}), ("ia3_gpt2", {}), ("F32",), EXPRESSIONS),
 ]
-CAT = [("linear", R8), ("rank_pattern", {}), ("conv2d", R8), ("embedding", R1), ("gpt2", R8), ("llama_all_linear", R1)]
+PLAIN = [("linear", R8), ("rank_pattern", {}), ("conv2d", R8), ("embedding", R1), ("gpt2", R8), ("llama_all_linear", R1)]
+# combination_type: (its arguments, our SQL for weights 0.7 and 0.3)
+THEIRS = {
+    "cat": ({}, EXPRESSIONS["mixture"][0]),
+    "svd": ({"svd_rank": 3}, "delta(adapter_truncate(%s, 3))" % EXPRESSIONS["mixture"][0]),
+}
 
 
 def changed(base, merged):
@@ -177,10 +183,11 @@ def build_changed(folder, setting, changes, dtype, seed):
         return base_name, file, f.read()
 
 
-def check_cat(run, connection, root, setting, changes):
-    """PEFT stacks the same adapters itself; it knows positive weights and the plain form."""
+def check_theirs(run, connection, root, combination, setting, changes):
+    """PEFT combines the same adapters itself; it knows positive weights and the plain form."""
     from peft import PeftModel
-    label = "cat %s" % setting
+    arguments, sql = THEIRS[combination]
+    label = "%s %s" % (combination, setting)
     place = os.path.join(root, label.replace(" ", "_"))
     connection.execute("TRUNCATE t")
     for name, change, seed in (("a", {}, 2 * run.seed), ("x", changes, 2 * run.seed + 1)):
@@ -193,11 +200,11 @@ def check_cat(run, connection, root, setting, changes):
                                           autocast_adapter_dtype=False)
         model.load_adapter(os.path.join(place, "x"), adapter_name="x", autocast_adapter_dtype=False)
         model.double()
-        model.add_weighted_adapter(["a", "x"], [0.7, 0.3], "both", combination_type="cat")
+        model.add_weighted_adapter(["a", "x"], [0.7, 0.3], "both", combination_type=combination, **arguments)
         model.set_adapter("both")
     base = {n: p.detach().numpy() for n, p in base.named_parameters()}
     theirs = changed(base, merged_parameters(model))
-    write(os.path.join(place, "ours"), *exported(connection, EXPRESSIONS["mixture"][0]))
+    write(os.path.join(place, "ours"), *exported(connection, sql))
     ours = change_of(base_name, os.path.join(place, "ours"))[1]
     moved = {n for n, c in theirs.items() if c.any()}
     run.ok(moved and set(ours) == set(theirs), label + ": the same parameters")
@@ -217,8 +224,9 @@ def body(run):
         for left, right, dtypes, expressions in PAIRS:
             for dtype in dtypes:
                 check_pair(run, connection, root, left, right, dtype, expressions)
-        for setting, changes in CAT:
-            check_cat(run, connection, root, setting, changes)
+        for combination in THEIRS:
+            for setting, changes in PLAIN:
+                check_theirs(run, connection, root, combination, setting, changes)
 
 
 if __name__ == "__main__":

@@ -50,6 +50,7 @@ merge(PaEnv *env, uint32_t n, PaValue *const *values, const double *weights, PaM
 {
 	PaBuf		buf;
 
+	*out = NULL;
 	PA_TRY(pa_engine_merge(env, n, values, weights, &how, 0, &buf));
 	*out = fixture_open(env, &buf);
 	return *out != NULL ? PA_OK : env->error.code;
@@ -79,7 +80,7 @@ holds(PaEnv *env, PaValue *value, const char *name, uint64_t n, const double *wa
 UNIT_TEST(test_prune)
 {
 	PaValue    *v[2] = {sample(env, PLAIN, (double[]) {1, -4, 2, 3}), sample(env, PLAIN, (double[]) {5, 5, -5, 5})};
-	PaValue    *m;
+	PaValue    *m = NULL;
 
 	CHECK_OK(merge(env, 2, v, (double[]) {1, 4}, arguments(PA_MERGE_MAGNITUDE_PRUNE, 0.5, NULL, 0), &m), env);
 	/* top 2: {0, -4, 0, 3} and, of equals the first, {5, 5, 0, 0}; u = 1 and 2 */
@@ -106,7 +107,7 @@ UNIT_TEST(test_ties)
 		sample(env, PLAIN, (double[]) {-9, 2, 1, 0})
 	};
 	const double w[3] = {4, 4, 4};
-	PaValue    *m;
+	PaValue    *m = NULL;
 
 	CHECK_OK(merge(env, 3, v, w, arguments(PA_MERGE_TIES, 1, "total", 0), &m), env);
 	/* signs: -5, -1, 1, 0; means of the agreeing entries times 2 */
@@ -129,8 +130,8 @@ UNIT_TEST(test_dare)
 	const uint8_t *digest = pa_value_header(v[0])->digest;
 	uint64_t	key;
 	double		wanted[4];
-	PaValue    *m;
-	PaValue    *other;
+	PaValue    *m = NULL;
+	PaValue    *other = NULL;
 
 	CHECK_OK(pa_draw_key(env, "dare", 7, "q", "factor_a", digest, &key), env);
 	for (uint64_t i = 0; i < 4; i++)
@@ -154,7 +155,7 @@ UNIT_TEST(test_refusals)
 	const double w[2] = {1, 1};
 	PaMergeArguments how = arguments(PA_MERGE_TIES, 0.5, "total", 0);
 	BuildFile	file;
-	PaValue    *m;
+	PaValue    *m = NULL;
 
 	CHECK_STATUS(merge(env, 2, v, w, how, &m), PA_ERR_RANGE, env);
 	CHECK(strstr(env->error.message, A_OF("q")) != NULL);

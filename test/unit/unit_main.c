@@ -38,6 +38,7 @@
 	LIST(value) \
 	LIST(value_damage) \
 	LIST(lowrank) \
+	LIST(products) \
 	LIST(draw) \
 	LIST(merge) \
 	LIST(sketch) \
