@@ -27,10 +27,16 @@ comment on function registry.version_actor() is
 
 create or replace function registry.version_duplicate() returns trigger
 	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
+declare
+	given bytea;
 begin
-	if new.number is null and not coalesce(new.allow_duplicate, false) and exists (
-		select from registry.version v
-		where v.entry = new.entry and v.digest = @peft@.adapter_digest(new.value)) then
+	if new.number is not null or coalesce(new.allow_duplicate, false) then
+		return new;
+	end if;
+	given := @peft@.adapter_digest(new.value);
+	-- offset 0: without statistics the planner would go through the whole entry
+	if exists (select from (select v.entry from registry.version v where v.digest = given offset 0) v
+			where v.entry = new.entry) then
 		raise exception 'the entry has a version with this digest already' using errcode = '23505',
 			hint = 'Set allow_duplicate to commit it again.';
 	end if;

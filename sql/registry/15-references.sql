@@ -37,11 +37,13 @@ $$;
 comment on function registry.digest(text) is 'Digest of the version that a reference means. Error 42704: no such version.';
 
 create or replace function registry.operands(node jsonb) returns bytea[]
-	language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
-	select coalesce(array_agg(distinct decode(o #>> '{}', 'hex')), '{}') from (
+	language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
+begin
+	return (select coalesce(array_agg(distinct decode(o #>> '{}', 'hex')), '{}') from (
 		select jsonb_path_query(node, '$.of[*]')
 		union all
-		select jsonb_path_query(node, '$.terms[*].of')) n(o)
+		select jsonb_path_query(node, '$.terms[*].of')) n(o));
+end
 $$;
 comment on function registry.operands(jsonb) is 'Digests of the operands of a node of a recipe.';
 

@@ -1,24 +1,34 @@
--- Lineage: the walk of a recipe when it is committed, and the graph.
+-- Lineage: the walk of a recipe when it is committed, and the graph.  What every
+-- commit calls is in plpgsql, which keeps plans; a function in SQL that is not
+-- inlined is planned at each call.
 
 create or replace function registry.ancestors(start bytea) returns setof bytea
-	language sql stable parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
+	language plpgsql stable parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+begin
+	return query
 	with recursive found(digest) as (
 		select start
 		union
 		select l.parent from found f
 			cross join lateral (select x.parent from registry.lineage x where x.of = f.digest offset 0) l)
-	select digest from found
+	select f.digest from found f;
+end
 $$;
 comment on function registry.ancestors(bytea) is 'The digest and all its ancestors.';
 
 create or replace function registry.successors(start bytea) returns setof bytea
-	language sql stable parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
+	language plpgsql stable parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+begin
+	return query
 	with recursive found(digest) as (
 		select start
 		union
 		select l.of from found f
 			cross join lateral (select x.of from registry.lineage x where x.parent = f.digest offset 0) l)
-	select digest from found
+	select f.digest from found f;
+end
 $$;
 comment on function registry.successors(bytea) is 'The digest and all its descendants.';
 
@@ -170,7 +180,7 @@ begin
 	tp[root] := 1;
 	tq[root] := 1;
 	tw[root] := 1;
-	line := array[root];
+	line := case when missing[root] = 0 then array[root] else '{}' end;
 	done := 0;
 	while done < cardinality(line) and target is not null loop
 		done := done + 1;
@@ -181,7 +191,7 @@ begin
 			tq[t] := tq[t] + registry.weight_product(tq[i], eq[k]);
 			tw[t] := tw[t] + registry.weight_product(tw[i], ew[k]);
 			missing[t] := missing[t] - 1;
-			if missing[t] = 0 and t <> root then
+			if missing[t] = 0 then
 				line := line || t;
 			end if;
 		end loop;
@@ -214,11 +224,12 @@ comment on function registry.graph(bytea, boolean) is
 
 create or replace function registry.weight_product(a double precision, b double precision) returns double precision
 	language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
-	select case when a = 0 or b = 0 then 0
+	select case when a is null or b is null then null
+		when a = 0 or b = 0 then 0
 		when log(abs(a)) + log(abs(b)) between -290 and 290 then a * b end
 $$;
 comment on function registry.weight_product(double precision, double precision) is
-	'a * b, or null if it is beyond 1e290 or below 1e-290.';
+	'a * b, or null if it is beyond 1e290 or below 1e-290, or if one of them is null, even beside a 0.';
 
 create or replace function registry.names(digest bytea) returns text[]
 	language sql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
