@@ -23,6 +23,7 @@ class Registered:
 
     def __init__(self, run, connection, label, size, distinct, taken):
         self.run, self.c, self.label = run, connection, label
+        self.taken = taken              # digests of earlier graphs, and whether they are live
         self.graph = lineage.Graph(connection, run.random, size, distinct, taken)
         self.versions = {}              # digest to entry
         self.story, self.rows = lineage.Story(), {}
@@ -121,7 +122,8 @@ class Registered:
         # Leaving it out can change nothing, or give, on the way too, what is made from it in another way.
         if made == digest:
             return "23505"
-        return "55000" if affected & ({made} | recipes.reachable(recipe, self.versions)) else made
+        on_the_way = {made} | recipes.reachable(recipe, self.versions)
+        return "55000" if affected & on_the_way or any(not self.taken.get(d, True) for d in on_the_way) else made
 
     def recompose(self, digest, lost, affected, seen):
         renormalize = self.run.random.random() < 0.5
@@ -161,13 +163,13 @@ class Registered:
         for digest in self.run.random.sample(descendants, min(most, len(descendants))) if self.distinct else ():
             self.check_graph(digest, False, {lost})
             self.recompose(digest, lost, affected, seen)
+        return affected
 
 
 def check_one(run, connection, number, taken, seen):
     rng = run.random
     size = 300 if number % 50 == 25 else 5 + int(45 * rng.random() ** 2)
     made = Registered(run, connection, "graph %d" % number, size, rng.random() < 0.75, taken)
-    taken.update(made.graph.first)          # neutral values are the same in every graph
     order = rng.sample(sorted(made.graph.first), len(made.graph.first))
     seen["values"] += len(order)
     now = int(len(order) * rng.choice((0.3, 0.6, 0.9))) + 1
@@ -178,7 +180,9 @@ def check_one(run, connection, number, taken, seen):
         if rng.random() < 0.5:
             made.commit(digest)
     made.check(6)
-    made.revoke(seen, 6)
+    affected = made.revoke(seen, 6)
+    # Neutral values are the same in every graph.
+    taken.update((d, d not in affected) for d in made.graph.first)
 
 
 def weight(rng, style):
@@ -220,7 +224,7 @@ def check_claims(run, connection, number):
 
 def body(run):
     seen = dict.fromkeys(("values", "made", "refused", "inexpressible"), 0)
-    taken = set()
+    taken = {}
     graphs = int(os.environ.get("PA_GRAPHS", "60"))
     with harness.scratch("graphs") as database, harness.connect(database) as connection:
         connection.execute("CREATE TEMP TABLE n (id int PRIMARY KEY, a adapter)")
