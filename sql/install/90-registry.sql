@@ -51,6 +51,11 @@ begin
 	select n.nspname into strict peft
 		from pg_catalog.pg_extension e join pg_catalog.pg_namespace n on n.oid = e.extnamespace
 		where e.extname = 'peftarith';
+	-- Its functions must not become another's, who may have more rights.
+	if not exists (select from pg_namespace n where n.nspname = 'registry' and pg_get_userbyid(n.nspowner) = current_user) then
+		raise exception 'the registry belongs to another role' using errcode = '42501',
+			hint = 'SET ROLE to its owner.';
+	end if;
 	for piece in execute pg_catalog.format('select s.part, s.source from %I.registry_source() s order by s.part', peft) loop
 		execute pg_catalog.replace(pg_catalog.split_part(piece.source, E'\n-- Once:', 1),
 			'@peft@', pg_catalog.quote_ident(peft));
@@ -59,7 +64,7 @@ begin
 end
 $$;
 comment on function registry_upgrade() is
-	'Makes the functions of the registry anew from the installed version of the extension, and leaves tables, triggers, policies and grants alone; after ALTER EXTENSION peftarith UPDATE, or if the extension moved to another schema. Functions that are new are granted to nobody: registry.allow() gives rights again. Errors: 3F000 there is no registry, 42501 it belongs to somebody else.';
+	'Makes the functions of the registry anew from the installed version of the extension, and leaves tables, triggers, policies and grants alone; after ALTER EXTENSION peftarith UPDATE, or if the extension moved to another schema. Functions that are new are granted to nobody: registry.allow() gives rights again. Errors: 3F000 there is no registry, 42501 it belongs to another role (for a superuser too).';
 
 create function registry_drop(force boolean default false) returns void
 	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp
@@ -67,6 +72,11 @@ create function registry_drop(force boolean default false) returns void
 begin
 	if pg_catalog.to_regclass('registry.log_head') is null then
 		raise exception 'there is no registry' using errcode = '3F000';
+	end if;
+	-- What is called version may be somebody's view: nothing of it runs with a superuser's rights.
+	if not exists (select from pg_namespace n where n.nspname = 'registry' and pg_get_userbyid(n.nspowner) = current_user) then
+		raise exception 'the registry belongs to another role' using errcode = '42501',
+			hint = 'SET ROLE to its owner.';
 	end if;
 	if not coalesce(force, false) and exists (select from registry.version) then
 		raise exception 'the registry has versions'
@@ -76,4 +86,4 @@ begin
 end
 $$;
 comment on function registry_drop(boolean) is
-	'Removes the registry with everything in schema registry. Errors: 2BP01 it has versions and force is not true, 3F000 there is no registry, 42501 it belongs to somebody else.';
+	'Removes the registry with everything in schema registry. Errors: 2BP01 it has versions and force is not true, 3F000 there is no registry, 42501 it belongs to another role (for a superuser too).';

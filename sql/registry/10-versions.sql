@@ -30,10 +30,10 @@ create or replace function registry.version_duplicate() returns trigger
 declare
 	given bytea;
 begin
-	if new.number is not null or coalesce(new.allow_duplicate, false) then
+	if new.created_at < now() or coalesce(new.allow_duplicate, false) then
 		return new;
 	end if;
-	given := @peft@.adapter_digest(new.value);
+	given := coalesce(new.digest, @peft@.adapter_digest(new.value));
 	-- offset 0: without statistics the planner would go through the whole entry
 	if exists (select from (select v.entry from registry.version v where v.digest = given offset 0) v
 			where v.entry = new.entry) then
@@ -44,7 +44,7 @@ begin
 end
 $$;
 comment on function registry.version_duplicate() is
-	'Trigger: error 23505 if the entry has the digest already, as far as the committing role may see.';
+	'Trigger, before the facts and again under the lock of the entry''s row, so that no INSERT ... ON CONFLICT DO NOTHING comes to the unique index and leaves lineage without a version: error 23505 if the entry has the digest already, as far as the committing role may see. A row that is restored is older than its transaction.';
 
 create or replace function registry.version_facts() returns trigger
 	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
@@ -198,6 +198,9 @@ comment on trigger version_2_duplicate on registry.version is 'A digest once for
 create trigger version_3_facts before insert on registry.version
 	for each row execute function registry.version_facts();
 comment on trigger version_3_facts on registry.version is 'Number, digests, recipe, lineage, locks.';
+create trigger version_4_duplicate before insert on registry.version
+	for each row execute function registry.version_duplicate();
+comment on trigger version_4_duplicate on registry.version is 'A digest once for each entry, under the lock of its row.';
 create trigger version_change before update on registry.version
 	for each row execute function registry.version_change();
 comment on trigger version_change on registry.version is 'Nothing but erase and materialize.';

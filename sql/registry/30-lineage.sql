@@ -59,7 +59,8 @@ begin
 			keys := keys || encode(line[done], 'hex');
 			nodes := nodes || node;
 		end if;
-		if exists (select from registry.version v where v.digest = line[done]) then
+		-- The value's own node is the story of a digest that is registered only as an import.
+		if line[done] <> lineage_write.child and exists (select from registry.version v where v.digest = line[done]) then
 			known := known || line[done];
 		elsif node is not null then
 			line := line || array(select o from unnest(registry.operands(node)) o where o <> all(line));

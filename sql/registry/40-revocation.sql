@@ -59,7 +59,7 @@ begin
 			o.obstacle is null, o.obstacle
 		from registry.graph($1, true) g
 			join registry.version v on v.digest = g.digest
-			cross join lateral registry.obstacle(v.recipe, $1, affected) o(obstacle)
+			join registry.obstacles($1, affected) o on o.entry = v.entry and o.number = v.number
 		order by g.depth, v.entry, v.number;
 end
 $$;
@@ -93,6 +93,65 @@ end
 $$;
 comment on function registry.obstacle(jsonb, bytea, bytea[]) is
 	'Why a recipe cannot be evaluated without a digest (excluded: its descendants); null if it can.';
+
+-- Each version's recipe is walked only down to the next registered values, and
+-- what is found there is handed upward: a chain of versions, walked from each to
+-- its end, would take the square of its length.
+create or replace function registry.obstacles(without bytea, affected bytea[])
+	returns table (entry text, number integer, obstacle text)
+	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+begin
+	return query
+	with recursive concerned as materialized (
+		select v.entry, v.number, v.digest, v.recipe, v.recipe #>> '{root,op}' = 'import' as imported
+		from unnest($2) u(digest) join registry.version v on v.digest = u.digest),
+	composed as materialized (
+		-- n = 1: whose recipe counts where another one refers to the digest
+		select c.*, row_number() over (partition by c.digest order by c.entry, c.number) as n
+		from concerned c where not c.imported and c.digest <> $1),
+	near as materialized (
+		select c.entry, c.number, p.leaves, p.missing from composed c cross join lateral registry.plan(c.recipe, $1) p),
+	apart as materialized (
+		-- leads to an import whose story only other recipes tell: walked to the end
+		select distinct w.entry, w.number from near w cross join unnest(w.leaves) l(leaf)
+			join concerned c on c.digest = l.leaf and c.imported
+		where not exists (select from composed k where k.digest = l.leaf)),
+	step as materialized (
+		select c.entry, c.number, c.digest, c.n, p.leaves, p.missing
+		from composed c join near w using (entry, number) left join apart a using (entry, number)
+			cross join lateral (
+				select w.leaves, w.missing where a.entry is null
+				union all
+				select f.leaves, f.missing from registry.plan(c.recipe, $1, $2) f where a.entry is not null) p),
+	part as materialized (
+		select s.entry, s.number, s.digest, s.n, l.leaf, exists (select from composed c where c.digest = l.leaf) as again
+		from step s cross join unnest(s.leaves) l(leaf)),
+	kept as (
+		select p.entry, p.number, p.digest, p.n from part p where not p.again
+		union
+		select p.entry, p.number, p.digest, p.n from kept k join part p on p.again and p.leaf = k.digest where k.n = 1),
+	lost as (
+		select s.entry, s.number, s.digest, s.n, m.missing from step s cross join unnest(s.missing) m(missing)
+		union
+		select p.entry, p.number, p.digest, p.n, k.missing from lost k join part p on p.again and p.leaf = k.digest where k.n = 1),
+	gone as (
+		select k.entry, k.number, array_agg(k.missing) as missing from lost k group by k.entry, k.number)
+	select c.entry, c.number, case
+		when c.imported then 'it was imported'
+		when c.digest = $1 then 'it is what is to be left out'
+		-- a recipe that was cut does not tell what a longer one does
+		when g.missing is not null and exists (select from unnest(g.missing) m(digest)
+			where coalesce(c.recipe #>> array['nodes', encode(m.digest, 'hex'), 'op'], 'import') <> 'import')
+			then registry.obstacle(c.recipe, $1, $2)
+		when g.missing is not null
+			then format('values are needed that are not registered: %s', registry.digest_list(g.missing))
+		when not exists (select from kept k where k.entry = c.entry and k.number = c.number) then 'nothing is left' end
+	from concerned c left join gone g on g.entry = c.entry and g.number = c.number;
+end
+$$;
+comment on function registry.obstacles(bytea, bytea[]) is
+	'What obstacle says of each version of the affected digests (the digest and all its descendants); of the digest''s own versions that they are what is to be left out.';
 
 create or replace function registry.recompose(ref text, without bytea, renormalize boolean default false,
 	message text default null) returns text

@@ -20,7 +20,7 @@ create or replace function registry.allow(reader text default null, writer text 
 	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
 declare
 	read_functions constant text[] := '{resolve,digest,is_live,get,diff,distances,plan,evaluate,operands,digest_list,names,graph,edges,
-		ancestors,successors,weight_product,lineage,descendants,lineage_dot,alias_at,is_member,sees_entry,obstacle,checkpoint}';
+		ancestors,successors,weight_product,lineage,descendants,lineage_dot,alias_at,is_member,sees_entry,obstacle,obstacles,checkpoint}';
 	log_functions constant text[] := '{verify,verify_log,verify_entries,verify_repeats,verify_versions,verify_erasures,verify_lineage,
 		verify_states,verify_aliases,verify_values,value_fault,verify_recipes,recipe_fault,verify_export,parse_export,export_log,
 		log_line,log_checkpoint,log_events,log_difference,log_time,log_version_fields,log_lineage_line}';
@@ -48,7 +48,9 @@ begin
 	if admin is not null then
 		execute format('grant update (erased_at, erase_reason) on registry.version to %I', admin);
 		perform registry.allow_functions(admin_functions, admin);
-		if secured then
+		-- rights can be given again, which creates no second policies
+		if secured and not exists (select from pg_policy p join pg_roles r on p.polroles = array[r.oid]
+				where p.polrelid = 'registry.version'::regclass and r.rolname = admin) then
 			foreach t in array array['entry', 'version', 'alias', 'alias_history'] loop
 				execute format('create policy %I on registry.%I to %I using (true) with check (true)', 'admin ' || admin, t, admin);
 				execute format('comment on policy %I on registry.%I is %L', 'admin ' || admin, t, 'Admins see and change everything.');

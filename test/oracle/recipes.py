@@ -108,6 +108,18 @@ def weights_left(node, left, renormalize):
     return [(of, u * abs(f), v * f) for of, u, v in rest]
 
 
+def merge(node, terms, left):
+    """A merge in SQL."""
+    arguments = ["ARRAY[%s]" % ", ".join(left[of] for of, _, _ in terms),
+                 "ARRAY[%s]" % ", ".join(number(w) for _, _, w in terms), number(float.fromhex(node["density"]))]
+    if node["seed"] is not None:
+        arguments.append(str(node["seed"]))
+    arguments.append("'%s'" % node["flavour"])
+    if node["majority_sign"] is not None:
+        arguments.append("'%s'" % node["majority_sign"])
+    return "adapter_%s(%s)" % (node["method"], ", ".join(arguments))
+
+
 class Evaluator:
     """Values go to a table made(k, a); given is a map from digest to SQL that reads the value."""
 
@@ -132,6 +144,8 @@ class Evaluator:
     def spell(self, node, left):
         """SQL of a node over the values that are left, a map from digest to SQL."""
         op = node["op"]
+        if op == "merge":
+            return merge(node, weights_left(node, left, self.renormalize), left)
         if op in ("combine", "concatenate", "truncate"):
             terms = weights_left(node, left, self.renormalize)
             if op == "combine" and any(u != abs(v) for _, u, v in terms):

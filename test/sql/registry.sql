@@ -129,6 +129,13 @@ select registry.commit('laundered', adapter_from_safetensors(adapter_to_safetens
 select count(*) from registry.lineage('laundered');
 select registry.commit('honest', a) from base where name = 'new';
 select l.names, l.p from registry.lineage('laundered') l order by 1;
+-- Also where its recipe comes to the same digest again: two steps down to x.
+create table tripled as select adapter_scale(a, 3) as a from base where name = 'x';
+create table sixfold as select adapter_scale(a, 2) as a from tripled;
+select registry.commit('laundered', adapter_from_safetensors(adapter_to_safetensors(a), adapter_config(a))) from sixfold;
+select registry.commit('honest', adapter_scale(a, 1)) from sixfold;
+select l.names, l.kind, l.depth from registry.lineage('laundered@2') l order by l.depth;
+drop table tripled, sixfold;
 
 -- Aliases.
 select registry.set_alias('mix', 'production', 1);
@@ -197,6 +204,16 @@ drop function two;
 select module, status, round(distance::numeric, 12) as distance from registry.diff('two@1', 'two@2');
 -- (twice the alpha: B A once more, sqrt(1 + 4))
 select module, status, round(distance::numeric, 12) as distance from registry.diff('two@2', 'two@3');
+
+-- What stands in the way, of all versions at once and of each by itself.
+select r.name, count(*) as versions, count(o.obstacle) as obstacles,
+	bool_and(o.obstacle is not distinct from case when v.digest <> registry.digest(r.name) or v.recipe #>> '{root,op}' = 'import'
+		then registry.obstacle(v.recipe, registry.digest(r.name), d.affected) else 'it is what is to be left out' end) as same
+from unnest('{x@2,y,z,mix@1,mix@2,ladder@2,space@1}'::text[]) r(name)
+	cross join lateral (select array(select registry.successors(registry.digest(r.name))) as affected) d
+	cross join lateral registry.obstacles(registry.digest(r.name), d.affected) o
+	join registry.version v on v.entry = o.entry and v.number = o.number
+group by r.name order by r.name;
 
 -- Revocation of z: mix@2 (which has an alias), top, sweep@2 and, through an intermediate, deep.
 select registry.is_live(registry.digest('top@1'));
@@ -293,6 +310,18 @@ select fails($$insert into registry.entry (name, owner) values ('gift', 'regress
 -- and sees that his adapter was made from something registered, not its name.
 select registry.commit('bob', 0.5 * a) from base where name = 'x';
 select names, kind, p from registry.lineage('bob');
+-- A superuser's rights are no part of the registry.
+set role regress_bob;
+select fails($$select registry_upgrade()$$);
+reset role;
+alter schema registry owner to regress_admin;
+select fails($$select registry_upgrade()$$);
+select fails($$select registry_drop(true)$$);
+do $$ begin execute format('alter schema registry owner to %I', current_user); end $$;
+-- Rights are given again after an upgrade.
+select registry_upgrade();
+select registry.allow('regress_reader', 'regress_writer', 'regress_admin');
+select count(*) from pg_policy where polname = 'admin regress_admin';
 set role regress_reader;
 select count(*) from registry.version;
 select fails($$select registry.commit('reader', a) from base$$);
