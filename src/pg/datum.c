@@ -98,8 +98,8 @@ memory_bytes(const void *p, size_t n)
 	return &bytes->base;
 }
 
-static PaBytes *
-open_bytes(Bridge *bridge, Datum datum, size_t n)
+PaBytes *
+datum_bytes_of(Bridge *bridge, Datum datum, size_t n)
 {
 	struct varlena *attr = (struct varlena *) DatumGetPointer(datum);
 
@@ -133,7 +133,7 @@ open_bytes(Bridge *bridge, Datum datum, size_t n)
 PaBytes *
 datum_bytes(Bridge *bridge, Datum datum)
 {
-	return open_bytes(bridge, datum, 1);
+	return datum_bytes_of(bridge, datum, 1);
 }
 
 PaValue *
@@ -141,7 +141,7 @@ datum_value_of(Bridge *bridge, Datum datum, size_t n)
 {
 	PaValue    *value;
 
-	bridge_check(bridge, pa_value_open(&bridge->env, open_bytes(bridge, datum, n), &value));
+	bridge_check(bridge, pa_value_open(&bridge->env, datum_bytes_of(bridge, datum, n), &value));
 	return value;
 }
 

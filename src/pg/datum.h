@@ -23,6 +23,7 @@
 extern PaBytes *datum_bytes(Bridge *bridge, Datum datum);
 
 /* One of n values that are read side by side: read-ahead shares a budget. */
+extern PaBytes *datum_bytes_of(Bridge *bridge, Datum datum, size_t n);
 extern PaValue *datum_value_of(Bridge *bridge, Datum datum, size_t n);
 
 /* Opened, or an error is raised. */

@@ -322,6 +322,12 @@ def geometry():
     notes.append(f"Cosine distance of the two: {ours:.9f}, by torch {peer:.9f}.")
 
 
+def registered():
+    sys.path.insert(0, here)
+    import registry
+    registry.measure(repetitions, fact)
+
+
 def machine():
     with open("/proc/cpuinfo") as f:
         cpu = next((line.split(":")[1].strip() for line in f if line.startswith("model name")), platform.machine())
@@ -333,7 +339,7 @@ def machine():
 
 start = machine()
 set_up()
-for part in (compose, many_inputs, mean_of_rows, sizes, in_and_out, peft, truncation, geometry):
+for part in (compose, many_inputs, mean_of_rows, sizes, in_and_out, peft, truncation, geometry, registered):
     part()
 with open(out_name, "w") as f:
     f.write("# Measurements\n\nWritten by `dev/bench`: medians [minimum, maximum] of "

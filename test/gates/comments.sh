@@ -1,5 +1,6 @@
 #!/bin/bash
-# Every SQL object of the extension has a comment.  Needs the private cluster.
+# Every SQL object of the extension and of the registry has a comment, and every
+# function of the registry a fixed search_path.  Needs the private cluster.
 #
 # SPDX-License-Identifier: PostgreSQL
 . "$(dirname "$0")/lib.sh"
@@ -20,4 +21,23 @@ $psql -d $database -c "select pg_describe_object(classid, objid, 0) from pg_depe
 	and refobjid = (select oid from pg_extension where extname = 'peftarith')
 	and coalesce(trim(obj_description(objid, classid::regclass::name)), '') = ''
 	order by 1" | fail_lines "no comment" || true
+
+# The registry's: tables with their columns, functions, triggers, policies.
+$psql -d $database -c "select registry_create(row_security => true)" >/dev/null
+tables="select oid from pg_class where relnamespace = 'registry'::regnamespace and relkind = 'r'"
+objects="select 'pg_namespace'::regclass as class, 'registry'::regnamespace::oid as id, 0 as sub
+	union all select 'pg_class', oid, 0 from ($tables) t
+	union all select 'pg_class', attrelid, attnum from pg_attribute where attrelid in ($tables) and attnum > 0 and not attisdropped
+	union all select 'pg_proc', oid, 0 from pg_proc where pronamespace = 'registry'::regnamespace
+	union all select 'pg_trigger', oid, 0 from pg_trigger where tgrelid in ($tables) and not tgisinternal
+	union all select 'pg_policy', oid, 0 from pg_policy where polrelid in ($tables)"
+count=$($psql -d $database -c "select count(*) from ($objects) o")
+[ "$count" -ge 120 ] || fail "the registry has only $count objects"
+$psql -d $database -c "select pg_describe_object(class, id, sub) from ($objects) o
+	left join pg_description d on d.classoid = class and d.objoid = id and d.objsubid = sub
+	where coalesce(trim(d.description), '') = '' order by 1" | fail_lines "no comment" || true
+$psql -d $database -c "select oid::regprocedure from pg_proc where pronamespace = 'registry'::regnamespace
+	and not coalesce(proconfig, '{}') @> '{\"search_path=pg_catalog, pg_temp\"}' order by 1" | fail_lines "no fixed search_path" || true
+$psql -d $database -c "select oid::regprocedure from pg_proc where pronamespace = 'registry'::regnamespace
+	and has_function_privilege('public', oid, 'execute') order by 1" | fail_lines "granted to public" || true
 finish

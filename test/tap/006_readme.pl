@@ -18,7 +18,7 @@ while ($readme =~ /^```(\w*)\n(.*?)^```$/msg)
 {
 	push @{ $block{ $1 || 'psql' } }, $2;
 }
-is(join(' ', map { scalar @{ $block{$_} || [] } } qw(sql psql sh python)), '1 1 1 1', 'the blocks that this test knows');
+is(join(' ', map { scalar @{ $block{$_} || [] } } qw(sql psql sh python)), '2 1 1 1', 'the blocks that this test knows');
 
 my $node = PostgreSQL::Test::Cluster->new('readme');
 $node->init;
@@ -48,6 +48,15 @@ is($node->safe_psql('postgres', q{select string_agg(name, ' ' order by name) fro
 write_and_run('compose.sql', $compose, 'SQL block');
 is($node->safe_psql('postgres', q{select string_agg(name, ' ' order by name) from adapters where name in ('merged', 'detoxed', 'toxic_fortune', 'apart')}),
 	'apart detoxed merged toxic_fortune', 'the compositions are there');
+
+# The registry's block, and what it says of itself.
+write_and_run('registry.sql', $block{sql}[1], 'registry block');
+is($node->safe_psql('postgres', q{select string_agg(entry || '@' || number || ' ' || registry.is_live(digest), ', ' order by entry, number) from registry.version}),
+	'both@1 false, both@2 true, d0@1 true, d1@1 false', 'one is revoked and one is made again');
+is($node->safe_psql('postgres', q{select string_agg(names[1] || ' ' || p || ' ' || q, ', ' order by names) from registry.lineage('both@1')}),
+	'd0@1 0.5 0.5, d1@1 0.5 0.5', 'lineage');
+is($node->safe_psql('postgres', q{select registry.get('both') = 0.5*a from adapters where name = 'd0'}), 't', 'without what was revoked');
+is($node->safe_psql('postgres', 'select * from registry.verify(recompute => true)'), '', 'verified');
 
 # The shell block writes a folder: what comes back is the value.
 chdir $folder or die;

@@ -42,6 +42,7 @@
 	LIST(draw) \
 	LIST(merge) \
 	LIST(sketch) \
+	LIST(recompute) \
 	FUNCTION(terms) \
 	FUNCTION(combine) \
 	FUNCTION(stack) \

@@ -1,0 +1,240 @@
+-- References (name@3, name@alias, name), and what is done with a version by one.
+
+create or replace function registry.resolve(ref text, out entry text, out number integer)
+	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+	place integer := position('@' in ref);
+	pointer text := substr(ref, place + 1);
+	given text := case when place > 0 then left(ref, place - 1) else ref end;
+begin
+	if place > 0 and pointer ~ '^[0-9]{1,9}$' then
+		select v.entry, v.number into entry, number from registry.version v
+			where v.entry = given and v.number = pointer::integer;
+	elsif place > 0 then
+		select a.entry, a.number into entry, number from registry.alias a
+			where a.entry = given and a.alias = pointer;
+	else
+		-- a loop, so that only versions that are looked at have their ancestors read
+		for entry, number in select v.entry, v.number from registry.version v where v.entry = given order by v.number desc loop
+			exit when registry.is_live((select v.digest from registry.version v where v.entry = given and v.number = resolve.number));
+			number := null;
+		end loop;
+	end if;
+	if number is null then
+		raise exception 'there is no version "%"', ref using errcode = '42704',
+			hint = 'A reference is name@number, name@alias, or name for the newest version that is not revoked.';
+	end if;
+end
+$$;
+comment on function registry.resolve(text) is
+	'Entry and number of the version that a reference means: name@number, name@alias, or name for the newest version that is not revoked. Error 42704: none that the reader may see.';
+
+create or replace function registry.digest(ref text) returns bytea
+	language sql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
+	select v.digest from registry.resolve(ref) r join registry.version v on v.entry = r.entry and v.number = r.number
+$$;
+comment on function registry.digest(text) is 'Digest of the version that a reference means. Error 42704: no such version.';
+
+create or replace function registry.operands(node jsonb) returns bytea[]
+	language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
+begin
+	return (select coalesce(array_agg(distinct decode(o #>> '{}', 'hex')), '{}') from (
+		select jsonb_path_query(node, '$.of[*]')
+		union all
+		select jsonb_path_query(node, '$.terms[*].of')) n(o));
+end
+$$;
+comment on function registry.operands(jsonb) is 'Digests of the operands of a node of a recipe.';
+
+-- Of a digest that is registered the registry's recipe counts, whatever the given
+-- one says.  What has to be made again has its node in the recipe of the version
+-- that led to it (origin), if the given recipe was cut.  Only what is walked is
+-- looked at: recipes tell everything down to the first import.
+create or replace function registry.plan(recipe jsonb, without bytea default null, excluded bytea[] default '{}',
+	out recipe_used jsonb, out leaves bytea[], out missing bytea[])
+	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+	line bytea[] := registry.operands(plan.recipe -> 'root');
+	origin bytea[] := array_fill(null::bytea, array[cardinality(line)]);
+	seen bytea[] := line;
+	keys text[] := '{}';
+	nodes jsonb[] := '{}';
+	done integer := 0;
+	d bytea; o bytea; operand bytea;
+	node jsonb;
+begin
+	leaves := '{}';
+	missing := '{}';
+	while done < cardinality(line) loop
+		done := done + 1;
+		d := line[done];
+		o := origin[done];
+		continue when d = without;
+		if d <> all(excluded) and exists (select from registry.version v where v.digest = d and v.value is not null) then
+			leaves := leaves || d;
+			continue;
+		end if;
+		node := (select v.recipe -> 'root' from registry.version v
+			where v.digest = d and v.recipe #>> '{root,op}' <> 'import' order by v.entry, v.number limit 1);
+		if node is not null then
+			o := d;
+		elsif o is not null then
+			node := (select v.recipe -> 'nodes' -> encode(d, 'hex') from registry.version v
+				where v.digest = o and v.recipe #>> '{root,op}' <> 'import' order by v.entry, v.number limit 1);
+		end if;
+		node := coalesce(node, plan.recipe -> 'nodes' -> encode(d, 'hex'));
+		if coalesce(node ->> 'op', 'import') = 'import' then
+			missing := missing || d;
+			continue;
+		end if;
+		keys := keys || encode(d, 'hex');
+		nodes := nodes || node;
+		foreach operand in array registry.operands(node) loop
+			if operand <> all(seen) then
+				seen := seen || operand;
+				line := line || operand;
+				origin := origin || o;
+			end if;
+		end loop;
+	end loop;
+	recipe_used := jsonb_build_object('version', 1, 'root', plan.recipe -> 'root', 'nodes',
+		(select coalesce(jsonb_object_agg(n.k, n.node), '{}') from unnest(keys, nodes) n(k, node)));
+end
+$$;
+comment on function registry.plan(jsonb, bytea, bytea[]) is
+	'How a recipe is evaluated from registered values, optionally without a digest (excluded: its descendants, which have to be made again): the part of the recipe that is needed, with what the registry knows of its nodes, the digests whose values it is evaluated from, and the digests that are needed and have no value that the reader may see.';
+
+create or replace function registry.evaluate(recipe jsonb, leaves bytea[], without bytea default null,
+	renormalize boolean default false) returns @peft@.adapter
+	language sql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
+	select @peft@.adapter_recompute(evaluate.recipe, v.value, without, renormalize)
+	from unnest(leaves) l(digest)
+		cross join lateral (
+			select x.value from registry.version x
+			where x.digest = l.digest and x.value is not null order by x.entry, x.number limit 1) v
+$$;
+comment on function registry.evaluate(jsonb, bytea[], bytea, boolean) is
+	'The value of a recipe from the registered values of the leaves (adapter_recompute); null without leaves.';
+
+create or replace function registry.get(ref text, allow_revoked boolean default false) returns @peft@.adapter
+	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
+declare
+	found registry.version;
+	way record;
+	result @peft@.adapter;
+begin
+	select v.* into strict found from registry.resolve(ref) r
+		join registry.version v on v.entry = r.entry and v.number = r.number;
+	if not coalesce(allow_revoked, false) and not registry.is_live(found.digest) then
+		raise exception 'version "%@%" or an ancestor of it is revoked', found.entry, found.number
+			using errcode = '55000', hint = 'registry.lineage() shows which. Set allow_revoked to read it nevertheless.';
+	end if;
+	if found.value is not null then
+		return found.value;
+	end if;
+	if found.erased_at is not null then
+		raise exception 'the value of version "%@%" was erased', found.entry, found.number using errcode = '55000';
+	end if;
+	way := registry.plan(found.recipe);
+	if way.missing <> '{}' then
+		raise exception 'version "%@%" is virtual and a value that it is made of is missing', found.entry, found.number
+			using errcode = '55000', detail = format('Missing: %s.', registry.digest_list(way.missing)),
+			hint = 'They may belong to entries that you may not see.';
+	end if;
+	result := registry.evaluate(way.recipe_used, way.leaves);
+	if @peft@.adapter_digest(result) is distinct from found.digest then
+		raise exception 'version "%@%" was evaluated to another value than the one that was committed', found.entry, found.number
+			using errcode = 'XX001', detail = 'A truncation can differ between versions of the linear algebra library; every other operation gives the same bytes everywhere.';
+	end if;
+	return result;
+end
+$$;
+comment on function registry.get(text, boolean) is
+	'The adapter that a reference means; a virtual version is evaluated and its digest compared. Errors: 42704 no such version, 55000 revoked (itself or an ancestor; not with allow_revoked), erased, or virtual over values that the reader may not see, XX001 another digest.';
+
+create or replace function registry.commit(entry text, value @peft@.adapter, message text default '',
+	allow_duplicate boolean default false) returns text
+	language sql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
+	insert into registry.version as v (entry, value, message, allow_duplicate)
+	values (commit.entry, commit.value, commit.message, commit.allow_duplicate)
+	returning v.entry || '@' || v.number
+$$;
+comment on function registry.commit(text, @peft@.adapter, text, boolean) is
+	'Commits a version and returns name@number: the same as INSERT. Errors: 23505 the entry has the digest already, 55000 revoked digest or ancestor, 40001.';
+
+create or replace function registry.commit_virtual(entry text, value @peft@.adapter, message text default '') returns text
+	language sql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
+	insert into registry.version as v (entry, value, message, virtual)
+	values (commit_virtual.entry, commit_virtual.value, commit_virtual.message, true)
+	returning v.entry || '@' || v.number
+$$;
+comment on function registry.commit_virtual(text, @peft@.adapter, text) is
+	'Commits a version without its value, which registry.get() evaluates again from registered versions. Errors: those of commit, and 55000 if it needs a value that is not registered.';
+
+create or replace function registry.materialize(ref text) returns void
+	language sql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
+	update registry.version v set value = registry.get(v.entry || '@' || v.number)
+	from registry.resolve(ref) r
+	where v.entry = r.entry and v.number = r.number and v.value is null
+$$;
+comment on function registry.materialize(text) is
+	'Stores the value of a virtual version; does nothing if it is stored. Errors: those of get.';
+
+create or replace function registry.erase(ref text, reason text) returns void
+	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
+begin
+	if reason is null then
+		raise exception 'a reason is needed' using errcode = '22004';
+	end if;
+	update registry.version v set value = null, erased_at = clock_timestamp(), erase_reason = reason
+		from registry.resolve(ref) r
+		where v.entry = r.entry and v.number = r.number and v.erased_at is null;
+end
+$$;
+comment on function registry.erase(text, text) is
+	'Removes the value of a version and keeps all else. Errors: 42704 no such version, 22004 no reason, 55000 a virtual version needs the value, 25001 not READ COMMITTED.';
+
+create or replace function registry.distances(a @peft@.adapter, b @peft@.adapter)
+	returns table (module text, distance double precision)
+	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
+begin
+	return query select g.module, g.distance from @peft@.adapter_module_geometry(a, b) g;
+exception when sqlstate '22000' or sqlstate '22003' or sqlstate '0A000' then
+	return;
+end
+$$;
+comment on function registry.distances(@peft@.adapter, @peft@.adapter) is
+	'Frobenius distance of the deltas of each module (adapter_module_geometry); no rows where it is refused: other kinds, variants without arithmetic, NaN.';
+
+create or replace function registry.diff(left_ref text, right_ref text)
+	returns table (module text, status text, distance double precision)
+	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+	a @peft@.adapter := registry.get(left_ref, true);
+	b @peft@.adapter := registry.get(right_ref, true);
+begin
+	return query
+	with side as (
+		select 1 as n, m.* from @peft@.adapter_modules(a) m
+		union all
+		select 2, m.* from @peft@.adapter_modules(b) m),
+	grouped as (
+		select s.n, s.module,
+			array_agg((s.role, s.dtype, s.shape, s.digest)::text order by s.role, s.tensor) || coalesce(min(s.scaling)::text, '') as facts
+		from side s group by s.n, s.module),
+	paired as (
+		select coalesce(l.module, r.module) as module,
+			case when r.module is null then 'left only' when l.module is null then 'right only'
+				when l.facts = r.facts then 'same' else 'changed' end as status
+		from (select * from grouped g where g.n = 1) l
+			full join (select * from grouped g where g.n = 2) r on r.module = l.module)
+	select p.module, p.status, case when p.status = 'same' then 0 else d.distance end
+	from paired p left join registry.distances(a, b) d on d.module = p.module
+	order by p.module;
+end
+$$;
+comment on function registry.diff(text, text) is
+	'Modules of two versions, revoked or not: same (tensors and scaling, bit for bit), changed, left only, right only; and the Frobenius distance of their deltas, a module that one lacks being 0 (null where it is not defined: dense tensors, other kinds, variants without arithmetic). Errors: those of get.';

@@ -1,0 +1,191 @@
+-- The log by itself: the chain of a table or of an export, and a checkpoint.
+
+create or replace function registry.log_checkpoint(checkpoint text, out size bigint, out hash bytea)
+	language plpgsql immutable parallel safe
+	set search_path = pg_catalog, pg_temp
+as $$
+declare
+	part text[] := regexp_match(rtrim(checkpoint, E' \t\r\n'),
+		'^peftarith-log 1 ([1-9][0-9]{0,17}) ([0-9a-f]{64}) [-0-9T:.]+Z$');
+begin
+	if checkpoint is not null and part is null then
+		raise exception 'not a checkpoint'
+			using errcode = 'invalid_parameter_value',
+				detail = 'A checkpoint is "peftarith-log 1 SIZE HASH TIME", as registry.checkpoint() gives it.';
+	end if;
+	size := part[1]::bigint;
+	hash := decode(part[2], 'hex');
+end
+$$;
+comment on function registry.log_checkpoint(text) is
+	'Size and hash that a checkpoint states; nulls for null. Error 22023: not a checkpoint.';
+
+-- source: a query of line, position, kind, fields, previous, hash and readable
+-- (can be an entry at all; where not, position is where it should stand).
+-- $1 in it are the lines of an export.  tools/verify-log.py says the same of the
+-- same entries; a rule that changes here changes there.
+create or replace function registry.verify_entries(source text, lines text[], size bigint, head bytea)
+	returns table ("position" bigint, class text, what text, detail text)
+	language plpgsql stable parallel unsafe
+	set search_path = pg_catalog, pg_temp
+as $$
+begin
+	return query execute format($query$
+	with entry as materialized (
+		select s.*, case when s.readable then
+			@peft@.registry_entry_hash(s.position, s.previous, s.kind, s.fields) = s.hash end as sound
+		from (%s) s
+	), bad as materialized (
+		select e.* from entry e where e.readable and not e.sound
+	), place (line, k, previous) as (
+		-- Where an entry whose hash is wrong might belong: beside its place,
+		-- after the entry that it names, where another such entry stands.
+		select b.line, b.position + d, b.previous from bad b, (values (-1), (1)) s(d)
+		union all
+		select b.line, a.position + 1, b.previous
+		from bad b join (select e.hash, min(e.position) from entry e where e.readable group by e.hash) a(hash, position)
+			on a.hash = b.previous
+		union all
+		select b.line, o.position, p.previous
+		from bad b, bad o, lateral (values (b.previous), (o.previous)) p(previous)
+		where (select count(*) from bad) <= 300
+	), moved as (
+		select distinct b.line
+		from place p join bad b using (line)
+		where case when p.k >= 1 then
+			@peft@.registry_entry_hash(p.k, p.previous, b.kind, b.fields) = b.hash end
+	), seen as (
+		select e.position, max(e.position) over (order by e.line rows between unbounded preceding and 1 preceding) as above
+		from entry e where e.readable
+	), gap as (
+		select p.above + 1 as first, p.position - 1 as last
+		from (select d.position, lag(d.position, 1, 0::bigint) over (order by d.position) as above
+			from (select distinct e.position from entry e where e.position >= 1) d) p
+		where p.position > p.above + 1
+	), extent (last) as (
+		select coalesce(max(e.position), 0) from entry e where e.readable
+	)
+	select e.position, 'changed', 'entry ' || coalesce(e.position::text, '?'), 'This is not an entry of a log.'
+		from entry e where not e.readable
+	union all
+	select b.position, case when m.line is null then 'changed' else 'reordered' end, 'entry ' || b.position,
+		case when m.line is null then 'Its hash is not that of its contents.'
+			else 'Its hash is right for another place.' end
+		from bad b left join moved m using (line)
+	union all
+	select e.position, 'changed', 'entry ' || e.position, 'It does not follow the entry before it.'
+		from entry e where e.sound and e.position = 1 and e.previous <> decode(repeat('00', 32), 'hex')
+	union all
+	select e.position, 'changed', 'entry ' || e.position, 'It does not follow the entry before it.'
+		from entry e
+		where e.sound and exists (select from entry b where b.sound and b.position = e.position - 1)
+			and not exists (select from entry b where b.sound and b.position = e.position - 1 and b.hash = e.previous)
+	union all
+	select s.position, 'reordered', 'entry ' || s.position, 'It comes after an entry with this position or a higher one.'
+		from seen s where s.position <= s.above
+	union all
+	select g.first, 'missing', 'entry ' || g.first,
+		case when g.last = g.first then 'It is not there.' else format('Entries %%s to %%s are not there.', g.first, g.last) end
+		from gap g
+	union all
+	select e.position, 'changed', 'entry ' || e.position, 'It is no event that this format has.'
+		from entry e
+		where e.sound and ((e.position = 1) <> (e.kind = 'create')
+			or case e.kind when 'create' then e.fields <> '{1}' when 'version' then cardinality(e.fields) <> 12
+				when 'alias' then cardinality(e.fields) <> 7 when 'revoke' then cardinality(e.fields) <> 4
+				when 'erase' then cardinality(e.fields) <> 5 when 'materialize' then cardinality(e.fields) <> 5
+				else true end)
+	union all
+	select x.last + 1, 'truncated', 'entry ' || x.last + 1,
+		case when $2 is null then 'The log is empty.' else format('The checkpoint tells of %%s entries.', $2) end
+		from extent x where case when $2 is null then not exists (select from entry) else $2 > x.last end
+	union all
+	select $2, 'forked', 'entry ' || $2, 'The checkpoint has another hash of it.'
+		where exists (select from entry e where e.readable and e.position = $2)
+			and not exists (select from entry e where e.readable and e.position = $2 and e.hash = $3)
+	$query$, source) using lines, size, head;
+end
+$$;
+comment on function registry.verify_entries(text, text[], bigint, bytea) is
+	'What is wrong with the entries that a query gives, as a chain and against a checkpoint''s size and hash.';
+
+create or replace function registry.verify_log(checkpoint text default null)
+	returns table ("position" bigint, class text, what text, detail text)
+	language plpgsql stable parallel unsafe
+	set search_path = pg_catalog, pg_temp
+as $$
+declare
+	stated record;
+begin
+	select * into stated from registry.log_checkpoint(checkpoint);
+	return query select * from registry.verify_entries($query$
+		select row_number() over (order by l.position) as line, l.position, l.kind, l.fields, l.previous, l.hash,
+			coalesce(l.position between 1 and 999999999999999999 and l.kind is not null
+				and octet_length(l.previous) = 32 and octet_length(l.hash) = 32
+				and l.fields is not null and coalesce(array_ndims(l.fields), 1) = 1
+				and coalesce(array_lower(l.fields, 1), 1) = 1, false) as readable
+		from registry.log l $query$, null, stated.size, stated.hash);
+	return query
+		select case when h.size > coalesce(last.position, 0) then coalesce(last.position, 0) + 1 end,
+			case when h.size > coalesce(last.position, 0) then 'truncated' else 'changed' end, 'log_head',
+			case when h.size is null then 'There is no head, or more than one.'
+				when h.size > coalesce(last.position, 0) then format('The head tells of %s entries.', h.size)
+				else 'The head is not the last entry.' end
+		from (select case when count(*) = 1 then min(g.size) end as size,
+				case when count(*) = 1 then min(encode(g.hash, 'hex')) end as hash from registry.log_head g) h
+			left join (select l.position, l.hash from registry.log l order by l.position desc nulls last limit 1) last on true
+		where h.size is distinct from last.position or h.hash is distinct from encode(last.hash, 'hex');
+end
+$$;
+comment on function registry.verify_log(text) is
+	'What is wrong with the log itself: its chain, its head, and against a checkpoint. Error 22023: not a checkpoint.';
+
+-- Only the one spelling that export_log gives is an entry, so two readers of
+-- JSON cannot differ about a line.
+create or replace function registry.parse_export(lines text[])
+	returns table (line bigint, "position" bigint, kind text, fields text[], previous bytea, hash bytea, readable boolean)
+	language plpgsql stable parallel safe
+	set search_path = pg_catalog, pg_temp
+as $$
+declare
+	string constant text := '"(?:[^"\\\u0001-\u001f]|\\["\\bfnrt]|\\u00(?:0[1-9a-f]|1[0-9a-f]))*"';
+	pattern constant text := '^\{"position":[1-9][0-9]{0,17},"kind":' || string ||
+		',"fields":\[(?:(?:null|' || string || ')(?:,(?:null|' || string || '))*)?\]' ||
+		',"previous":"[0-9a-f]{64}","hash":"[0-9a-f]{64}"\}$';
+begin
+	return query
+		select e.line, case when e.same then e.position else e.line end, e.kind, e.fields, e.previous, e.hash, e.same
+		from (
+			select d.*, coalesce(registry.log_line(d.position, d.kind, d.fields, d.previous, d.hash) = d.text, false) as same
+			from (
+				select u.line, u.text, (j.j ->> 'position')::bigint as position, j.j ->> 'kind' as kind,
+					case when j.j is not null then array(
+						select f.field from jsonb_array_elements_text(j.j -> 'fields') with ordinality f(field, n) order by f.n) end as fields,
+					decode(j.j ->> 'previous', 'hex') as previous, decode(j.j ->> 'hash', 'hex') as hash
+				from unnest(lines) with ordinality u(text, line)
+					cross join lateral (select case when u.text collate "C" ~ pattern then u.text::jsonb end as j offset 0) j
+			) d
+		) e;
+end
+$$;
+comment on function registry.parse_export(text[]) is
+	'The entries in an export''s lines; of a line that is none its number alone.';
+
+create or replace function registry.verify_export(lines text[], checkpoint text default null)
+	returns table ("position" bigint, class text, what text, detail text)
+	language plpgsql stable parallel unsafe
+	set search_path = pg_catalog, pg_temp
+	set enable_nestloop = off
+	set jit = off
+as $$
+declare
+	stated record;
+begin
+	select * into stated from registry.log_checkpoint(checkpoint);
+	return query select e.* from registry.verify_entries(
+		'select * from registry.parse_export($1)', coalesce(lines, '{}'), stated.size, stated.hash) e
+		order by e.position, e.class, e.detail;
+end
+$$;
+comment on function registry.verify_export(text[], text) is
+	'What is wrong with an export of a log, line by line, and against a checkpoint: as tools/verify-log.py says it. No row: nothing. Error 22023: not a checkpoint.';

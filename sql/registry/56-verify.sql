@@ -1,0 +1,141 @@
+-- The values, and everything together.
+
+-- What is wrong with a value is told, whatever error reading it raises; errors
+-- that are not its fault (memory, cancellation, the end of the server) are not.
+create or replace function registry.value_fault(value @peft@.adapter, digest bytea, envelope_digest bytea) returns text
+	language plpgsql stable parallel unsafe
+	set search_path = pg_catalog, pg_temp
+as $$
+begin
+	perform @peft@.adapter_check(value);
+	if @peft@.adapter_digest(value) is distinct from digest then
+		return 'It has another digest than the version.';
+	elsif @peft@.adapter_envelope_digest(value) is distinct from envelope_digest then
+		return 'It has another recipe, configuration text or original header than were committed.';
+	end if;
+	return null;
+exception when others then
+	if left(sqlstate, 2) in ('40', '53', '57', '58') then
+		raise;
+	end if;
+	return format('It is damaged: %s (%s).', sqlerrm, sqlstate);
+end
+$$;
+comment on function registry.value_fault(@peft@.adapter, bytea, bytea) is
+	'Checks a stored value and compares its digests; null if nothing is wrong, else a sentence.';
+
+create or replace function registry.verify_values()
+	returns table ("position" bigint, class text, what text, detail text)
+	language plpgsql stable parallel unsafe
+	set search_path = pg_catalog, pg_temp
+as $$
+begin
+	return query
+		select e.position, 'changed', format('value of %s@%s', v.entry, v.number), v.fault
+		from (
+			-- A virtual version that was materialized has its own envelope.
+			select n.entry, n.number, registry.value_fault(n.value, n.digest,
+				case when n.virtual then decode(case when m.digest ~ '^[0-9a-f]{64}$' then m.digest end, 'hex')
+					else n.envelope_digest end) as fault
+			from registry.version n
+				left join (select x.fields[1] as entry, x.fields[2] as number, min(x.fields[3]) as digest
+					from registry.log_events('materialize', 5) x group by 1, 2) m
+				on n.virtual and m.entry = n.entry and m.number = n.number::text
+			where n.value is not null
+			offset 0
+		) v left join registry.log_events('version', 12) e on e.fields[1] = v.entry and e.fields[2] = v.number::text
+		where v.fault is not null;
+end
+$$;
+comment on function registry.verify_values() is 'Every stored value: its blocks, its digests.';
+
+-- With nested loops, which verify() is without: here a few digests are looked up.
+create or replace function registry.recipe_fault(entry text, number integer) returns text
+	language plpgsql stable parallel unsafe
+	set search_path = pg_catalog, pg_temp
+	set enable_nestloop = on
+as $$
+declare
+	kept record;
+	way record;
+	again @peft@.adapter;
+begin
+	select v.recipe, v.digest, v.value into strict kept
+		from registry.version v where v.entry = recipe_fault.entry and v.number = recipe_fault.number;
+	if kept.recipe #>> '{root,op}' = 'import' then
+		return null;
+	end if;
+	way := registry.plan(kept.recipe);
+	if way.missing <> '{}' or way.leaves = '{}' then
+		return null;
+	end if;
+	again := registry.evaluate(way.recipe_used, way.leaves);
+	if @peft@.adapter_digest(again) = kept.digest then
+		return null;
+	elsif not jsonb_path_exists(way.recipe_used, '$.**.numerics ? (@ == "tolerance")') then
+		return format('Its recipe gives the digest %s.', encode(@peft@.adapter_digest(again), 'hex'));
+	elsif kept.value is null then
+		return null;
+	elsif @peft@.adapter_distance(again, kept.value) <= 1e-5 * @peft@.adapter_norm(kept.value) then
+		return null;
+	end if;
+	return 'Its recipe gives a value farther away than the tolerance of the linear algebra library.';
+exception when others then
+	if left(sqlstate, 2) in ('40', '53', '57', '58') then
+		raise;
+	end if;
+	return format('Its recipe cannot be evaluated: %s (%s).', sqlerrm, sqlstate);
+end
+$$;
+comment on function registry.recipe_fault(text, integer) is
+	'Makes a version again from registered values and compares the digests, or where the linear algebra library had a part the values (distance at most 1e-5 of the norm); null if nothing is wrong or its values are not registered, else a sentence.';
+
+create or replace function registry.verify_recipes()
+	returns table ("position" bigint, class text, what text, detail text)
+	language plpgsql stable parallel unsafe
+	set search_path = pg_catalog, pg_temp
+as $$
+begin
+	return query
+		select e.position, 'changed', format('recipe of %s@%s', v.entry, v.number), v.fault
+		from (
+			select n.entry, n.number, registry.recipe_fault(n.entry, n.number) as fault
+			from registry.version n where n.recipe #>> '{root,op}' is distinct from 'import'
+			offset 0
+		) v left join registry.log_events('version', 12) e on e.fields[1] = v.entry and e.fields[2] = v.number::text
+		where v.fault is not null;
+end
+$$;
+comment on function registry.verify_recipes() is
+	'Every version that can be made again from registered values.';
+
+-- Stable: all of it sees the one snapshot of the calling query.  Without nested
+-- loops: what functions return has no statistics, and one is quadratic; and
+-- without jit, which the cost of a loop that cannot be avoided would start.
+create or replace function registry.verify(checkpoint text default null, recompute boolean default false)
+	returns table ("position" bigint, class text, what text, detail text)
+	language plpgsql stable parallel unsafe
+	set search_path = pg_catalog, pg_temp
+	set enable_nestloop = off
+	set jit = off
+as $$
+begin
+	return query
+		select f.position, f.class, f.what, f.detail
+		from (
+			select 1 as part, f.* from registry.verify_log(checkpoint) f
+			union all select 2, f.* from registry.verify_repeats() f
+			union all select 3, f.* from registry.verify_versions() f
+			union all select 4, f.* from registry.verify_erasures() f
+			union all select 5, f.* from registry.verify_lineage() f
+			union all select 6, f.* from registry.verify_states() f
+			union all select 7, f.* from registry.verify_aliases() f
+			union all select 8, f.* from registry.verify_values() f
+			union all select 9, f.* from registry.verify_recipes() f where recompute
+		) f
+		order by f.position, f.part, f.class, f.what, f.detail;
+end
+$$;
+comment on function registry.verify(text, boolean) is
+	'Everything that is not as the log says, the first bad entry first, what no entry tells of last; no row: nothing is wrong. class: changed, missing, reordered, truncated, forked. Checks the chain, a checkpoint, every table against the log both ways, and every stored value; with recompute also every version that can be made again from registered values. Not checked: alias.id, and of entry all but that it exists. Call it in a transaction that has committed nothing yet: what it has changed is not logged before it ends. Error 22023: not a checkpoint.';
+revoke execute on function registry.verify(text, boolean) from public;

@@ -1,0 +1,62 @@
+/*
+ * recipe_read.h
+ *	  A recipe as a graph: nodes numbered, operands as numbers, and what its
+ *	  members say without JSON.
+ *
+ * Node 0 is the root and has no digest; the others are all digests that the
+ * recipe names, as operands or as nodes, in order.  Nothing is said about
+ * circles: a recipe is a claim, and who follows operands remembers where it
+ * has been.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#ifndef PA_RECIPE_READ_H
+#define PA_RECIPE_READ_H
+
+#include "algebra/recipe.h"
+
+/* An operand: in a sum in delta space u is 0 and v the weight, in no sum both are 1. */
+typedef struct PaRecipeOperand
+{
+	uint32_t	of;				/* number of a node, not 0 */
+	double		u;
+	double		v;
+} PaRecipeOperand;
+
+typedef struct PaRecipeNode
+{
+	uint8_t		digest[PA_SHA256_LENGTH];
+	const char *op;				/* NULL: the recipe has the digest only */
+	bool		weighted;		/* the operands are terms */
+	bool		tolerance;		/* the operation is not bit for bit */
+	uint32_t	n_operands;
+	PaRecipeOperand *operands;
+	const void *members;		/* for the functions below */
+} PaRecipeNode;
+
+typedef struct PaRecipeGraph
+{
+	uint32_t	n;
+	PaRecipeNode *nodes;
+} PaRecipeGraph;
+
+/*
+ * A document that follows the grammar (pa_recipe_check's codes).  It may be
+ * longer than the recipe of a value, up to 16 MiB: jsonb's text has spaces, and
+ * a reader may have put several recipes together.
+ */
+extern PaStatus pa_recipe_read(PaEnv *env, const char *text, size_t length, PaRecipeGraph *graph);
+
+/* The number of the node with this digest; 0 if there is none. */
+extern uint32_t pa_recipe_find(const PaRecipeGraph *graph, const uint8_t digest[PA_SHA256_LENGTH]);
+
+/* No node, or an import: what it was made of is not said. */
+extern bool pa_recipe_is_end(const PaRecipeNode *node);
+
+/* Members that the grammar requires of the node's operation: NULL and 0 for null. */
+extern const char *pa_recipe_text(const PaRecipeNode *node, const char *member);
+extern double pa_recipe_number(const PaRecipeNode *node, const char *member);
+extern int64_t pa_recipe_integer(const PaRecipeNode *node, const char *member);
+extern bool pa_recipe_flag(const PaRecipeNode *node, const char *member);
+
+#endif

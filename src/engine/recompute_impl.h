@@ -1,0 +1,31 @@
+/*
+ * recompute_impl.h
+ *	  One node of a recipe, ready to be evaluated.  Private to recompute*.c.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#ifndef PA_RECOMPUTE_IMPL_H
+#define PA_RECOMPUTE_IMPL_H
+
+#include "algebra/recipe_read.h"
+#include "engine/engine_impl.h"
+#include "engine/recompute.h"
+
+/* Operands are those that are left, their weights as they are to be used. */
+typedef struct PaStep
+{
+	const PaRecipeNode *node;
+	uint32_t	n_values;		/* distinct by digest */
+	PaValue   **values;
+	size_t		n_terms;		/* one for each operand; leaf is an index of values */
+	PaTerm	   *terms;
+	size_t		reserve;
+	int64_t		same_as;		/* the value that the result is, or -1: then the PaBuf is filled */
+} PaStep;
+
+typedef PaStatus (*PaStepRun) (PaEnv *env, PaStep *step, PaBuf *out);
+
+/* NULL if values of this operation cannot be made again. */
+extern PaStepRun pa_recompute_operation(const char *op);
+
+#endif

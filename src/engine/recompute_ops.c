@@ -1,0 +1,167 @@
+/*
+ * recompute_ops.c
+ *	  Which function of the engine an operation of a recipe is.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#include "engine/recompute_impl.h"
+
+#include <string.h>
+
+#include "engine/lowrank.h"
+#include "engine/merge.h"
+
+static PaStatus
+run_combine(PaEnv *env, PaStep *step, PaBuf *out)
+{
+	return pa_engine_evaluate(env, PA_SPACE_PARAMETER, step->n_values, step->values,
+							  step->n_terms, step->terms, step->reserve, out, &step->same_as);
+}
+
+static PaStatus
+run_concatenate(PaEnv *env, PaStep *step, PaBuf *out)
+{
+	return pa_engine_evaluate(env, PA_SPACE_DELTA, step->n_values, step->values,
+							  step->n_terms, step->terms, step->reserve, out, &step->same_as);
+}
+
+/* Its terms are exact sums already; those of values that fell together are summed. */
+static PaStatus
+run_truncate(PaEnv *env, PaStep *step, PaBuf *out)
+{
+	int64_t		rank = pa_recipe_integer(step->node, "rank");
+	PaDeltaSum	sum = {.n = step->n_values, .values = step->values};
+	double	   *none;
+	PaKeep		keep;
+
+	PA_TRY(rank > 0 ? pa_keep_rank(env, rank, &keep) :
+		   pa_keep_energy(env, pa_recipe_number(step->node, "energy"), &keep));
+	PA_TRY(pa_alloc_array(env, step->n_values, sizeof(double), (void **) &none));
+	PA_TRY(pa_alloc_array(env, step->n_values, sizeof(double), (void **) &sum.weights));
+	PA_TRY(pa_terms_total(env, step->terms, step->n_terms, step->n_values, none, sum.weights));
+	return pa_engine_truncate(env, &sum, keep, step->reserve, out);
+}
+
+static PaStatus
+merge_method(PaEnv *env, const char *name, PaMergeMethod *method)
+{
+	static const char *const names[] = {
+		[PA_MERGE_MAGNITUDE_PRUNE] = "magnitude_prune",
+		[PA_MERGE_TIES] = "ties",
+		[PA_MERGE_DARE_LINEAR] = "dare_linear",
+		[PA_MERGE_DARE_TIES] = "dare_ties"
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(names[i], name) == 0)
+		{
+			*method = (PaMergeMethod) i;
+			return PA_OK;
+		}
+	return pa_fail(env, PA_ERR_CONFIG, "unknown merge method \"%.64s\"", name);
+}
+
+static PaStatus
+run_merge(PaEnv *env, PaStep *step, PaBuf *out)
+{
+	const char *majority_sign = pa_recipe_text(step->node, "majority_sign");
+	PaMergeArguments arguments = {
+		.density = pa_recipe_number(step->node, "density"),
+		.flavour = pa_recipe_text(step->node, "flavour"),
+		.majority_sign = majority_sign != NULL ? majority_sign : "",
+		.seed = pa_recipe_integer(step->node, "seed")
+	};
+	PaValue   **values;
+	double	   *weights;
+
+	PA_TRY(merge_method(env, pa_recipe_text(step->node, "method"), &arguments.method));
+	PA_TRY(pa_alloc_array(env, step->n_terms, sizeof(PaValue *), (void **) &values));
+	PA_TRY(pa_alloc_array(env, step->n_terms, sizeof(double), (void **) &weights));
+	for (size_t i = 0; i < step->n_terms; i++)
+	{
+		values[i] = step->values[step->terms[i].leaf];
+		weights[i] = step->terms[i].v;
+	}
+	return pa_engine_merge(env, (uint32_t) step->n_terms, values, weights, &arguments, step->reserve, out);
+}
+
+static PaStatus
+run_scale(PaEnv *env, PaStep *step, PaBuf *out)
+{
+	return pa_engine_scale(env, step->values[0], pa_recipe_number(step->node, "by"), step->reserve, out);
+}
+
+static PaStatus
+run_cast(PaEnv *env, PaStep *step, PaBuf *out)
+{
+	const char *dtype = pa_recipe_text(step->node, "dtype");
+
+	return pa_engine_cast(env, step->values[0], dtype, strlen(dtype), step->reserve, out);
+}
+
+static PaStatus
+run_select(PaEnv *env, PaStep *step, PaBuf *out)
+{
+	return pa_engine_select(env, step->values[0], pa_recipe_text(step->node, "pattern"),
+							pa_recipe_flag(step->node, "invert"), step->reserve, out);
+}
+
+static PaStatus
+run_set_base_model(PaEnv *env, PaStep *step, PaBuf *out)
+{
+	return pa_engine_set_base_model(env, step->values[0], pa_recipe_text(step->node, "base_model"),
+									pa_recipe_text(step->node, "revision"), step->reserve, out);
+}
+
+static PaStatus
+run_split(PaEnv *env, PaStep *step, PaBuf *out)
+{
+	int64_t		part = pa_recipe_integer(step->node, "part");
+	PaSplit    *split;
+	uint32_t	n_parts;
+
+	PA_TRY(pa_engine_split(env, step->values[0], (uint64_t) pa_recipe_integer(step->node, "max_bytes"),
+						   &split, &n_parts));
+	if (part >= n_parts)
+		return pa_fail(env, PA_ERR_CONFIG, "recipe has part %lld of a split into %u",
+					   (long long) part, n_parts);
+	return pa_engine_split_part(env, split, (uint32_t) part, step->reserve, out);
+}
+
+/* Every part that was given, also one that is there twice: that is for the union to refuse. */
+static PaStatus
+run_union(PaEnv *env, PaStep *step, PaBuf *out)
+{
+	PaValue   **parts;
+
+	PA_TRY(pa_alloc_array(env, step->n_terms, sizeof(PaValue *), (void **) &parts));
+	for (size_t i = 0; i < step->n_terms; i++)
+		parts[i] = step->values[step->terms[i].leaf];
+	return pa_engine_union(env, (uint32_t) step->n_terms, parts, step->reserve, out);
+}
+
+static const struct
+{
+	const char *op;
+	PaStepRun	run;
+}			operations[] = {
+	{"combine", run_combine},
+	{"concatenate", run_concatenate},
+	{"truncate", run_truncate},
+	{"merge", run_merge},
+	{"scale", run_scale},
+	{"cast", run_cast},
+	{"select", run_select},
+	{"set_base_model", run_set_base_model},
+	{"split", run_split},
+	{"union", run_union}
+};
+
+PaStepRun
+pa_recompute_operation(const char *op)
+{
+	for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++)
+		if (strcmp(operations[i].op, op) == 0)
+			return operations[i].run;
+	return NULL;
+}

@@ -1,0 +1,204 @@
+"""Recipes read in Python: an evaluator that makes each node by SQL, and the walk of lineage.
+
+Nothing here knows the extension's own evaluator: a recipe's JSON is followed
+node by node, every value is stored before it is used, and weights that are
+renormalized are worked out with exact fractions.
+
+SPDX-License-Identifier: PostgreSQL
+"""
+from fractions import Fraction
+
+
+class Inexpressible(Exception):
+    """A node that SQL's operators cannot spell (a term whose u is not abs(v))."""
+
+
+class Failed(Exception):
+    def __init__(self, sqlstate):
+        super().__init__(sqlstate)
+        self.sqlstate = sqlstate
+
+
+GONE = object()
+
+
+def number(w):
+    return "'%r'::float8" % w
+
+
+def references(node):
+    """Digests that a node refers to, each once."""
+    if "terms" in node:
+        found = [t["of"] for t in node["terms"]]
+    else:
+        found = node.get("of", [])
+        found = [found] if isinstance(found, str) else found
+    return list(dict.fromkeys(found))
+
+
+def is_end(recipe, digest):
+    return recipe["nodes"].get(digest, {"op": "import"})["op"] == "import"
+
+
+def needs(recipe, known):
+    """What an evaluation needs as given values."""
+    found, seen, line = set(), set(), references(recipe["root"])
+    while line:
+        digest = line.pop()
+        if digest in seen:
+            continue
+        seen.add(digest)
+        if digest in known or is_end(recipe, digest):
+            found.add(digest)
+        else:
+            line += references(recipe["nodes"][digest])
+    return found
+
+
+def reachable(recipe, known=()):
+    """Every digest that the root was made from, down to the known ones."""
+    seen, line = set(), references(recipe["root"])
+    while line:
+        digest = line.pop()
+        if digest not in seen:
+            seen.add(digest)
+            if digest not in known and not is_end(recipe, digest):
+                line += references(recipe["nodes"][digest])
+    return seen
+
+
+def exact(values):
+    return float(sum((Fraction(v) for v in values), Fraction(0)))
+
+
+def edges(recipe, digest, known):
+    """Rows (of, parent, p, q, w, external) of lineage; of is the digest for the root."""
+    root = recipe["nodes"].get(digest, recipe["root"])
+    rows, seen, line = set(), {digest}, [(digest, root)]
+    while line:
+        of, node = line.pop()
+        for parent in references(node):
+            if parent in (of, digest):
+                continue
+            terms = [t for t in node.get("terms", ()) if t["of"] == parent]
+            sums = [None, None, None]
+            if node["op"] == "combine":
+                sums[:2] = [exact(float.fromhex(t[k]) for t in terms) for k in "uv"]
+            elif node["op"] == "concatenate":
+                sums[2] = exact(float.fromhex(t["w"]) for t in terms)
+            rows.add((of, parent, *sums, is_end(recipe, parent)))
+            if parent not in seen:
+                seen.add(parent)
+                if parent not in known and not is_end(recipe, parent):
+                    line.append((parent, recipe["nodes"][parent]))
+    return rows
+
+
+def weights_left(node, left, renormalize):
+    """(digest, u, v) of the terms that are left; Failed('22012') if their total cannot stay."""
+    name = "v" if node["op"] == "combine" else "w"
+    every = [(t["of"], float.fromhex(t.get("u", "0x0.0p+0")), float.fromhex(t[name])) for t in node["terms"]]
+    rest = [t for t in every if t[0] in left]
+    if not rest or len(rest) == len(every) or not renormalize:
+        return rest
+    total = exact(t[2] for t in rest)
+    if total == 0:
+        raise Failed("22012")
+    f = exact(t[2] for t in every) / total
+    return [(of, u * abs(f), v * f) for of, u, v in rest]
+
+
+def merge(node, terms, left):
+    """A merge in SQL."""
+    arguments = ["ARRAY[%s]" % ", ".join(left[of] for of, _, _ in terms),
+                 "ARRAY[%s]" % ", ".join(number(w) for _, _, w in terms), number(float.fromhex(node["density"]))]
+    if node["seed"] is not None:
+        arguments.append(str(node["seed"]))
+    arguments.append("'%s'" % node["flavour"])
+    if node["majority_sign"] is not None:
+        arguments.append("'%s'" % node["majority_sign"])
+    return "adapter_%s(%s)" % (node["method"], ", ".join(arguments))
+
+
+class Evaluator:
+    """Values go to a table made(k, a); given is a map from digest to SQL that reads the value."""
+
+    def __init__(self, connection, error, recipe, given, without=None, renormalize=False):
+        self.connection, self.error, self.recipe, self.given = connection, error, recipe, given
+        self.without, self.renormalize = without, renormalize
+        self.values = {}
+        self.codes = set()
+        self.k = 0
+        connection.execute("TRUNCATE made")
+
+    def store(self, sql):
+        self.k += 1
+        try:
+            row = self.connection.execute("INSERT INTO made SELECT %d, (%s) RETURNING a IS NULL" % (self.k, sql)).fetchone()
+        except self.error as e:
+            raise Failed(e.sqlstate)
+        if row[0]:
+            raise Failed("22023")       # a part that the split has not
+        return "(SELECT a FROM made WHERE k = %d)" % self.k
+
+    def spell(self, node, left):
+        """SQL of a node over the values that are left, a map from digest to SQL."""
+        op = node["op"]
+        if op == "merge":
+            return merge(node, weights_left(node, left, self.renormalize), left)
+        if op in ("combine", "concatenate", "truncate"):
+            terms = weights_left(node, left, self.renormalize)
+            if op == "combine" and any(u != abs(v) for _, u, v in terms):
+                raise Inexpressible
+            one = "%s * %s" if op == "combine" else "%s * delta(%s)"
+            text = " + ".join(one % (number(v), left[of]) for of, u, v in terms)
+            if op == "combine":
+                return text
+            if op == "concatenate":
+                return "adapter(%s)" % text
+            return "adapter_truncate(%s, %s)" % (text, node["rank"] or number(float.fromhex(node["energy"])))
+        if op == "union":
+            parts = " UNION ALL ".join("SELECT %s AS a" % left[d] for d in node["of"] if d in left)
+            return "SELECT adapter_union(a) FROM (%s) s" % parts
+        x = left[node["of"]]
+        if op == "scale":
+            return "adapter_scale(%s, %s)" % (x, number(float.fromhex(node["by"])))
+        if op == "cast":
+            return "adapter_cast(%s, '%s')" % (x, node["dtype"])
+        if op == "select":
+            return "adapter_select(%s, '%s', %s)" % (x, node["pattern"], node["invert"])
+        if op == "set_base_model":
+            return "adapter_set_base_model(%s, %s, %s)" % (
+                x, *("NULL" if node[k] is None else "'%s'" % node[k] for k in ("base_model", "revision")))
+        assert op == "split", op
+        return "SELECT p FROM adapter_split(%s, %d) WITH ORDINALITY s(p, n) WHERE n = %d" % (
+            x, node["max_bytes"], node["part"] + 1)
+
+    def make(self, node):
+        left = {d: self.values[d] for d in references(node) if self.values[d] is not GONE}
+        return self.store(self.spell(node, left)) if left else GONE
+
+    def enter(self, digest):
+        """GONE or given, or None: to be made."""
+        if digest == self.without:
+            return GONE
+        return self.given.get(digest)
+
+    def evaluate(self):
+        """SQL of the root's value, or GONE; Failed carries the SQLSTATE of the node that failed."""
+        stack = [(None, iter(references(self.recipe["root"])))]
+        while stack:
+            digest, rest = stack[-1]
+            for of in rest:
+                if of in self.values:
+                    continue
+                self.values[of] = self.enter(of)
+                if self.values[of] is None:
+                    stack.append((of, iter(references(self.recipe["nodes"][of]))))
+                    break
+            else:
+                stack.pop()
+                value = self.make(self.recipe["root"] if digest is None else self.recipe["nodes"][digest])
+                if digest is None:
+                    return value
+                self.values[digest] = value

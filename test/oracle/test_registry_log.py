@@ -1,0 +1,436 @@
+"""The registry's log: its hash, two verifiers, and no false alarm.
+
+The hash in C against the one in tools/verify-log.py on random fields; the same
+log under every setting of a session; registries with random histories that
+verify cleanly; forged exports, which registry.verify_export and
+tools/verify-log.py must refuse in the same words.  PA_CLEAN sets the number of
+clean verifications (200), PA_FORGED that of forged exports (200).
+
+SPDX-License-Identifier: PostgreSQL
+"""
+import importlib.util
+import itertools
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import harness
+import random_registry
+import safetensors_lite as st
+
+PROGRAM = pathlib.Path(__file__).parents[2] / "tools/verify-log.py"
+spec = importlib.util.spec_from_file_location("verify_log", PROGRAM)
+verify_log = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(verify_log)
+
+ALPHABETS = ("abc", "\u00e9\u00fc\u0301", "\U0001f600\U00010348", "\x01\x1f\x7f\u0085\u2028", "\"\\/{},", " \t\r\n", "\ufeff\ufffd\uffff")
+
+
+def random_text(rng):
+    if rng.random() < 0.1:
+        return rng.choice(("", "null", "NULL", "x" * 5000, "\\", "{}"))
+    return "".join(rng.choice(rng.choice(ALPHABETS)) for _ in range(rng.randint(0, 12)))
+
+
+def random_fields(rng):
+    return [None if rng.random() < 0.2 else random_text(rng) for _ in range(rng.choice((0, 1, 2, 5, 40)))]
+
+
+def hashes(run, connection):
+    rng = run.random
+    for i in range(500):
+        position = rng.choice((1, 2, 2**31, 2**32 + 1, 2**63 - 1, rng.randint(1, 10**12)))
+        previous, kind, fields = rng.randbytes(32), random_text(rng), random_fields(rng)
+        got = connection.execute("select registry_entry_hash(%s::bigint, %s, %s, %s::text[])",
+                                 (position, previous, kind, fields)).fetchone()[0]
+        run.equal(got, verify_log.entry_hash(position, previous, kind, fields), "hash of %r" % (fields,))
+    for arguments in ("0, sha256(''), 'k', '{}'", "-1, sha256(''), 'k', '{}'", "1, '\\x00', 'k', '{}'", "1, sha256('') || '\\x00', 'k', '{}'",
+                      "1, sha256(''), 'k', '{{a},{b}}'", "1, sha256(''), 'k', '[0:1]={a,b}'"):
+        run.equal(harness.sqlstate_of(connection, "select registry_entry_hash(%s)" % arguments), "22023", arguments)
+
+
+def encodings(run):
+    """The same texts in a database with another encoding have the same hash."""
+    name = "peftarith_latin_%d" % os.getpid()
+    fields = ["\u00e9\u00fc", None, "", "\u00ff"]
+    with harness.connect() as admin:
+        admin.execute("create database %s template template0 encoding 'LATIN1' locale 'C'" % name)
+        try:
+            with harness.connect(name) as c:
+                c.execute("create extension peftarith")
+                got = c.execute("select registry_entry_hash(7, %s, %s, %s::text[])", (bytes(range(32)), "k\u00e4", fields)).fetchone()[0]
+                run.equal(got, verify_log.entry_hash(7, bytes(range(32)), "k\u00e4", fields), "hash in LATIN1")
+                registry = random_registry.Registry(c, run.random)
+                c.execute("insert into registry.version (entry, value, message) values (%s, adapter_from_safetensors(%s, %s::json), %s)",
+                          ("\u00fcber", *random_registry.small_adapter(run.random), "\u00e9"))
+                run.ok(not registry.faults(registry.checkpoint()), "verify in LATIN1")
+                run.equal(outside(registry.export(), registry.checkpoint()), [], "export from LATIN1")
+        finally:
+            admin.execute("drop database %s with (force)" % name)
+
+
+STYLES = ("ISO, DMY", "SQL, MDY", "German", "Postgres, YMD")
+ZONES = ("UTC", "Asia/Kathmandu", "America/St_Johns")
+OTHERS = (("-15", "escape", "LATIN1", "evil, pg_catalog, public"), ("3", "hex", "UTF8", "public"), ("0", "escape", "SQL_ASCII", "evil, public"))
+
+
+def settings(run, connection):
+    """What is logged, and whether it verifies, depends on no setting."""
+    registry = random_registry.Registry(connection, run.random)
+    registry.happen(25)
+    connection.execute("create schema evil")
+    for function in ("encode(bytea, text) returns text language sql as $$ select 'evil' $$",
+                     "to_char(timestamp, text) returns text language sql as $$ select 'evil' $$",
+                     "sha256(bytea) returns bytea language sql as $$ select '\\x00'::bytea $$"):
+        connection.execute("create function evil." + function)
+    checkpoint = registry.checkpoint()
+    size = int(checkpoint.split()[2])
+    export = ("select pg_catalog.md5(pg_catalog.string_agg(l, E'\\n' order by o))::bytea"
+              " from registry.export_log() with ordinality e(l, o) where o <= %d" % size)
+    wanted = connection.execute(export).fetchone()
+    for n, (style, zone, others) in enumerate(itertools.product(STYLES, ZONES, OTHERS)):
+        label = "%s %s %s" % (style, zone, others)
+        entry = "set %d" % n
+        connection.execute("insert into registry.version (entry, value, message) values (%s, adapter_from_safetensors(%s, %s::json), 'm')",
+                           (entry, *random_registry.small_adapter(run.random)))
+        with harness.connect(connection.info.dbname) as c:
+            for name, value in zip(("DateStyle", "TimeZone", "extra_float_digits", "bytea_output", "client_encoding", "search_path"),
+                                   (style, zone) + others):
+                c.execute("select set_config('%s', '%s', false)" % (name, value))
+            # an event that is written under these settings
+            c.execute("insert into registry.version (entry, value, message)"
+                      " select '%s', 0.1::float8 operator(public.*) v.value, 'under' from registry.version v where v.entry = '%s'" % (entry, entry))
+            run.equal(c.execute("select pg_catalog.count(*) from registry.verify('%s')" % checkpoint).fetchone()[0], 0, "verify: " + label)
+            run.equal(c.execute(export, binary=True).fetchone(), wanted, "export: " + label)
+            run.equal(c.execute("select pg_catalog.count(*) from registry.log l"
+                                " where public.registry_entry_hash(l.position, l.previous, l.kind, l.fields) <> l.hash").fetchone()[0],
+                      0, "hashes: " + label)
+    run.ok(not registry.faults(checkpoint), "verify of what was written under %d settings" % (n + 1), registry.faults(checkpoint))
+
+
+def claims(run, connection):
+    """A recipe that came with a file is a claim; only recomputing finds a lie."""
+    registry = random_registry.Registry(connection, run.random)
+    file, config = random_registry.small_adapter(run.random)
+    connection.execute("insert into registry.version (entry, value) values ('x', adapter_from_safetensors(%s, %s::json))", (file, config))
+    for entry, sql, lie in (("honest", "2 * x.value", 0), ("lie", "2 * x.value", 1e-6),
+                            ("truncation", "adapter_truncate(x.value, 1)", 0), ("near truncation", "adapter_truncate(x.value, 1)", 1e-6),
+                            ("false truncation", "adapter_truncate(x.value, 1)", 1e-3)):
+        file, config, recipe = connection.execute("select adapter_to_safetensors(e), adapter_config(e)::text, adapter_recipe(e)::text"
+                                                  " from (select %s as e from registry.version x where x.entry = 'x') s" % sql).fetchone()
+        tensors = st.read(file)[1]
+        if lie:
+            name, tensor = sorted(tensors.items())[0]
+            tensors[name] = st.of_array("F32", tensor.array() * (1 + lie))
+        envelope = st.build(list(tensors.items()), {"format": "pt", "peftarith.config": config, "peftarith.recipe": recipe})
+        connection.execute("insert into registry.version (entry, value) values (%s, adapter_from_safetensors(%s))", (entry, envelope))
+    checkpoint = registry.checkpoint()
+    run.equal(registry.faults(checkpoint), [], "claims are logged as they came")
+    run.equal(sorted(f[1:3] for f in registry.faults(checkpoint, recompute=True)),
+              [("changed", "recipe of false truncation@1"), ("changed", "recipe of lie@1")], "recomputing finds the false ones")
+
+
+def clean(run, connection):
+    """Every state of a random history verifies; its export too, by both."""
+    n = int(os.environ.get("PA_CLEAN", "200"))
+    done, checkpoints = 0, []
+    while done < n:
+        registry, checkpoints = random_registry.Registry(connection, run.random), []
+        for _ in range(min(20, n - done)):
+            if run.random.random() < 0.95:
+                registry.happen(run.random.randint(1, 6))
+            checkpoints.append(registry.checkpoint())
+            checkpoint = run.random.choice(checkpoints + [None])
+            faults = registry.faults(checkpoint, recompute=done % 4 == 0)
+            run.ok(not faults, "clean verification", harness.short(faults, 900))
+            lines = registry.export()
+            run.equal((inside(connection, lines, checkpoint), outside(lines, checkpoint)), ([], []), "clean export")
+            done += 1
+    print("%d clean verifications" % done)
+
+
+def inside(connection, lines, checkpoint):
+    return sorted((p, c, d) for p, c, _, d in connection.execute(
+        "select * from registry.verify_export(%s::text[], %s)", (lines, checkpoint)).fetchall())
+
+
+def outside(lines, checkpoint):
+    return sorted(verify_log.verify(lines, verify_log.parse_checkpoint(checkpoint) if checkpoint else None))
+
+
+class Forger:
+    """Changes of an export; each gives (lines, classes that fit, or None for any)."""
+
+    def __init__(self, rng, lines):
+        self.rng, self.lines = rng, list(lines)
+
+    def index(self, first=0):
+        return self.rng.randrange(first, len(self.lines))
+
+    def bit(self):
+        i = self.index()
+        data = bytearray(self.lines[i].encode())
+        data[self.rng.randrange(len(data))] ^= 1 << self.rng.randrange(8)
+        text = data.decode("utf-8", "replace").replace("\0", "\x01")
+        self.lines[i] = text
+        return {"changed", "missing", "reordered", "truncated"}
+
+    def member(self):
+        """A member of another value, in the right spelling."""
+        i = self.index()
+        entry = json.loads(self.lines[i])
+        key = self.rng.choice(("position", "kind", "fields", "previous", "hash"))
+        entry[key] = {"position": entry["position"] + self.rng.choice((-1, 1, 1000, 10**17)), "kind": self.rng.choice(("erase", "alias", "k")),
+                      "fields": entry["fields"] + [None], "previous": "%064x" % self.rng.getrandbits(256), "hash": "%064x" % self.rng.getrandbits(256)}[key]
+        self.put(i, entry)
+        return {"changed", "missing", "reordered", "truncated"}
+
+    def put(self, i, entry):
+        self.lines[i] = verify_log.canonical(*(entry[k] for k in ("position", "kind", "fields", "previous", "hash")))
+
+    def spelling(self):
+        """The same JSON, or nearly, spelled otherwise."""
+        i = self.index()
+        s = self.lines[i]
+        self.lines[i] = self.rng.choice((
+            s + " ", " " + s, s.replace(",", ", ", 1), s.replace('"position":', '"position":0', 1), s.replace("}", ',"x":1}', 1),
+            s.replace('{"position"', '{"position":7,"position"', 1), s.upper(), s + s, "", "null", "[]", "{}", "[" * 2000, s[:-1],
+            s.replace('"kind":"', '"kind":"\\u0061', 1), s.replace('"kind":"', '"kind":"\\ud800', 1), s.replace('"kind":"', '"kind":"\\u0000', 1),
+            s.replace(',"kind"', ".0,\"kind\"", 1), s.replace(',"kind"', "e0,\"kind\"", 1), s.replace('"position":', '"position":-', 1),
+            s.replace('"position":', '"position":1111111111111111111', 1), s.replace('"fields":[', '"fields":[true,', 1),
+            s.replace('"fields":[', '"fields":[["a"],', 1), s.replace('"fields":[', '"fields":[1,', 1), s.replace("]", ",]", 1), "\ufeff" + s, s + "\r",
+            s.replace('"previous":"', '"previous":"A', 1), s.replace('"kind":"', '"kind":"\t', 1), s.replace('"kind":"', '"kind":"\\/', 1)))
+        return {"changed"}
+
+    def duplicate(self):
+        self.lines.insert(self.index(), self.lines[self.index()])
+        return {"reordered"}
+
+    def drop(self):
+        i = self.index()
+        del self.lines[i]
+        return {"missing", "truncated"}
+
+    def cut(self):
+        del self.lines[self.index():]
+        return {"truncated"}
+
+    def swap(self):
+        i, j = self.rng.sample(range(len(self.lines)), 2)
+        self.lines[i], self.lines[j] = self.lines[j], self.lines[i]
+        return {"reordered"}
+
+    def renumber(self):
+        """Two entries in each other's place, under each other's number."""
+        i, j = self.rng.sample(range(len(self.lines)), 2)
+        one, two = json.loads(self.lines[i]), json.loads(self.lines[j])
+        one["position"], two["position"] = two["position"], one["position"]
+        self.put(i, two)
+        self.put(j, one)
+        return {"reordered"}
+
+    def insert(self):
+        """A line that was never there, rightly hashed after the one before."""
+        i = self.index()
+        e = json.loads(self.lines[i])
+        self.chain([("revoke", ["0" * 64, "r", "mallory", "2026-01-01T00:00:00.000000Z"])], e["position"], bytes.fromhex(e["previous"]), i)
+        return {"reordered", "changed"}
+
+    def chain(self, entries, position, previous, i):
+        for kind, fields in entries:
+            hash_ = verify_log.entry_hash(position, previous, kind, fields)
+            self.lines.insert(i, verify_log.canonical(position, kind, fields, previous.hex(), hash_.hex()))
+            position, previous, i = position + 1, hash_, i + 1
+
+    def previous(self):
+        """One entry rehashed over another hash before it."""
+        i = self.index(1)
+        e = json.loads(self.lines.pop(i))
+        self.chain([(e["kind"], e["fields"])], e["position"], self.rng.choice((bytes(32), self.rng.randbytes(32))), i)
+        return {"changed"}
+
+    def rehashed(self):
+        """One entry changed and rehashed; the next no longer follows it (or the checkpoint tells)."""
+        i = self.index(1)
+        e = json.loads(self.lines.pop(i))
+        self.chain([(e["kind"], [self.other(e["fields"][0])] + e["fields"][1:])], e["position"], bytes.fromhex(e["previous"]), i)
+        return {"changed", "forked"}
+
+    @staticmethod
+    def other(field):
+        return (field or "") + "x"
+
+    def rewritten(self):
+        """The whole chain computed again from a changed entry on."""
+        entries = [json.loads(s) for s in self.lines]
+        i = self.index(1)
+        entries[i]["fields"][0] = self.other(entries[i]["fields"][0])
+        self.lines = []
+        self.chain([(e["kind"], e["fields"]) for e in entries], 1, bytes(32), 0)
+        return {"forked"}
+
+    def fewer(self):
+        """An event taken out, and the whole chain computed again."""
+        entries = [json.loads(s) for s in self.lines]
+        del entries[self.index(1)]
+        self.lines = []
+        self.chain([(e["kind"], e["fields"]) for e in entries], 1, bytes(32), 0)
+        return {"truncated"}
+
+    def longer(self):
+        """A fork: from some entry on another history, longer than the true one."""
+        entries = [json.loads(s) for s in self.lines]
+        entries = entries[:self.index(1)]
+        self.lines = []
+        self.chain([(e["kind"], e["fields"]) for e in entries] + [("revoke", ["0" * 64, "r", "m", "t"])] * 200, 1, bytes(32), 0)
+        return {"forked"}
+
+    def structure(self):
+        """Rightly chained entries that are no events."""
+        entries = [(e["kind"], e["fields"]) for e in map(json.loads, self.lines)]
+        entries[self.index()] = self.rng.choice((("create", ["1"]), ("create", ["2"]), ("unheard", []), ("alias", ["a"]), ("", [])))
+        if [e for e in entries if e[0] == "create"] == [("create", ["1"])] and len(self.lines) == len(entries) and entries[0][0] == "create":
+            entries[0] = ("create", ["2"])
+        self.lines = []
+        self.chain(entries, 1, bytes(32), 0)
+        return {"changed"}
+
+    SORTS = ("bit", "bit", "member", "member", "spelling", "spelling", "spelling", "duplicate", "drop", "cut", "swap", "renumber", "insert",
+             "previous", "rehashed", "rewritten", "fewer", "longer", "structure")
+
+
+def forged(run, connection):
+    n, done = int(os.environ.get("PA_FORGED", "200")), 0
+    while done < n:
+        registry = random_registry.Registry(connection, run.random)
+        registry.happen(run.random.randint(8, 40))
+        lines, checkpoint = registry.export(), registry.checkpoint()
+        for _ in range(40):
+            forger = Forger(run.random, lines)
+            sort = run.random.choice(Forger.SORTS)
+            classes = getattr(forger, sort)()
+            if forger.lines == lines:
+                continue
+            mine, theirs = outside(forger.lines, checkpoint), inside(connection, forger.lines, checkpoint)
+            run.ok({f[1] for f in mine} & classes, "forged export is refused: " + sort, "wanted %s, got %s" % (classes, harness.short(mine)))
+            run.equal(theirs, mine, "both verifiers say the same: " + sort)
+            run.equal(inside(connection, forger.lines, None), outside(forger.lines, None), "both say the same without a checkpoint: " + sort)
+            done += 1
+    for text in ("", "x", "peftarith-log 1 0 %s 2026-01-01T00:00:00.000000Z" % ("0" * 64), checkpoint[:-1], checkpoint + "x",
+                 checkpoint.replace("log 1", "log 2"), checkpoint.replace("peftarith", "Peftarith")):
+        run.equal(harness.sqlstate_of(connection, "select registry.verify_export('{}', %s)", (text,)), "22023", "not a checkpoint: " + text)
+        try:
+            verify_log.parse_checkpoint(text)
+            run.ok(False, "not a checkpoint: " + text)
+        except ValueError:
+            run.ok(True, "not a checkpoint")
+    print("%d forged exports" % done)
+
+
+def program(run, connection):
+    """The program as it is called."""
+    registry = random_registry.Registry(connection, run.random)
+    registry.happen(20)
+    lines, checkpoint = registry.export(), registry.checkpoint()
+    with tempfile.TemporaryDirectory() as folder:
+        log, point = pathlib.Path(folder, "log"), pathlib.Path(folder, "checkpoint")
+        point.write_text(checkpoint + "\n", encoding="utf-8")
+
+        def call(data, *arguments):
+            log.write_bytes(data)
+            done = subprocess.run([sys.executable, "-I", str(PROGRAM), *arguments, str(log)], capture_output=True, text=True, encoding="utf-8",
+                                  env={**os.environ, "PYTHONUTF8": "1"})
+            return done.returncode, done.stdout
+
+        whole = "".join(line + "\n" for line in lines).encode()
+        run.equal(call(whole, "--checkpoint", str(point))[0], 0, "program: right")
+        run.equal(call(whole)[0], 0, "program: right without a checkpoint")
+        run.equal(call(whole[:-1], "--checkpoint", str(point))[0], 0, "program: no newline at the end")
+        run.equal(call(whole.replace(b"\n", b"\r\n"))[0], 1, "program: other line ends")
+        run.equal(call(whole + b"\n")[0], 1, "program: an empty line")
+        run.equal(call(b"")[0], 1, "program: nothing")
+        run.equal(call(whole.replace(b'"create"', b'"cre\xffate"'))[0], 1, "program: not UTF-8")
+        run.equal(call(whole, "--checkpoint", str(log))[0], 2, "program: not a checkpoint")
+        short = "".join(line + "\n" for line in lines[:-1]).encode()
+        status, said = call(short, "--checkpoint", str(point))
+        run.equal((status, said.splitlines()[0]), (1, "%d truncated: The checkpoint tells of %d entries." % (len(lines), len(lines))), "program: cut")
+
+
+def isolation(run, connection):
+    """Appending waits; who waited in a snapshot gets 40001; a rollback leaves no gap."""
+    registry = random_registry.Registry(connection, run.random)
+    insert = "insert into registry.version (entry, value) values (%s, adapter_from_safetensors(%s, %s::json))"
+    for level in ("read committed", "repeatable read", "serializable"):
+        with harness.connect(connection.info.dbname) as one, harness.connect(connection.info.dbname) as two:
+            for c in (one, two):
+                c.execute("begin isolation level " + level)
+                c.execute("select count(*) from registry.log")
+            one.execute(insert, ("one " + level, *random_registry.small_adapter(run.random)))
+            two.execute(insert, ("two " + level, *random_registry.small_adapter(run.random)))
+            own = harness.sqlstate_of(two, "select registry.checkpoint()")
+            run.equal(own, None, "checkpoint before the own commit")
+            one.execute("commit")
+            run.equal(harness.sqlstate_of(two, "commit"), None if level == "read committed" else "40001", "second at " + level)
+        with harness.connect(connection.info.dbname) as c:
+            c.execute("begin")
+            c.execute(insert, ("rolled back", *random_registry.small_adapter(run.random)))
+            c.execute("set constraints all immediate")
+            size = int(c.execute("select registry.checkpoint()").fetchone()[0].split()[2])
+            run.equal(size, c.execute("select max(position) - 1 from registry.log").fetchone()[0], "a checkpoint is without the own entries")
+            c.execute("rollback")
+        run.ok(not registry.faults(registry.checkpoint()), "verify after " + level, registry.faults())
+    with harness.connect(connection.info.dbname) as c:
+        c.execute("set synchronous_commit = off")
+        c.execute("begin")
+        c.execute(insert, ("flushed", *random_registry.small_adapter(run.random)))
+        c.execute("set constraints all immediate")
+        run.equal(c.execute("show synchronous_commit").fetchone()[0], "local", "a commit that is logged is flushed")
+        c.execute("commit")
+
+
+def roles(run, connection):
+    """Who may verify: readers, with row-level security admins; nobody else. What others did is logged as theirs."""
+    tag = "peftarith_log_%d_" % os.getpid()
+    names = [tag + r for r in ("reader", "writer", "admin", "none")]
+    for name in names:
+        connection.execute("create role " + name)
+    try:
+        for secured in (False, True):
+            connection.execute("drop schema if exists registry cascade")
+            connection.execute("select registry_create(%s, %s, %s, %s)", names[:3] + [secured])
+            connection.execute("set session authorization " + names[1])
+            connection.execute("insert into registry.version (entry, value) values ('w', adapter_from_safetensors(%s, %s::json))",
+                               random_registry.small_adapter(run.random))
+            connection.execute("select registry.set_alias('w', 'production', 1)")
+            run.equal(harness.sqlstate_of(connection, "select registry.log_append('revoke', '{}')"), "42501", "log_append is nobody's")
+            connection.execute("reset session authorization")
+            run.equal(connection.execute("select distinct fields[8 - case kind when 'alias' then 2 else -1 end] from registry.log where kind <> 'create'")
+                      .fetchall(), [(names[1],)], "the actor is the session's user")
+            for name, calls in zip(names, ((not secured, True), (not secured, True), (True, True), (False, False))):
+                connection.execute("set session authorization " + name)
+                for call, may in (("select count(*) from registry.verify(null, true)", calls[0]),
+                                  ("select count(*) from registry.verify_export(array(select registry.export_log()))", calls[0]),
+                                  ("select length(registry.checkpoint())", calls[1])):
+                    run.equal(harness.sqlstate_of(connection, call), None if may else "42501", "%s as %s, %s" % (call, name, secured))
+                    if may and "verify" in call:
+                        run.equal(connection.execute(call).fetchone()[0], 0, "%s as %s finds nothing" % (call, name))
+                connection.execute("reset session authorization")
+    finally:
+        connection.execute("drop schema if exists registry cascade")
+        for name in names:
+            connection.execute("drop role " + name)
+
+
+def body(run):
+    encodings(run)
+    with harness.scratch("registry_log") as database, harness.connect(database) as connection:
+        for part in (hashes, settings, isolation, program, roles, claims, clean, forged):
+            before = run.passed + run.failed
+            part(run, connection)
+            print("%s: %d checks" % (part.__name__, run.passed + run.failed - before), flush=True)
+
+
+harness.main("test_registry_log", body)
