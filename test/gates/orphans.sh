@@ -16,6 +16,12 @@ done
 for file in $(files 'expected/*.out'); do
 	[ -e "test/sql/$(basename "$file" .out).sql" ] || fail "$file has no test"
 done
+for file in test/isolation/specs/*.spec; do
+	[ -s "test/isolation/expected/$(basename "$file" .spec).out" ] || fail "$file has no expected output"
+done
+for file in $(files 'test/isolation/expected/*.out'); do
+	[ -e "test/isolation/specs/$(basename "$file" .out).spec" ] || fail "$file has no test"
+done
 for file in $(files 'src/*.c' 'src/*/*.c'); do
 	room=$(dirname "$file")
 	case " core codec kernel adapter lowrank algebra value interchange engine pg " in
