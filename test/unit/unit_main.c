@@ -40,6 +40,7 @@
 	LIST(draw) \
 	LIST(merge) \
 	LIST(sketch) \
+	LIST(difference) \
 	FUNCTION(terms) \
 	FUNCTION(combine) \
 	FUNCTION(stack) \
