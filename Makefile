@@ -31,7 +31,7 @@ SQL_FRAGMENTS = $(sort $(wildcard sql/install/*.sql))
 DATA_built    = peftarith--$(EXTVERSION).sql
 
 # --- regression tests, in this order: setup makes what the others use
-REGRESS      = setup type interchange inspect operators transform compare aggregates delta lowrank sketch merge
+REGRESS      = setup type interchange inspect operators transform compare aggregates delta lowrank sketch merge difference
 REGRESS_OPTS = --inputdir=test
 # (a cluster that may be running and the Python environment stay)
 EXTRA_CLEAN  = $(filter-out build/cluster build/peft-venv,$(wildcard build/*)) \

@@ -66,8 +66,8 @@ check_same_bytes(PaEnv *env, PaSource *const *side, uint32_t tensor, uint8_t *ra
 	}
 	if (same)
 		return PA_OK;
-	pa_fail(env, PA_ERR_UNSUPPORTED, "tensor \"%.300s\" of type %s differs from the base weights' of type %s", a->name,
-			pa_dtype_name(a->dtype), pa_dtype_name(b->dtype));
+	pa_fail(env, PA_ERR_UNSUPPORTED, "tensor \"%.300s\" is not the same in the tuned weights (%s) and the base weights (%s)",
+			a->name, pa_dtype_name(a->dtype), pa_dtype_name(b->dtype));
 	pa_detail(env, "Only F64, F32, F16 and BF16 are subtracted; a tensor of another type must be the same in both files.");
 	return PA_ERR_UNSUPPORTED;
 }
@@ -108,7 +108,10 @@ take_block(PaEnv *env, Difference *self, int which, uint32_t tensor, uint64_t fi
 		finite = pa_kernel_first(self->acc, self->raw, of->dtype, n, 1);
 	else
 		finite = pa_kernel_add(self->acc, self->raw, of->dtype, n, -1);
-	return finite ? PA_OK : pa_fail_not_finite(env, of->name, NULL);
+	if (finite)
+		return PA_OK;
+	return pa_fail(env, PA_ERR_RANGE, "tensor \"%.300s\" of the %s weights holds NaN or infinity", of->name,
+				   which == 0 ? "tuned" : "base");
 }
 
 static PaStatus
