@@ -73,6 +73,8 @@ def delta(adapters, weights):
     """sum w_i delta_i: the A_i below each other, the B_i side by side, times weight and scaling"""
     adapters = [a for a, w in zip(adapters, weights) if w]
     weights = [w for w in weights if w]
+    if adapters[0][1]["peft_type"] == "DIFFERENCE":
+        return each(adapters, lambda name, x: total(weights, x))
     if not is_lora(adapters[0]):
         return each(adapters, lambda name, x: total(weights, x) + (1 - sum(weights)))
     config = copy.deepcopy(adapters[0][1])

@@ -4,7 +4,8 @@
 
 The server is the one that libpq's environment names; the extension is in its database, the
 tables of tables.sql are not yet.  Seed 0 is the adapters of this repository, other seeds are
-FOLDER/s<seed> as train.py wrote them (with --trained for seed 0 too).  --fast does two
+FOLDER/s<seed> as train.py wrote them (with --trained for seed 0 too); full fine-tuning is taken
+from there as well, where it is there (it is too large for the repository).  --fast does two
 settings; --check composes everything and measures distribution generalisation with LoRA only.
 The last line is "N passed, N failed".
 """
@@ -61,18 +62,36 @@ def check(truth, what):
 
 def folders(seed, trained):
     """{(setting, method, name): folder} of a seed"""
-    top = HERE.parent if seed == 0 and trained is None else pathlib.Path(trained or "build/paper/trained") / f"s{seed}"
+    fresh = pathlib.Path(trained or "build/paper/trained") / f"s{seed}"
     wanted = {pair for pairs in list(OPERANDS.values()) + list(ALONE.values()) for pair in pairs}
-    return {(setting, method, name): top / setting / method / name
-            for setting, name in sorted(wanted) for method in ("lora", "ia3", "full")
-            if (top / setting / method / name / "adapter_config.json").exists()}
+    found = {}
+    for setting, name in sorted(wanted):
+        for method in ("lora", "ia3", "full"):
+            kept = seed == 0 and trained is None and method != "full"
+            folder = (HERE.parent if kept else fresh) / setting / method / name
+            if (folder / "adapter_config.json").exists():
+                found[setting, method, name] = folder
+    return found
 
 
-def load(connection, seed, trained):
+def load(connection, seed, trained, full):
     """The folders into the table, and out again: nothing is lost on the way."""
     for (setting, method, name), folder in folders(seed, trained).items():
         file = (folder / "adapter_model.safetensors").read_bytes()
         config = (folder / "adapter_config.json").read_text("utf-8")
+        if method == "full" and not full:
+            continue
+        if method == "full":
+            connection.execute("insert into adapters values (%s, %s, %s, %s, adapter_difference(%b, %b, %s::json))",
+                               (setting, method, seed, name, (folder / "tuned.safetensors").read_bytes(),
+                                (folder / "base.safetensors").read_bytes(), config))
+            made = bytes(connection.execute(
+                "select adapter_to_safetensors(a) from adapters where (setting, method, seed, name) = (%s, %s, %s, %s)",
+                (setting, method, seed, name), binary=True).fetchone()[0])
+            theirs, ours = models.load(file), models.load(made)
+            check(theirs.keys() == ours.keys() and all(bool((theirs[key] == ours[key]).all()) for key in theirs),
+                  f"{folder}: the difference made in SQL is torch's")
+            continue
         connection.execute("insert into adapters values (%s, %s, %s, %s, adapter_from_safetensors(%b, %s::json))",
                            (setting, method, seed, name, file, config))
         back = connection.execute(
@@ -249,7 +268,7 @@ def main():
             multiprocessing.get_context("spawn").Pool(jobs) as workers:
         connection.execute((HERE / "tables.sql").read_text())
         for seed in seeds:
-            load(connection, seed, arguments.trained)
+            load(connection, seed, arguments.trained, not arguments.fast and not arguments.check)
         progress(f"{connection.execute('select count(*) from adapters').fetchone()[0]} adapters loaded")
         keys = compose_all(connection, out, arguments.trained)
         measurements = Measurements(connection, workers)

@@ -37,7 +37,7 @@ fi
 
 if [ ! -d hutto_ICWSM_2014 ]; then
 	# pip builds the metadata of a source package, for which it wants setuptools.
-	"$python" -c 'import setuptools, wheel' 2>/dev/null || "$python" -m pip install -q --no-input setuptools wheel
+	"$python" -c 'import setuptools' 2>/dev/null || "$python" -m pip install -q --no-input setuptools
 	package --no-binary vaderSentiment --no-build-isolation vaderSentiment==3.3.2
 	tar xzf dl/vaderSentiment-3.3.2.tar.gz -O vaderSentiment-3.3.2/additional_resources/hutto_ICWSM_2014.tar.gz | tar xz
 fi

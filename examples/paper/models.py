@@ -14,7 +14,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 import torch
 import torch.nn.functional as F
 import transformers
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, load_file, save_file
 
 from data import DATA, HERE, TOPICS
 
@@ -164,6 +164,15 @@ def save_adapter(net, path):
     pathlib.Path(path, "README.md").unlink(missing_ok=True)
 
 
+def save_difference(path, tuned, base, name):
+    """Full fine-tuning as a folder: the difference of the weights, and both weights to take it from in SQL."""
+    path = pathlib.Path(path)
+    write(path, {key: (tuned[key].double() - base[key].double()).float() for key in base if base[key].is_floating_point()},
+          {"peft_type": "DIFFERENCE", "base_model_name_or_path": name})
+    for file, tensors in (("tuned", tuned), ("base", base)):
+        save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, path / f"{file}.safetensors")
+
+
 def read(path):
     return load_file(f"{path}/adapter_model.safetensors"), json.loads(pathlib.Path(path, "adapter_config.json").read_text())
 
@@ -181,4 +190,9 @@ def with_adapter(net, path):
     from peft import PeftModel
     if path is None:
         return net
+    if json.loads(pathlib.Path(path, "adapter_config.json").read_text())["peft_type"] == "DIFFERENCE":
+        net, difference = copy.deepcopy(net), read(path)[0]
+        net.load_state_dict({name: tensor + difference[name] if name in difference else tensor
+                             for name, tensor in net.state_dict().items()})
+        return net.eval()
     return PeftModel.from_pretrained(copy.deepcopy(net), path).merge_and_unload().eval()

@@ -1,6 +1,7 @@
 """Train the adapters: PEFT folders OUT/<setting>/<method>/<name>.
 
     train.py --setting distgen|multitask|unlearn|transfer|transfer_lm|detox --method lora|ia3 --seed N --out OUT
+    train.py --setting distgen --method full ...        full fine-tuning, 180 MB for each
     train.py --base-gpt OUT           the small GPT-2 and its tokenizer
 
 A folder that is there already is left alone.  A seed changes the training sample, the
@@ -16,9 +17,10 @@ import torch
 import torch.nn.functional as F
 
 import data
-from models import CONTEXT, GPT, Encoder, new_adapter, read, save_adapter
+from models import BASE_NAMES, CONTEXT, GPT, Encoder, new_adapter, read, save_adapter, save_difference
 
-RATE = {("minilm", "lora"): 2e-3, ("minilm", "ia3"): 1e-2, ("gpt", "lora"): 4e-3, ("gpt", "ia3"): 2e-2}
+RATE = {("minilm", "lora"): 2e-3, ("minilm", "ia3"): 1e-2, ("gpt", "lora"): 4e-3, ("gpt", "ia3"): 2e-2,
+        ("minilm", "full"): 1e-4}
 
 
 def fit(parameters, loss_of, steps, rate):
@@ -58,6 +60,15 @@ def train(path, base, method, seed, model, loss_of_net, steps, start=None, rate=
     print(f"trained {path}: {steps} steps, {time.time() - begin:.0f} s, loss {loss:.3f}", flush=True)
 
 
+def train_full(path, model, loss_of_net, steps):
+    """Full fine-tuning of MiniLM, the paper's baseline: every weight."""
+    begin = time.time()
+    before = {name: tensor.clone() for name, tensor in model.net.state_dict().items()}
+    loss = fit(model.net.parameters(), lambda: loss_of_net(model.net), steps, RATE["minilm", "full"])
+    save_difference(path, model.net.state_dict(), before, BASE_NAMES["minilm"])
+    print(f"trained {path}: {steps} steps, {time.time() - begin:.0f} s, loss {loss:.3f}", flush=True)
+
+
 def classifier(path, method, seed, items, task, steps=100):
     encoder, turn = Encoder(), batches(items, 16, 2000 + seed)
 
@@ -65,7 +76,10 @@ def classifier(path, method, seed, items, task, steps=100):
         batch = next(turn)
         return F.cross_entropy(encoder.logits(net, [text for text, _ in batch], task),
                                torch.tensor([label for _, label in batch]))
-    train(path, "minilm", method, seed, encoder, loss, steps)
+    if method == "full":
+        train_full(path, encoder, loss, steps)
+    else:
+        train(path, "minilm", method, seed, encoder, loss, steps)
 
 
 def denoiser(path, method, seed, texts, steps=80):
