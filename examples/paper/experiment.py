@@ -1,12 +1,12 @@
 """Run the settings: load the adapters, run the SQL, check it against plain torch, measure.
 
-    experiment.py [--fast | --check] [--seeds 0,1,2] [--trained FOLDER] [--out FOLDER] [--document FILE]
+    experiment.py [--fast | --check | --settings LIST] [--seeds 0,1,2] [--trained FOLDER] [--out FOLDER] [--document FILE]
 
 The server is the one that libpq's environment names; the extension is in its database, the
 tables of tables.sql are not yet.  Seed 0 is the adapters of this repository, other seeds are
 FOLDER/s<seed> as train.py wrote them (with --trained for seed 0 too); full fine-tuning is taken
 from there as well, where it is there (it is too large for the repository).  --fast does two
-settings; --check composes everything and measures distribution generalisation with LoRA only.
+settings, the second with LoRA only; --check composes everything and measures distribution generalisation with LoRA only.
 The last line is "N passed, N failed".
 """
 import argparse
@@ -179,8 +179,9 @@ class Measurements:
         results = self.workers.imap(measure, order)
         found = {}
         for i, ((key, _), (scores, warned)) in enumerate(zip(tasks, results)):
-            progress(f"{what} {i + 1}/{len(tasks)}: {' '.join(map(str, key))}: "
-                     + ", ".join(f"{name} {value:.2f}" for name, value in scores.items()))
+            name = [key[1], f"seed {key[2]}", key[3], *(f"{w:g}" for w in key[4]), key[5]]
+            progress(f"{what} {i + 1}/{len(tasks)}: {' '.join(filter(None, name))}: "
+                     + ", ".join(f"{metric} {value:.2f}" for metric, value in scores.items()))
             check(not warned, f"{key} loads in PEFT without a warning: {warned}")
             found[key] = scores
         return found
@@ -229,7 +230,7 @@ def measure_setting(connection, measurements, keys, setting, out, seeds, trained
                           f"{setting}, sweep")
     chosen = [tuple(row) for row in connection.execute(
         f"select setting, method, seed, algebra, weights from {CHOICE.get(setting, setting)}_choice where setting = %s "
-        "order by 2, 3, 4", (setting,))]
+        "order by 2, 3, 4", (setting,)) if tuple(row) in mine]
     tests = {(*key[:4], tuple(key[4]), "test"): folder_of(out, "sql", key) for key in chosen}
     measurements.keep(tests, f"{setting}, composed in SQL")
     again = measurements.run({key: folder_of(out, "torch", key[:5]) for key in tests}, f"{setting}, composed by plain torch")
@@ -237,7 +238,9 @@ def measure_setting(connection, measurements, keys, setting, out, seeds, trained
         ours = dict(connection.execute(
             "select metric, value from scores where (setting, method, seed, algebra, weights, split) = "
             "(%s, %s, %s, %s, %s::float8[], %s)", (*key[:4], list(key[4]), key[5])).fetchall())
-        check(ours == scores, f"{key}: SQL {ours}, plain torch {scores}")
+        # Where a tensor is one rounding apart, a perplexity differs in its seventh digit.
+        check(ours.keys() == scores.keys() and all(abs(ours[m] - scores[m]) <= 1e-5 * abs(scores[m]) for m in scores),
+              f"{key}: SQL {ours}, plain torch {scores}")
 
 
 def check_known(connection):
@@ -253,6 +256,7 @@ def main():
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--fast", action="store_true")
     arguments.add_argument("--check", action="store_true")
+    arguments.add_argument("--settings", help="measure only these, a list with commas")
     arguments.add_argument("--seeds", default="0")
     arguments.add_argument("--trained")
     arguments.add_argument("--out", default="build/paper")
@@ -274,10 +278,14 @@ def main():
         measurements = Measurements(connection, workers)
         if arguments.check:
             keys = [key for key in keys if key[:2] == ("distgen", "lora")]
+        if arguments.fast:
+            keys = [key for key in keys if key[:2] != ("multitask", "ia3")]
         settings = ["distgen"] if arguments.check else ["distgen", "multitask"] if arguments.fast else list(OPERANDS)
+        if arguments.settings:
+            settings = arguments.settings.split(",")
         for setting in settings:
             measure_setting(connection, measurements, keys, setting, out, seeds, arguments.trained)
-        if 0 in seeds and arguments.trained is None:
+        if 0 in seeds and arguments.trained is None and "distgen" in settings:
             check_known(connection)
         if arguments.document:
             import report
