@@ -30,4 +30,4 @@ create type adapter (
 	storage = external
 );
 comment on type adapter is
-	'A PEFT adapter (LoRA or (IA)^3) with its weights, configuration, digest and recipe.';
+	'A PEFT adapter (LoRA or (IA)^3), or a difference of whole weights, with its weights, configuration, digest and recipe.';

@@ -16,12 +16,12 @@ comment on function adapter_sub(adapter, adapter) is
 create function adapter_neg(adapter) returns adapter
 	as 'MODULE_PATHNAME' language c stable strict parallel safe;
 comment on function adapter_neg(adapter) is
-	'Operator -: LoRA {A, -B}; (IA)^3 2 - l (negation of arXiv 2306.14870).';
+	'Operator -: LoRA {A, -B}; (IA)^3 2 - l; difference -X (negation of arXiv 2306.14870).';
 
 create function adapter_mul(adapter, double precision) returns adapter
 	as 'MODULE_PATHNAME' language c stable strict parallel safe;
 comment on function adapter_mul(adapter, double precision) is
-	'Operator *: LoRA {abs(w) A, w B}; (IA)^3 1 + w (l - 1). Error 22003: weight not finite.';
+	'Operator *: LoRA {abs(w) A, w B}; (IA)^3 1 + w (l - 1); difference w X. Error 22003: weight not finite.';
 
 create function adapter_mul_left(double precision, adapter) returns adapter
 	as 'MODULE_PATHNAME' language c stable strict parallel safe;
@@ -31,7 +31,7 @@ comment on function adapter_mul_left(double precision, adapter) is
 create function adapter_div(adapter, double precision) returns adapter
 	as 'MODULE_PATHNAME' language c stable strict parallel safe;
 comment on function adapter_div(adapter, double precision) is
-	'Operator /: LoRA {A / abs(w), B / w}; (IA)^3 1 + (l - 1) / w. Errors: 22012 division by zero, 22003 weight not finite.';
+	'Operator /: LoRA {A / abs(w), B / w}; (IA)^3 1 + (l - 1) / w; difference X / w. Errors: 22012 division by zero, 22003 weight not finite.';
 
 create function adapter_lerp(adapter, adapter, weight double precision) returns adapter
 	as 'MODULE_PATHNAME' language c stable strict parallel safe;
@@ -39,13 +39,13 @@ comment on function adapter_lerp(adapter, adapter, double precision) is
 	'(1 - weight) a + weight b on every tensor, both factors signed, for any finite weight. Deferred like the operators.';
 
 create operator + (leftarg = adapter, rightarg = adapter, function = adapter_add, commutator = +);
-comment on operator + (adapter, adapter) is 'sum of adapters: factors A and B are added, (IA)^3 adds l - 1';
+comment on operator + (adapter, adapter) is 'sum of adapters: factors A and B are added, (IA)^3 adds l - 1, differences are added';
 
 create operator - (leftarg = adapter, rightarg = adapter, function = adapter_sub);
 comment on operator - (adapter, adapter) is 'a + (-b)';
 
 create operator - (rightarg = adapter, function = adapter_neg);
-comment on operator - (none, adapter) is 'negation: factor B changes sign, (IA)^3 2 - l';
+comment on operator - (none, adapter) is 'negation: factor B changes sign, (IA)^3 2 - l, difference -X';
 
 create operator * (leftarg = adapter, rightarg = double precision, function = adapter_mul, commutator = *);
 comment on operator * (adapter, double precision) is 'adapter times weight: both factors are scaled';

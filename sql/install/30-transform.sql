@@ -1,7 +1,7 @@
 create function adapter_scale(adapter, factor double precision) returns adapter
 	as 'MODULE_PATHNAME' language c immutable strict parallel safe cost 1000;
 comment on function adapter_scale(adapter, double precision) is
-	'The adapter with its effect times factor, exactly: LoRA: alpha times abs(factor), B and lora_bias negated if factor < 0 (zero if it is 0); (IA)^3: 1 + factor (l - 1); dense tensors unchanged. Unlike factor * a, which scales both factors. Errors: 22003 factor or weights not finite, 0A000 an adapter that arithmetic refuses.';
+	'The adapter with its effect times factor, exactly: LoRA: alpha times abs(factor), B and lora_bias negated if factor < 0 (zero if it is 0); (IA)^3: 1 + factor (l - 1); differences times factor; dense tensors unchanged. Unlike factor * a, which scales both factors. Errors: 22003 factor or weights not finite, 0A000 an adapter that arithmetic refuses.';
 
 create function adapter_cast(adapter, dtype text) returns adapter
 	as 'MODULE_PATHNAME' language c immutable strict parallel safe cost 1000;

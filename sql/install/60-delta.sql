@@ -33,7 +33,7 @@ create type adapter_delta (
 	storage = external
 );
 comment on type adapter_delta is
-	'The change that an adapter makes to the base weights: s B A (and s b) for LoRA, l - 1 for (IA)^3. Its operators are those of a vector space; it is stored as the adapter that makes the change.';
+	'The change that an adapter makes to the base weights: s B A (and s b) for LoRA, l - 1 for (IA)^3, a difference itself. Its operators are those of a vector space; it is stored as the adapter that makes the change.';
 
 create function delta(adapter) returns adapter_delta
 	as 'MODULE_PATHNAME', 'adapter_delta_cast' language c immutable strict parallel safe;

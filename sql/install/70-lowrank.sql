@@ -6,7 +6,7 @@
 create function adapter_truncate(adapter_delta, rank integer) returns adapter
 	as 'MODULE_PATHNAME' language c stable strict parallel safe cost 100000;
 comment on function adapter_truncate(adapter_delta, integer) is
-	'The best approximation of each module''s delta of at most this rank, in the Frobenius norm, from the factors; a sum is not evaluated first. The result''s scaling is 1 (alpha = rank), B A the leading terms of the singular value decomposition; lora_bias stays exact, dense tensors are those of the sum. Rank of a module: min(rank, its own, rows, columns). By OpenBLAS, exact within rounding, not bit for bit; the recipe names the library. Errors: 22023 rank below 1, 22003 weights or inputs not finite, overflow, 54000 rank of the sum above 1024, 0A000 (IA)^3, grouped convolutions, experts, no OpenBLAS (package libopenblas0), and those of the sum.';
+	'The best approximation of each module''s delta of at most this rank, in the Frobenius norm, from the factors; a sum is not evaluated first. The result''s scaling is 1 (alpha = rank), B A the leading terms of the singular value decomposition; lora_bias stays exact, dense tensors are those of the sum. Rank of a module: min(rank, its own, rows, columns). By OpenBLAS, exact within rounding, not bit for bit; the recipe names the library. Errors: 22023 rank below 1, 22003 weights or inputs not finite, overflow, 54000 rank of the sum above 1024, 0A000 (IA)^3, differences, grouped convolutions, experts, no OpenBLAS (package libopenblas0), and those of the sum.';
 
 create function adapter_truncate(adapter_delta, energy double precision) returns adapter
 	as 'MODULE_PATHNAME', 'adapter_truncate_energy' language c stable strict parallel safe cost 100000;
@@ -17,7 +17,7 @@ create function adapter_spectrum(adapter_delta)
 	returns table (module text, index integer, singular_value double precision)
 	as 'MODULE_PATHNAME' language c stable strict parallel safe cost 100000 rows 1000;
 comment on function adapter_spectrum(adapter_delta) is
-	'The singular values of each module''s delta in descending order, index from 1 to min(rank, rows, columns), (out x in) or its transpose alike; those that are rounding noise of the input are 0. Errors: 22003 inputs not finite, 54000 rank of the sum above 1024, 0A000 (IA)^3, grouped convolutions, experts, no OpenBLAS.';
+	'The singular values of each module''s delta in descending order, index from 1 to min(rank, rows, columns), (out x in) or its transpose alike; those that are rounding noise of the input are 0. Errors: 22003 inputs not finite, 54000 rank of the sum above 1024, 0A000 (IA)^3, differences, grouped convolutions, experts, no OpenBLAS.';
 
 create function adapter_truncation_error(adapter_delta, rank integer)
 	returns table (module text, full_rank integer, kept_rank integer, relative_error double precision)
@@ -34,7 +34,7 @@ comment on function adapter_truncation_error(adapter_delta, double precision) is
 create function adapter_norm(adapter_delta) returns double precision
 	as 'MODULE_PATHNAME' language c stable strict parallel safe cost 50000;
 comment on function adapter_norm(adapter_delta) is
-	'Frobenius norm of the delta: sqrt of the sum over modules of the squared entries of s B A (and of s b for a lora_bias; for (IA)^3 of l - 1), from the factors. Dense tensors do not count. Relative error 1e-6 at most, as long as terms that cancel leave 1e-8 of their size. Errors: 22003 inputs not finite, result out of range, 54000 rank of the sum above 1024, 0A000 grouped convolutions, experts, no OpenBLAS.';
+	'Frobenius norm of the delta: sqrt of the sum over modules of the squared entries of s B A (and of s b for a lora_bias; for (IA)^3 of l - 1, of differences), from the factors. Dense tensors do not count. Relative error 1e-6 at most, as long as terms that cancel leave 1e-8 of their size. Errors: 22003 inputs not finite, result out of range, 54000 rank of the sum above 1024, 0A000 grouped convolutions, experts, no OpenBLAS.';
 
 create function adapter_inner(adapter_delta, adapter_delta) returns double precision
 	as 'MODULE_PATHNAME' language c stable strict parallel safe cost 50000;

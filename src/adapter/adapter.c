@@ -14,7 +14,8 @@
 #include "core/arith.h"
 
 _Static_assert(PA_ROLE_FACTOR_A == 1 && PA_ROLE_FACTOR_B == 2 && PA_ROLE_VECTOR == 3 &&
-			   PA_ROLE_BIAS == 4 && PA_ROLE_MAGNITUDE == 5 && PA_ROLE_DENSE == 6,
+			   PA_ROLE_BIAS == 4 && PA_ROLE_MAGNITUDE == 5 && PA_ROLE_DENSE == 6 &&
+			   PA_ROLE_DIFFERENCE == 7 && PA_ROLE_COUNT == 8,
 			   "role ids are on disk");
 
 bool
@@ -35,6 +36,7 @@ pa_role_name(PaRole role)
 		[PA_ROLE_BIAS] = "bias",
 		[PA_ROLE_MAGNITUDE] = "magnitude",
 		[PA_ROLE_DENSE] = "dense",
+		[PA_ROLE_DIFFERENCE] = "difference",
 	};
 
 	return role >= PA_ROLE_FACTOR_A && role < PA_ROLE_COUNT ? names[role] : "?";

@@ -6,7 +6,8 @@
  * Terms are PEFT's.  A module is a target module of the base model, named by
  * its dotted path.  A tensor has a role in its module; dense tensors are
  * replacements (modules_to_save, saved biases, and everything else without a
- * LoRA or (IA)^3 role).  Scaling s = alpha/r, or alpha/sqrt(r) with rsLoRA;
+ * LoRA or (IA)^3 role); differences are tuned - base of a whole parameter.  Both
+ * are keyed: a module may have several, told apart by their keys.  Scaling s = alpha/r, or alpha/sqrt(r) with rsLoRA;
  * delta = s B A.
  *
  * A PaAdapter is made by pa_peft_describe (from a file and its configuration)
@@ -15,7 +16,7 @@
  * writer fills.  Strings are NUL-terminated valid UTF-8 without NUL or control
  * characters inside.  Invariants: modules sorted by path (strcmp), tensors
  * sorted by name (strcmp), all names and paths distinct, tensor->module in
- * range, at most one tensor of each non-dense role per module, all limits of
+ * range, at most one tensor of each role that is not keyed per module, all limits of
  * core/limits.h kept.  pa_adapter_check verifies every one of them.
  *
  * SPDX-License-Identifier: PostgreSQL
@@ -31,7 +32,8 @@
 typedef enum PaKind
 {
 	PA_KIND_LORA = 1,
-	PA_KIND_IA3 = 2
+	PA_KIND_IA3 = 2,
+	PA_KIND_DIFFERENCE = 3
 } PaKind;
 
 typedef enum PaRole
@@ -42,8 +44,18 @@ typedef enum PaRole
 	PA_ROLE_BIAS = 4,			/* lora_bias: (out) */
 	PA_ROLE_MAGNITUDE = 5,		/* DoRA */
 	PA_ROLE_DENSE = 6,
-	PA_ROLE_COUNT = 7
+	PA_ROLE_DIFFERENCE = 7,		/* tuned - base, of the parameter's shape */
+	PA_ROLE_COUNT = 8
 } PaRole;
+
+/* Roles below this one name a tensor within its module; of the others (keyed) a module may have several. */
+#define PA_ROLE_FIRST_KEYED PA_ROLE_DENSE
+
+static inline bool
+pa_role_is_keyed(PaRole role)
+{
+	return role >= PA_ROLE_FIRST_KEYED;
+}
 
 /* Why arithmetic refuses an adapter; bits are on disk and in the digest. */
 #define PA_FEATURE_DORA					(1u << 0)
@@ -60,7 +72,7 @@ typedef enum PaRole
 #define PA_FEATURE_UNKNOWN_TENSOR		(1u << 11)	/* a lora_ tensor without a role known here */
 #define PA_FEATURE_KNOWN				((1u << 12) - 1)
 
-#define PA_MODULE_TARGET		(1u << 0)	/* has LoRA or (IA)^3 tensors */
+#define PA_MODULE_TARGET		(1u << 0)	/* has LoRA or (IA)^3 tensors, or differences */
 #define PA_MODULE_FEEDFORWARD	(1u << 1)	/* (IA)^3 on the input */
 #define PA_MODULE_EMBEDDING		(1u << 2)	/* lora_embedding_A / _B */
 #define PA_MODULE_PARAMETER		(1u << 3)	/* under target_parameters: experts stacked in the factors */
@@ -73,7 +85,7 @@ typedef struct PaModule
 	uint64_t	rank;			/* LoRA target: rows of A; else 0 */
 	double		scaling;		/* LoRA target: s; else 1 */
 	double		alpha;			/* as the configuration has it; not in the digest */
-	int64_t		tensor[PA_ROLE_COUNT];	/* index of the tensor of a role, or -1; not for dense */
+	int64_t		tensor[PA_ROLE_COUNT];	/* index of the tensor of a role, or -1; always -1 for keyed roles */
 } PaModule;
 
 typedef struct PaTensor
@@ -96,7 +108,7 @@ typedef struct PaAdapter
 	const char *base_model;		/* NULL: null or absent */
 	const char *base_revision;	/* the configuration's revision; NULL likewise */
 	const char *task_type;		/* NULL likewise */
-	const char *bias;			/* "none", "all", "lora_only"; (IA)^3: "none" */
+	const char *bias;			/* LoRA: "none", "all", "lora_only"; others: "none" */
 	uint32_t	features;
 	bool		fan_in_fan_out;
 	bool		lora_bias;
@@ -115,8 +127,8 @@ typedef struct PaAdapter
 /* Texts that may be absent: NULL equals only NULL. */
 extern bool pa_same_text(const char *a, const char *b);
 
-extern const char *pa_kind_name(PaKind kind);	/* "lora", "ia3" */
-extern const char *pa_role_name(PaRole role);	/* "factor_a", "factor_b", "vector", "bias", "magnitude", "dense" */
+extern const char *pa_kind_name(PaKind kind);	/* "lora", "ia3", "difference" */
+extern const char *pa_role_name(PaRole role);	/* "factor_a", "factor_b", "vector", "bias", "magnitude", "dense", "difference" */
 
 /* elements and bytes from dtype and shape: overflow, dimension limit, whole bytes */
 extern PaStatus pa_tensor_measure(PaEnv *env, PaTensor *tensor, PaStatus code);

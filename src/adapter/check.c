@@ -89,12 +89,15 @@ check_tensor_place(PaEnv *env, const PaAdapter *adapter, uint32_t index, PaStatu
 	if (tensor->module >= adapter->n_modules)
 		return pa_fail(env, code, "tensor \"%s\" belongs to no module", tensor->name);
 	module = &adapter->modules[tensor->module];
+	if ((tensor->role == PA_ROLE_DIFFERENCE) != (adapter->kind == PA_KIND_DIFFERENCE))
+		return pa_fail(env, code, "tensor \"%s\" has role %s in an adapter of kind %s", tensor->name,
+					   pa_role_name(tensor->role), pa_kind_name(adapter->kind));
 	if (tensor->role == PA_ROLE_DENSE)
 		return PA_OK;
 	if (!(module->flags & PA_MODULE_TARGET))
 		return pa_fail(env, code, "tensor \"%s\" stands in module \"%s\", which is no target module",
 					   tensor->name, module->path);
-	if (module->tensor[tensor->role] == (int64_t) index)
+	if (tensor->role == PA_ROLE_DIFFERENCE || module->tensor[tensor->role] == (int64_t) index)
 		return PA_OK;
 	pa_fail(env, code, "module \"%s\" has more than one tensor of role %s",
 			module->path, pa_role_name(tensor->role));
@@ -135,7 +138,7 @@ check_module_alone(PaEnv *env, const PaAdapter *adapter, uint32_t index, PaStatu
 		return pa_fail(env, code, "module \"%s\" is out of order, or there twice", module->path);
 	if (module->flags & ~PA_MODULE_KNOWN)
 		return pa_fail(env, code, "module \"%s\" has unknown flags", module->path);
-	for (int role = PA_ROLE_FACTOR_A; role < PA_ROLE_DENSE; role++)
+	for (int role = PA_ROLE_FACTOR_A; role < PA_ROLE_FIRST_KEYED; role++)
 	{
 		int64_t		t = module->tensor[role];
 

@@ -13,12 +13,12 @@
 
 #include "adapter/adapter.h"
 
-/* A tensor of a draft: where it stands is module and role; dense ones have a key. */
+/* A tensor of a draft: where it stands is module and role; those of keyed roles have a key. */
 typedef struct PaDraftTensor
 {
 	uint32_t	module;			/* index into the draft's modules */
 	PaRole		role;
-	const char *key;			/* dense: name without prefix; else NULL */
+	const char *key;			/* keyed role: name without prefix; else NULL */
 	const char *name;			/* to be kept; NULL: PEFT's name for module, role and key */
 	PaDtype		dtype;
 	int			ndim;

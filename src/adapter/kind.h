@@ -17,6 +17,12 @@ typedef struct PaKindMethods
 	const char *name;			/* "lora" */
 	const char *peft_type;		/* "LORA" */
 
+	/*
+	 * Has a leaf one weight, the sum of its v, in parameter space too?  Then both
+	 * spaces have one algebra (doc/algebra.md, "Differences").
+	 */
+	bool		linear;
+
 	/* Does a module with these tensors make sense?  code as in pa_adapter_check. */
 	PaStatus	(*check_module) (PaEnv *env, const PaAdapter *adapter, const PaModule *module, PaStatus code);
 } PaKindMethods;
@@ -26,5 +32,6 @@ extern const PaKindMethods *pa_kind_by_peft_type(const char *peft_type);	/* NULL
 
 extern const PaKindMethods pa_kind_lora;
 extern const PaKindMethods pa_kind_ia3;
+extern const PaKindMethods pa_kind_difference;
 
 #endif

@@ -28,7 +28,7 @@ check_module(PaEnv *env, const PaAdapter *adapter, const PaModule *module, PaSta
 {
 	const PaTensor *vector;
 
-	for (int role = PA_ROLE_FACTOR_A; role < PA_ROLE_DENSE; role++)
+	for (int role = PA_ROLE_FACTOR_A; role < PA_ROLE_FIRST_KEYED; role++)
 		if (role != PA_ROLE_VECTOR && module->tensor[role] >= 0)
 			return pa_fail(env, code, "(IA)^3 module \"%s\" has a tensor of LoRA: \"%s\"",
 						   module->path, adapter->tensors[module->tensor[role]].name);

@@ -9,11 +9,12 @@
 #include <string.h>
 
 /* doc/format.md and every stored value have these. */
-_Static_assert(PA_KIND_LORA == 1 && PA_KIND_IA3 == 2, "kind ids are on disk");
+_Static_assert(PA_KIND_LORA == 1 && PA_KIND_IA3 == 2 && PA_KIND_DIFFERENCE == 3, "kind ids are on disk");
 
 static const PaKindMethods *const kinds[] = {
 	&pa_kind_lora,
 	&pa_kind_ia3,
+	&pa_kind_difference,
 };
 
 #define N_KINDS (sizeof(kinds) / sizeof(kinds[0]))

@@ -10,7 +10,9 @@
  * have the transpose of B A as their delta, with the same singular values,
  * norms and inner products; so nothing here asks.
  *
- * Modules of (IA)^3 have a vector l instead, and stand for l - 1.
+ * Modules of (IA)^3 have a vector l instead, and stand for l - 1.  A module of
+ * differences is a list of stacks, one for each of its tensors, in order of key;
+ * a tensor counts as the vector of its elements.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
@@ -31,6 +33,7 @@ typedef struct PaStackPart
 	int64_t		factor_b;
 	int64_t		bias;			/* of lora_bias: scaled as the delta is */
 	int64_t		vector;
+	int64_t		difference;
 	uint64_t	rank;
 	double		scaling;
 } PaStackPart;
@@ -38,12 +41,14 @@ typedef struct PaStackPart
 typedef struct PaStack
 {
 	const char *path;
-	uint64_t	rows;			/* of B; 0 for (IA)^3 */
-	uint64_t	columns;		/* of A; 0 for (IA)^3 */
+	const char *key;			/* of a difference: the tensor's; else NULL */
+	uint64_t	rows;			/* of B; 0 where there are no factors */
+	uint64_t	columns;		/* of A; likewise */
 	uint64_t	rank;			/* sum of the parts' */
 	uint64_t	groups;			/* more than 1: grouped convolution or experts, which are no one product */
 	uint32_t	n_parts;		/* in digest order */
 	PaStackPart *parts;
+	const struct PaStack *next; /* the module's next difference, or NULL */
 } PaStack;
 
 #endif

@@ -2,8 +2,8 @@
  * combine.h
  *	  The value of a deferred expression, by the rule of its space: parameter
  *	  space adds factors, A = sum p_i A_i, B = sum q_i B_i; delta space adds
- *	  deltas, by stacking factors; and the rules for (IA)^3, biases and dense
- *	  tensors.  doc/algebra.md, "Evaluation" and "Delta space", are implemented
+ *	  deltas, by stacking factors; and the rules for (IA)^3, biases, dense tensors
+ *	  and differences.  doc/algebra.md, "Evaluation" and "Delta space", are implemented
  *	  here to the letter.
  *
  * pa_combine_plan looks only at what the leaves are, raises every refusal that
@@ -54,7 +54,8 @@ extern PaStatus pa_combine_source(PaEnv *env, PaCombine *plan, const PaAdapter *
  * A target module of a plan in delta space as a stack.  module counts the
  * draft's modules; leaf of a part counts the leaves that the plan kept, in
  * digest order.  *stack is NULL for a module that is no target, and
- * for every module of the neutral value, which no leaf is left of.
+ * for every module of the neutral value, which no leaf is left of.  A module of
+ * differences is a list of stacks.
  */
 extern PaStatus pa_combine_stack(PaEnv *env, const PaCombine *plan, uint32_t module, const PaStack **stack);
 

@@ -64,13 +64,44 @@ typedef struct PaPairing
 	PaModule	module;
 	bool		fold;			/* scalings move into the coefficients: the result's is 1 */
 	uint64_t	groups;
+	uint32_t	first_keyed;	/* its keyed tensors in the draft, in order of key */
+	uint32_t	n_keyed;
 } PaPairing;
 
 extern PaStatus pa_combine_pair(PaEnv *env, const PaCombine *plan, const PaModuleRef *refs, uint32_t n,
 								PaPairing *pairing);
 
+/* combine_plan.c: the next draft tensor and its sum, with room for n terms; then each of them */
+extern PaStatus pa_combine_add_sum(PaEnv *env, PaCombine *plan, uint32_t module, const PaTensor *like, uint32_t n,
+								   PaDraftTensor **tensor, PaCombineSum **sum);
+extern PaStatus pa_combine_add_term(PaEnv *env, PaDraftTensor *to, PaCombineSum *sum, const PaTensor *first,
+									const PaAdapter *adapter, uint32_t leaf, uint32_t tensor, double c);
+
+/* combine_keyed.c: the tensors of keyed roles, paired by their keys */
+typedef struct PaKeyedRef
+{
+	const char *path;			/* of the module */
+	const char *key;
+	uint32_t	leaf;
+	uint32_t	tensor;
+} PaKeyedRef;
+
+typedef struct PaKeyed
+{
+	size_t		n;
+	PaKeyedRef *refs;			/* sorted by path, key, leaf */
+	size_t		n_keys;
+} PaKeyed;
+
+/* What the leaves have, before the modules are planned; then their sums. */
+extern PaStatus pa_combine_keyed(PaEnv *env, const PaCombine *plan, PaKeyed *keyed);
+extern PaStatus pa_combine_plan_keyed(PaEnv *env, PaCombine *plan, const PaKeyed *keyed);
+
 /* Delta space: the ranks add up, and the scaling is 1 (stack_module.c). */
 extern PaStatus pa_stack_pair(PaEnv *env, const PaCombine *plan, PaPairing *pairing);
+
+/* The stacks of a module of differences, one for each tensor (stack_difference.c). */
+extern PaStatus pa_stack_differences(PaEnv *env, const PaCombine *plan, const PaPairing *pairing, const PaStack **stack);
 
 /* stack_eval.c: elements [first, first + n) of a stacked factor */
 typedef struct PaCombineSource PaCombineSource;

@@ -2,7 +2,8 @@
  * combine_neutral.c
  *	  The neutral value of an adapter: the same modules, dtypes and base model,
  *	  and no change to the weights.  It is what a sum comes to when every leaf's
- *	  weights are 0.  LoRA: rank 1, zero factors, alpha 1; (IA)^3: ones.
+ *	  weights are 0.  LoRA: rank 1, zero factors, alpha 1; (IA)^3: ones;
+ *	  differences: zeros.
  *
  * A grouped convolution cannot have rank 1: its rank is the number of groups,
  * and alpha equals it; stacked experts have rank 1 each.

@@ -15,35 +15,12 @@
 #include "algebra/agree.h"
 #include "core/fsum.h"
 
-/* Further from 1 than this, weights do not make a mixture of replacements. */
-#define DENSE_TOLERANCE 1e-9
-
-/* A dense tensor of one leaf; sorted by key, then leaf. */
-typedef struct DenseRef
-{
-	const char *key;
-	uint32_t	leaf;
-	uint32_t	tensor;
-} DenseRef;
-
 static int
 compare_modules(const void *a, const void *b)
 {
 	const PaModuleRef *x = a;
 	const PaModuleRef *y = b;
 	int			order = strcmp(x->path, y->path);
-
-	if (order != 0)
-		return order;
-	return x->leaf < y->leaf ? -1 : x->leaf > y->leaf;
-}
-
-static int
-compare_dense(const void *a, const void *b)
-{
-	const DenseRef *x = a;
-	const DenseRef *y = b;
-	int			order = strcmp(x->key, y->key);
 
 	if (order != 0)
 		return order;
@@ -101,10 +78,9 @@ plan_saved_modules(PaEnv *env, PaCombine *plan)
 	return PA_OK;
 }
 
-/* The next draft tensor and its sum, with room for n terms. */
-static PaStatus
-add_sum(PaEnv *env, PaCombine *plan, uint32_t module, const PaTensor *like, uint32_t n,
-		PaDraftTensor **tensor, PaCombineSum **sum)
+PaStatus
+pa_combine_add_sum(PaEnv *env, PaCombine *plan, uint32_t module, const PaTensor *like, uint32_t n,
+				   PaDraftTensor **tensor, PaCombineSum **sum)
 {
 	uint32_t	k = plan->draft.n_tensors;
 
@@ -115,7 +91,7 @@ add_sum(PaEnv *env, PaCombine *plan, uint32_t module, const PaTensor *like, uint
 	memset(*tensor, 0, sizeof(PaDraftTensor));
 	(*tensor)->module = module;
 	(*tensor)->role = like->role;
-	(*tensor)->key = like->role == PA_ROLE_DENSE ? like->key : NULL;
+	(*tensor)->key = pa_role_is_keyed(like->role) ? like->key : NULL;
 	(*tensor)->dtype = like->dtype;
 	(*tensor)->ndim = like->ndim;
 	memcpy((*tensor)->shape, like->shape, sizeof(like->shape));
@@ -144,9 +120,9 @@ extend_stack(PaEnv *env, PaDraftTensor *to, const PaCombineSum *sum, const PaTen
 	return PA_OK;
 }
 
-static PaStatus
-add_term(PaEnv *env, PaDraftTensor *to, PaCombineSum *sum, const PaTensor *first,
-		 const PaAdapter *adapter, uint32_t leaf, uint32_t tensor, double c)
+PaStatus
+pa_combine_add_term(PaEnv *env, PaDraftTensor *to, PaCombineSum *sum, const PaTensor *first,
+					const PaAdapter *adapter, uint32_t leaf, uint32_t tensor, double c)
 {
 	const PaTensor *of = &adapter->tensors[tensor];
 
@@ -203,11 +179,11 @@ plan_role(PaEnv *env, PaCombine *plan, const PaPairing *pairing, uint32_t module
 		if (first == NULL)
 		{
 			first = &adapter->tensors[tensor];
-			PA_TRY(add_sum(env, plan, module, first, pairing->n, &to, &sum));
+			PA_TRY(pa_combine_add_sum(env, plan, module, first, pairing->n, &to, &sum));
 			set_layout(plan, pairing, role, sum);
 		}
-		PA_TRY(add_term(env, to, sum, first, adapter, ref->leaf, (uint32_t) tensor,
-						pa_combine_coefficient(plan, pairing, ref, role)));
+		PA_TRY(pa_combine_add_term(env, to, sum, first, adapter, ref->leaf, (uint32_t) tensor,
+								   pa_combine_coefficient(plan, pairing, ref, role)));
 	}
 	if (first == NULL || role != PA_ROLE_VECTOR)
 		return PA_OK;
@@ -239,7 +215,7 @@ plan_module(PaEnv *env, PaCombine *plan, PaModuleRef *refs, uint32_t n, uint32_t
 	plan->draft.facts.modules[module] = pairing->module;
 	if (targets == 0)
 		return PA_OK;
-	for (int role = PA_ROLE_FACTOR_A; role < PA_ROLE_DENSE; role++)
+	for (int role = PA_ROLE_FACTOR_A; role < PA_ROLE_FIRST_KEYED; role++)
 		PA_TRY(plan_role(env, plan, pairing, module, (PaRole) role));
 	return PA_OK;
 }
@@ -268,18 +244,8 @@ collect_modules(PaEnv *env, const PaCombine *plan, PaModuleRef **refs, size_t *n
 	return PA_OK;
 }
 
-static size_t
-count_dense(const PaAdapter *adapter)
-{
-	size_t		n = 0;
-
-	for (uint32_t i = 0; i < adapter->n_tensors; i++)
-		n += adapter->tensors[i].role == PA_ROLE_DENSE;
-	return n;
-}
-
 static PaStatus
-plan_modules(PaEnv *env, PaCombine *plan)
+plan_modules(PaEnv *env, PaCombine *plan, size_t n_keys)
 {
 	PaModuleRef *refs;
 	size_t		n;
@@ -291,8 +257,8 @@ plan_modules(PaEnv *env, PaCombine *plan)
 		n_paths += i == 0 || strcmp(refs[i - 1].path, refs[i].path) != 0;
 	if (n_paths > PA_MAX_TENSORS)
 		return pa_fail(env, PA_ERR_LIMIT, "adapter would have %zu modules, more than %d", n_paths, PA_MAX_TENSORS);
-	/* A target module has at most one tensor of each role; dense ones are in every leaf. */
-	plan->room = n_paths * (PA_ROLE_COUNT - 1) + count_dense(pa_combine_adapter(plan, 0));
+	/* A module has at most one tensor of each role that is not keyed. */
+	plan->room = n_paths * (PA_ROLE_FIRST_KEYED - 1) + n_keys;
 	PA_TRY(pa_alloc_array(env, n_paths, sizeof(PaModule), (void **) &plan->draft.facts.modules));
 	PA_TRY(pa_alloc_array(env, n_paths, sizeof(PaPairing), (void **) &plan->pairings));
 	PA_TRY(pa_alloc_array(env, plan->room, sizeof(PaDraftTensor), (void **) &plan->draft.tensors));
@@ -310,103 +276,12 @@ plan_modules(PaEnv *env, PaCombine *plan)
 	return PA_OK;
 }
 
-/* The leaf without the tensor is the first one that the sorted refs skip. */
-static PaStatus
-fail_dense_missing(PaEnv *env, const PaCombine *plan, const DenseRef *refs, uint32_t n)
-{
-	char		hex[2 * PA_SHA256_LENGTH + 1];
-	uint32_t	leaf = 0;
-
-	while (leaf < n && refs[leaf].leaf == leaf)
-		leaf++;
-	if (leaf >= plan->n_leaves || (n > 0 && leaf < n && refs[leaf].leaf < leaf))
-		return pa_fail(env, PA_ERR_MISMATCH, "tensor \"%.300s\" is twice in an adapter, with different prefixes", refs[0].key);
-	pa_hex(hex, plan->leaves[leaf].digest);
-	pa_fail(env, PA_ERR_MISMATCH, "dense tensor \"%.300s\" is not in every adapter", refs[0].key);
-	pa_detail(env, "The adapter with digest %.12s... does not have it; a dense tensor replaces the base model's, so it has no neutral value.", hex);
-	pa_hint(env, "Leave its module out with adapter_select().");
-	return PA_ERR_MISMATCH;
-}
-
-static PaStatus
-plan_dense_tensor(PaEnv *env, PaCombine *plan, const DenseRef *refs)
-{
-	const PaAdapter *adapter = pa_combine_adapter(plan, refs[0].leaf);
-	const PaTensor *first = &adapter->tensors[refs[0].tensor];
-	int64_t		module = pa_adapter_find_module(&plan->draft.facts, adapter->modules[first->module].path);
-	PaDraftTensor *to;
-	PaCombineSum *sum;
-
-	if (module < 0)
-		return pa_fail(env, PA_ERR_INTERNAL, "module of tensor \"%.300s\" is lost", first->name);
-	PA_TRY(add_sum(env, plan, (uint32_t) module, first, plan->n_leaves, &to, &sum));
-	for (uint32_t i = 0; i < plan->n_leaves; i++)
-		PA_TRY(add_term(env, to, sum, first, pa_combine_adapter(plan, i), i, refs[i].tensor,
-						plan->leaves[i].q));
-	return PA_OK;
-}
-
-/* Replacements can only be mixed: the weights of B must sum to 1. */
-static PaStatus
-check_dense_weights(PaEnv *env, const PaCombine *plan, const char *key)
-{
-	PaFsum		sum;
-	double		q;
-
-	pa_fsum_init(&sum);
-	for (uint32_t i = 0; i < plan->n_leaves; i++)
-		pa_fsum_add(&sum, plan->leaves[i].q);
-	q = pa_fsum_round(&sum);
-	if (fabs(q - 1) <= DENSE_TOLERANCE)
-		return PA_OK;
-	pa_fail(env, PA_ERR_MISMATCH, "weights of dense tensor \"%.300s\" sum to %.17g, not 1", key, q);
-	pa_detail(env, "A dense tensor replaces the base model's, so only a mixture of replacements has a meaning.");
-	pa_hint(env, "Leave its module out with adapter_select(), or use weights that sum to 1.");
-	return PA_ERR_MISMATCH;
-}
-
-static PaStatus
-plan_dense(PaEnv *env, PaCombine *plan)
-{
-	DenseRef   *refs;
-	size_t		n = 0;
-
-	for (uint32_t i = 0; i < plan->n_leaves; i++)
-		n += count_dense(pa_combine_adapter(plan, i));
-	PA_TRY(pa_alloc_array(env, n, sizeof(DenseRef), (void **) &refs));
-	n = 0;
-	for (uint32_t i = 0; i < plan->n_leaves; i++)
-	{
-		const PaAdapter *adapter = pa_combine_adapter(plan, i);
-
-		for (uint32_t t = 0; t < adapter->n_tensors; t++)
-			if (adapter->tensors[t].role == PA_ROLE_DENSE)
-				refs[n++] = (DenseRef) {adapter->tensors[t].key, i, t};
-	}
-	qsort(refs, n, sizeof(DenseRef), compare_dense);
-	for (size_t i = 0; i < n;)
-	{
-		size_t		end = i;
-		bool		complete = true;
-
-		for (; end < n && strcmp(refs[end].key, refs[i].key) == 0; end++)
-			if (refs[end].leaf != end - i)
-				complete = false;
-		if (!complete || end - i != plan->n_leaves)
-			return fail_dense_missing(env, plan, &refs[i], (uint32_t) (end - i));
-		PA_TRY(check_dense_weights(env, plan, refs[i].key));
-		PA_TRY(plan_dense_tensor(env, plan, &refs[i]));
-		i = end;
-	}
-	pa_free(env, refs);
-	return PA_OK;
-}
-
 PaStatus
 pa_combine_plan(PaEnv *env, PaRule rule, uint32_t n_leaves, const PaLeaf *leaves,
 				PaCombine **plan, const PaDraft **draft)
 {
 	PaCombine  *self;
+	PaKeyed		keyed;
 
 	if (n_leaves == 0)
 		return pa_fail(env, PA_ERR_INTERNAL, "expression has no leaf");
@@ -418,8 +293,9 @@ pa_combine_plan(PaEnv *env, PaRule rule, uint32_t n_leaves, const PaLeaf *leaves
 	else
 	{
 		PA_TRY(plan_facts(env, self));
-		PA_TRY(plan_modules(env, self));
-		PA_TRY(plan_dense(env, self));
+		PA_TRY(pa_combine_keyed(env, self, &keyed));
+		PA_TRY(plan_modules(env, self, keyed.n_keys));
+		PA_TRY(pa_combine_plan_keyed(env, self, &keyed));
 		PA_TRY(plan_saved_modules(env, self));
 	}
 	*plan = self;

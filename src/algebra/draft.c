@@ -62,7 +62,7 @@ pa_draft_tensor_of(PaDraftTensor *draft, const PaTensor *tensor, uint64_t tag)
 	memset(draft, 0, sizeof(*draft));
 	draft->module = tensor->module;
 	draft->role = tensor->role;
-	draft->key = tensor->role == PA_ROLE_DENSE ? tensor->key : NULL;
+	draft->key = pa_role_is_keyed(tensor->role) ? tensor->key : NULL;
 	draft->dtype = tensor->dtype;
 	draft->ndim = tensor->ndim;
 	memcpy(draft->shape, tensor->shape, sizeof(draft->shape));

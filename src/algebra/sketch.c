@@ -67,7 +67,8 @@ open_stream(PaEnv *env, const PaSketch *self, const PaStack *stack, const PaStac
 {
 	stream->part = part;
 	stream->tensor = (uint32_t) tensor;
-	return pa_draw_key(env, "sketch", self->seed, stack->path, pa_role_name(role), NULL, &stream->key);
+	return pa_draw_key(env, "sketch", self->seed, stack->key != NULL ? stack->key : stack->path,
+					   pa_role_name(role), NULL, &stream->key);
 }
 
 /* Elements from `first` on into x, at most a block and not beyond `end`. */
@@ -201,8 +202,8 @@ add_vector(PaEnv *env, PaSketch *self, const PaStack *stack, const PaStackPart *
 	return PA_OK;
 }
 
-PaStatus
-pa_sketch_add(PaEnv *env, PaSketch *self, const PaStack *stack, const double *weights)
+static PaStatus
+add_stack(PaEnv *env, PaSketch *self, const PaStack *stack, const double *weights)
 {
 	if (stack->groups > 1)
 		return pa_fail(env, PA_ERR_UNSUPPORTED, "sketch of grouped convolution or experts \"%.300s\" is not supported", stack->path);
@@ -218,6 +219,16 @@ pa_sketch_add(PaEnv *env, PaSketch *self, const PaStack *stack, const double *we
 			PA_TRY(add_factors(env, self, stack, part, c));
 		if (part->bias >= 0)
 			PA_TRY(add_vector(env, self, stack, part, part->bias, PA_ROLE_BIAS, c, 0));
+		if (part->difference >= 0)
+			PA_TRY(add_vector(env, self, stack, part, part->difference, PA_ROLE_DIFFERENCE, w, 0));
 	}
+	return PA_OK;
+}
+
+PaStatus
+pa_sketch_add(PaEnv *env, PaSketch *self, const PaStack *stack, const double *weights)
+{
+	for (; stack != NULL; stack = stack->next)
+		PA_TRY(add_stack(env, self, stack, weights));
 	return PA_OK;
 }

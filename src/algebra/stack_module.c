@@ -90,6 +90,7 @@ stack_part(const PaCombine *plan, const PaModuleRef *ref)
 		.factor_b = module->tensor[PA_ROLE_FACTOR_B],
 		.bias = module->tensor[PA_ROLE_BIAS],
 		.vector = module->tensor[PA_ROLE_VECTOR],
+		.difference = -1,
 		.rank = module->rank,
 		.scaling = module->scaling
 	};
@@ -107,6 +108,8 @@ pa_combine_stack(PaEnv *env, const PaCombine *plan, uint32_t module, const PaSta
 	pairing = &plan->pairings[module];
 	if (!(pairing->module.flags & PA_MODULE_TARGET))
 		return PA_OK;
+	if (plan->draft.facts.kind == PA_KIND_DIFFERENCE)
+		return pa_stack_differences(env, plan, pairing, stack);
 	PA_TRY(pa_alloc(env, sizeof(PaStack), (void **) &self));
 	PA_TRY(pa_alloc_array(env, pairing->n, sizeof(PaStackPart), (void **) &self->parts));
 	self->path = pairing->module.path;

@@ -6,7 +6,7 @@
  *
  * adapter_scale(a, s): LoRA: delta times s: alpha := alpha_for(s_m, r) * |s|,
  * B and lora_bias negated if s < 0; s = 0: B and bias zero, alpha kept.  (IA)^3:
- * 1 + s (l - 1).  Dense tensors unchanged.
+ * 1 + s (l - 1).  Differences: s X, for s = 0 +0.  Dense tensors unchanged.
  * adapter_cast: every tensor to one arithmetic dtype; an overflow is an error.
  * Both refuse tensors with NaN or infinity that take part, and features (0A000).
  *

@@ -2,7 +2,7 @@
  * transform_scale.c
  *	  adapter_scale(a, s): the change to the weights times s, exactly for LoRA
  *	  (alpha carries the magnitude, B and its bias the sign) and as
- *	  1 + s (l - 1) for (IA)^3.  doc/algebra.md, "adapter_scale".
+ *	  1 + s (l - 1) for (IA)^3; differences times s.  doc/algebra.md, "adapter_scale".
  *
  * SPDX-License-Identifier: PostgreSQL
  */
@@ -59,23 +59,34 @@ typedef struct PaScale
 	double		s;
 } PaScale;
 
+/* What a tensor is multiplied with: alpha has the magnitude of a LoRA module's s, B and bias its sign. */
+static double
+scale_factor(PaRole role, double s)
+{
+	if (role == PA_ROLE_DIFFERENCE)
+		return s;
+	if (role != PA_ROLE_FACTOR_B && role != PA_ROLE_BIAS)
+		return 1;
+	return s == 0 ? 0 : s < 0 ? -1 : 1;
+}
+
 /* One block of the result in acc; false if the input is not finite. */
 static bool
 scale_block(PaPass *pass, const PaTensor *tensor, const void *raw, size_t n, double *acc)
 {
 	double		s = ((PaScale *) pass)->s;
+	double		factor = scale_factor(tensor->role, s);
 
 	if (tensor->role == PA_ROLE_VECTOR)
 		return pa_kernel_scale_around_one(acc, raw, tensor->dtype, n, s);
-	if (tensor->role != PA_ROLE_FACTOR_B && tensor->role != PA_ROLE_BIAS)
-		return pa_kernel_first(acc, raw, tensor->dtype, n, 1.0);
-	if (s == 0)
+	/* 0 without the sign of what it takes the place of */
+	if (factor == 0)
 	{
 		for (size_t i = 0; i < n; i++)
 			acc[i] = 0;
 		return pa_kernel_all_finite(raw, tensor->dtype, n);
 	}
-	return pa_kernel_first(acc, raw, tensor->dtype, n, s < 0 ? -1.0 : 1.0);
+	return pa_kernel_first(acc, raw, tensor->dtype, n, factor);
 }
 
 PaStatus

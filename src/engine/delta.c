@@ -60,6 +60,24 @@ lora_shape(PaEnv *env, PaValue *value, const PaModule *module, PaDelta *delta)
 	return PA_OK;
 }
 
+/* What has no delta as one array. */
+static PaStatus
+check_one_delta(PaEnv *env, const PaAdapter *adapter, const PaModule *module)
+{
+	if (!(module->flags & PA_MODULE_TARGET))
+	{
+		pa_fail(env, PA_ERR_NOT_FOUND, "module \"%.300s\" has no delta", module->path);
+		pa_detail(env, "Its tensors replace those of the base model.");
+		return PA_ERR_NOT_FOUND;
+	}
+	if (adapter->kind != PA_KIND_DIFFERENCE)
+		return PA_OK;
+	pa_fail(env, PA_ERR_UNSUPPORTED, "module \"%.300s\" of differences has no one delta", module->path);
+	pa_detail(env, "Each of its tensors is the change of a parameter of its own.");
+	pa_hint(env, "adapter_tensor() gives the change of one parameter.");
+	return PA_ERR_UNSUPPORTED;
+}
+
 PaStatus
 pa_engine_delta_measure(PaEnv *env, PaValue *value, const char *path, PaDelta *delta)
 {
@@ -71,12 +89,7 @@ pa_engine_delta_measure(PaEnv *env, PaValue *value, const char *path, PaDelta *d
 	if (index < 0)
 		return pa_fail(env, PA_ERR_NOT_FOUND, "adapter has no module \"%.300s\"", path);
 	module = &adapter->modules[index];
-	if (!(module->flags & PA_MODULE_TARGET))
-	{
-		pa_fail(env, PA_ERR_NOT_FOUND, "module \"%.300s\" has no delta", path);
-		pa_detail(env, "Its tensors replace those of the base model.");
-		return PA_ERR_NOT_FOUND;
-	}
+	PA_TRY(check_one_delta(env, adapter, module));
 	PA_TRY(pa_adapter_require_arithmetic(env, adapter));
 	for (int role = 0; role < PA_ROLE_COUNT; role++)
 		if (module->tensor[role] >= 0)

@@ -27,6 +27,20 @@ extern PaStatus pa_engine_import(PaEnv *env, const void *file, size_t length,
 								 const char *config, size_t config_length, bool require_envelope,
 								 size_t reserve, PaBuf *out);
 
+/*
+ * tuned - base of two files of whole weights, by the configuration of a
+ * difference: what importing the canonical file of the result would give.
+ * doc/algebra.md, "Differences".
+ */
+typedef struct PaEngineFile
+{
+	const void *p;
+	size_t		length;
+} PaEngineFile;
+
+extern PaStatus pa_engine_difference(PaEnv *env, const PaEngineFile *tuned, const PaEngineFile *base,
+									 const char *config, size_t config_length, size_t reserve, PaBuf *out);
+
 /* The readable form (interchange/json_form.h). */
 extern PaStatus pa_engine_import_json(PaEnv *env, const char *text, size_t length,
 									  size_t reserve, PaBuf *out);

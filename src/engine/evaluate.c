@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "adapter/kind.h"
 #include "algebra/combine.h"
 
 typedef struct Leaf
@@ -55,6 +56,15 @@ only_leaf(PaSpace space, uint32_t n, const double *p, const double *q)
 		only = i;
 	}
 	return only;
+}
+
+/* Where both spaces have one algebra, p has no meaning; so it cannot keep a leaf, or make it another one. */
+static void
+one_weight(uint32_t n, PaValue *const *leaves, double *p, const double *q)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (pa_kind_methods(pa_value_adapter(leaves[i])->kind)->linear)
+			p[i] = q[i];
 }
 
 static PaStatus
@@ -117,6 +127,8 @@ pa_engine_evaluate(PaEnv *env, PaSpace space, uint32_t n_leaves, PaValue *const 
 	PA_TRY(pa_alloc_array(env, n_leaves, sizeof(double), (void **) &p));
 	PA_TRY(pa_alloc_array(env, n_leaves, sizeof(double), (void **) &q));
 	PA_TRY(pa_terms_total(env, terms, n_terms, n_leaves, p, q));
+	if (space == PA_SPACE_PARAMETER)
+		one_weight(n_leaves, leaves, p, q);
 	*same_as = only_leaf(space, n_leaves, p, q);
 	if (*same_as >= 0)
 		return PA_OK;

@@ -61,18 +61,27 @@ kept_rank(PaEnv *env, const PaStack *stack, const double *weights, PaKeep keep, 
 	return PA_OK;
 }
 
-/* (IA)^3 has no rank, whatever its modules; a stack that cannot be done is refused before any is. */
+/* Only LoRA has a rank, whatever the modules. */
+static PaStatus
+check_has_factors(PaEnv *env, PaKind kind)
+{
+	if (kind == PA_KIND_LORA)
+		return PA_OK;
+	if (kind == PA_KIND_IA3)
+		pa_fail(env, PA_ERR_UNSUPPORTED, "an (IA)^3 adapter has no singular values");
+	else
+		pa_fail(env, PA_ERR_UNSUPPORTED, "singular values are not supported for adapters of kind %s", pa_kind_name(kind));
+	pa_detail(env, "Truncation and spectra are of LoRA's product of two factors.");
+	return PA_ERR_UNSUPPORTED;
+}
+
+/* A stack that cannot be done is refused before any is. */
 static PaStatus
 check_sum(PaEnv *env, const PaPlannedSum *sum, const PaStack *const *stacks)
 {
 	PaStackReader reader;
 
-	if (sum->draft->facts.kind == PA_KIND_IA3)
-	{
-		pa_fail(env, PA_ERR_UNSUPPORTED, "an (IA)^3 adapter has no singular values");
-		pa_detail(env, "Truncation and spectra are of LoRA's product of two factors.");
-		return PA_ERR_UNSUPPORTED;
-	}
+	PA_TRY(check_has_factors(env, sum->draft->facts.kind));
 	for (uint32_t i = 0; sum->n_leaves > 0 && i < sum->draft->facts.n_modules; i++)
 		if (stacks[i] != NULL)
 		{

@@ -61,7 +61,8 @@ without_dense(PaEnv *env, PaSource *source, PaSource **result)
 
 		if (tensor->role == PA_ROLE_DENSE)
 			continue;
-		adapter->modules[tensor->module].tensor[tensor->role] = adapter->n_tensors;
+		if (!pa_role_is_keyed(tensor->role))
+			adapter->modules[tensor->module].tensor[tensor->role] = adapter->n_tensors;
 		from[adapter->n_tensors] = i;
 		adapter->tensors[adapter->n_tensors++] = *tensor;
 	}

@@ -10,6 +10,9 @@
  * (usually an adapter name that was not stripped); any other name with a
  * "lora_" component is dense and sets PA_FEATURE_UNKNOWN_TENSOR.
  *
+ * Differences have the base model's names: the module is the name without its
+ * last component, nothing is taken off, and no prefix is written.
+ *
  * SPDX-License-Identifier: PostgreSQL
  */
 #ifndef PA_PEFT_H
@@ -30,7 +33,7 @@ typedef struct PaPeftName
 
 extern PaStatus pa_peft_name_parse(PaEnv *env, PaKind kind, const char *name, PaPeftName *out);
 
-/* The name of a draft's tensor: "base_model.model." + path + suffix, or + key. */
+/* The name of a draft's tensor: "base_model.model." + path + suffix, or + key; of a difference its key. */
 extern PaStatus pa_peft_name_write(PaEnv *env, const PaDraft *draft, const PaDraftTensor *tensor,
 								   const char **name);
 

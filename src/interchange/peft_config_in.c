@@ -259,7 +259,7 @@ read_kind(PaEnv *env, const json_t *root, PaConfig *config)
 	if (methods == NULL)
 	{
 		pa_fail(env, PA_ERR_UNSUPPORTED, "adapters of type %.100s are not supported", type);
-		pa_detail(env, "The types that are: LORA and IA3.");
+		pa_detail(env, "The types that are: LORA and IA3, and DIFFERENCE for differences of whole weights.");
 		return PA_ERR_UNSUPPORTED;
 	}
 	config->kind = methods->id;
@@ -308,7 +308,6 @@ read_ia3(PaEnv *env, const json_t *root, PaConfig *config)
 {
 	const json_t *v = json_object_get(root, "feedforward_modules");
 
-	config->bias = "none";
 	if (json_is_string(v))
 		return pa_pattern_compile(env, json_string_value(v), PA_PATTERN_WHOLE, &config->feedforward_pattern);
 	return read_names(env, root, "feedforward_modules", &config->feedforward, &config->n_feedforward);
@@ -328,6 +327,9 @@ pa_peft_config_read(PaEnv *env, const char *text, size_t length, PaConfig *confi
 	PA_TRY(read_string(env, root, "base_model_name_or_path", &config->base_model));
 	PA_TRY(read_string(env, root, "revision", &config->base_revision));
 	PA_TRY(read_string(env, root, "task_type", &config->task_type));
+	config->bias = "none";
+	if (config->kind == PA_KIND_DIFFERENCE)
+		return PA_OK;
 	PA_TRY(read_flag(env, root, "fan_in_fan_out", &config->fan_in_fan_out));
 	PA_TRY(read_names(env, root, "modules_to_save", &config->modules_to_save, &config->n_modules_to_save));
 	if (config->kind == PA_KIND_LORA)

@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "adapter/kind.h"
+
 /* What the patterns need of a target module. */
 typedef struct ModuleValues
 {
@@ -305,10 +307,12 @@ pa_peft_config_write(PaEnv *env, const PaDraft *draft, const char **text, size_t
 	PA_TRY(pa_json_own(env, root));
 	if (facts->features & ~PA_FEATURE_UNKNOWN_TENSOR)
 		return pa_fail(env, PA_ERR_UNSUPPORTED, "adapter has features that a composed configuration cannot have");
-	PA_TRY(set(env, root, "peft_type", json_string(facts->kind == PA_KIND_LORA ? "LORA" : "IA3")));
+	PA_TRY(set(env, root, "peft_type", json_string(pa_kind_methods(facts->kind)->peft_type)));
 	PA_TRY(set(env, root, "base_model_name_or_path", string_or_null(facts->base_model)));
 	PA_TRY(set(env, root, "revision", string_or_null(facts->base_revision)));
 	PA_TRY(set(env, root, "task_type", string_or_null(facts->task_type)));
+	if (facts->kind == PA_KIND_DIFFERENCE)
+		return pa_json_write(env, root, true, text, length);
 	PA_TRY(set(env, root, "fan_in_fan_out", json_boolean(facts->fan_in_fan_out)));
 	PA_TRY(set(env, root, "inference_mode", json_true()));
 	if (facts->n_saved_modules > 0)

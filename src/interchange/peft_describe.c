@@ -135,8 +135,11 @@ place_tensor(PaEnv *env, const Named *named, uint32_t i, PaAdapter *adapter)
 	PA_TRY(pa_tensor_measure(env, t, PA_ERR_FILE));
 	adapter->raw_bytes += t->bytes;
 	adapter->features |= named->name.features;
-	if (t->role == PA_ROLE_DENSE)
+	if (pa_role_is_keyed(t->role))
+	{
+		module->flags |= named->name.module_flags;
 		return PA_OK;
+	}
 	if (module->tensor[t->role] >= 0)
 	{
 		pa_fail(env, PA_ERR_FILE, "module \"%.300s\" has two tensors of role %s", module->path, pa_role_name(t->role));
@@ -289,7 +292,7 @@ check_not_empty(PaEnv *env, const PaAdapter *adapter)
 {
 	for (uint32_t i = 0; i < adapter->n_tensors; i++)
 	{
-		if (adapter->tensors[i].role == PA_ROLE_DENSE || adapter->tensors[i].elements > 0)
+		if (pa_role_is_keyed(adapter->tensors[i].role) || adapter->tensors[i].elements > 0)
 			continue;
 		pa_fail(env, PA_ERR_FILE, "tensor \"%.300s\" has no elements", adapter->tensors[i].name);
 		pa_hint(env, "Gather the shards of the model before saving the adapter.");
@@ -338,7 +341,7 @@ pa_peft_describe(PaEnv *env, PaConfig *config, uint32_t n, const PaFileTensor *t
 	pa_free(env, named);
 	if (config->kind == PA_KIND_LORA)
 		PA_TRY(describe_lora(env, config, adapter, &configured));
-	else
+	else if (config->kind == PA_KIND_IA3)
 		PA_TRY(describe_ia3(env, config, adapter));
 	PA_TRY(find_saved_modules(env, config, adapter));
 	PA_TRY(pa_adapter_check(env, adapter, PA_ERR_FILE));

@@ -1,7 +1,8 @@
 /*
  * peft_names.c
  *	  PEFT's tensor names, both ways: the name of a tensor tells its module and
- *	  role, and module and role give the name.
+ *	  role, and module and role give the name.  Differences have the base model's
+ *	  own names.
  *
  * PEFT takes the adapter's own name out of what it saves, so a suffix below is
  * the whole of what stands behind the module's path.
@@ -120,6 +121,15 @@ dense_path(PaEnv *env, const char *key, const char **path)
 	return pa_strndup(env, key, n, path);
 }
 
+/* Of a difference: the base model knows nothing of PEFT's wrappers. */
+static PaStatus
+parameter_path(PaEnv *env, const char *key, const char **path)
+{
+	const char *dot = strrchr(key, '.');
+
+	return pa_strndup(env, key, dot != NULL && dot > key ? (size_t) (dot - key) : strlen(key), path);
+}
+
 PaStatus
 pa_peft_name_parse(PaEnv *env, PaKind kind, const char *name, PaPeftName *out)
 {
@@ -151,15 +161,21 @@ pa_peft_name_parse(PaEnv *env, PaKind kind, const char *name, PaPeftName *out)
 		out->features = s->features;
 		return pa_strndup(env, key, n - strlen(s->text), &out->path);
 	}
+	if (kind == PA_KIND_DIFFERENCE)
+	{
+		out->role = PA_ROLE_DIFFERENCE;
+		out->module_flags = PA_MODULE_TARGET;
+		return parameter_path(env, key, &out->path);
+	}
 	out->role = PA_ROLE_DENSE;
 	PA_TRY(check_components(env, name, key, &out->features));
 	return dense_path(env, key, &out->path);
 }
 
 static PaStatus
-join(PaEnv *env, const char *path, const char *suffix, const char **name)
+join(PaEnv *env, const char *before, const char *path, const char *suffix, const char **name)
 {
-	size_t		prefix = strlen(PREFIX_MODEL);
+	size_t		prefix = strlen(before);
 	size_t		n = strlen(path);
 	size_t		end = strlen(suffix);
 	char	   *p;
@@ -167,7 +183,7 @@ join(PaEnv *env, const char *path, const char *suffix, const char **name)
 	if (prefix + n + end > PA_MAX_NAME_BYTES)
 		return pa_fail(env, PA_ERR_LIMIT, "tensor name of %zu bytes is longer than %d", prefix + n + end, PA_MAX_NAME_BYTES);
 	PA_TRY(pa_alloc_raw(env, prefix + n + end + 1, (void **) &p));
-	memcpy(p, PREFIX_MODEL, prefix);
+	memcpy(p, before, prefix);
 	memcpy(p + prefix, path, n);
 	memcpy(p + prefix + n, suffix, end + 1);
 	*name = p;
@@ -182,14 +198,17 @@ pa_peft_name_write(PaEnv *env, const PaDraft *draft, const PaDraftTensor *tensor
 	uint32_t	embedding = factor ? module->flags & PA_MODULE_EMBEDDING : 0;
 
 	if (tensor->role == PA_ROLE_DENSE)
-		return join(env, tensor->key, "", name);
+		return join(env, PREFIX_MODEL, tensor->key, "", name);
+	/* a key that begins like a prefix would lose its beginning when it is read */
+	if (tensor->role == PA_ROLE_DIFFERENCE)
+		return join(env, prefix_length(tensor->key) > 0 ? PREFIX_MODEL : "", tensor->key, "", name);
 	for (size_t i = 0; i < N_SUFFIXES; i++)
 	{
 		const Suffix *s = &suffixes[i];
 
 		if (s->kind == draft->facts.kind && s->role == tensor->role &&
 			(s->module_flags & PA_MODULE_EMBEDDING) == embedding)
-			return join(env, module->path, s->text, name);
+			return join(env, PREFIX_MODEL, module->path, s->text, name);
 	}
 	return pa_fail(env, PA_ERR_INTERNAL, "no name for a tensor of role %d", (int) tensor->role);
 }

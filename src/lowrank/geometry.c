@@ -232,6 +232,12 @@ pa_geometry_module(PaEnv *env, const PaStack *stack, const double *d, const doub
 	double	   *x;
 
 	*products = (PaProducts) {0};
+	if (stack->key != NULL)
+	{
+		for (; stack != NULL; stack = stack->next)
+			PA_TRY(pa_geometry_vectors(env, stack, PA_ROLE_DIFFERENCE, d, e, products));
+		return PA_OK;
+	}
 	if (stack->n_parts > 0 && stack->parts[0].vector >= 0)
 		return pa_geometry_vectors(env, stack, PA_ROLE_VECTOR, d, e, products);
 	PA_TRY(difference(env, stack, d, e, &x));

@@ -16,7 +16,7 @@
 
 /*
  * The products of one module: LoRA's deltas with the bias of lora_bias as one
- * more column, or (IA)^3's vectors.  d and e: weights of the leaves.
+ * more column, (IA)^3's vectors, or differences.  d and e: weights of the leaves.
  */
 extern PaStatus pa_geometry_module(PaEnv *env, const PaStack *stack, const double *d, const double *e,
 								   size_t budget, PaProducts *products);

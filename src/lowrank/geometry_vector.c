@@ -1,7 +1,7 @@
 /*
  * geometry_vector.c
- *	  Inner products of what is a vector: (IA)^3's l - 1 and the bias of
- *	  lora_bias.  The sums are formed, block by block, so nothing cancels.
+ *	  Inner products of what is a vector: (IA)^3's l - 1, the bias of lora_bias,
+ *	  and differences.  The sums are formed, block by block, so nothing cancels.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
@@ -26,13 +26,15 @@ typedef struct Vectors
 static int64_t
 part_vector(const PaStackPart *part, PaRole role)
 {
+	if (role == PA_ROLE_DIFFERENCE)
+		return part->difference;
 	return role == PA_ROLE_VECTOR ? part->vector : part->bias;
 }
 
 static double
 part_weight(const Vectors *self, const PaStackPart *part, const double *leaf_weights)
 {
-	return leaf_weights[part->leaf] * (self->role == PA_ROLE_VECTOR ? 1 : part->scaling);
+	return leaf_weights[part->leaf] * (self->role == PA_ROLE_BIAS ? part->scaling : 1);
 }
 
 /* The parts' weights, made so small that a sum of doubles times them stays finite. */

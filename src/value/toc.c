@@ -171,7 +171,7 @@ link_tensor(PaEnv *env, PaAdapter *adapter, uint32_t index)
 	if (tensor->module >= adapter->n_modules || tensor->role < PA_ROLE_FACTOR_A || tensor->role >= PA_ROLE_COUNT)
 		return pa_value_damaged(env, "Tensor \"%.200s\" has an unknown role or module.", tensor->name);
 	module = &adapter->modules[tensor->module];
-	if (tensor->role != PA_ROLE_DENSE && module->tensor[tensor->role] < 0)
+	if (!pa_role_is_keyed(tensor->role) && module->tensor[tensor->role] < 0)
 		module->tensor[tensor->role] = index;
 	return PA_OK;
 }

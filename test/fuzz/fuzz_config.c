@@ -88,6 +88,34 @@ make_ia3(PaEnv *env, PaConfig *config, PaFileTensor *tensors, uint32_t *n)
 	return true;
 }
 
+static bool
+make_difference(PaEnv *env, PaConfig *config, PaFileTensor *tensors, uint32_t *n)
+{
+	for (size_t i = 0; i < N_TARGETS; i++)
+	{
+		add(tensors, n, join(env, targets[i], ".weight"), 4, 5);
+		add(tensors, n, join(env, targets[i], ".bias"), 4, 1);
+	}
+	(void) config;
+	return true;
+}
+
+static bool
+make_tensors(PaEnv *env, PaConfig *config, PaFileTensor *tensors, uint32_t *n)
+{
+	switch (config->kind)
+	{
+		case PA_KIND_LORA:
+			return make_lora(env, config, tensors, n);
+		case PA_KIND_IA3:
+			return make_ia3(env, config, tensors, n);
+		case PA_KIND_DIFFERENCE:
+			return make_difference(env, config, tensors, n);
+	}
+	limited_insist(false, "kind", env);
+	return false;
+}
+
 /* The adapter as an operation would hand it on. */
 static void
 make_draft(PaEnv *env, const PaAdapter *adapter, PaDraft *draft)
@@ -104,7 +132,7 @@ make_draft(PaEnv *env, const PaAdapter *adapter, PaDraft *draft)
 
 		draft->tensors[i] = (PaDraftTensor) {
 			.module = t->module, .role = t->role, .dtype = t->dtype, .ndim = t->ndim,
-			.key = t->role == PA_ROLE_DENSE ? t->key : NULL
+			.key = pa_role_is_keyed(t->role) ? t->key : NULL
 		};
 		memcpy(draft->tensors[i].shape, t->shape, sizeof(t->shape));
 	}
@@ -168,7 +196,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_renamed(&env, &config, (const char *) data, size);
 		for (size_t i = 0; i < N_DENSE; i++)
 			add(tensors, &n, dense[i], 2, 2);
-		if ((config.kind == PA_KIND_LORA ? make_lora : make_ia3) (&env, &config, tensors, &n) &&
+		if (make_tensors(&env, &config, tensors, &n) &&
 			limited_proper(&env, pa_peft_describe(&env, &config, n, tensors, &adapter, &of), "described") == PA_OK)
 			check_composed(&env, adapter);
 	}

@@ -13,7 +13,7 @@ import struct
 
 import safetensors_lite as st
 
-KINDS = {"LORA": 1, "IA3": 2}
+KINDS = {"LORA": 1, "IA3": 2, "DIFFERENCE": 3}
 DTYPE_IDS = {"BOOL": 1, "U8": 2, "I8": 3, "I16": 4, "U16": 5, "F16": 6,
              "BF16": 7, "I32": 8, "U32": 9, "F32": 10, "F64": 11, "I64": 12,
              "U64": 13, "C64": 14, "F8_E4M3": 15, "F8_E5M2": 16,
@@ -21,9 +21,9 @@ DTYPE_IDS = {"BOOL": 1, "U8": 2, "I8": 3, "I16": 4, "U16": 5, "F16": 6,
              "F6_E2M3": 21, "F6_E3M2": 22}
 ARITHMETIC = ("F64", "F32", "F16", "BF16")
 
-A, B, VECTOR, BIAS, MAGNITUDE, DENSE = 1, 2, 3, 4, 5, 6
+A, B, VECTOR, BIAS, MAGNITUDE, DENSE, DIFFERENCE = 1, 2, 3, 4, 5, 6, 7
 ROLE_NAMES = {A: "factor_a", B: "factor_b", VECTOR: "vector", BIAS: "bias",
-              MAGNITUDE: "magnitude", DENSE: "dense"}
+              MAGNITUDE: "magnitude", DENSE: "dense", DIFFERENCE: "difference"}
 TARGET, FEEDFORWARD, EMBEDDING, PARAMETER = 1, 2, 4, 8
 
 FEATURES = {"dora": 1 << 0, "trainable_tokens": 1 << 1, "alora": 1 << 2,
@@ -134,6 +134,8 @@ def place(kind, name):
         if name.startswith(prefix):
             key = name[len(prefix):]
             break
+    if kind == 3:
+        return Place(key[:key.rindex(".")] if "." in key[1:] else key, DIFFERENCE, key), TARGET
     for suffix, role, flags in SUFFIXES[kind]:
         if key.endswith(suffix) and len(key) > len(suffix):
             return Place(key[:-len(suffix)], role, key), flags
@@ -231,7 +233,7 @@ def describe(file, text):
     a.base_model = config.get("base_model_name_or_path")
     a.base_revision = config.get("revision")
     a.task_type = config.get("task_type")
-    a.fan_in_fan_out = bool(config.get("fan_in_fan_out"))
+    a.fan_in_fan_out = a.kind != 3 and bool(config.get("fan_in_fan_out"))
     if a.kind == 1:
         a.bias = config.get("bias") or "none"
         a.features = features_of(config)
@@ -257,7 +259,7 @@ def describe(file, text):
             key = path + "." + parameter if parameter else path
             m.scaling = scaling_of(config, key)
             m.r = by_pattern(config.get("rank_pattern"), key, config["r"])
-        elif is_feedforward(config, path):
+        elif a.kind == 2 and is_feedforward(config, path):
             m.flags |= FEEDFORWARD
     a.features |= features_of_names(a.places.values())
     a.saved_modules = saved_paths(config, dense)

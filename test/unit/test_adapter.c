@@ -16,13 +16,15 @@
 UNIT_TEST(names)
 {
 	CHECK(strcmp(pa_kind_name(PA_KIND_LORA), "lora") == 0 && strcmp(pa_kind_name(PA_KIND_IA3), "ia3") == 0);
+	CHECK(strcmp(pa_kind_name(PA_KIND_DIFFERENCE), "difference") == 0 && pa_kind_by_peft_type("DIFFERENCE") == &pa_kind_difference);
 	CHECK(strcmp(pa_kind_name((PaKind) 9), "?") == 0 && pa_kind_methods((PaKind) 0) == NULL);
 	CHECK(pa_kind_by_peft_type("LORA") == &pa_kind_lora && pa_kind_by_peft_type("IA3") == &pa_kind_ia3);
 	CHECK(pa_kind_by_peft_type("lora") == NULL && pa_kind_by_peft_type("LOHA") == NULL);
 	CHECK(strcmp(pa_role_name(PA_ROLE_FACTOR_A), "factor_a") == 0);
 	CHECK(strcmp(pa_role_name(PA_ROLE_MAGNITUDE), "magnitude") == 0);
 	CHECK(strcmp(pa_role_name(PA_ROLE_DENSE), "dense") == 0);
-	CHECK(strcmp(pa_role_name((PaRole) 0), "?") == 0 && strcmp(pa_role_name((PaRole) 7), "?") == 0);
+	CHECK(strcmp(pa_role_name(PA_ROLE_DIFFERENCE), "difference") == 0);
+	CHECK(strcmp(pa_role_name((PaRole) 0), "?") == 0 && strcmp(pa_role_name((PaRole) 8), "?") == 0);
 	(void) env;
 }
 
@@ -200,6 +202,7 @@ UNIT_TEST(invariants_of_tensors)
 	WRONG(s.tensors[0].module = 3);
 	WRONG(s.tensors[1].module = 0);
 	WRONG(s.tensors[1].role = PA_ROLE_DENSE);
+	WRONG(s.tensors[0].role = PA_ROLE_DIFFERENCE);
 	WRONG((s.tensors[3].role = PA_ROLE_BIAS));
 	/* a name of exactly the limit, and a prefix of 255 bytes */
 	CHECK_OK(sample_golden(env, 0, &s), env);

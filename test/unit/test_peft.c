@@ -58,6 +58,13 @@ static const NameRow name_rows[] = {
 	{PA_KIND_IA3, P "a.ia3_l", PA_OK, "a", PA_ROLE_VECTOR, PA_MODULE_TARGET, 0},
 	{PA_KIND_IA3, P "a.ia3_l.default", PA_ERR_FILE, NULL, 0, 0, 0},
 	{PA_KIND_IA3, P "a.lora_A.weight", PA_ERR_CONFIG, NULL, 0, 0, 0},
+	{PA_KIND_DIFFERENCE, "a.b.weight", PA_OK, "a.b", PA_ROLE_DIFFERENCE, PA_MODULE_TARGET, 0},
+	{PA_KIND_DIFFERENCE, P "a.base_layer.weight", PA_OK, "a.base_layer", PA_ROLE_DIFFERENCE, PA_MODULE_TARGET, 0},
+	{PA_KIND_DIFFERENCE, "w", PA_OK, "w", PA_ROLE_DIFFERENCE, PA_MODULE_TARGET, 0},
+	{PA_KIND_DIFFERENCE, ".w", PA_OK, ".w", PA_ROLE_DIFFERENCE, PA_MODULE_TARGET, 0},
+	{PA_KIND_DIFFERENCE, "a.lora_A.default.weight", PA_OK, "a.lora_A.default", PA_ROLE_DIFFERENCE, PA_MODULE_TARGET, 0},
+	{PA_KIND_DIFFERENCE, "a.lora_A.weight", PA_ERR_CONFIG, NULL, 0, 0, 0},
+	{PA_KIND_DIFFERENCE, P, PA_ERR_FILE, NULL, 0, 0, 0},
 };
 
 UNIT_TEST(names)

@@ -43,6 +43,7 @@
 	LIST(merge) \
 	LIST(sketch) \
 	LIST(recompute) \
+	LIST(difference) \
 	FUNCTION(terms) \
 	FUNCTION(combine) \
 	FUNCTION(stack) \

@@ -42,7 +42,7 @@ sample_begin(Sample *sample, PaKind kind, uint64_t seed)
 	sample->seed = seed;
 	document(sample, PA_DOCUMENT_CONFIG, kind == PA_KIND_LORA ?
 			 "{\n  \"lora_alpha\": 16,\n  \"peft_type\": \"LORA\",\n  \"r\": 8,\n  \"r\": 8,\n  \"r\": 8,\n  \"r\": 8\n}" :
-			 "{\"peft_type\": \"IA3\"}");
+			 kind == PA_KIND_IA3 ? "{\"peft_type\": \"IA3\"}" : "{\"peft_type\": \"DIFFERENCE\"}");
 	document(sample, PA_DOCUMENT_RECIPE, "{\"version\":1,\"root\":{\"op\":\"import\",\"sha256\":\"00\"},\"nodes\":{}}");
 }
 
@@ -100,7 +100,7 @@ sample_tensor(PaEnv *env, Sample *sample, const char *name, PaRole role,
 	PA_TRY(pa_alloc_raw(env, (size_t) tensor->bytes, &data));
 	fill(sample, tensor, data);
 	sample->data[index] = data;
-	if (role != PA_ROLE_DENSE)
+	if (!pa_role_is_keyed(role))
 		sample->modules[module].tensor[role] = index;
 	sample->adapter.raw_bytes += tensor->bytes;
 	sample->adapter.n_tensors++;
@@ -233,6 +233,20 @@ golden_blocks(PaEnv *env, Sample *sample)
 	return sample_tensor(env, sample, "saved.weight", PA_ROLE_DENSE, PA_BF16, 1, (uint64_t[]) {PA_BLOCK_ELEMENTS + 1});
 }
 
+/* A module with several tensors, a parameter without a module, and a name with a prefix. */
+static PaStatus
+golden_difference(PaEnv *env, Sample *sample)
+{
+	sample_begin(sample, PA_KIND_DIFFERENCE, 7);
+	sample_module(sample, "h.0", PA_MODULE_TARGET, 0);
+	PA_TRY(sample_tensor(env, sample, PREFIX "h.0.weight", PA_ROLE_DIFFERENCE, PA_BF16, 2, (uint64_t[]) {3, 4}));
+	sample_module(sample, "h.1", PA_MODULE_TARGET, 0);
+	PA_TRY(sample_tensor(env, sample, "h.1.bias", PA_ROLE_DIFFERENCE, PA_F32, 1, (uint64_t[]) {5}));
+	PA_TRY(sample_tensor(env, sample, "h.1.weight", PA_ROLE_DIFFERENCE, PA_F32, 3, (uint64_t[]) {5, 2, 3}));
+	sample_module(sample, "scale", PA_MODULE_TARGET, 0);
+	return sample_tensor(env, sample, "scale", PA_ROLE_DIFFERENCE, PA_F64, 0, NULL);
+}
+
 static const struct
 {
 	const char *name;
@@ -244,6 +258,7 @@ static const struct
 	{"dense_dtypes", golden_dtypes},
 	{"empty_tensors", golden_empty},
 	{"two_blocks", golden_blocks},
+	{"difference", golden_difference},
 };
 
 const char *
