@@ -3,12 +3,12 @@
 create or replace function registry.version_actor() returns trigger
 	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
-	if num_nonnulls(new.number, new.digest, new.envelope_digest, new.recipe, new.actor, new.acting_as, new.created_at) = 7
+	if num_nonnulls(new.number, new.digest, new.envelope_digest, new.recipe) = 4
 		and pg_has_role(current_user, (select c.relowner from pg_class c where c.oid = tg_relid), 'USAGE') then
 		return new;
 	end if;
-	if num_nonnulls(new.number, new.digest, new.envelope_digest, new.recipe, new.actor, new.acting_as, new.created_at,
-			new.erased_at, new.erase_reason) > 0 then
+	if num_nonnulls(new.number, new.digest, new.envelope_digest, new.recipe, new.erased_at, new.erase_reason) > 0
+		or new.actor is distinct from session_user or new.acting_as is distinct from current_user then
 		raise exception 'columns of a version other than entry, value, message, virtual and allow_duplicate cannot be set'
 			using errcode = '428C9', detail = 'They are read from the value and the session.';
 	end if;
@@ -16,14 +16,11 @@ begin
 		raise exception 'a version needs a value' using errcode = '23502',
 			detail = 'A virtual version is given its value too; the digest is taken from it and the value is not kept.';
 	end if;
-	new.actor := session_user;
-	new.acting_as := current_user;
-	new.created_at := clock_timestamp();
 	return new;
 end
 $$;
 comment on function registry.version_actor() is
-	'Trigger: who commits and when, with the rights of the one who does. A row with number, digest and all other facts set is taken as it is from the table''s owner (a restore). Errors: 428C9 such columns set by others, 23502 no value.';
+	'Trigger: with the rights of the one who commits, who stands in the columns'' defaults. It changes nothing, so that a large value is not copied once more. A row with number, digests and recipe set is taken as it is from the table''s owner (a restore). Errors: 428C9 such columns set by others, 23502 no value.';
 
 create or replace function registry.version_duplicate() returns trigger
 	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
@@ -61,6 +58,7 @@ begin
 	update registry.entry e set next_number = e.next_number + 1
 		where e.name = new.entry
 		returning e.next_number - 1 into strict new.number;
+	new.created_at := clock_timestamp();
 	new.digest := @peft@.adapter_digest(new.value);
 	new.envelope_digest := @peft@.adapter_envelope_digest(new.value);
 	new.recipe := @peft@.adapter_recipe(new.value);
