@@ -115,9 +115,13 @@ def table(scores, setting):
 
 def bars(plot, scores, settings, path):
     """Per setting the base model, the adapters alone and the compositions."""
-    figure, axes = plot.subplots(1, len(settings), figsize=(3.1 * len(settings), 3.6), squeeze=False)
+    columns = min(4, len(settings))
+    rows = -(-len(settings) // columns)
+    figure, axes = plot.subplots(rows, columns, figsize=(3.1 * columns, 3.6 * rows), squeeze=False)
+    for axis in axes.flat[len(settings):]:
+        axis.axis("off")
     colours = {"parameter": "#d95f02", "delta": "#1b9e77", "lerp": "#7570b3"}
-    for axis, setting in zip(axes[0], settings):
+    for axis, setting in zip(axes.flat, settings):
         metric = scores.metrics(setting)[0]
         found = [("base", "#555555", scores.of(setting, "", "base", metric))]
         method = "lora"
