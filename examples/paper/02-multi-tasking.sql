@@ -2,7 +2,8 @@
 -- the composed one is to do both.  The paper: l * first + (1 - l) * second, with
 -- the l that is best on validation data.
 
--- Parameter space: a sweep over l is one query.
+-- Parameter space: a sweep over l is one query.  Weights are [of film reviews, of
+-- topics]; the adapter of film reviews is that of all the data in 01.
 insert into composed
 select topics.setting, method, seed, 'parameter', array[l, 1 - l], l*movie.a + (1 - l)*topics.a
 from adapters movie join adapters topics using (method, seed),

@@ -1,6 +1,7 @@
 -- Unlearning: the adapter learnt to write offensive tweets; its opposite is to
 -- make the model write fewer.  The paper: the negative of the adapter, weaker or
--- stronger by a scale s, with perplexity on other text nearly as before.
+-- stronger by a scale s, with perplexity on other text nearly as before
+-- (perplexity: how surprised the model is by a text; less is better).
 
 -- Parameter space.  The paper's negation changes the sign of one factor, and its
 -- scale multiplies that factor alone; so does adapter_scale.  (-s * a would scale
@@ -16,8 +17,8 @@ select setting, method, seed, 'delta', array[s], adapter(-s * delta(a))
 from adapters, generate_series(0.3, 0.9, 0.3) step, cast(step as float8) s
 where (setting, name) = ('unlearn', 'toxic');
 
--- The least offensive one whose perplexity is at most a tenth above that of the
--- base model.
+-- The least offensive one (o) whose perplexity (p) is at most a tenth above that
+-- of the base model.
 create view unlearn_choice as
 select distinct on (c.method, c.seed, c.algebra) setting, c.method, c.seed, c.algebra, c.weights, o.value
 from composed c

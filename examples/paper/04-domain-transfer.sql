@@ -1,13 +1,17 @@
 -- Domain transfer, an analogy: the source task in the source domain, plus the
 -- difference of two adapters that learnt nothing but the language of the target
--- and of the source domain.  The paper: l * task (+) (1 - l) * (target (-) source)
--- does the task in the target domain, for which nobody has labels.
+-- and of the source domain.  The paper: l * task (+) (1 - l) * (target (-)
+-- source) does the task in the target domain, for which nobody has labels.  (+)
+-- and (-) are its signs for + and - in parameter space: (-) turns the sign of B
+-- only.
 --
 -- Three tries of it:
 --   transfer     film reviews to product reviews; the language adapters learnt to
 --                recognise a sentence of which words are missing
---   transfer_mlm the same with masked-language modelling
---   transfer_lm  a language model: offensive tweets to offensive fortunes
+--   transfer_mlm the same, but they learnt to guess hidden words (masked-language
+--                modelling)
+--   transfer_lm  a language model: offensive tweets to offensive fortunes; the
+--                task is to be offensive
 create temporary table analogy as
 select x.setting, method, seed, task.a as task, target.a as target, source.a as source
 from (values

@@ -1,9 +1,11 @@
 -- Detoxification: "instruct" obeys instructions, bad ones too; "toxic" was
 -- trained on from it with offensive text only.  The paper: a (+) w * (a (-) x),
--- away from the toxic one, keeps what instruct can do.
+-- with a for instruct and x for toxic, goes away from the toxic one and keeps
+-- what instruct can do.  ((+) and (-) are its + and - in parameter space.)
 
--- Parameter space, as the paper's public code has it: the sign of the sum is on
--- one factor only.  A is nearly the same in both, so this mostly amplifies a.
+-- Parameter space, as the paper's public code has it: the minus turns the sign of
+-- B only, and the A are added.  A is nearly the same in both, so this mostly
+-- amplifies instruct.
 insert into composed
 select setting, method, seed, 'parameter', array[w], instruct.a + w*(instruct.a - toxic.a)
 from adapters instruct join adapters toxic using (setting, method, seed),
@@ -18,14 +20,16 @@ from adapters instruct join adapters toxic using (setting, method, seed),
 	unnest(array[0.5, 1, 1.5]) w
 where setting = 'detox' and instruct.name = 'instruct' and toxic.name = 'toxic';
 
--- The plain difference of all parameters: the line through both, beyond instruct.
+-- The plain difference of all parameters, A and B alike: (1 + w) * instruct
+-- minus w * toxic, on the line through both, beyond instruct.
 insert into composed
 select setting, method, seed, 'lerp', array[w], adapter_lerp(instruct.a, toxic.a, -w)
 from adapters instruct join adapters toxic using (setting, method, seed),
 	unnest(array[0.5, 1, 1.5]) w
 where setting = 'detox' and instruct.name = 'instruct' and toxic.name = 'toxic';
 
--- The least offensive one whose perplexity is at most a tenth above instruct's.
+-- The least offensive one (o) whose perplexity (p) is at most a tenth above
+-- instruct's (i).
 create view detox_choice as
 select distinct on (method, seed, algebra) setting, method, seed, c.algebra, c.weights, o.value
 from composed c

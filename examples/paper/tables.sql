@@ -1,6 +1,7 @@
--- The three tables of the experiments.  A row of adapters is a PEFT folder, a
--- row of composed is what a query made of some of them, and a row of scores is
--- what evaluate.py measured for either.
+-- The three tables of the experiments.  A row of adapters is a PEFT folder (in
+-- Python, an adapter is saved as one), a row of composed is what a query made of
+-- some of them, and a row of scores is what evaluate.py measured for either, or
+-- for the base model.
 create table adapters
 (
 	setting text not null,
@@ -16,7 +17,7 @@ create table composed
 	setting text not null,
 	method text not null,
 	seed int not null,
-	algebra text not null,			-- parameter (the paper's), delta, or another rule
+	algebra text not null,			-- parameter (the paper's), delta, or lerp (05)
 	weights float8[] not null,
 	a adapter not null,
 	primary key (setting, method, seed, algebra, weights)
@@ -24,11 +25,11 @@ create table composed
 
 create table scores
 (
-	setting text not null,
-	method text not null,
-	seed int not null,
+	setting text not null,			-- that it was measured in
+	method text not null,			-- empty for base
+	seed int not null,				-- 0 for base
 	algebra text not null,			-- of composed; or the name of an adapter; or base
-	weights float8[] not null,		-- empty for those
+	weights float8[] not null,		-- empty for an adapter and for base
 	split text not null,			-- validation, to choose by; or test, to report
 	metric text not null,
 	value float8 not null,
