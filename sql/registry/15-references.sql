@@ -51,7 +51,7 @@ comment on function registry.operands(jsonb) is 'Digests of the operands of a no
 -- one says.  What has to be made again has its node in the recipe of the version
 -- that led to it (origin), if the given recipe was cut.  Only what is walked is
 -- looked at: recipes tell everything down to the first import.
-create or replace function registry.plan(recipe jsonb, without bytea default null, excluded bytea[] default '{}',
+create or replace function registry.plan(recipe jsonb, without bytea[] default '{}', excluded bytea[] default '{}',
 	out recipe_used jsonb, out leaves bytea[], out missing bytea[])
 	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
@@ -71,7 +71,7 @@ begin
 		done := done + 1;
 		d := line[done];
 		o := origin[done];
-		continue when d = without;
+		continue when d = any(without);
 		if d <> all(excluded) and exists (select from registry.version v where v.digest = d and v.value is not null) then
 			leaves := leaves || d;
 			continue;
@@ -101,10 +101,14 @@ begin
 	end loop;
 	recipe_used := jsonb_build_object('version', 1, 'root', plan.recipe -> 'root', 'nodes',
 		(select coalesce(jsonb_object_agg(n.k, n.node), '{}') from unnest(keys, nodes) n(k, node)));
+	-- what evaluates leaves out one digest: the others take its name
+	foreach d in array without[2:] loop
+		recipe_used := replace(recipe_used::text, encode(d, 'hex'), encode(without[1], 'hex'))::jsonb;
+	end loop;
 end
 $$;
-comment on function registry.plan(jsonb, bytea, bytea[]) is
-	'How a recipe is evaluated from registered values, optionally without a digest (excluded: its descendants, which have to be made again): the part of the recipe that is needed, with what the registry knows of its nodes, the digests whose values it is evaluated from, and the digests that are needed and have no value that the reader may see.';
+comment on function registry.plan(jsonb, bytea[], bytea[]) is
+	'How a recipe is evaluated from registered values, optionally without some digests (excluded: their descendants, which have to be made again): the part of the recipe that is needed, with what the registry knows of its nodes and the first of the digests in the place of the others, the digests whose values it is evaluated from, and the digests that are needed and have no value that the reader may see.';
 
 create or replace function registry.evaluate(recipe jsonb, leaves bytea[], without bytea default null,
 	renormalize boolean default false) returns @peft@.adapter

@@ -47,24 +47,24 @@ create or replace function registry.revoke(digest bytea, reason text)
 #variable_conflict use_column
 declare
 	taken jsonb;
-	affected bytea[];
+	left_out bytea[];
 begin
 	taken := (select coalesce(jsonb_object_agg(t.ref, t.aliases), '{}') from (
 		select r.aliases_entry || '@' || r.aliases_number as ref, jsonb_agg(r.aliases_alias order by r.aliases_alias) as aliases
 		from registry.revoke_digest($1, $2) r group by 1) t);
-	affected := array(select d from registry.successors($1) d);
+	left_out := $1 || array(select s.digest from registry.state s where s.revoked_at is not null and s.digest <> $1);
 	return query
 		select v.entry || '@' || v.number, case when g.depth = 0 then 'revoked' else 'descendant' end, g.depth,
 			array(select jsonb_array_elements_text(taken -> (v.entry || '@' || v.number))),
 			o.obstacle is null, o.obstacle
 		from registry.graph($1, true) g
 			join registry.version v on v.digest = g.digest
-			join registry.obstacles($1, affected) o on o.entry = v.entry and o.number = v.number
+			join registry.obstacles(left_out, registry.all_successors(left_out)) o on o.entry = v.entry and o.number = v.number
 		order by g.depth, v.entry, v.number;
 end
 $$;
 comment on function registry.revoke(bytea, text) is
-	'Revokes a digest, known or not: nothing that has it as an ancestor can be read or committed from then on. Returns all versions concerned: reference, kind (revoked, descendant), length of the shortest path, the aliases that were taken off, whether registry.recompose() can make it again without the digest, and what stands in the way. A digest that is revoked already stays as it is. Errors: 25001 not READ COMMITTED, 22004 no reason, 22023 not a digest.';
+	'Revokes a digest, known or not: nothing that has it as an ancestor can be read or committed from then on. Returns all versions concerned: reference, kind (revoked, descendant), length of the shortest path, the aliases that were taken off, whether registry.recompose() can make it again without the digest and all others that are revoked, and what stands in the way. A digest that is revoked already stays as it is. Errors: 25001 not READ COMMITTED, 22004 no reason, 22023 not a digest.';
 
 create or replace function registry.revoke(ref text, reason text)
 	returns table (ref text, kind text, depth integer, aliases text[], recomposable boolean, obstacle text)
@@ -73,7 +73,7 @@ create or replace function registry.revoke(ref text, reason text)
 $$;
 comment on function registry.revoke(text, text) is 'Revokes the digest of a version: see revoke(bytea, text). Error 42704: no such version.';
 
-create or replace function registry.obstacle(recipe jsonb, without bytea, excluded bytea[]) returns text
+create or replace function registry.obstacle(recipe jsonb, without bytea[], excluded bytea[]) returns text
 	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 declare
 	way record;
@@ -91,13 +91,24 @@ begin
 	return null;
 end
 $$;
-comment on function registry.obstacle(jsonb, bytea, bytea[]) is
-	'Why a recipe cannot be evaluated without a digest (excluded: its descendants); null if it can.';
+comment on function registry.obstacle(jsonb, bytea[], bytea[]) is
+	'Why a recipe cannot be evaluated without some digests (excluded: they and their descendants); null if it can.';
+
+create or replace function registry.all_successors(digests bytea[]) returns bytea[]
+	language sql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
+	with recursive found(digest) as (
+		select d from unnest(digests) u(d)
+		union
+		select l.of from found f
+			cross join lateral (select x.of from registry.lineage x where x.parent = f.digest offset 0) l)
+	select array_agg(digest) from found
+$$;
+comment on function registry.all_successors(bytea[]) is 'The digests and all their descendants.';
 
 -- Each version's recipe is walked only down to the next registered values, and
 -- what is found there is handed upward: a chain of versions, walked from each to
 -- its end, would take the square of its length.
-create or replace function registry.obstacles(without bytea, affected bytea[])
+create or replace function registry.obstacles(without bytea[], affected bytea[])
 	returns table (entry text, number integer, obstacle text)
 	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
@@ -109,7 +120,7 @@ begin
 	composed as materialized (
 		-- n = 1: whose recipe counts where another one refers to the digest
 		select c.*, row_number() over (partition by c.digest order by c.entry, c.number) as n
-		from concerned c where not c.imported and c.digest <> $1),
+		from concerned c where not c.imported and c.digest <> all($1)),
 	near as materialized (
 		select c.entry, c.number, p.leaves, p.missing from composed c cross join lateral registry.plan(c.recipe, $1) p),
 	apart as materialized (
@@ -139,7 +150,7 @@ begin
 		select k.entry, k.number, array_agg(k.missing) as missing from lost k group by k.entry, k.number)
 	select c.entry, c.number, case
 		when c.imported then 'it was imported'
-		when c.digest = $1 then 'it is what is to be left out'
+		when c.digest = any($1) then 'it is what is to be left out'
 		-- a recipe that was cut does not tell what a longer one does
 		when g.missing is not null and exists (select from unnest(g.missing) m(digest)
 			where coalesce(c.recipe #>> array['nodes', encode(m.digest, 'hex'), 'op'], 'import') <> 'import')
@@ -150,40 +161,46 @@ begin
 	from concerned c left join gone g on g.entry = c.entry and g.number = c.number;
 end
 $$;
-comment on function registry.obstacles(bytea, bytea[]) is
-	'What obstacle says of each version of the affected digests (the digest and all its descendants); of the digest''s own versions that they are what is to be left out.';
+comment on function registry.obstacles(bytea[], bytea[]) is
+	'What obstacle says of each version of the affected digests (those that are left out and all their descendants); of their own versions that they are what is to be left out.';
 
 create or replace function registry.recompose(ref text, without bytea, renormalize boolean default false,
 	message text default null) returns text
 	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
 declare
 	source registry.version;
-	affected bytea[] := array(select d from registry.successors(without) d);
+	gone bytea[];
+	affected bytea[];
 	reason text;
 	way record;
 	result @peft@.adapter;
 begin
 	select v.* into strict source from registry.resolve(ref) r
 		join registry.version v on v.entry = r.entry and v.number = r.number;
+	-- with a revoked ancestor left in, the result could not be committed
+	gone := without || array(select s.digest from registry.ancestors(source.digest) a
+		join registry.state s on s.digest = a
+		where s.revoked_at is not null and s.digest not in (without, source.digest) order by 1);
 	if source.digest = without then
 		reason := 'it is what is to be left out';
-	elsif source.digest <> all(affected) then
+	elsif source.digest <> all(array(select d from registry.successors(without) d)) then
 		reason := 'it was not made from that digest';
 	else
-		reason := registry.obstacle(source.recipe, without, affected);
+		affected := registry.all_successors(gone);
+		reason := registry.obstacle(source.recipe, gone, affected);
 	end if;
 	if reason is not null then
 		raise exception 'version "%@%" cannot be recomposed', source.entry, source.number
 			using errcode = '55000', detail = format('Reason: %s.', reason);
 	end if;
-	way := registry.plan(source.recipe, without, affected);
+	way := registry.plan(source.recipe, gone, affected);
 	result := registry.evaluate(way.recipe_used, way.leaves, without, coalesce(renormalize, false));
 	return registry.commit(source.entry, result, coalesce(message,
-		format('%s@%s without %s', source.entry, source.number, encode(without, 'hex'))));
+		format('%s@%s without %s', source.entry, source.number, registry.digest_list(gone))));
 end
 $$;
 comment on function registry.recompose(text, bytea, boolean, text) is
-	'Evaluates the recipe of a version without a digest, and commits the result as a new version of the same entry, whose name@number it returns. The digest''s terms are left out of every sum, an operation on it alone is left out itself; with renormalize the other weights of a sum that lost a term are multiplied so that their total stays. Errors: 42704 no such version, 55000 it cannot be recomposed (nothing is left, values are not registered, imported, not a descendant), those of commit.';
+	'Evaluates the recipe of a version without a digest and its other revoked ancestors, and commits the result as a new version of the same entry, whose name@number it returns. Their terms are left out of every sum, an operation on one alone is left out itself; with renormalize the other weights of a sum that lost a term are multiplied so that their total stays. Errors: 42704 no such version, 55000 it cannot be recomposed (nothing is left, values are not registered, imported, not a descendant), those of commit.';
 
 create or replace function registry.recompose(ref text, without text, renormalize boolean default false,
 	message text default null) returns text

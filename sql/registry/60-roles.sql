@@ -25,7 +25,7 @@ declare
 		verify_states,verify_aliases,verify_values,value_fault,verify_recipes,recipe_fault,verify_export,parse_export,export_log,
 		log_line,log_checkpoint,log_events,log_difference,log_time,log_version_fields,log_lineage_line}';
 	write_functions constant text[] := '{commit,commit_virtual,materialize,set_alias}';
-	admin_functions constant text[] := '{erase,revoke,revoke_digest,recompose}';
+	admin_functions constant text[] := '{erase,revoke,revoke_digest,all_successors,recompose}';
 	secured constant boolean := (select c.relrowsecurity from pg_class c where c.oid = 'registry.version'::regclass);
 	role text;
 	t text;

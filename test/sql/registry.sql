@@ -208,10 +208,10 @@ select module, status, round(distance::numeric, 12) as distance from registry.di
 -- What stands in the way, of all versions at once and of each by itself.
 select r.name, count(*) as versions, count(o.obstacle) as obstacles,
 	bool_and(o.obstacle is not distinct from case when v.digest <> registry.digest(r.name) or v.recipe #>> '{root,op}' = 'import'
-		then registry.obstacle(v.recipe, registry.digest(r.name), d.affected) else 'it is what is to be left out' end) as same
+		then registry.obstacle(v.recipe, array[registry.digest(r.name)], d.affected) else 'it is what is to be left out' end) as same
 from unnest('{x@2,y,z,mix@1,mix@2,ladder@2,space@1}'::text[]) r(name)
 	cross join lateral (select array(select registry.successors(registry.digest(r.name))) as affected) d
-	cross join lateral registry.obstacles(registry.digest(r.name), d.affected) o
+	cross join lateral registry.obstacles(array[registry.digest(r.name)], d.affected) o
 	join registry.version v on v.entry = o.entry and v.number = o.number
 group by r.name order by r.name;
 
@@ -259,6 +259,21 @@ select regexp_replace(fails($$select registry.recompose('deep@1', 'z@1')$$), '[0
 -- A digest that nobody has committed can be revoked too: it never will be.
 select count(*) from registry.revoke(adapter_digest(lora('q', '[[6, 6]]', '[[6], [6]]')), 'known to be bad');
 select regexp_replace(fails($$select registry.commit('bad', lora('q', '[[6, 6]]', '[[6], [6]]'))$$), '[0-9a-f]{64}', 'DIGEST');
+
+-- Two revocations: what was made from both is made again without both.
+-- blend is 0.5 first + 0.5 second, top of it 0.5 blend + 0.25 third; without
+-- second and third: 0.5 (0.5 first), with blend's place taken by a rounded value.
+select registry.commit('first', lora('q', '[[11, 5]]', '[[1], [1]]')), registry.commit('second', lora('q', '[[12, 5]]', '[[1], [1]]')),
+	registry.commit('third', lora('q', '[[13, 5]]', '[[1], [1]]'));
+select registry.commit('blend', 0.5 * registry.get('first') + 0.5 * registry.get('second'));
+select registry.commit('blend_top', 0.5 * registry.get('blend') + 0.25 * registry.get('third'));
+select ref, recomposable, obstacle from registry.revoke('second', 'one reason') order by depth, ref;
+select ref, recomposable, obstacle from registry.revoke('third', 'another') order by depth, ref;
+select registry.recompose('blend_top@1', 'third@1');
+create table half as select 0.5 * registry.get('first') as a;
+select adapter_digest(v.value) = adapter_digest(0.5 * h.a) as same, registry.is_live(v.digest) as live
+from registry.version v, half h where v.entry = 'blend_top' and v.number = 2;
+drop table half;
 
 -- The log agrees with everything, and what can be recomputed was.
 select * from registry.verify(recompute => true);
