@@ -278,7 +278,7 @@ def damage(rng, recipe):
             a, b = rng.sample(nodes, 2)
             recipe["nodes"] = json.loads(json.dumps(recipe.get("nodes")).replace(a, "?").replace(b, a).replace("?", b)) \
                 if kind < 0.5 else {**(recipe.get("nodes") or {}), a: (recipe.get("nodes") or {}).get(b)}
-        elif "terms" in place and place["terms"]:
+        elif isinstance(place.get("terms"), list) and place["terms"] and isinstance(place["terms"][0], dict):
             place["terms"][0] = {**place["terms"][0], rng.choice("uvw"): rng.choice(("0x1.fffffffffffffp+1023", "nan", "1", "-0x1.0p-3", 7))}
         if not isinstance(recipe.get("nodes"), dict) or not isinstance(recipe.get("root"), dict) or \
                 not all(isinstance(n, dict) for n in recipe["nodes"].values()):
