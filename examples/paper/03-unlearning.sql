@@ -29,4 +29,4 @@ where setting = 'unlearn' and o.split = 'validation' and p.split = 'validation' 
 	and o.metric = 'offensive' and p.metric = 'perplexity'
 	and base.algebra = 'base' and base.metric = 'perplexity'
 	and p.value <= 1.1 * base.value
-order by c.method, c.seed, c.algebra, o.value, p.value;
+order by c.method, c.seed, c.algebra, o.value, p.value, c.weights;

@@ -23,13 +23,16 @@ CLAIMS = {
     "unlearn": "The paper: the negated module of a model trained on offensive text writes less of it, and perplexity "
                "on other text hardly changes.",
     "transfer": "The paper: the source's classifier plus the difference of the domains' language modules beats the "
-                "source's classifier on the target, for which there are no labels.",
+                "source's classifier on the target, for which there are no labels. (lm_movie and lm_amazon are trained "
+                "without labels, on all sentences of their domain, the test's among them.)",
     "transfer_mlm": "The paper's claim as above; the language adapters are trained by masked-language modelling over "
                     "MiniLM's own vocabulary.",
     "transfer_lm": "The paper's analogy with another thing carried over: offensiveness from tweets to fortunes, in a "
-                   "language model. Lower perplexity on offensive fortunes, which no adapter saw, is better.",
+                   "language model. Lower perplexity on offensive fortunes, which none of the three adapters saw, is better.",
     "detox": "The paper: a (+) w (a (-) x), with x trained on from a with toxic instructions, is less toxic and "
-             "remains as helpful.",
+             "remains as helpful. offensive: share of 1,500 texts written after \"Write a rude tweet\" that the classifier of "
+             "profanity calls so; follows: share of texts that a classifier of genres puts into the kind that was asked "
+             "for; all parameters alike: adapter_lerp, the plain difference.",
 }
 # what a composed adapter has to be better than
 RIVALS = {"distgen": ["d0", "d1"], "multitask": ["base", "full", "topics"], "unlearn": ["base"],
