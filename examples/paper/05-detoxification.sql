@@ -40,4 +40,4 @@ where setting = 'detox' and o.split = 'validation' and p.split = 'validation' an
 	and o.metric = 'offensive' and p.metric = 'perplexity'
 	and i.algebra = 'instruct' and i.metric = 'perplexity'
 	and p.value <= 1.1 * i.value
-order by method, seed, algebra, o.value, p.value, weights;
+order by method, seed, algebra, o.value, p.value, c.weights;
