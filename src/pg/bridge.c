@@ -16,6 +16,7 @@
 #include "common/sha2.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "utils/builtins.h"
 #include "utils/memutils.h"
 
 StaticAssertDecl(PG_SHA256_DIGEST_LENGTH == PA_SHA256_LENGTH, "SHA-256 is 32 bytes");
@@ -266,4 +267,12 @@ char *
 bridge_to_utf8(const char *text, size_t length)
 {
 	return pg_server_to_any(text, (int) length, PG_UTF8);
+}
+
+char *
+bridge_text_argument(Datum argument)
+{
+	char	   *s = TextDatumGetCString(argument);
+
+	return bridge_to_utf8(s, strlen(s));
 }

@@ -53,4 +53,7 @@ extern struct varlena *bridge_varlena(Bridge *bridge, PaBuf *buf);
 extern char *bridge_to_server(const char *utf8, size_t length);
 extern char *bridge_to_utf8(const char *text, size_t length);
 
+/* An argument of type text as a string in UTF-8. */
+extern char *bridge_text_argument(Datum argument);
+
 #endif

@@ -109,11 +109,7 @@ adapter_rank(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	if (!PG_ARGISNULL(1))
-	{
-		char	   *s = text_to_cstring(PG_GETARG_TEXT_PP(1));
-
-		module = bridge_to_utf8(s, strlen(s));
-	}
+		module = bridge_text_argument(PG_GETARG_DATUM(1));
 	bridge = bridge_open();
 	bridge_check(bridge, pa_engine_rank(&bridge->env, datum_value(bridge, PG_GETARG_DATUM(0)),
 										module, &rank));
@@ -235,12 +231,11 @@ adapter_tensor(PG_FUNCTION_ARGS)
 {
 	Bridge	   *bridge = bridge_open();
 	PaValue    *value = datum_value(bridge, PG_GETARG_DATUM(0));
-	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	const PaTensor *tensor;
 	ArrayType  *array;
 
 	bridge_check(bridge, pa_engine_tensor_measure(&bridge->env, value,
-												  bridge_to_utf8(name, strlen(name)), &tensor));
+												  bridge_text_argument(PG_GETARG_DATUM(1)), &tensor));
 	array = make_array(tensor->ndim, tensor->shape, tensor->elements);
 	if (tensor->elements > 0)
 		bridge_check(bridge, pa_engine_tensor_read(&bridge->env, value, tensor,
@@ -254,12 +249,11 @@ adapter_module_delta(PG_FUNCTION_ARGS)
 {
 	Bridge	   *bridge = bridge_open();
 	PaValue    *value = datum_value(bridge, PG_GETARG_DATUM(0));
-	char	   *path = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	PaDelta		delta;
 	ArrayType  *array;
 
 	bridge_check(bridge, pa_engine_delta_measure(&bridge->env, value,
-												 bridge_to_utf8(path, strlen(path)), &delta));
+												 bridge_text_argument(PG_GETARG_DATUM(1)), &delta));
 	array = make_array(delta.ndim, delta.shape, delta.elements);
 	if (delta.elements > 0)
 		bridge_check(bridge, pa_engine_delta_read(&bridge->env, value, &delta,

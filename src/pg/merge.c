@@ -11,7 +11,6 @@
 #include "engine/merge.h"
 #include "fmgr.h"
 #include "utils/array.h"
-#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
 PG_FUNCTION_INFO_V1(adapter_magnitude_prune);
@@ -53,14 +52,6 @@ weights_argument(FunctionCallInfo fcinfo, int n_adapters)
 	return weights;
 }
 
-static const char *
-utf8_argument(FunctionCallInfo fcinfo, int n)
-{
-	char	   *s = text_to_cstring(PG_GETARG_TEXT_PP(n));
-
-	return bridge_to_utf8(s, strlen(s));
-}
-
 static Datum
 merge(FunctionCallInfo fcinfo, const PaMergeArguments *arguments)
 {
@@ -86,7 +77,7 @@ adapter_magnitude_prune(PG_FUNCTION_ARGS)
 	return merge(fcinfo, &(PaMergeArguments) {
 		.method = PA_MERGE_MAGNITUDE_PRUNE,
 		.density = PG_GETARG_FLOAT8(2),
-		.flavour = utf8_argument(fcinfo, 3)
+		.flavour = bridge_text_argument(PG_GETARG_DATUM(3))
 	});
 }
 
@@ -96,8 +87,8 @@ adapter_ties(PG_FUNCTION_ARGS)
 	return merge(fcinfo, &(PaMergeArguments) {
 		.method = PA_MERGE_TIES,
 		.density = PG_GETARG_FLOAT8(2),
-		.flavour = utf8_argument(fcinfo, 3),
-		.majority_sign = utf8_argument(fcinfo, 4)
+		.flavour = bridge_text_argument(PG_GETARG_DATUM(3)),
+		.majority_sign = bridge_text_argument(PG_GETARG_DATUM(4))
 	});
 }
 
@@ -108,7 +99,7 @@ adapter_dare_linear(PG_FUNCTION_ARGS)
 		.method = PA_MERGE_DARE_LINEAR,
 		.density = PG_GETARG_FLOAT8(2),
 		.seed = PG_GETARG_INT64(3),
-		.flavour = utf8_argument(fcinfo, 4)
+		.flavour = bridge_text_argument(PG_GETARG_DATUM(4))
 	});
 }
 
@@ -119,7 +110,7 @@ adapter_dare_ties(PG_FUNCTION_ARGS)
 		.method = PA_MERGE_DARE_TIES,
 		.density = PG_GETARG_FLOAT8(2),
 		.seed = PG_GETARG_INT64(3),
-		.flavour = utf8_argument(fcinfo, 4),
-		.majority_sign = utf8_argument(fcinfo, 5)
+		.flavour = bridge_text_argument(PG_GETARG_DATUM(4)),
+		.majority_sign = bridge_text_argument(PG_GETARG_DATUM(5))
 	});
 }

@@ -13,7 +13,6 @@
 #include "funcapi.h"
 #include "pg/aggregate_state.h"
 #include "pg/parts.h"
-#include "utils/builtins.h"
 
 PG_FUNCTION_INFO_V1(adapter_scale);
 PG_FUNCTION_INFO_V1(adapter_cast);
@@ -22,15 +21,6 @@ PG_FUNCTION_INFO_V1(adapter_set_base_model);
 PG_FUNCTION_INFO_V1(adapter_split);
 PG_FUNCTION_INFO_V1(adapter_union_transition);
 PG_FUNCTION_INFO_V1(adapter_union_final);
-
-/* A text argument as NUL-terminated UTF-8. */
-static const char *
-utf8_argument(FunctionCallInfo fcinfo, int n)
-{
-	char	   *s = text_to_cstring(PG_GETARG_TEXT_PP(n));
-
-	return bridge_to_utf8(s, strlen(s));
-}
 
 static Datum
 finish(Bridge *bridge, PaStatus status, PaBuf *out)
@@ -57,7 +47,7 @@ Datum
 adapter_cast(PG_FUNCTION_ARGS)
 {
 	Bridge	   *bridge = bridge_open();
-	const char *dtype = utf8_argument(fcinfo, 1);
+	const char *dtype = bridge_text_argument(PG_GETARG_DATUM(1));
 	PaBuf		out;
 
 	return finish(bridge, pa_engine_cast(&bridge->env, datum_value(bridge, PG_GETARG_DATUM(0)),
@@ -71,7 +61,7 @@ adapter_select(PG_FUNCTION_ARGS)
 	PaBuf		out;
 
 	return finish(bridge, pa_engine_select(&bridge->env, datum_value(bridge, PG_GETARG_DATUM(0)),
-										   utf8_argument(fcinfo, 1), PG_GETARG_BOOL(2),
+										   bridge_text_argument(PG_GETARG_DATUM(1)), PG_GETARG_BOOL(2),
 										   VARHDRSZ, &out), &out);
 }
 
@@ -86,8 +76,8 @@ adapter_set_base_model(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	bridge = bridge_open();
 	return finish(bridge, pa_engine_set_base_model(&bridge->env, datum_value(bridge, PG_GETARG_DATUM(0)),
-												   PG_ARGISNULL(1) ? NULL : utf8_argument(fcinfo, 1),
-												   PG_ARGISNULL(2) ? NULL : utf8_argument(fcinfo, 2),
+												   PG_ARGISNULL(1) ? NULL : bridge_text_argument(PG_GETARG_DATUM(1)),
+												   PG_ARGISNULL(2) ? NULL : bridge_text_argument(PG_GETARG_DATUM(2)),
 												   VARHDRSZ, &out), &out);
 }
 
