@@ -1,12 +1,13 @@
 """Run the settings: load the adapters, run the SQL, check it against plain torch, measure.
 
-    experiment.py [--fast | --check | --settings LIST] [--seeds 0,1,2] [--trained FOLDER] [--out FOLDER] [--document FILE]
+    experiment.py [--fast | --check | --settings LIST] [--seeds 0,1,2] [--trained FOLDER] [--out OUT] [--document FILE]
 
 The server is the one that libpq's environment names; the extension is in its database, the
 tables of tables.sql are not yet.  Seed 0 is the adapters of this repository, other seeds are
 FOLDER/s<seed> as train.py wrote them (with --trained for seed 0 too); full fine-tuning is taken
 from there as well, where it is there (it is too large for the repository).  --fast does two
 settings, the second with LoRA only; --check composes everything and measures distribution generalisation with LoRA only.
+One seed is measured after the other, and OUT/paper.md is written after each; FILE is written at the end.
 The last line is "N passed, N failed".
 """
 import argparse
@@ -187,7 +188,9 @@ class Measurements:
         return found
 
     def keep(self, tasks, what):
-        for key, scores in self.run(tasks, what).items():
+        known = {(*row[:4], tuple(row[4]), row[5]) for row in self.connection.execute(
+            "select distinct setting, method, seed, algebra, weights, split from scores")}
+        for key, scores in self.run({key: folder for key, folder in tasks.items() if key not in known}, what).items():
             *key, split = key
             for metric, value in scores.items():
                 self.connection.execute("insert into scores values (%s, %s, %s, %s, %s::float8[], %s, %s, %s)",
@@ -210,15 +213,15 @@ def compose_all(connection, out, trained):
     return keys
 
 
-def measure_setting(connection, measurements, keys, setting, out, seeds, trained):
-    mine = [key for key in keys if key[0] == setting]
+def measure_setting(connection, measurements, keys, setting, out, seed, trained):
+    """One setting of one seed, and the base model if that is still to do."""
+    mine = [key for key in keys if (key[0], key[2]) == (setting, seed)]
     base = {(setting, "", 0, "base", (), split): None for split in ("validation", "test")}
     alone = {}
-    for seed in seeds:
-        for (s, method, name), folder in folders(seed, trained).items():
-            if (s, name) in OPERANDS[setting] + ALONE.get(setting, []) and any(key[1] == method for key in mine):
-                for split in ("validation", "test"):
-                    alone[setting, method, seed, name, (), split] = folder
+    for (s, method, name), folder in folders(seed, trained).items():
+        if (s, name) in OPERANDS[setting] + ALONE.get(setting, []) and any(key[1] == method for key in mine):
+            for split in ("validation", "test"):
+                alone[setting, method, seed, name, (), split] = folder
     # A setting without a choice needs no validation.
     if setting == "distgen":
         base, alone = ({key: f for key, f in part.items() if key[-1] == "test"} for part in (base, alone))
@@ -283,12 +286,15 @@ def main():
         settings = ["distgen"] if arguments.check else ["distgen", "multitask"] if arguments.fast else list(OPERANDS)
         if arguments.settings:
             settings = arguments.settings.split(",")
-        for setting in settings:
-            measure_setting(connection, measurements, keys, setting, out, seeds, arguments.trained)
+        for n, seed in enumerate(seeds):
+            for setting in settings:
+                measure_setting(connection, measurements, keys, setting, out, seed, arguments.trained)
+            if arguments.document:
+                import report
+                report.write(connection, out / "paper.md", settings, seeds[:n + 1])
         if 0 in seeds and arguments.trained is None and "distgen" in settings:
             check_known(connection)
         if arguments.document:
-            import report
             report.write(connection, pathlib.Path(arguments.document), settings, seeds)
             progress(f"written: {arguments.document} and its pictures")
     print(f"{passed} passed, {failed} failed")

@@ -141,7 +141,8 @@ def masked_head(path, steps=400):
     begin = time.time()
     loss = fit(head.parameters(), lambda: head.loss(encoder, encoder.net, next(turn), rnd), steps, 2e-3)
     path.parent.mkdir(parents=True, exist_ok=True)
-    torch.save(head.state_dict(), path)
+    torch.save(head.state_dict(), path.with_suffix(".new"))
+    path.with_suffix(".new").replace(path)
     print(f"trained {path}: {steps} steps, {time.time() - begin:.0f} s, loss {loss:.3f}", flush=True)
     return head
 
@@ -183,7 +184,7 @@ def jobs(setting, method, seed, out):
     def clean(genre):
         return [(genre, text) for text in data.split_by_judge(data.training(genre), False)]
 
-    head = pathlib.Path(out, "masked_head.pt")
+    head = pathlib.Path(out).parent / "masked_head.pt"      # of all seeds
     if setting == "distgen":
         full = data.movie_pool(seed)
         d0, d1 = data.skewed(full)
@@ -249,7 +250,7 @@ if __name__ == "__main__":
     arguments.add_argument("--setting")
     arguments.add_argument("--method", default="lora")
     arguments.add_argument("--seed", type=int, default=0)
-    arguments.add_argument("--out", default="build/paper/trained")
+    arguments.add_argument("--out", default="build/paper/trained/s0")
     arguments.add_argument("--base-gpt", metavar="OUT")
     arguments = arguments.parse_args()
     if arguments.base_gpt:
