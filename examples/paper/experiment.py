@@ -246,6 +246,17 @@ def measure_setting(connection, measurements, keys, setting, out, seed, trained)
               f"{key}: SQL {ours}, plain torch {scores}")
 
 
+def document(connection, path):
+    """The table of scores as a file, and the report of it."""
+    import report
+    with connection.cursor().copy("copy (select * from scores order by setting, method, seed, algebra, weights, split, metric) "
+                                  "to stdout with (format csv, header)") as copy, \
+            open(f"{pathlib.Path(path).with_suffix('')}-scores.csv", "wb") as file:
+        for part in copy:
+            file.write(part)
+    report.write(path)
+
+
 def check_known(connection):
     """Seed 0 of this repository, on a machine where plain torch says the same."""
     found = dict(connection.execute(
@@ -286,16 +297,15 @@ def main():
         settings = ["distgen"] if arguments.check else ["distgen", "multitask"] if arguments.fast else list(OPERANDS)
         if arguments.settings:
             settings = arguments.settings.split(",")
-        for n, seed in enumerate(seeds):
+        for seed in seeds:
             for setting in settings:
                 measure_setting(connection, measurements, keys, setting, out, seed, arguments.trained)
             if arguments.document:
-                import report
-                report.write(connection, out / "paper.md", settings, seeds[:n + 1])
+                document(connection, out / "paper.md")
         if 0 in seeds and arguments.trained is None and "distgen" in settings:
             check_known(connection)
         if arguments.document:
-            report.write(connection, pathlib.Path(arguments.document), settings, seeds)
+            document(connection, arguments.document)
             progress(f"written: {arguments.document} and its pictures")
     print(f"{passed} passed, {failed} failed")
     return failed != 0

@@ -1,12 +1,11 @@
-"""doc/paper.md and its pictures, from the tables adapters, composed and scores.
+"""doc/paper.md and its pictures, from the table of scores.
 
-    report.py FILE [SETTING ...]        (the server is the one that libpq's environment names)
+    report.py DOCUMENT.md       from DOCUMENT-scores.csv, which experiment.py wrote
 """
+import csv
 import pathlib
 import statistics
 import sys
-
-import psycopg
 
 from data import HERE
 from evaluate import METRIC
@@ -44,9 +43,15 @@ ALGEBRAS = {"parameter": "parameter space", "delta": "delta space", "lerp": "all
 
 
 class Scores:
-    def __init__(self, connection):
-        self.rows = connection.execute(
-            "select setting, method, seed, algebra, weights, split, metric, value from scores order by seed, weights").fetchall()
+    """Rows (setting, method, seed, algebra, weights, split, metric, value) of the table scores."""
+
+    def __init__(self, path):
+        with open(path, newline="") as file:
+            self.rows = [(row["setting"], row["method"], int(row["seed"]), row["algebra"],
+                          [float(w) for w in row["weights"].strip("{}").split(",") if w],
+                          row["split"], row["metric"], float(row["value"])) for row in csv.DictReader(file)]
+        self.rows.sort(key=lambda row: (row[2], row[4]))
+        self.seeds = sorted({row[2] for row in self.rows if row[1]})      # a base model's rows have no seed
 
     def of(self, setting, method, algebra, metric, split="test"):
         """{seed: (weights, value)}"""
@@ -84,16 +89,14 @@ def weights(found):
 
 
 def effect(scores, setting, method, algebra):
-    """Whether the composition beats what it has to beat, in every seed."""
+    """In how many seeds the composition beats all that it has to beat."""
     metric, more = METRIC["transfer" if setting == "transfer_mlm" else setting]
     mine = scores.of(setting, method, algebra, metric)
     won = []
     for seed, (_, value) in mine.items():
-        for rival in RIVALS[setting]:
-            found = scores.of(setting, method, rival, metric)
-            other = found[0 if rival == "base" else seed][1]
-            won.append(value > other if more else value < other)
-    return "yes" if all(won) else "no" if not any(won) else "in part"
+        rivals = [scores.of(setting, method, rival, metric)[0 if rival == "base" else seed][1] for rival in RIVALS[setting]]
+        won.append(all(value > rival if more else value < rival for rival in rivals))
+    return f"{sum(won)} of {len(won)}" if len(won) > 1 else "yes" if won == [True] else "no"
 
 
 def table(scores, setting):
@@ -149,17 +152,23 @@ def bars(plot, scores, settings, path):
 
 
 def curve(plot, scores, path):
-    """The sweep of multi-tasking over its weight, on validation data."""
+    """The sweep of multi-tasking over its weight, on validation data, means over the seeds."""
     figure, axis = plot.subplots(figsize=(5.5, 3.6))
     for method, colour in (("lora", "#d95f02"), ("ia3", "#7570b3")):
-        rows = [row for row in scores.rows if row[:2] == ("multitask", method) and row[5] == "validation"]
+        def means(algebra, metric):
+            """[(weights, mean over the seeds)]"""
+            found = {}
+            for row in scores.rows:
+                if row[:2] == ("multitask", method) and row[3] == algebra and row[5:7] == ("validation", metric):
+                    found.setdefault(tuple(row[4]), []).append(row[7])
+            return sorted((weights, statistics.mean(values)) for weights, values in found.items())
         for metric, style in (("mean", "-"), ("movie", ":"), ("topics", "--")):
-            line = sorted((row[4][0], row[7]) for row in rows if row[3] == "parameter" and row[6] == metric)
+            line = [(weights[0], mean) for weights, mean in means("parameter", metric)]
             if line and (metric == "mean" or method == "lora"):
                 label = {"mean": "mean of both", "movie": "film reviews", "topics": "topics"}[metric]
                 axis.plot(*zip(*line), style, color=colour, marker="o" if metric == "mean" else None, markersize=3,
                           label=f"{METHODS[method]}, {label}")
-        best = [row[7] for row in rows if row[3] == "delta" and row[6] == "mean"]
+        best = [mean for _, mean in means("delta", "mean")]
         if best:
             axis.axhline(max(best), color=colour, linewidth=0.8, alpha=0.6)
             axis.text(0.1 if method == "lora" else 0.62, max(best) + 0.2, f"{METHODS[method]}, delta space: best mean", fontsize=6, color=colour)
@@ -170,37 +179,41 @@ def curve(plot, scores, path):
     figure.savefig(path, dpi=110)
 
 
-def write(connection, document, settings, seeds):
+def introduction(seeds):
+    several = ("Seeds: " + ", ".join(map(str, seeds)) + "; the numbers are means ± standard deviations over them. A seed changes "
+               "the training sample, the initialisation and the order; the texts to test on and the base models are the same, so "
+               "the noise of those (about 1.2 points for an accuracy) is not in the deviation. The last column says in how many "
+               "seeds a composition beats everything that it has to beat, by number.")
+    one = (f"Seed: {seeds[0]}. The last column says whether a composition beats everything that it has to beat, by number; with "
+           "one seed that is one draw (about 1.2 points for an accuracy).")
+    return ("Written by `dev/paper`; what the settings are and what to conclude is told in "
+            "[examples/paper](../examples/paper/README.md). Every composition was made in SQL, and again in plain torch; the "
+            "tensors of both agree within one rounding to float32, and each line below gave the same numbers for both, to five "
+            "digits. Weights were chosen on validation data, numbers are of test data. " + (several if len(seeds) > 1 else one))
+
+
+def write(document):
+    """DOCUMENT.md, DOCUMENT-settings.png and DOCUMENT-sweep.png from DOCUMENT-scores.csv"""
     import matplotlib
     matplotlib.use("Agg")
     import matplotlib.pyplot as plot
-    scores = Scores(connection)
-    settings = [s for s in settings if scores.of(s, "", "base", scores.metrics(s)[0])]
+    document = pathlib.Path(document)
     stem = document.with_suffix("")
+    scores = Scores(f"{stem}-scores.csv")
+    settings = [s for s in TITLES if any(row[0] == s for row in scores.rows)]
     bars(plot, scores, settings, f"{stem}-settings.png")
-    text = ["# The paper's settings, measured",
-            f"Written by `dev/paper`; what the settings are and what to conclude is told in "
-            f"[examples/paper](../examples/paper/README.md). Seeds: {', '.join(map(str, seeds))}. Every composition was made "
-            "in SQL, and again in plain torch; the tensors of both agree within one rounding to float32, and each line "
-            "below gave the same numbers for both, to five digits. Weights were chosen on validation data, numbers are of test data. "
-            "The last column says whether a composition beats everything that it has to beat, by number; with one seed "
-            "that is one draw (about 1.2 points for an accuracy).",
-            f"![base model, adapters alone, compositions]({document.stem}-settings.png)"]
+    text = ["# The paper's settings, measured", introduction(scores.seeds),
+            f"All that was measured, the sweeps on validation data too: [{stem.name}-scores.csv]({stem.name}-scores.csv).",
+            f"![base model, adapters alone, compositions]({stem.name}-settings.png)"]
     if "multitask" in settings:
         curve(plot, scores, f"{stem}-sweep.png")
     for setting in settings:
         text += [f"## {TITLES[setting]}", CLAIMS[setting], table(scores, setting)]
         if setting == "multitask":
-            text.append(f"![accuracy over the weight]({document.stem}-sweep.png)")
-    notes = HERE / "findings.md"
-    if notes.exists():
-        text += ["## What did not work, and what was left out", notes.read_text().strip()]
-    if len(seeds) == 1:
-        text += ["## Three seeds", (HERE / "three-seeds.md").read_text().strip()]
+            text.append(f"![accuracy over the weight]({stem.name}-sweep.png)")
+    text += ["## What did not work, and what was left out", (HERE / "findings.md").read_text().strip()]
     document.write_text("\n\n".join(text) + "\n")
 
 
 if __name__ == "__main__":
-    with psycopg.connect() as connection:
-        found = [row[0] for row in connection.execute("select distinct seed from adapters order by 1")]
-        write(connection, pathlib.Path(sys.argv[1]), sys.argv[2:] or list(TITLES), found)
+    write(sys.argv[1])
