@@ -12,8 +12,9 @@
  *   - a file's export is the file, byte for byte;
  *   - the envelope gives the same digest, recipe, configuration and header;
  *   - the union of a split's parts has the whole's digest;
- *   - a sum is refused by a user's error, or evaluating its recipe again gives
- *     the same digest;
+ *   - a sum, a merge, a truncation, a transformation is refused by a user's
+ *     error, or recomputing its recipe gives the same value;
+ *   - two equal files of weights differ by zeros;
  *   - no operation says "cannot happen".
  *
  * SPDX-License-Identifier: PostgreSQL
@@ -24,9 +25,15 @@
 
 #include "core/json.h"
 #include "engine/engine.h"
+#include "engine/lowrank.h"
+#include "engine/merge.h"
+#include "engine/recompute.h"
+#include "engine/sketch.h"
 #include "test/unit/host.h"
 
 extern int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define DIFFERENCE "{\"peft_type\":\"DIFFERENCE\",\"base_model_name_or_path\":\"m\"}"
 
 static const char *const configs[] = {
 	"{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":3,\"base_model_name_or_path\":\"m\"}",
@@ -37,6 +44,7 @@ static const char *const configs[] = {
 	"{\"peft_type\":\"IA3\",\"feedforward_modules\":[\"f\"],\"modules_to_save\":[\"head\"]}",
 	"{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":2,\"target_modules\":[\"q\"],\"target_parameters\":[\"e.w\"]}",
 	"{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":3,\"use_dora\":true,\"bias\":\"all\"}",
+	DIFFERENCE,
 };
 
 #define N_CONFIGS (sizeof(configs) / sizeof(configs[0]))
@@ -63,6 +71,7 @@ typedef struct Kept
 {
 	PaBuf		buf;
 	PaMemoryBytes bytes;
+	PaValue    *value;
 } Kept;
 
 static void
@@ -71,18 +80,23 @@ release_kept(void *arg)
 	pa_buf_release(&((Kept *) arg)->buf);
 }
 
-static PaValue *
-open_value(PaEnv *env, PaBuf *buf)
+static Kept *
+keep(PaEnv *env, PaBuf *buf)
 {
 	Kept	   *kept = NULL;
-	PaValue    *value = NULL;
 
 	insist(pa_alloc(env, sizeof(Kept), (void **) &kept) == PA_OK, "memory", env);
 	kept->buf = *buf;
 	insist(pa_defer(env, release_kept, kept) == PA_OK, "memory", env);
 	pa_bytes_from_memory(&kept->bytes, kept->buf.data, kept->buf.length);
-	insist(pa_value_open(env, &kept->bytes.base, &value) == PA_OK, "a written value opens", env);
-	return value;
+	insist(pa_value_open(env, &kept->bytes.base, &kept->value) == PA_OK, "a written value opens", env);
+	return kept;
+}
+
+static PaValue *
+open_value(PaEnv *env, PaBuf *buf)
+{
+	return keep(env, buf)->value;
 }
 
 static void
@@ -116,6 +130,22 @@ check_envelope(PaEnv *env, PaValue *value)
 	insist(memcmp(pa_value_header(value)->envelope_digest, pa_value_header(again)->envelope_digest,
 				  PA_SHA256_LENGTH) == 0, "envelope digest", env);
 	pa_buf_release(&out);
+}
+
+/* The recipe of what was made of a value gives it again, envelope and all. */
+static PaValue *
+check_made(PaEnv *env, PaBuf *buf, Kept *of)
+{
+	PaValue    *made = open_value(env, buf);
+	PaBytes    *known = &of->bytes.base;
+	PaRecompute task = {.n_known = 1, .known = &known};
+	PaBuf		out;
+
+	insist(pa_value_document(env, made, PA_DOCUMENT_RECIPE, &task.recipe, &task.recipe_length) == PA_OK, "recipe", env);
+	insist(pa_engine_recompute(env, &task, 0, &out) == PA_OK, "a recipe is recomputed", env);
+	insist(memcmp(pa_value_header(made)->envelope_digest, pa_value_header(open_value(env, &out))->envelope_digest,
+				  PA_SHA256_LENGTH) == 0, "envelope digest of a recomputed value", env);
+	return made;
 }
 
 /* The file alone, with the value's configuration, is the same adapter. */
@@ -213,7 +243,7 @@ check_sum(PaEnv *env, PaSpace space, uint32_t n_leaves, PaValue *const *leaves, 
 }
 
 static void
-check_algebra(PaEnv *env, PaValue *value)
+check_algebra(PaEnv *env, Kept *of)
 {
 	static const PaTerm whole[2] = {{0, 0.5, 0.5}, {0, 0.5, 0.5}};
 	static const PaTerm part[2] = {{0, 0.5, 0.5}, {0, 0.3, -0.3}};
@@ -222,6 +252,7 @@ check_algebra(PaEnv *env, PaValue *value)
 	static const PaTerm halved[2] = {{0, 0, 0.8}, {0, 0, -0.3}};
 	static const PaTerm removed[2] = {{0, 0, 1}, {0, 0, -1}};
 	static const PaTerm stack[3] = {{0, 0, 0.1}, {1, 0, -0.7}, {0, 0, 1.6}};
+	PaValue    *value = of->value;
 	PaValue    *leaves[2] = {value, NULL};
 	PaBuf		buf;
 	int64_t		same_as = -1;
@@ -233,7 +264,7 @@ check_algebra(PaEnv *env, PaValue *value)
 	check_sum(env, PA_SPACE_DELTA, 1, leaves, 2, removed);
 	if (proper(env, pa_engine_scale(env, value, -0.7, 0, &buf), "scale") == PA_OK)
 	{
-		leaves[1] = open_value(env, &buf);
+		leaves[1] = check_made(env, &buf, of);
 		check_envelope(env, leaves[1]);
 		if (!same_digest(value, leaves[1]))
 		{
@@ -242,11 +273,58 @@ check_algebra(PaEnv *env, PaValue *value)
 		}
 	}
 	if (proper(env, pa_engine_cast(env, value, "bf16", 4, 0, &buf), "cast") == PA_OK)
-		check_envelope(env, open_value(env, &buf));
+		check_envelope(env, check_made(env, &buf, of));
 	if (proper(env, pa_engine_select(env, value, ".*[a-m]", false, 0, &buf), "select") == PA_OK)
-		check_envelope(env, open_value(env, &buf));
+		check_envelope(env, check_made(env, &buf, of));
 	if (proper(env, pa_engine_set_base_model(env, value, "other", NULL, 0, &buf), "set_base_model") == PA_OK)
-		check_file(env, open_value(env, &buf), NULL, 0);
+		check_file(env, check_made(env, &buf, of), NULL, 0);
+}
+
+/* What is computed from deltas: one of the merge methods, to save time, and all else. */
+static void
+check_methods(PaEnv *env, Kept *of)
+{
+	static const char *const signs[] = {NULL, "total", NULL, "frequency"};
+	PaValue    *value = of->value;
+	int			method = pa_value_header(value)->digest[0] % 4;
+	PaMergeArguments arguments = {(PaMergeMethod) method, 0.6, "peft", signs[method], 7};
+	PaValue    *both[2] = {value, value};
+	double		weights[2] = {0.5, -0.3};
+	double		weight = 0.2;
+	PaDeltaSum	sum = {1, &value, &weight};
+	PaKeep		keep = {1, 0};
+	PaBuf		buf;
+	PaModuleSpectrum *spectra;
+	PaModuleGeometry total;
+	uint32_t	n;
+	float	   *sketch;
+
+	if (proper(env, pa_engine_merge(env, 2, both, weights, &arguments, 0, &buf), "merge") == PA_OK)
+		check_envelope(env, check_made(env, &buf, of));
+	if (proper(env, pa_engine_truncate(env, &sum, keep, 0, &buf), "truncate") == PA_OK)
+		check_envelope(env, check_made(env, &buf, of));
+	proper(env, pa_engine_spectrum(env, &sum, &n, &spectra), "spectrum");
+	if (proper(env, pa_engine_geometry(env, &sum, &sum, &total, &n, NULL), "geometry") == PA_OK)
+		insist(total.distance == 0 && total.norm_d == total.norm_e, "distance from itself", env);
+	proper(env, pa_engine_sketch(env, &sum, 8, 7, &sketch), "sketch");
+}
+
+/* Weights less themselves: as many tensors as can be computed with, all zero. */
+static void
+check_difference(PaEnv *env, const uint8_t *file, size_t length)
+{
+	PaEngineFile weights = {file, length};
+	PaBuf		buf;
+	PaValue    *zeros;
+	double		norm;
+
+	if (proper(env, pa_engine_difference(env, &weights, &weights, DIFFERENCE, strlen(DIFFERENCE), 0, &buf), "difference") != PA_OK)
+		return;
+	zeros = open_value(env, &buf);
+	check_file(env, zeros, NULL, 0);
+	check_envelope(env, zeros);
+	for (uint32_t i = 0; i < pa_value_adapter(zeros)->n_tensors; i++)
+		insist(pa_engine_norm(env, zeros, i, &norm) == PA_OK && norm == 0, "a difference from itself is 0", env);
 }
 
 static void
@@ -283,6 +361,7 @@ static void
 run(PaEnv *env, const char *config, const uint8_t *file, size_t length)
 {
 	PaBuf		buf;
+	Kept	   *kept;
 	PaValue    *value;
 	PaStatus	status = proper(env, pa_engine_import(env, file, length, config, strlen(config), false, 0, &buf), "import");
 	bool		envelope = status == PA_ERR_CONFIG;
@@ -291,13 +370,17 @@ run(PaEnv *env, const char *config, const uint8_t *file, size_t length)
 		status = proper(env, pa_engine_import(env, file, length, NULL, 0, true, 0, &buf), "import of an envelope");
 	if (status != PA_OK)
 		return;
-	value = open_value(env, &buf);
+	kept = keep(env, &buf);
+	value = kept->value;
 	insist(pa_value_check(env, value) == PA_OK, "deep check", env);
 	check_file(env, value, envelope ? NULL : file, length);
 	check_envelope(env, value);
 	check_split(env, value);
-	check_algebra(env, value);
+	check_algebra(env, kept);
+	check_methods(env, kept);
 	check_looks(env, value);
+	if (strcmp(config, DIFFERENCE) == 0 && !envelope)
+		check_difference(env, file, length);
 }
 
 /* The largest end of data_offsets, if sane. */

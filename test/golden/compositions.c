@@ -19,6 +19,7 @@
 #include "test/unit/host.h"
 
 #define COMPOSITIONS 240
+#define DIFFERENCES 60
 #define MAX_LEAVES 5
 
 /* ---- generated adapters, in the readable form ---- */
@@ -169,6 +170,28 @@ make_adapter(Text *text, const Family *family)
 	append(text, "}}");
 }
 
+static const char difference_config[] = "{\"peft_type\":\"DIFFERENCE\",\"base_model_name_or_path\":\"golden\"}";
+
+/* Whole weights: two tensors a module; those that are computed with have one dtype each in all leaves. */
+static void
+make_weights(Text *text, const Family *family)
+{
+	char		name[128];
+
+	text->length = 0;
+	append(text, "{\"config\":%s,\"tensors\":{", difference_config);
+	for (uint32_t i = 0; i < family->modules; i++)
+	{
+		const char *dtype = dtypes[family->mixed_dtypes ? i % 4 : 0];
+
+		snprintf(name, sizeof(name), "layer.%" PRIu32 ".weight", i);
+		append_tensor(text, name, dtype, family->out[i], family->in[i]);
+		snprintf(name, sizeof(name), "layer.%" PRIu32 ".bias", i);
+		append_tensor(text, name, family->dtype, family->out[i], 1);
+	}
+	append(text, "}}");
+}
+
 /* ---- compositions ---- */
 
 /* An unfinished run must not look like a short list of equal digests. */
@@ -272,6 +295,67 @@ compose(PaEnv *env, PaSpace space, int index)
 	pa_env_reset(env);
 }
 
+/* The safetensors file of generated weights. */
+static void
+make_file(PaEnv *env, const Family *family, PaBuf *file)
+{
+	Text		text = {0};
+	Stored		stored;
+	PaExport   *export;
+	uint64_t	size;
+
+	make_weights(&text, family);
+	must(env, pa_engine_import_json(env, text.p, text.length, 0, &stored.buf));
+	open_stored(env, &stored);
+	must(env, pa_engine_export(env, stored.value, PA_EXPORT_FILE, &export, &size));
+	must(env, pa_buf_init(env, file, 0, size));
+	must(env, pa_engine_export_write(env, export, file));
+	pa_buf_release(&stored.buf);
+	free(text.p);
+}
+
+/* Full fine-tuning: task vectors against one base, and a sum of them. */
+static void
+compose_differences(PaEnv *env, int index)
+{
+	Family		family;
+	uint32_t	n_leaves = 1 + next(MAX_LEAVES);
+	PaBuf		base;
+	Stored		leaves[MAX_LEAVES];
+	PaValue    *values[MAX_LEAVES];
+	Stored		sum;
+	PaTerm		terms[3 * MAX_LEAVES];
+	size_t		n_terms;
+	int64_t		same_as;
+
+	make_family(&family, index, PA_SPACE_PARAMETER);
+	make_file(env, &family, &base);
+	for (uint32_t i = 0; i < n_leaves; i++)
+	{
+		PaBuf		tuned;
+
+		make_file(env, &family, &tuned);
+		must(env, pa_engine_difference(env, &(PaEngineFile) {tuned.data, tuned.length}, &(PaEngineFile) {base.data, base.length},
+									   difference_config, strlen(difference_config), 0, &leaves[i].buf));
+		pa_buf_release(&tuned);
+		open_stored(env, &leaves[i]);
+		values[i] = leaves[i].value;
+		print_digest(index, "minus", env, &leaves[i]);
+	}
+	n_terms = make_terms(env, PA_SPACE_PARAMETER, n_leaves, terms);
+	must(env, pa_engine_evaluate(env, PA_SPACE_PARAMETER, n_leaves, values, n_terms, terms, 0, &sum.buf, &same_as));
+	if (same_as < 0)
+	{
+		open_stored(env, &sum);
+		print_digest(index, "task ", env, &sum);
+		pa_buf_release(&sum.buf);
+	}
+	for (uint32_t i = 0; i < n_leaves; i++)
+		pa_buf_release(&leaves[i].buf);
+	pa_buf_release(&base);
+	pa_env_reset(env);
+}
+
 int
 main(void)
 {
@@ -285,6 +369,8 @@ main(void)
 		compose(&env, PA_SPACE_PARAMETER, i);
 	for (int i = 0; i < COMPOSITIONS; i++)
 		compose(&env, PA_SPACE_DELTA, i);
+	for (int i = 0; i < DIFFERENCES; i++)
+		compose_differences(&env, i);
 	unit_host_release(&host);
 	return 0;
 }

@@ -1,0 +1,193 @@
+/*
+ * fuzz_recompute.c
+ *	  The input as a recipe: read, walked, and evaluated over two known values.
+ *
+ * Input: a byte that says what is left out (bits 0 and 1: nothing, the first
+ * value, the second, a digest of zeros) and whether the rest is renormalized
+ * (bit 2), then the recipe's text, in which @0 and @1 stand for the values'
+ * digests.  A recipe comes with an envelope or
+ * as jsonb, so it may claim anything:
+ *
+ *   - it is refused by a user's error, or gives a value that is sound, and whose
+ *     own recipe gives the same value again;
+ *   - what evaluating says is missing, the walk says is needed;
+ *   - edges are those of nodes that the graph has, none from a node to itself.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "algebra/recipe_walk.h"
+#include "engine/recompute.h"
+#include "limited_host.h"
+
+extern int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define N_LEAVES 2
+#define HEX (2 * PA_SHA256_LENGTH)
+#define BUDGET ((size_t) 256 << 20)
+
+/* Modules q and k, and q alone; both have rank 1, so that every operation has something to do. */
+static const char *const leaf_texts[N_LEAVES] = {
+	"{\"config\":{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":2,\"base_model_name_or_path\":\"m\"},\"tensors\":{"
+	"\"base_model.model.k.lora_A.weight\":{\"dtype\":\"F32\",\"shape\":[1,2],\"data\":[1,-2]},"
+	"\"base_model.model.k.lora_B.weight\":{\"dtype\":\"F32\",\"shape\":[3,1],\"data\":[3,0.5,0]},"
+	"\"base_model.model.q.lora_A.weight\":{\"dtype\":\"F32\",\"shape\":[1,2],\"data\":[4,5]},"
+	"\"base_model.model.q.lora_B.weight\":{\"dtype\":\"F32\",\"shape\":[1,1],\"data\":[6]}}}",
+	"{\"config\":{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":1,\"base_model_name_or_path\":\"m\"},\"tensors\":{"
+	"\"base_model.model.q.lora_A.weight\":{\"dtype\":\"BF16\",\"shape\":[1,2],\"data\":[7,-1]},"
+	"\"base_model.model.q.lora_B.weight\":{\"dtype\":\"BF16\",\"shape\":[1,1],\"data\":[2]}}}",
+};
+
+typedef struct Stored
+{
+	PaBuf		buf;
+	PaMemoryBytes bytes;
+	PaValue    *value;
+} Stored;
+
+static void
+release_stored(void *arg)
+{
+	pa_buf_release(&((Stored *) arg)->buf);
+}
+
+static Stored *
+store(PaEnv *env, PaBuf *buf)
+{
+	Stored	   *stored = NULL;
+
+	limited_insist(pa_alloc(env, sizeof(Stored), (void **) &stored) == PA_OK, "memory", env);
+	stored->buf = *buf;
+	limited_insist(pa_defer(env, release_stored, stored) == PA_OK, "memory", env);
+	pa_bytes_from_memory(&stored->bytes, stored->buf.data, stored->buf.length);
+	limited_insist(pa_value_open(env, &stored->bytes.base, &stored->value) == PA_OK, "a written value opens", env);
+	return stored;
+}
+
+/* The input with the digests in the place of @0 and @1. */
+static char *
+expand(PaEnv *env, const uint8_t *data, size_t size, Stored *const *leaves, size_t *length)
+{
+	char	   *text = NULL;
+
+	limited_insist(pa_alloc(env, size * (HEX / 2) + HEX + 1, (void **) &text) == PA_OK, "memory", env);
+	*length = 0;
+	for (size_t i = 0; i < size; i++)
+	{
+		if (data[i] == '@' && i + 1 < size && data[i + 1] >= '0' && data[i + 1] < '0' + N_LEAVES)
+		{
+			pa_hex(text + *length, pa_value_header(leaves[data[++i] - '0']->value)->digest);
+			*length += HEX;
+			continue;
+		}
+		text[(*length)++] = (char) data[i];
+	}
+	text[*length] = '\0';
+	return text;
+}
+
+/* The graph, its ends and its edges. */
+static void
+check_walk(PaEnv *env, const char *text, size_t length, Stored *const *leaves, PaStatus status)
+{
+	uint8_t		digests[N_LEAVES * PA_SHA256_LENGTH];
+	PaRecipeKnown known = {N_LEAVES, digests};
+	PaRecipeGraph graph;
+	PaRecipeEdge *edges;
+	uint32_t   *needs;
+	uint32_t	n_needs;
+	size_t		n_edges;
+	uint32_t	missing = 0;
+
+	for (int i = 0; i < N_LEAVES; i++)
+		memcpy(digests + i * PA_SHA256_LENGTH, pa_value_header(leaves[i]->value)->digest, PA_SHA256_LENGTH);
+	if (limited_proper(env, pa_recipe_read(env, text, length, &graph), "reading") != PA_OK)
+	{
+		limited_insist(status != PA_OK, "what cannot be read was evaluated", env);
+		return;
+	}
+	limited_insist(pa_recipe_needs(env, &graph, &known, &needs, &n_needs) == PA_OK, "needs", env);
+	for (uint32_t i = 0; i < n_needs; i++)
+	{
+		bool		given = false;
+
+		limited_insist(needs[i] > 0 && needs[i] < graph.n, "a need is a node", env);
+		for (int k = 0; k < N_LEAVES; k++)
+			given |= memcmp(graph.nodes[needs[i]].digest, digests + k * PA_SHA256_LENGTH, PA_SHA256_LENGTH) == 0;
+		missing += !given;
+	}
+	limited_insist(status != PA_OK || missing == 0, "evaluated without a value that is needed", env);
+	if (limited_proper(env, pa_recipe_edges(env, &graph, digests, &known, &edges, &n_edges), "edges") != PA_OK)
+		return;
+	for (size_t i = 0; i < n_edges; i++)
+		limited_insist(edges[i].of < graph.n && edges[i].parent > 0 && edges[i].parent < graph.n &&
+					   edges[i].of != edges[i].parent, "an edge leads from a node to another", env);
+}
+
+/* A value that was made again is sound, and its recipe makes it once more. */
+static void
+check_made(PaEnv *env, PaBuf *buf, PaBytes **known)
+{
+	Stored	   *made = store(env, buf);
+	PaRecompute task = {.n_known = N_LEAVES, .known = known};
+	Stored	   *again;
+	PaBuf		out;
+	PaText		recipe;
+	PaRecipeGraph graph;
+
+	limited_insist(pa_value_check(env, made->value) == PA_OK, "deep check", env);
+	limited_insist(pa_value_document(env, made->value, PA_DOCUMENT_RECIPE, &recipe.text, &recipe.length) == PA_OK, "recipe", env);
+	limited_insist(pa_recipe_read(env, recipe.text, recipe.length, &graph) == PA_OK, "a stored recipe is read", env);
+	/* nothing was left of the root but one of the known values */
+	if (pa_recipe_is_end(&graph.nodes[0]))
+		return;
+	task.recipe = recipe.text;
+	task.recipe_length = recipe.length;
+	limited_insist(pa_engine_recompute(env, &task, 0, &out) == PA_OK, "a stored recipe is evaluated", env);
+	again = store(env, &out);
+	limited_insist(memcmp(pa_value_header(made->value)->envelope_digest, pa_value_header(again->value)->envelope_digest,
+						  PA_SHA256_LENGTH) == 0, "the same envelope", env);
+}
+
+static void
+run(PaEnv *env, uint8_t choice, const uint8_t *data, size_t size)
+{
+	static const uint8_t zeros[PA_SHA256_LENGTH];
+	Stored	   *leaves[N_LEAVES];
+	PaBytes    *known[N_LEAVES];
+	PaRecompute task = {.n_known = N_LEAVES, .known = known};
+	PaBuf		buf;
+	PaStatus	status;
+
+	for (int i = 0; i < N_LEAVES; i++)
+	{
+		limited_insist(pa_engine_import_json(env, leaf_texts[i], strlen(leaf_texts[i]), 0, &buf) == PA_OK, "leaf", env);
+		leaves[i] = store(env, &buf);
+		known[i] = &leaves[i]->bytes.base;
+	}
+	task.recipe = expand(env, data, size, leaves, &task.recipe_length);
+	task.without = (choice & 3) == 0 ? NULL : (choice & 3) == 3 ? zeros : pa_value_header(leaves[(choice & 3) - 1]->value)->digest;
+	task.renormalize = (choice & 4) != 0;
+	status = limited_proper(env, pa_engine_recompute(env, &task, 0, &buf), "recompute");
+	check_walk(env, task.recipe, task.recipe_length, leaves, task.without == NULL ? status : PA_ERR_CONFIG);
+	if (status == PA_OK)
+		check_made(env, &buf, known);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	LimitedHost host;
+	PaEnv		env;
+
+	if (size < 1 || size > 65536)
+		return 0;
+	limited_host_init(&host, BUDGET);
+	pa_env_init(&env, &host.host);
+	run(&env, data[0], data + 1, size - 1);
+	pa_env_reset(&env);
+	limited_host_release(&host);
+	return 0;
+}
