@@ -18,20 +18,25 @@ def folder_in(connection, name, folder):
     connection.execute(
         "INSERT INTO adapters VALUES (%s, adapter_from_safetensors(%b, %s::json))",
         (name, (folder / "adapter_model.safetensors").read_bytes(),
-         (folder / "adapter_config.json").read_text("utf-8")))
+         (folder / "adapter_config.json").read_bytes().decode()))
 
 
 def folder_out(connection, name, folder):
     """Write the value as a folder that PEFT's from_pretrained loads."""
-    model, config = connection.execute(
+    row = connection.execute(
         "SELECT adapter_to_safetensors(a), adapter_config(a)::text FROM adapters WHERE name = %s",
         (name,), binary=True).fetchone()
+    if row is None:
+        sys.exit(f"folder.py: there is no adapter {name!r}")
+    model, config = row
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "adapter_model.safetensors").write_bytes(model)
-    (folder / "adapter_config.json").write_text(config, "utf-8")
+    (folder / "adapter_config.json").write_bytes(config.encode())
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 4 or sys.argv[1] not in ("in", "out"):
+        sys.exit(__doc__)
     with psycopg.connect() as connection:
         {"in": folder_in, "out": folder_out}[sys.argv[1]](connection, *sys.argv[2:])

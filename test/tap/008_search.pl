@@ -3,6 +3,7 @@
 use strict;
 use warnings;
 
+use FindBin;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -52,16 +53,18 @@ is($node->safe_psql('postgres', q{
 	select count(*), max(abs((1 - (x.sketch <=> y.sketch)) - exact_cosine(x.a, y.a))) < 5 / sqrt(256.0)
 	from adapters x, adapters y where x.id = 701 and y.id % 100 < 4}), '60|t', 'error of the estimated cosines');
 
-# Candidates in the order of the exact distance.
-is($node->safe_psql('postgres', q{
-	set enable_seqscan = off;
-	with query as materialized (select a as q from adapters where id = 701),
-	candidates as materialized (
-		select id, a from adapters, query order by sketch <=> adapter_sketch(q, 256, 42)::vector limit 30),
-	ranked as (
-		select id, a <=> q as distance, exact_cosine(a, q) as cosine from candidates, query order by a <=> q limit 5)
-	select count(*), bool_and(id between 701 and 710), min(id) filter (where distance < 1e-6), bool_and(abs(1 - distance - cosine) < 1e-6) from ranked}),
-	'5|t|701|t', 'the candidates in the order of the exact distance');
+# The query of doc/search.md, as it stands there.
+my $doc = slurp_file("$FindBin::Bin/../../doc/search.md");
+my ($settings, $query) = $doc =~ /```sql\n(set [^\n]*;)\n\n(with query .*?);\n```/s or die 'doc/search.md has no query';
+$query =~ s/where id = 1\)/where id = 701)/ or die 'the query has another id';
+my $plan = $node->safe_psql('postgres', "$settings set enable_seqscan = off; explain $query");
+like($plan, qr/Index Scan using adapters_sketch_idx/, 'the documented query uses the index');
+is($node->safe_psql('postgres', "$settings set enable_seqscan = off;" . qq{
+	with found as ($query),
+	measured as (
+		select id, distance, exact_cosine(a, (select a from adapters where id = 701)) as cosine from found join adapters using (id))
+	select count(*), bool_and(id between 701 and 710), min(id) filter (where distance < 1e-6), bool_and(abs(1 - distance - cosine) < 1e-6) from measured}),
+	'10|t|701|t', 'and gives the nearest with their exact distances');
 
 $node->stop;
 done_testing();
