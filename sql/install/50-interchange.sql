@@ -21,7 +21,7 @@ comment on function adapter_import_split(bytea, json, bigint) is
 create function adapter_from_json(json) returns adapter
 	as 'MODULE_PATHNAME' language c immutable strict parallel safe cost 100;
 comment on function adapter_from_json(json) is
-	'A small adapter from its readable form {"config": {...}, "tensors": {name: {"dtype", "shape", "data"}}}; numbers are rounded once to the dtype. At most 100000 elements. Errors: 22P02 not such an object, 22030 a key twice, 22023 configuration, 22003 overflow, 54000, 0A000 dtypes without a readable form.';
+	'A small adapter from its readable form {"config": {...}, "tensors": {name: {"dtype", "shape", "data"}}}; numbers are rounded once to the dtype. At most 100000 elements. Errors: 22032 not JSON or no object, 22P02 another one than this, 22030 a key twice, 22023 configuration, 22003 overflow, 54000, 0A000 dtypes without a readable form.';
 
 create function adapter_to_json(adapter) returns json
 	as 'MODULE_PATHNAME' language c immutable strict parallel safe cost 100;

@@ -26,6 +26,6 @@ pa_fail_overflow(PaEnv *env, const PaTensor *tensor)
 {
 	pa_fail(env, PA_ERR_RANGE, "tensor \"%.300s\" overflows %s", tensor->name, pa_dtype_name(tensor->dtype));
 	if (tensor->dtype != PA_F64)
-		pa_hint(env, "Cast the operands to a wider type with adapter_cast() first.");
+		pa_hint(env, "A wider type holds it: adapter_cast() converts an adapter.");
 	return PA_ERR_RANGE;
 }

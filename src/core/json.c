@@ -87,7 +87,10 @@ parse_failed(PaEnv *env, const json_error_t *error, const char *subject)
 		pa_fail(env, code = PA_ERR_DUPLICATE_KEY, "%s has a key twice in one object", subject);
 	else
 		pa_fail(env, code, "%s is not valid JSON", subject);
-	pa_detail(env, "Line %d, column %d: %s.", error->line, error->column, error->text);
+	if (json_error_code(error) == json_error_null_character)
+		pa_detail(env, "Line %d, column %d: a string has a NUL, \\u0000.", error->line, error->column);
+	else
+		pa_detail(env, "Line %d, column %d: %s.", error->line, error->column, error->text);
 	return code;
 }
 
@@ -103,7 +106,7 @@ pa_json_load(PaEnv *env, const char *text, size_t n, const char *subject, json_t
 	if (memchr(text, '\0', n) != NULL)
 		return pa_fail(env, PA_ERR_JSON, "%s has a NUL byte", subject);
 	PA_TRY(check_size(env, text, n, subject));
-	parsed = json_loadb(text, n, JSON_REJECT_DUPLICATES, &error);
+	parsed = json_loadb(text, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
 	if (parsed == NULL)
 		return parse_failed(env, &error, subject);
 	if (!json_is_object(parsed))

@@ -105,7 +105,11 @@ compile(PaEnv *env, PaPattern *p, PaPatternMode mode)
 		options |= PCRE2_ENDANCHORED;
 	p->code = pcre2_compile((PCRE2_SPTR) source, PCRE2_ZERO_TERMINATED, options, &code, &offset, context);
 	if (p->code == NULL)
-		return compile_failed(env, p->text, code, offset > head ? offset - head : 0);
+	{
+		/* a fault that shows only behind the key is at its end */
+		offset = offset > head ? offset - head : 0;
+		return compile_failed(env, p->text, code, offset < strlen(p->text) ? offset : strlen(p->text));
+	}
 	p->data = pcre2_match_data_create_from_pattern(p->code, memory);
 	p->limits = pcre2_match_context_create(memory);
 	if (p->data == NULL || p->limits == NULL)

@@ -68,6 +68,7 @@ envelope_header(PaEnv *env, PaValue *value, const char *inner, size_t inner_leng
 	PA_TRY(pa_value_document(env, value, PA_DOCUMENT_RECIPE, &recipe.text, &recipe.length));
 	return pa_safetensors_envelope_header(env, adapter->n_tensors, in_file, config.text, config.length,
 										  recipe.text, recipe.length, inner, inner_length,
+										  pa_value_header(value)->envelope_digest,
 										  &self->header, &self->header_length);
 }
 

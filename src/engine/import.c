@@ -4,9 +4,10 @@
  *	  envelope, which is such a file with configuration, recipe and original
  *	  header inside (doc/format.md, "Envelope").
  *
- * Nothing in an envelope is believed: the digest is computed anew, the inner
- * header must describe the same tensors at the same places, the recipe must
- * follow its grammar.
+ * Nothing in an envelope is believed: the digest is computed anew, and the
+ * envelope digest that came along must be that of the result; the inner header
+ * must describe the same tensors at the same places, the recipe must follow its
+ * grammar.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
@@ -121,6 +122,29 @@ choose_recipe(PaEnv *env, const PaSafetensors *st, const void *file, size_t leng
 	return pa_recipe_import(env, sha256, recipe);
 }
 
+/*
+ * A file that has nothing of what the configuration says is another file, most
+ * often the whole model's.  Dense tensors alone are an adapter only if the
+ * configuration accounts for them; an envelope is believed, since a part of a
+ * split may be such a one.
+ */
+static PaStatus
+check_is_adapter(PaEnv *env, const PaAdapter *adapter)
+{
+	if (adapter->kind == PA_KIND_DIFFERENCE || adapter->n_saved_modules > 0 ||
+		(adapter->bias != NULL && strcmp(adapter->bias, "none") != 0))
+		return PA_OK;
+	for (uint32_t i = 0; i < adapter->n_modules; i++)
+		if (adapter->modules[i].flags & PA_MODULE_TARGET)
+			return PA_OK;
+	pa_fail(env, PA_ERR_CONFIG, "file has no tensor of %s adapter", adapter->kind == PA_KIND_LORA ? "a LoRA" : "an (IA)^3");
+	if (adapter->n_tensors > 0)
+		pa_detail(env, "What it has, beginning with \"%.300s\", is dense, and the configuration has no modules_to_save for it.",
+				  adapter->tensors[0].name);
+	pa_hint(env, "The adapter's tensors are in adapter_model.safetensors; model.safetensors is a whole model.");
+	return PA_ERR_CONFIG;
+}
+
 PaStatus
 pa_engine_open_file(PaEnv *env, const void *file, size_t length,
 					const char *config, size_t config_length, bool require_envelope,
@@ -137,6 +161,8 @@ pa_engine_open_file(PaEnv *env, const void *file, size_t length,
 	if (st->inner_header != NULL)
 		PA_TRY(check_inner_header(env, st));
 	PA_TRY(pa_engine_describe_file(env, opened, config, config_length));
+	if (!envelope)
+		PA_TRY(check_is_adapter(env, opened->adapter));
 	if (st->inner_header != NULL)
 		pa_engine_set_document(&opened->documents, PA_DOCUMENT_HEADER, st->inner_header, st->inner_header_length);
 	else if (!envelope)
@@ -146,13 +172,41 @@ pa_engine_open_file(PaEnv *env, const void *file, size_t length,
 	return PA_OK;
 }
 
+/* Damage on the way: what was stored is not what was exported. */
+static PaStatus
+check_envelope_digest(PaEnv *env, const PaSafetensors *file, const uint8_t *stored, size_t length)
+{
+	PaMemoryBytes bytes;
+	PaValueHeader header;
+	uint8_t		given[PA_SHA256_LENGTH];
+	char		hex[2 * PA_SHA256_LENGTH + 1];
+
+	if (file->envelope_digest == NULL)
+		return PA_OK;
+	pa_bytes_from_memory(&bytes, stored, length);
+	PA_TRY(pa_value_read_header(env, &bytes.base, &header));
+	if (pa_unhex(given, file->envelope_digest, file->envelope_digest_length) &&
+		memcmp(given, header.envelope_digest, sizeof(given)) == 0)
+		return PA_OK;
+	pa_hex(hex, header.envelope_digest);
+	pa_fail(env, PA_ERR_FILE, "adapter does not have the envelope digest that came with it");
+	pa_detail(env, "It has %s, and the file says \"%.100s\".", hex, file->envelope_digest);
+	pa_hint(env, "The file was damaged or changed. Without the metadata key \"%s\" it is taken as it is.", PA_META_DIGEST);
+	return PA_ERR_FILE;
+}
+
 PaStatus
 pa_engine_import(PaEnv *env, const void *file, size_t length,
 				 const char *config, size_t config_length, bool require_envelope,
 				 size_t reserve, PaBuf *out)
 {
 	PaOpenedFile opened;
+	PaStatus	status;
 
 	PA_TRY(pa_engine_open_file(env, file, length, config, config_length, require_envelope, &opened));
-	return pa_engine_store(env, opened.source, opened.adapter, &opened.documents, reserve, out);
+	PA_TRY(pa_engine_store(env, opened.source, opened.adapter, &opened.documents, reserve, out));
+	status = check_envelope_digest(env, &opened.file, out->data + reserve, out->length - reserve);
+	if (status != PA_OK)
+		pa_buf_release(out);
+	return status;
 }

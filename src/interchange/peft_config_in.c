@@ -157,7 +157,7 @@ read_rank(PaEnv *env, const json_t *v, const char *what, double *r)
 		*r = json_number_value(v);
 		if (*r >= 1 && *r <= (double) PA_MAX_DIMENSION && *r == floor(*r))
 			return PA_OK;
-		pa_fail(env, PA_ERR_CONFIG, "%s of the adapter configuration is %g", what, *r);
+		pa_fail(env, PA_ERR_CONFIG, "%s of the adapter configuration is %.15g", what, *r);
 		pa_detail(env, "A rank is a whole number from 1 to %lld.", (long long) PA_MAX_DIMENSION);
 		return PA_ERR_CONFIG;
 	}

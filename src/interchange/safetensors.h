@@ -34,6 +34,7 @@ typedef struct PaFileTensor
 #define PA_META_CONFIG "peftarith.config"
 #define PA_META_RECIPE "peftarith.recipe"
 #define PA_META_HEADER "peftarith.header"
+#define PA_META_DIGEST "peftarith.envelope_digest"
 
 typedef struct PaSafetensors
 {
@@ -49,6 +50,8 @@ typedef struct PaSafetensors
 	size_t		recipe_length;
 	const char *inner_header;
 	size_t		inner_header_length;
+	const char *envelope_digest;	/* hexadecimal, or what stands there */
+	size_t		envelope_digest_length;
 } PaSafetensors;
 
 /* A whole file.  max_header: PA_MAX_HEADER_BYTES, or PA_MAX_ENVELOPE_HEADER_BYTES if it has reserved keys. */
@@ -73,13 +76,15 @@ extern int	pa_safetensors_place(PaDtype dtype);
 /*
  * The envelope's header for a value whose data region is laid out as `tensors`
  * (order of offset): metadata format, then the reserved keys (recipe and
- * inner_header may be NULL).  Padded to 8 bytes.  Larger than
+ * inner_header may be NULL, envelope_digest too: PA_SHA256_LENGTH bytes).
+ * Padded to 8 bytes.  Larger than
  * PA_MAX_ENVELOPE_HEADER_BYTES is PA_ERR_LIMIT.
  */
 extern PaStatus pa_safetensors_envelope_header(PaEnv *env, uint32_t n, const PaFileTensor *tensors,
 											   const char *config, size_t config_length,
 											   const char *recipe, size_t recipe_length,
 											   const char *inner_header, size_t inner_header_length,
+											   const uint8_t *envelope_digest,
 											   const char **header, size_t *length);
 
 #endif

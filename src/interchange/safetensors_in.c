@@ -151,6 +151,7 @@ read_metadata(PaEnv *env, json_t *metadata, PaStatus code, PaSafetensors *out)
 		{PA_META_CONFIG, &out->config, &out->config_length},
 		{PA_META_RECIPE, &out->recipe, &out->recipe_length},
 		{PA_META_HEADER, &out->inner_header, &out->inner_header_length},
+		{PA_META_DIGEST, &out->envelope_digest, &out->envelope_digest_length},
 	};
 	const char *key;
 	json_t	   *v;
@@ -172,10 +173,12 @@ read_metadata(PaEnv *env, json_t *metadata, PaStatus code, PaSafetensors *out)
 			*reserved[i].length = json_string_length(v);
 		}
 	}
-	if (out->config == NULL && (out->recipe != NULL || out->inner_header != NULL))
+	for (size_t i = 1; out->config == NULL && i < sizeof(reserved) / sizeof(reserved[0]); i++)
 	{
+		if (*reserved[i].text == NULL)
+			continue;
 		pa_fail(env, code, "safetensors file has the metadata key \"%s\" but not \"%s\"",
-				out->recipe != NULL ? PA_META_RECIPE : PA_META_HEADER, PA_META_CONFIG);
+				reserved[i].key, PA_META_CONFIG);
 		pa_detail(env, "These keys are reserved for the envelope of an adapter.");
 		return code;
 	}

@@ -133,8 +133,10 @@ pa_safetensors_envelope_header(PaEnv *env, uint32_t n, const PaFileTensor *tenso
 							   const char *config, size_t config_length,
 							   const char *recipe, size_t recipe_length,
 							   const char *inner_header, size_t inner_header_length,
+							   const uint8_t *envelope_digest,
 							   const char **header, size_t *length)
 {
+	char		hex[2 * PA_SHA256_LENGTH + 1];
 	PaBuf		buf;
 	PaStatus	status;
 
@@ -146,6 +148,10 @@ pa_safetensors_envelope_header(PaEnv *env, uint32_t n, const PaFileTensor *tenso
 		status = write_document(&buf, PA_META_RECIPE, recipe, recipe_length);
 	if (status == PA_OK)
 		status = write_document(&buf, PA_META_HEADER, inner_header, inner_header_length);
+	if (envelope_digest != NULL)
+		pa_hex(hex, envelope_digest);
+	if (status == PA_OK && envelope_digest != NULL)
+		status = write_document(&buf, PA_META_DIGEST, hex, strlen(hex));
 	if (status == PA_OK)
 		status = pa_buf_u8(&buf, '}');
 	if (status == PA_OK)

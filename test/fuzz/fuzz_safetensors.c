@@ -51,7 +51,7 @@ check_envelope(PaEnv *env, const PaSafetensors *st)
 
 	limited_insist(pa_safetensors_envelope_header(env, st->n_tensors, st->tensors,
 												  st->config != NULL ? st->config : "{}", st->config != NULL ? st->config_length : 2,
-												  st->recipe, st->recipe_length, st->inner_header, st->inner_header_length,
+												  st->recipe, st->recipe_length, st->inner_header, st->inner_header_length, NULL,
 												  &header, &length) == PA_OK, "envelope is written", env);
 	limited_insist(length % 8 == 0, "padding", env);
 	limited_insist(pa_safetensors_read_header(env, header, length, st->data_length, PA_ERR_FILE, &again) == PA_OK,

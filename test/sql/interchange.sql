@@ -21,6 +21,14 @@ select fails($$select adapter_from_safetensors(file, '{"peft_type": "LORA", "r":
 select fails($$select adapter_from_safetensors(file, '{"peft_type": "LORA", "r": 2, "lora_alpha": 1}') from files$$);
 select fails($$select adapter_from_safetensors(file, '{"peft_type": "VERA", "r": 2}') from files$$);
 select fails($$select adapter_from_safetensors(file, '{"peft_type": "LORA", "r": 1, "r": 1, "lora_alpha": 1}') from files$$);
+select fails($$select adapter_from_safetensors(file, '{"peft_type": "LORA", "r": 2147483648, "lora_alpha": 1}') from files$$);
+select fails($$select adapter_from_safetensors(file, 'null') from files$$);
+-- A whole model, or nothing, beside an adapter's configuration: 22023.
+select fails($$select adapter_from_safetensors(safetensors('{"embed.weight":{"dtype":"F32","shape":[1,1],"data_offsets":[0,4]}}', '\x00000000'), config::json) from files$$);
+select fails($$select adapter_from_safetensors(safetensors('{}', ''), '{"peft_type": "IA3", "feedforward_modules": []}')$$);
+-- A saved module alone is what its configuration says.
+select adapter_kind(adapter_from_safetensors(safetensors('{"base_model.model.head.weight":{"dtype":"F32","shape":[1,1],"data_offsets":[0,4]}}', '\x00000000'),
+	'{"peft_type": "LORA", "r": 1, "lora_alpha": 1, "modules_to_save": ["head"]}'));
 -- A factor without its partner.
 select fails($$select adapter_from_safetensors(safetensors('{"base_model.model.q.lora_A.weight":{"dtype":"F32","shape":[1,1],"data_offsets":[0,4]}}', '\x00000000'), config::json) from files$$);
 -- Other people's formats are named.
@@ -30,6 +38,18 @@ select fails($$select adapter_from_safetensors('GGUF\003\000\000\000 and so on a
 
 -- An envelope carries its configuration, so it may not be given twice.
 select fails($$select adapter_from_safetensors(adapter_send(adapter_from_safetensors(file, config::json)), config::json) from files$$);
+
+-- It carries its digest too, and damage to the data on the way is seen: 22P03.
+create function damaged(envelope bytea, place int) returns text language sql as $$
+	select encode(set_byte(envelope, place, get_byte(envelope, place) # 1), 'base64')
+$$;
+select regexp_replace(fails(format('select %L::adapter', damaged(adapter_send(adapter_from_safetensors(file, config::json)), octet_length(adapter_send(adapter_from_safetensors(file, config::json))) - 1))), '[0-9a-f]{64}', 'digest', 'g') from files;
+-- Without the key it is an adapter of its own, which claims another one's import.
+select a <> adapter_from_safetensors(file, config::json) as other, adapter_recipe(a) #>> '{root,sha256}' = encode(sha256(file), 'hex') as claims
+from files, lateral (select decode(replace(encode(adapter_send(adapter_from_safetensors(file, config::json)), 'escape'),
+		'peftarith.envelope_digest', 'peftarith_envelope_digest'), 'escape') as e) t,
+	lateral (select adapter_from_safetensors(decode(damaged(e, octet_length(e) - 1), 'base64')) as a) u;
+drop function damaged;
 
 -- The readable form, both ways.
 select adapter_to_json(a) from files, adapter_from_safetensors(file, config::json) a;

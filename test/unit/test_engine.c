@@ -124,26 +124,69 @@ test_composed(PaEnv *env)
 	pa_buf_release(&plain);
 }
 
-/* An envelope whose metadata member `key` has another text (from, to: of equal length). */
+static bool
+replace(uint8_t *p, size_t n, const char *from, const char *to)
+{
+	uint8_t    *at = memmem(p, n, from, strlen(from));
+
+	if (at != NULL && strlen(from) == strlen(to))
+		memcpy(at, to, strlen(to));
+	return at != NULL;
+}
+
+#define DIGEST_KEY "\"peftarith.envelope_digest\""
+
+/* An envelope with another text in its metadata (from, to: of equal length), and with or without its digest. */
 static PaStatus
-tampered(PaEnv *env, const PaBuf *envelope, const char *from, const char *to)
+changed(PaEnv *env, const PaBuf *envelope, const char *from, const char *to, bool with_digest)
 {
 	uint8_t    *copy = malloc(envelope->length);
-	uint8_t    *at;
 	PaValue    *value;
 	PaStatus	status;
 
 	memcpy(copy, envelope->data, envelope->length);
-	at = memmem(copy, envelope->length, from, strlen(from));
-	if (at == NULL || strlen(from) != strlen(to))
-	{
-		free(copy);
-		return PA_OK;
-	}
-	memcpy(at, to, strlen(to));
+	unit_ok(replace(copy, envelope->length, from, to));
+	if (!with_digest)
+		unit_ok(replace(copy, envelope->length, DIGEST_KEY, "\"peftarith_envelope_digest\""));
 	status = import(env, copy, envelope->length, NULL, true, &value);
 	free(copy);
 	return status;
+}
+
+static PaStatus
+tampered(PaEnv *env, const PaBuf *envelope, const char *from, const char *to)
+{
+	return changed(env, envelope, from, to, false);
+}
+
+/* Every byte of the data, and every text that the envelope digest is over. */
+static void
+test_envelope_damage(PaEnv *env)
+{
+	Bytes		file = odd_file(unit_seed());
+	PaValue    *a;
+	PaValue    *b;
+	PaBuf		out;
+	uint8_t    *at;
+	uint64_t	header = 0;
+
+	unit_ok(import(env, file.p, file.n, CONFIG, false, &a) == PA_OK);
+	unit_ok(export(env, a, PA_EXPORT_ENVELOPE, &out) == PA_OK);
+	for (int i = 7; i >= 0; i--)
+		header = header << 8 | out.data[i];
+	for (size_t i = 8 + (size_t) header; i < out.length; i += 1 + out.length / 200)
+	{
+		out.data[i] ^= 0x10;
+		unit_ok(import(env, out.data, out.length, NULL, true, &b) == PA_ERR_FILE);
+		out.data[i] ^= 0x10;
+	}
+	unit_ok(import(env, out.data, out.length, NULL, true, &b) == PA_OK && fixture_same_digest(a, b));
+	unit_ok(changed(env, &out, "{\\\"a\\\":", "{\\\"b\\\":", true) == PA_ERR_FILE);
+	at = memmem(out.data, out.length, DIGEST_KEY, strlen(DIGEST_KEY));
+	at[strlen(DIGEST_KEY) + 2] = 'x';
+	unit_ok(import(env, out.data, out.length, NULL, true, &b) == PA_ERR_FILE);
+	pa_buf_release(&out);
+	free(file.p);
 }
 
 static void
@@ -396,6 +439,7 @@ unit_suite_engine(PaEnv *env)
 {
 	test_file(env);
 	test_composed(env);
+	test_envelope_damage(env);
 	test_envelope_refusals(env);
 	test_inspect(env);
 	test_delta(env);

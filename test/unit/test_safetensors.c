@@ -132,6 +132,7 @@ static const Refusal refusals[] = {
 	{"{\"x\":{\"dtype\":\"F32\",\"shape\":[1073741824,1073741824,16],\"data_offsets\":[0,0]}}", 0, PA_ERR_FILE},
 	{"{\"__metadata__\":{\"peftarith.recipe\":\"{}\"}}", 0, PA_ERR_FILE},
 	{"{\"__metadata__\":{\"peftarith.header\":\"{}\"}}", 0, PA_ERR_FILE},
+	{"{\"__metadata__\":{\"peftarith.envelope_digest\":\"{}\"}}", 0, PA_ERR_FILE},
 };
 
 UNIT_TEST(refuses_malformed_headers)
@@ -429,7 +430,7 @@ UNIT_TEST(envelopes)
 	PaSafetensors st;
 
 	if (!CHECK_OK(pa_safetensors_envelope_header(env, 2, tensors, config, strlen(config), "{}", 2,
-												 inner, strlen(inner), &header, &length), env))
+												 inner, strlen(inner), (const uint8_t *) "0123456789abcdefghijklmnopqrstuv", &header, &length), env))
 		return;
 	CHECK(length % 8 == 0);
 	if (!CHECK_OK(pa_safetensors_read_header(env, header, length, 11, PA_ERR_FILE, &st), env))
@@ -437,15 +438,16 @@ UNIT_TEST(envelopes)
 	CHECK(st.config_length == strlen(config) && memcmp(st.config, config, st.config_length) == 0);
 	CHECK(st.recipe_length == 2 && memcmp(st.recipe, "{}", 2) == 0);
 	CHECK(st.inner_header_length == strlen(inner) && memcmp(st.inner_header, inner, st.inner_header_length) == 0);
+	CHECK(st.envelope_digest_length == 64 && memcmp(st.envelope_digest, "303132333435363738396162", 24) == 0);
 	CHECK(st.n_tensors == 2 && strcmp(st.tensors[0].name, "y") == 0 && st.tensors[1].offset == 3);
-	if (CHECK_OK(pa_safetensors_envelope_header(env, 0, NULL, "{}", 2, NULL, 0, NULL, 0, &header, &length), env))
+	if (CHECK_OK(pa_safetensors_envelope_header(env, 0, NULL, "{}", 2, NULL, 0, NULL, 0, NULL, &header, &length), env))
 		CHECK(strcmp(header, "{\"__metadata__\":{\"format\":\"pt\",\"peftarith.config\":\"{}\"}}") == 0);
 	{
 		size_t		n = PA_MAX_ENVELOPE_HEADER_BYTES;
 		char	   *text = malloc(n);
 
 		memset(text, 'x', n);
-		CHECK_STATUS(pa_safetensors_envelope_header(env, 0, NULL, "{}", 2, NULL, 0, text, n, &header, &length),
+		CHECK_STATUS(pa_safetensors_envelope_header(env, 0, NULL, "{}", 2, NULL, 0, text, n, NULL, &header, &length),
 					 PA_ERR_LIMIT, env);
 		free(text);
 	}
