@@ -4,37 +4,37 @@
 -- expression, in custom plans but not in generic ones.
 
 create function adapter_add(adapter, adapter) returns adapter
-	as 'MODULE_PATHNAME' language c stable strict parallel safe;
+	as 'MODULE_PATHNAME' language c stable strict parallel restricted;
 comment on function adapter_add(adapter, adapter) is
 	'Operator +: terms of both. Evaluated once, in double, and rounded once: the same bits everywhere (doc/algebra.md; addition of arXiv 2306.14870).';
 
 create function adapter_sub(adapter, adapter) returns adapter
-	as 'MODULE_PATHNAME' language c stable strict parallel safe;
+	as 'MODULE_PATHNAME' language c stable strict parallel restricted;
 comment on function adapter_sub(adapter, adapter) is
 	'Operator -: a + (-b), where -b negates factor B only. a - a is not zero: see doc/algebra.md.';
 
 create function adapter_neg(adapter) returns adapter
-	as 'MODULE_PATHNAME' language c stable strict parallel safe;
+	as 'MODULE_PATHNAME' language c stable strict parallel restricted;
 comment on function adapter_neg(adapter) is
 	'Operator -: LoRA {A, -B}; (IA)^3 2 - l; difference -X (negation of arXiv 2306.14870).';
 
 create function adapter_mul(adapter, double precision) returns adapter
-	as 'MODULE_PATHNAME' language c stable strict parallel safe;
+	as 'MODULE_PATHNAME' language c stable strict parallel restricted;
 comment on function adapter_mul(adapter, double precision) is
 	'Operator *: LoRA {abs(w) A, w B}; (IA)^3 1 + w (l - 1); difference w X. Error 22003: weight not finite.';
 
 create function adapter_mul_left(double precision, adapter) returns adapter
-	as 'MODULE_PATHNAME' language c stable strict parallel safe;
+	as 'MODULE_PATHNAME' language c stable strict parallel restricted;
 comment on function adapter_mul_left(double precision, adapter) is
 	'Operator *: the same with the weight on the left.';
 
 create function adapter_div(adapter, double precision) returns adapter
-	as 'MODULE_PATHNAME' language c stable strict parallel safe;
+	as 'MODULE_PATHNAME' language c stable strict parallel restricted;
 comment on function adapter_div(adapter, double precision) is
 	'Operator /: LoRA {A / abs(w), B / w}; (IA)^3 1 + (l - 1) / w; difference X / w. Errors: 22012 division by zero, 22003 weight not finite.';
 
 create function adapter_lerp(adapter, adapter, weight double precision) returns adapter
-	as 'MODULE_PATHNAME' language c stable strict parallel safe;
+	as 'MODULE_PATHNAME' language c stable strict parallel restricted;
 comment on function adapter_lerp(adapter, adapter, double precision) is
 	'(1 - weight) a + weight b on every tensor, both factors signed, for any finite weight. Deferred like the operators.';
 

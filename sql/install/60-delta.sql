@@ -54,37 +54,37 @@ comment on cast (adapter_delta as adapter) is 'explicit only, so that no express
 -- Operators are stable for the reason that 20-operators.sql gives.
 
 create function adapter_delta_add(adapter_delta, adapter_delta) returns adapter_delta
-	as 'MODULE_PATHNAME' language c stable strict parallel safe;
+	as 'MODULE_PATHNAME' language c stable strict parallel restricted;
 comment on function adapter_delta_add(adapter_delta, adapter_delta) is
 	'Operator +: s1 B1 A1 + s2 B2 A2, exact in the weights, for any ranks and scalings. Evaluated once and rounded once. Errors when evaluated: 22000 base models, shapes, flags or dense tensors that do not fit, 54000 ranks that add up to more than 1024.';
 
 create function adapter_delta_sub(adapter_delta, adapter_delta) returns adapter_delta
-	as 'MODULE_PATHNAME' language c stable strict parallel safe;
+	as 'MODULE_PATHNAME' language c stable strict parallel restricted;
 comment on function adapter_delta_sub(adapter_delta, adapter_delta) is
 	'Operator -: s1 B1 A1 - s2 B2 A2. d - d is the neutral value. Errors when evaluated: 22000 base models, shapes, flags or dense tensors that do not fit, 54000 ranks that add up to more than 1024.';
 
 create function adapter_delta_neg(adapter_delta) returns adapter_delta
-	as 'MODULE_PATHNAME' language c stable strict parallel safe;
+	as 'MODULE_PATHNAME' language c stable strict parallel restricted;
 comment on function adapter_delta_neg(adapter_delta) is
 	'Operator -: the opposite change.';
 
 create function adapter_delta_mul(adapter_delta, double precision) returns adapter_delta
-	as 'MODULE_PATHNAME' language c stable strict parallel safe;
+	as 'MODULE_PATHNAME' language c stable strict parallel restricted;
 comment on function adapter_delta_mul(adapter_delta, double precision) is
 	'Operator *: w s B A; (IA)^3 w (l - 1). Error 22003: weight not finite.';
 
 create function adapter_delta_mul_left(double precision, adapter_delta) returns adapter_delta
-	as 'MODULE_PATHNAME' language c stable strict parallel safe;
+	as 'MODULE_PATHNAME' language c stable strict parallel restricted;
 comment on function adapter_delta_mul_left(double precision, adapter_delta) is
 	'Operator *: the same with the weight on the left.';
 
 create function adapter_delta_div(adapter_delta, double precision) returns adapter_delta
-	as 'MODULE_PATHNAME' language c stable strict parallel safe;
+	as 'MODULE_PATHNAME' language c stable strict parallel restricted;
 comment on function adapter_delta_div(adapter_delta, double precision) is
 	'Operator /: s B A / w; (IA)^3 (l - 1) / w. Errors: 22012 division by zero, 22003 weight not finite.';
 
 create function adapter_lerp(adapter_delta, adapter_delta, weight double precision) returns adapter_delta
-	as 'MODULE_PATHNAME', 'adapter_delta_lerp' language c stable strict parallel safe;
+	as 'MODULE_PATHNAME', 'adapter_delta_lerp' language c stable strict parallel restricted;
 comment on function adapter_lerp(adapter_delta, adapter_delta, double precision) is
 	'(1 - weight) d + weight e, for any finite weight. Deferred like the operators.';
 

@@ -9,7 +9,7 @@ comment on function registry_entry_hash(bigint, bytea, text, text[]) is
 
 create function registry_create(reader text default null, writer text default null, admin text default null,
 	row_security boolean default false) returns void
-	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
+	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp set standard_conforming_strings = on as $$
 declare
 	peft name;
 	piece record;
@@ -21,6 +21,12 @@ begin
 	select n.nspname into strict peft
 		from pg_catalog.pg_extension e join pg_catalog.pg_namespace n on n.oid = e.extnamespace
 		where e.extname = 'peftarith';
+	-- The name stands inside the functions' texts, some of which are formats.
+	if peft ~ '[$%]' then
+		raise exception 'the extension''s schema has a name that the registry cannot use' using errcode = '0A000',
+			detail = pg_catalog.format('It is %I, with a dollar or a per cent sign.', peft),
+			hint = 'ALTER EXTENSION peftarith SET SCHEMA moves it.';
+	end if;
 	create schema registry;
 	comment on schema registry is 'Versioned adapters with lineage, revocation and a log: doc/registry.md of the extension peftarith.';
 	for piece in execute pg_catalog.format('select s.part, s.source from %I.registry_source() s order by s.part', peft) loop
@@ -34,13 +40,13 @@ begin
 end
 $$;
 comment on function registry_create(text, text, text, boolean) is
-	'Makes the registry in schema registry: ordinary tables, functions and triggers that belong to the caller. Arguments are existing roles that get the rights to read, to commit and to administer (null: none); row_security adds policies: an entry is seen and changed by members of its owner and by admins. Errors: 42P06 the schema exists, 42704 no such role, 42501 the caller may not create a schema.';
+	'Makes the registry in schema registry: ordinary tables, functions and triggers that belong to the caller. Arguments are existing roles that get the rights to read, to commit and to administer (null: none); row_security adds policies: an entry is seen and changed by members of its owner and by admins. Errors: 42P06 the schema exists, 42704 no such role, 42501 the caller may not create a schema, 0A000 the extension is in a schema whose name has a dollar or a per cent sign.';
 
 -- A fragment is two halves: what can be made again (create or replace function,
 -- comments, revoke), then a line that begins with "-- Once:" and after it what
 -- is made by registry_create() alone (tables, triggers).
 create function registry_upgrade() returns void
-	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
+	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp set standard_conforming_strings = on as $$
 declare
 	peft name;
 	piece record;
@@ -56,6 +62,11 @@ begin
 		raise exception 'the registry belongs to another role' using errcode = '42501',
 			hint = 'SET ROLE to its owner.';
 	end if;
+	if peft ~ '[$%]' then
+		raise exception 'the extension''s schema has a name that the registry cannot use' using errcode = '0A000',
+			detail = pg_catalog.format('It is %I, with a dollar or a per cent sign.', peft),
+			hint = 'ALTER EXTENSION peftarith SET SCHEMA moves it.';
+	end if;
 	for piece in execute pg_catalog.format('select s.part, s.source from %I.registry_source() s order by s.part', peft) loop
 		execute pg_catalog.replace(pg_catalog.split_part(piece.source, E'\n-- Once:', 1),
 			'@peft@', pg_catalog.quote_ident(peft));
@@ -64,7 +75,7 @@ begin
 end
 $$;
 comment on function registry_upgrade() is
-	'Makes the functions of the registry anew from the installed version of the extension, and leaves tables, triggers, policies and grants alone; after ALTER EXTENSION peftarith UPDATE, or if the extension moved to another schema. Functions that are new are granted to nobody: registry.allow() gives rights again. Errors: 3F000 there is no registry, 42501 it belongs to another role (for a superuser too).';
+	'Makes the functions of the registry anew from the installed version of the extension, and leaves tables, triggers, policies and grants alone; after ALTER EXTENSION peftarith UPDATE, or if the extension moved to another schema. Functions that are new are granted to nobody: registry.allow() gives rights again. Errors: 3F000 there is no registry, 42501 it belongs to another role (for a superuser too), 0A000 a schema name as for registry_create().';
 
 create function registry_drop(force boolean default false) returns void
 	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp

@@ -2,7 +2,8 @@
 -- the extension.  Everything here belongs to the role that calls
 -- registry_create().
 
--- Once: tables are not made again.
+-- Once: tables are not made again.  Names are checked in collation C: the same
+-- in every database, whatever its locale, so that each dump can be restored.
 create table registry.entry (
 	name text primary key,
 	base_model text,
@@ -11,11 +12,11 @@ create table registry.entry (
 	tags text[] not null default '{}',
 	next_number integer not null default 1,
 	created_at timestamptz not null default clock_timestamp(),
-	constraint entry_name check (name ~ '^[^@[:cntrl:][:space:]]([^@[:cntrl:]]{0,198}[^@[:cntrl:][:space:]])?$'),
+	constraint entry_name check (name collate "C" ~ '^[^@[:cntrl:][:space:]]([^@[:cntrl:]]{0,198}[^@[:cntrl:][:space:]])?$'),
 	constraint entry_next_number check (next_number >= 1)
 );
 comment on table registry.entry is 'A named adapter: what its versions are versions of.';
-comment on column registry.entry.name is 'Name; no @, no control characters, at most 200 characters.';
+comment on column registry.entry.name is 'Name; no @, no control characters of ASCII, no space at an end, at most 200 characters.';
 comment on column registry.entry.base_model is 'Base model of the first version, for finding; null if it names none.';
 comment on column registry.entry.description is 'Free text.';
 comment on column registry.entry.owner is 'Role whose members may commit and move aliases under row-level security.';
@@ -29,6 +30,7 @@ create table registry.state (
 	revoked_by name,
 	reason text,
 	constraint state_digest check (octet_length(digest) = 32),
+	constraint state_reason check (octet_length(reason) <= 1048576),
 	constraint state_revoked check ((revoked_at is null) = (revoked_by is null) and (revoked_at is not null or reason is null))
 );
 comment on table registry.state is 'One row for each digest that was committed or is an ancestor of one; the row is what commit and revoke lock.';
@@ -54,6 +56,8 @@ create table registry.version (
 	erase_reason text,
 	primary key (entry, number),
 	constraint version_number check (number >= 1),
+	constraint version_message check (octet_length(message) <= 1048576),
+	constraint version_erase_reason check (octet_length(erase_reason) <= 1048576),
 	constraint version_digest check (octet_length(digest) = 32),
 	constraint version_envelope_digest check (octet_length(envelope_digest) = 32),
 	constraint version_value check (value is not null or virtual or erased_at is not null),
@@ -69,7 +73,7 @@ comment on column registry.version.digest is 'Content digest, read from the valu
 comment on column registry.version.envelope_digest is 'Digest over digest, recipe, configuration text and original header, read from the value.';
 comment on column registry.version.recipe is 'How the value was made (adapter_recipe).';
 comment on column registry.version.virtual is 'Committed without its value.';
-comment on column registry.version.message is 'What and why, in the committer''s words.';
+comment on column registry.version.message is 'What and why, in the committer''s words; at most 1 MiB, as the reasons.';
 comment on column registry.version.actor is 'session_user of the commit.';
 comment on column registry.version.acting_as is 'current_user of the commit.';
 comment on column registry.version.created_at is 'When it was committed.';
@@ -85,11 +89,13 @@ create table registry.lineage (
 	q double precision,
 	w double precision,
 	external boolean not null,
-	primary key (child, of, parent),
 	constraint lineage_of check (octet_length(of) = 32),
 	constraint lineage_parent check (parent <> child and parent <> of),
 	constraint lineage_weights check ((p is null) = (q is null) and (p is null or w is null))
 );
+-- Claims about an edge that differ stand beside each other.
+create unique index lineage_edge on registry.lineage
+	(child, of, parent, coalesce(p, 'NaN'), coalesce(q, 'NaN'), coalesce(w, 'NaN'), external);
 create index lineage_of on registry.lineage (of);
 create index lineage_parent on registry.lineage (parent);
 comment on table registry.lineage is 'What each committed digest was made of, as its recipe says: see doc/registry.md, "Lineage".';
@@ -108,11 +114,11 @@ create table registry.alias (
 	id uuid not null default gen_random_uuid() unique,
 	primary key (entry, alias),
 	foreign key (entry, number) references registry.version (entry, number),
-	constraint alias_name check (alias ~ '^[^@[:cntrl:][:space:]]([^@[:cntrl:]]{0,198}[^@[:cntrl:][:space:]])?$' and alias !~ '^[0-9]+$')
+	constraint alias_name check (alias collate "C" ~ '^[^@[:cntrl:][:space:]]([^@[:cntrl:]]{0,198}[^@[:cntrl:][:space:]])?$' and alias !~ '^[0-9]+$')
 );
 comment on table registry.alias is 'Names for versions: production, candidate.';
 comment on column registry.alias.entry is 'Entry.';
-comment on column registry.alias.alias is 'Name; not a number.';
+comment on column registry.alias.alias is 'Name, as an entry''s; not a number.';
 comment on column registry.alias.number is 'The version that it stands for.';
 comment on column registry.alias.id is 'What NOTIFY registry_alias carries: says nothing to who may not read the row.';
 

@@ -4,7 +4,8 @@ create or replace function registry.version_actor() returns trigger
 	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
 	if num_nonnulls(new.number, new.digest, new.envelope_digest, new.recipe) = 4
-		and pg_has_role(current_user, (select c.relowner from pg_class c where c.oid = tg_relid), 'USAGE') then
+		and pg_has_role(current_user, (select c.relowner from pg_class c where c.oid = tg_relid), 'USAGE')
+		and registry.log_has_version(new.entry, new.number) then
 		return new;
 	end if;
 	if num_nonnulls(new.number, new.digest, new.envelope_digest, new.recipe, new.erased_at, new.erase_reason) > 0
@@ -20,7 +21,7 @@ begin
 end
 $$;
 comment on function registry.version_actor() is
-	'Trigger: with the rights of the one who commits, who stands in the columns'' defaults. It changes nothing, so that a large value is not copied once more. A row with number, digests and recipe set is taken as it is from the table''s owner (a restore). Errors: 428C9 such columns set by others, 23502 no value.';
+	'Trigger: with the rights of the one who commits, who stands in the columns'' defaults. It changes nothing, so that a large value is not copied once more. A row with number, digests and recipe set is taken as it is from the table''s owner if the log has it or is empty (a restore). Errors: 428C9 such columns set by others, 23502 no value.';
 
 create or replace function registry.version_duplicate() returns trigger
 	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
@@ -46,8 +47,7 @@ comment on function registry.version_duplicate() is
 create or replace function registry.version_facts() returns trigger
 	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 declare
-	leaves bytea[];
-	lost bytea[];
+	way record;
 begin
 	if new.number is not null then
 		return new;
@@ -65,27 +65,32 @@ begin
 	perform registry.lineage_write(new.digest, new.recipe);
 	perform registry.lock_live(new.digest);
 	if new.virtual then
-		new.value := null;
-		select p.leaves, p.missing into leaves, lost from registry.plan(new.recipe) p;
-		if lost <> '{}' or leaves = '{}' then
+		way := registry.plan(new.recipe);
+		if way.missing <> '{}' or way.leaves = '{}' then
 			raise exception 'the value cannot be evaluated again from registered versions' using errcode = '55000',
-				detail = coalesce('These digests are needed and have no registered value: ' || registry.digest_list(lost) || '.',
+				detail = coalesce('These digests are needed and have no registered value: ' || registry.digest_list(way.missing) || '.',
 					'It was imported.'),
 				hint = 'Commit them first, or commit this value itself.';
 		end if;
 		-- The walk of lineage ends at a registered import, the plan does not if it
 		-- was erased: what lies behind it would be neither kept nor revoked with.
-		if exists (select unnest(leaves) except select registry.ancestors(new.digest)) then
+		if exists (select unnest(way.leaves) except select registry.ancestors(new.digest)) then
 			raise exception 'the value cannot be evaluated again from registered versions' using errcode = '55000',
 				detail = 'It was made of a version that was imported, and whose value was erased.',
 				hint = 'Commit this value itself.';
 		end if;
+		-- A recipe is a claim; what it claims is about to be all that there is.
+		if @peft@.adapter_digest(registry.evaluate(way.recipe_used, way.leaves)) is distinct from new.digest then
+			raise exception 'the recipe does not lead to the value' using errcode = '22000',
+				hint = 'Commit the value itself.';
+		end if;
+		new.value := null;
 	end if;
 	return new;
 end
 $$;
 comment on function registry.version_facts() is
-	'Trigger: entry (made if it does not exist), number, digest, envelope digest, recipe, lineage; locks the states of the digest and its ancestors. Errors: 55000 revoked digest or ancestor, a virtual version that cannot be evaluated; 40001.';
+	'Trigger: entry (made if it does not exist), number, digest, envelope digest, recipe, lineage; locks the states of the digest and its ancestors. Evaluates a virtual version once before its value is dropped. Errors: 55000 revoked digest or ancestor, a virtual version that cannot be evaluated; 22000 it evaluates to another value; 40001.';
 
 create or replace function registry.digest_list(digests bytea[]) returns text
 	language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
@@ -136,6 +141,14 @@ begin
 			if @peft@.adapter_digest(new.value) <> old.digest then
 				raise exception 'the value has another digest than the version' using errcode = '22000';
 			end if;
+			-- The nodes may be told otherwise: by the recipes of what it is evaluated from.
+			if @peft@.adapter_recipe(new.value) -> 'root' is distinct from old.recipe -> 'root' then
+				raise exception 'the value has another recipe than the version' using errcode = '22000',
+					hint = 'registry.materialize() evaluates it.';
+			end if;
+			if not registry.is_live(old.digest) then
+				raise exception 'the version or an ancestor of it is revoked' using errcode = '55000';
+			end if;
 			return new;
 		end if;
 	end if;
@@ -145,7 +158,7 @@ begin
 end
 $$;
 comment on function registry.version_change() is
-	'Trigger: refuses every UPDATE but erasing and materializing (55000).';
+	'Trigger: refuses every UPDATE but erasing and materializing (55000). Errors of materializing: 22000 another digest or recipe root, 55000 revoked digest or ancestor; of erasing those of version_erasable.';
 
 create or replace function registry.refuse_change() returns trigger
 	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$

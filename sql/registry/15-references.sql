@@ -47,10 +47,22 @@ end
 $$;
 comment on function registry.operands(jsonb) is 'Digests of the operands of a node of a recipe.';
 
--- Of a digest that is registered the registry's recipe counts, whatever the given
--- one says.  What has to be made again has its node in the recipe of the version
--- that led to it (origin), if the given recipe was cut.  Only what is walked is
--- looked at: recipes tell everything down to the first import.
+create or replace function registry.story(digest bytea) returns jsonb
+	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
+begin
+	return (select v.recipe from registry.version v
+		where v.digest = $1 and v.recipe #>> '{root,op}' <> 'import' order by v.created_at, v.entry, v.number limit 1);
+end
+$$;
+comment on function registry.story(bytea) is
+	'The recipe of the first version that was committed with the digest and made of something; null if there is none.';
+
+-- Where a value has to be made again the given recipe's own story of it counts:
+-- another version with that digest may be somebody else's, whose recipe is a
+-- claim.  If the recipe was cut, or knew the value as an import, the registry is
+-- asked: the first version that was committed with the digest, then the recipe
+-- of the version that led to it (origin).  Only what is walked is looked at:
+-- recipes tell everything down to the first import.
 create or replace function registry.plan(recipe jsonb, without bytea[] default '{}', excluded bytea[] default '{}',
 	out recipe_used jsonb, out leaves bytea[], out missing bytea[])
 	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
@@ -76,15 +88,15 @@ begin
 			leaves := leaves || d;
 			continue;
 		end if;
-		node := (select v.recipe -> 'root' from registry.version v
-			where v.digest = d and v.recipe #>> '{root,op}' <> 'import' order by v.entry, v.number limit 1);
-		if node is not null then
-			o := d;
-		elsif o is not null then
-			node := (select v.recipe -> 'nodes' -> encode(d, 'hex') from registry.version v
-				where v.digest = o and v.recipe #>> '{root,op}' <> 'import' order by v.entry, v.number limit 1);
+		node := plan.recipe -> 'nodes' -> encode(d, 'hex');
+		if coalesce(node ->> 'op', 'import') = 'import' then
+			node := registry.story(d) -> 'root';
+			if node is not null then
+				o := d;
+			elsif o is not null then
+				node := registry.story(o) -> 'nodes' -> encode(d, 'hex');
+			end if;
 		end if;
-		node := coalesce(node, plan.recipe -> 'nodes' -> encode(d, 'hex'));
 		if coalesce(node ->> 'op', 'import') = 'import' then
 			missing := missing || d;
 			continue;
@@ -108,7 +120,7 @@ begin
 end
 $$;
 comment on function registry.plan(jsonb, bytea[], bytea[]) is
-	'How a recipe is evaluated from registered values, optionally without some digests (excluded: their descendants, which have to be made again): the part of the recipe that is needed, with what the registry knows of its nodes and the first of the digests in the place of the others, the digests whose values it is evaluated from, and the digests that are needed and have no value that the reader may see.';
+	'How a recipe is evaluated from registered values, optionally without some digests (excluded: their descendants, which have to be made again): the part of the recipe that is needed, with what the registry knows where it was cut, and the first of the digests in the place of the others, the digests whose values it is evaluated from, and the digests that are needed and have no value that the reader may see.';
 
 create or replace function registry.evaluate(recipe jsonb, leaves bytea[], without bytea default null,
 	renormalize boolean default false) returns @peft@.adapter

@@ -23,7 +23,8 @@ begin
 	end if;
 	-- The conflict is with a move that an older snapshot does not see: 40001.
 	insert into registry.alias_history (entry, alias, move, number, previous, actor, moved_at)
-		select moved.entry, moved.alias, coalesce(max(h.move), 0) + 1, becomes, was, session_user, clock_timestamp()
+		select moved.entry, moved.alias, coalesce(max(h.move), 0) + 1, becomes, was, session_user,
+			greatest(clock_timestamp(), max(h.moved_at))
 		from registry.alias_history h where h.entry = moved.entry and h.alias = moved.alias
 		on conflict (entry, alias, move) do nothing;
 	perform pg_notify('registry_alias', moved.id::text);
@@ -32,6 +33,20 @@ end
 $$;
 comment on function registry.alias_moved() is
 	'Trigger: writes alias_history, sends NOTIFY registry_alias with the alias''s id. Errors: 55000 revoked version, renamed alias; 40001.';
+
+-- Called from alias_moved it is not the outermost trigger.
+create or replace function registry.alias_history_insert() returns trigger
+	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
+begin
+	if pg_trigger_depth() = 1 and not registry.log_has_alias(new.entry, new.alias, new.move) then
+		raise exception 'insert of table "alias_history" is not allowed' using errcode = '55000',
+			detail = 'Moving an alias writes its history.';
+	end if;
+	return new;
+end
+$$;
+comment on function registry.alias_history_insert() is
+	'Trigger: error 55000 unless an alias was moved, or the log has the move or is empty (a restore).';
 
 create or replace function registry.set_alias(name text, alias text, version integer) returns void
 	language sql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
@@ -84,3 +99,6 @@ comment on trigger alias_refuse on registry.alias is 'Aliases are removed one by
 create trigger alias_history_refuse before update or delete or truncate on registry.alias_history
 	for each statement execute function registry.refuse_change();
 comment on trigger alias_history_refuse on registry.alias_history is 'No move ever changes.';
+create trigger alias_history_insert before insert on registry.alias_history
+	for each row execute function registry.alias_history_insert();
+comment on trigger alias_history_insert on registry.alias_history is 'No move is invented.';

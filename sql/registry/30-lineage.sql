@@ -76,7 +76,7 @@ begin
 			on conflict (digest) do nothing)
 	insert into registry.lineage (child, of, parent, p, q, w, external)
 		select lineage_write.child, e.of, e.parent, e.p, e.q, e.w, e.external from edge e
-		on conflict (child, of, parent) do nothing;
+		on conflict do nothing;
 end
 $$;
 comment on function registry.lineage_write(bytea, jsonb) is
@@ -284,7 +284,7 @@ $$;
 comment on function registry.edges(bytea) is 'Edges between a digest and its ancestors.';
 
 create or replace function registry.lineage_dot(ref text) returns text
-	language sql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
+	language sql stable parallel unsafe set search_path = pg_catalog, pg_temp set standard_conforming_strings = on as $$
 	with start as (select registry.digest(ref) as digest),
 	node as (
 		select g.digest, format('	"%s" [label="%s"%s];', encode(g.digest, 'hex'),

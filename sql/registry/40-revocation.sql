@@ -115,12 +115,14 @@ create or replace function registry.obstacles(without bytea[], affected bytea[])
 begin
 	return query
 	with recursive concerned as materialized (
-		select v.entry, v.number, v.digest, v.recipe, v.recipe #>> '{root,op}' = 'import' as imported
+		select v.entry, v.number, v.digest, v.created_at, v.recipe, v.recipe #>> '{root,op}' = 'import' as imported
 		from unnest($2) u(digest) join registry.version v on v.digest = u.digest),
 	composed as materialized (
-		-- n = 1: whose recipe counts where another one refers to the digest
-		select c.*, row_number() over (partition by c.digest order by c.entry, c.number) as n
+		-- n = 1: whose recipe counts where another one refers to the digest (registry.story)
+		select c.*, row_number() over (partition by c.digest order by c.created_at, c.entry, c.number) as n
 		from concerned c where not c.imported and c.digest <> all($1)),
+	contested as materialized (
+		select c.digest from composed c group by c.digest having count(distinct c.recipe -> 'root') > 1),
 	near as materialized (
 		select c.entry, c.number, p.leaves, p.missing from composed c cross join lateral registry.plan(c.recipe, $1) p),
 	apart as materialized (
@@ -151,6 +153,10 @@ begin
 	select c.entry, c.number, case
 		when c.imported then 'it was imported'
 		when c.digest = any($1) then 'it is what is to be left out'
+		-- Others' stories were handed upward: where they differ its own recipe has the word.
+		when exists (select from contested) and (g.missing is not null
+			or not exists (select from kept k where k.entry = c.entry and k.number = c.number))
+			then registry.obstacle(c.recipe, $1, $2)
 		-- a recipe that was cut does not tell what a longer one does
 		when g.missing is not null and exists (select from unnest(g.missing) m(digest)
 			where coalesce(c.recipe #>> array['nodes', encode(m.digest, 'hex'), 'op'], 'import') <> 'import')

@@ -124,7 +124,7 @@ begin
 	-- lineage is then to be seen.
 	perform from registry.log_head for update;
 	select sha256(convert_to(coalesce(string_agg(registry.log_lineage_line(
-			l.of, l.parent, l.p, l.q, l.w, l.external), '' order by l.of, l.parent), ''), 'UTF8'))
+			l.of, l.parent, l.p, l.q, l.w, l.external), '' order by l.of, l.parent, l.p, l.q, l.w, l.external), ''), 'UTF8'))
 		into lineage_hash
 		from registry.lineage l where l.child = new.digest;
 	perform registry.log_append('version', registry.log_version_fields(

@@ -146,6 +146,7 @@ create or replace function registry.parse_export(lines text[])
 	returns table (line bigint, "position" bigint, kind text, fields text[], previous bytea, hash bytea, readable boolean)
 	language plpgsql stable parallel safe
 	set search_path = pg_catalog, pg_temp
+	set standard_conforming_strings = on
 as $$
 declare
 	string constant text := '"(?:[^"\\\u0001-\u001f]|\\["\\bfnrt]|\\u00(?:0[1-9a-f]|1[0-9a-f]))*"';

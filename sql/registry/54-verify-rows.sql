@@ -126,7 +126,7 @@ begin
 			order by e.fields[3] collate "C", e.position desc
 		), row as (
 			select encode(l.child, 'hex') as child, encode(sha256(convert_to(string_agg(registry.log_lineage_line(
-				l.of, l.parent, l.p, l.q, l.w, l.external), '' order by l.of, l.parent), 'UTF8')), 'hex') as hash
+				l.of, l.parent, l.p, l.q, l.w, l.external), '' order by l.of, l.parent, l.p, l.q, l.w, l.external), 'UTF8')), 'hex') as hash
 			from registry.lineage l group by l.child
 		)
 		select e.position, case when r.child is null then 'missing' else 'changed' end,
@@ -206,6 +206,24 @@ begin
 		from event e full join row r
 			on e.fields[1] = r.entry and e.fields[2] = r.alias and e.fields[3] = r.move::text
 		where e.fields is distinct from r.fields;
+	-- Moves that are as logged, and whether one follows from the one before.
+	return query
+		with event as (
+			select min(e.position) as position, e.fields from registry.log_events('alias', 7) e group by e.fields
+		), told as (
+			select e.fields[1] as entry, e.fields[2] as alias, e.fields[3] as move from event e
+		), move as (
+			select e.position, h.*
+			from registry.alias_history h join event e on e.fields = array[h.entry, h.alias, h.move::text, h.number::text,
+				h.previous::text, h.actor::text, registry.log_time(h.moved_at)]
+		)
+		select m.position, 'changed', format('move %s of %s@%s', m.move, m.entry, m.alias), 'It does not follow from the move before it.'
+		from move m left join move b on b.entry = m.entry and b.alias = m.alias and b.move = m.move - 1
+		where case when b.move is not null then m.previous is distinct from b.number or m.moved_at < b.moved_at
+			when m.move = 1 then m.previous is not null
+			else not exists (select from told t where t.entry = m.entry and t.alias = m.alias and t.move = (m.move - 1)::text)
+				and not exists (select from registry.alias_history h where h.entry = m.entry and h.alias = m.alias and h.move = m.move - 1)
+			end;
 	return query
 		with last as (
 			select * from (
@@ -223,7 +241,39 @@ begin
 end
 $$;
 comment on function registry.verify_aliases() is
-	'Moves of aliases against the entries that tell of them, and each alias against its last move.';
+	'Moves of aliases against the entries that tell of them and against the moves before them, and each alias against its last move.';
+
+-- What a constraint that is not there any more would have refused, and no entry shows.
+create or replace function registry.verify_keys()
+	returns table ("position" bigint, class text, what text, detail text)
+	language plpgsql stable parallel unsafe
+	set search_path = pg_catalog, pg_temp
+as $$
+begin
+	return query
+		select null::bigint, 'changed', k.what, 'It is there more than once.'
+		from (
+			select format('entry %s', n.name) as what, count(*) as n from registry.entry n group by n.name
+			union all
+			select format('version %s@%s', v.entry, v.number), count(*) from registry.version v group by v.entry, v.number
+			union all
+			select format('alias %s@%s', a.entry, a.alias), count(*) from registry.alias a group by a.entry, a.alias
+			union all
+			select format('move %s of %s@%s', h.move, h.entry, h.alias), count(*)
+				from registry.alias_history h group by h.entry, h.alias, h.move
+			union all
+			select format('state of %s', encode(s.digest, 'hex')), count(*) from registry.state s group by s.digest) k
+		where k.n > 1;
+	return query
+		select null::bigint, 'changed', format('alias %s@%s', a.entry, a.alias), 'It stands for no version.'
+		from registry.alias a where a.number is null;
+	return query
+		select null::bigint, 'changed', 'log_head', 'Its column one is not true.'
+		from registry.log_head h where h.one is not true;
+end
+$$;
+comment on function registry.verify_keys() is
+	'Rows that are there more than once, aliases of no version, a head that is not the one.';
 
 create or replace function registry.verify_repeats()
 	returns table ("position" bigint, class text, what text, detail text)

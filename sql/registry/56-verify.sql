@@ -1,7 +1,17 @@
 -- The values, and everything together.
 
--- What is wrong with a value is told, whatever error reading it raises; errors
--- that are not its fault (memory, cancellation, the end of the server) are not.
+create or replace function registry.is_outer_error(state text) returns boolean
+	language plpgsql immutable parallel safe
+	set search_path = pg_catalog, pg_temp
+as $$
+begin
+	return left(state, 2) in ('40', '53', '57', '58') or state in ('55P03', '42501', '42883');
+end
+$$;
+comment on function registry.is_outer_error(text) is
+	'An SQLSTATE that says nothing of the value that was being read: memory, cancellation, the end of the server, locks, rights, a function that is not there.';
+
+-- What is wrong with a value is told, whatever error reading it raises.
 create or replace function registry.value_fault(value @peft@.adapter, digest bytea, envelope_digest bytea) returns text
 	language plpgsql stable parallel unsafe
 	set search_path = pg_catalog, pg_temp
@@ -15,7 +25,7 @@ begin
 	end if;
 	return null;
 exception when others then
-	if left(sqlstate, 2) in ('40', '53', '57', '58') then
+	if registry.is_outer_error(sqlstate) then
 		raise;
 	end if;
 	return format('It is damaged: %s (%s).', sqlerrm, sqlstate);
@@ -81,7 +91,7 @@ begin
 	end if;
 	return 'Its recipe gives a value farther away than the tolerance of the linear algebra library.';
 exception when others then
-	if left(sqlstate, 2) in ('40', '53', '57', '58') then
+	if registry.is_outer_error(sqlstate) then
 		raise;
 	end if;
 	return format('Its recipe cannot be evaluated: %s (%s).', sqlerrm, sqlstate);
@@ -125,6 +135,7 @@ begin
 		from (
 			select 1 as part, f.* from registry.verify_log(checkpoint) f
 			union all select 2, f.* from registry.verify_repeats() f
+			union all select 2, f.* from registry.verify_keys() f
 			union all select 3, f.* from registry.verify_versions() f
 			union all select 4, f.* from registry.verify_erasures() f
 			union all select 5, f.* from registry.verify_lineage() f

@@ -19,10 +19,10 @@ comment on function registry.sees_entry(text) is
 create or replace function registry.allow(reader text default null, writer text default null, admin text default null) returns void
 	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
 declare
-	read_functions constant text[] := '{resolve,digest,is_live,get,diff,distances,plan,evaluate,operands,digest_list,names,graph,edges,
+	read_functions constant text[] := '{resolve,digest,is_live,get,diff,distances,plan,story,evaluate,operands,digest_list,names,graph,edges,
 		ancestors,successors,weight_product,lineage,descendants,lineage_dot,alias_at,is_member,sees_entry,obstacle,obstacles,checkpoint}';
-	log_functions constant text[] := '{verify,verify_log,verify_entries,verify_repeats,verify_versions,verify_erasures,verify_lineage,
-		verify_states,verify_aliases,verify_values,value_fault,verify_recipes,recipe_fault,verify_export,parse_export,export_log,
+	log_functions constant text[] := '{verify,verify_log,verify_entries,verify_repeats,verify_keys,verify_versions,verify_erasures,verify_lineage,
+		verify_states,verify_aliases,verify_values,value_fault,is_outer_error,verify_recipes,recipe_fault,verify_export,parse_export,export_log,
 		log_line,log_checkpoint,log_events,log_difference,log_time,log_version_fields,log_lineage_line}';
 	write_functions constant text[] := '{commit,commit_virtual,materialize,set_alias}';
 	admin_functions constant text[] := '{erase,revoke,revoke_digest,all_successors,recompose}';

@@ -112,7 +112,11 @@ out_of_memory(PaEnv *env)
 	return pa_fail(env, PA_ERR_NOMEM, "out of memory");
 }
 
-/* The first node of a digest stays, unless an import takes its place. */
+/*
+ * The first node of a digest stays, unless it is an import and the other one
+ * says more: whoever imports a file without its history must not make others
+ * forget it.
+ */
 static PaStatus
 keep_node(Merge *merge, json_t *map, const char *digest, const json_t *node)
 {
@@ -120,7 +124,7 @@ keep_node(Merge *merge, json_t *map, const char *digest, const json_t *node)
 	PaBuf	   *scratch = merge->scratch;
 	const char *op = json_string_value(json_object_get(node, "op"));
 
-	if (known != NULL && (is_import(known) || op == NULL || strcmp(op, "import") != 0))
+	if (known != NULL && (!is_import(known) || op == NULL || strcmp(op, "import") == 0))
 		return PA_OK;
 	scratch->length = 0;
 	PA_TRY(write_node(scratch, node));
@@ -193,7 +197,7 @@ merge_operands(Merge *merge, uint32_t n, const PaOperand *operands)
 	{
 		const json_t *other = json_object_get(merge->nodes, digest);
 
-		if (other != NULL && is_import(other) && !is_import(root))
+		if (other != NULL && is_import(root) && !is_import(other))
 			continue;
 		if (json_object_set(merge->nodes, digest, root) != 0)
 			return out_of_memory(merge->env);

@@ -56,7 +56,7 @@ pa_stack_pair(PaEnv *env, const PaCombine *plan, PaPairing *pairing)
 		uint64_t	groups = part_groups(plan, &pairing->refs[i]);
 
 		if (groups == 0)
-			return pa_fail(env, PA_ERR_MISMATCH, "alpha and scaling do not tell the rank of target parameter \"%.300s\"", module->path);
+			return pa_fail(env, PA_ERR_UNSUPPORTED, "alpha and scaling do not tell the rank of target parameter \"%.300s\"", module->path);
 		if (groups != pairing->groups)
 			return pa_fail(env, PA_ERR_MISMATCH, "module \"%.300s\" has different numbers of groups in two adapters", module->path);
 		rank += pa_combine_module(plan, &pairing->refs[i])->rank;

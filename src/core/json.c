@@ -94,9 +94,34 @@ parse_failed(PaEnv *env, const json_error_t *error, const char *subject)
 	return code;
 }
 
+/* The text in pieces, so that parsing can be cancelled. */
+typedef struct Feed
+{
+	PaEnv	   *env;
+	const char *text;
+	size_t		left;
+	PaStatus	status;
+} Feed;
+
+static size_t
+feed(void *buffer, size_t room, void *state)
+{
+	Feed	   *self = state;
+	size_t		n = self->left < room ? self->left : room;
+
+	self->status = pa_check_cancel(self->env);
+	if (self->status != PA_OK)
+		return (size_t) -1;
+	memcpy(buffer, self->text, n);
+	self->text += n;
+	self->left -= n;
+	return n;
+}
+
 PaStatus
 pa_json_load(PaEnv *env, const char *text, size_t n, const char *subject, json_t **root)
 {
+	Feed		self = {env, text, n, PA_OK};
 	json_error_t error;
 	json_t	   *parsed;
 
@@ -106,7 +131,12 @@ pa_json_load(PaEnv *env, const char *text, size_t n, const char *subject, json_t
 	if (memchr(text, '\0', n) != NULL)
 		return pa_fail(env, PA_ERR_JSON, "%s has a NUL byte", subject);
 	PA_TRY(check_size(env, text, n, subject));
-	parsed = json_loadb(text, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+	parsed = json_load_callback(feed, &self, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+	if (self.status != PA_OK)
+	{
+		json_decref(parsed);
+		return self.status;
+	}
 	if (parsed == NULL)
 		return parse_failed(env, &error, subject);
 	if (!json_is_object(parsed))

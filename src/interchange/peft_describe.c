@@ -50,6 +50,7 @@ parse_names(PaEnv *env, PaKind kind, uint32_t n, const PaFileTensor *tensors, Na
 	{
 		const char *name = (*named)[i].from->name;
 
+		PA_TRY(pa_check_cancel(env));
 		if (i > 0 && strcmp((*named)[i - 1].from->name, name) == 0)
 			return pa_fail(env, PA_ERR_FILE, "tensor \"%.300s\" is there twice", name);
 		PA_TRY(pa_peft_name_parse(env, kind, name, &(*named)[i].name));
@@ -335,6 +336,7 @@ pa_peft_describe(PaEnv *env, PaConfig *config, uint32_t n, const PaFileTensor *t
 	adapter->n_tensors = n;
 	for (uint32_t i = 0; i < n; i++)
 	{
+		PA_TRY(pa_check_cancel(env));
 		PA_TRY(place_tensor(env, &named[i], i, adapter));
 		(*file_of)[i] = named[i].index;
 	}

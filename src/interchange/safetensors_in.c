@@ -268,6 +268,7 @@ pa_safetensors_read_header(PaEnv *env, const char *header, size_t length,
 	PA_TRY(pa_alloc_array(env, n, sizeof(PaFileTensor), (void **) &out->tensors));
 	json_object_foreach(root, key, v)
 	{
+		PA_TRY(pa_check_cancel(env));
 		if (strcmp(key, METADATA) == 0)
 			PA_TRY(read_metadata(env, v, code, out));
 		else

@@ -85,6 +85,7 @@ canonical_text(PaBuf *buf, const PaAdapter *adapter, const uint32_t *order)
 	{
 		const PaTensor *t = &adapter->tensors[order[k]];
 
+		PA_TRY(pa_check_cancel(buf->env));
 		PA_TRY(write_entry(buf, t->name, t->dtype, t->ndim, t->shape, offset, t->bytes));
 		offset += t->bytes;
 	}
@@ -123,8 +124,11 @@ static PaStatus
 write_tensors(PaBuf *buf, uint32_t n, const PaFileTensor *tensors)
 {
 	for (uint32_t i = 0; i < n; i++)
+	{
+		PA_TRY(pa_check_cancel(buf->env));
 		PA_TRY(write_entry(buf, tensors[i].name, tensors[i].dtype, tensors[i].ndim, tensors[i].shape,
 						   tensors[i].offset, tensors[i].bytes));
+	}
 	return write_end(buf);
 }
 

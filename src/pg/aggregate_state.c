@@ -189,6 +189,7 @@ read_leaf(PaReader *r, Expression *expression)
 	memcpy(leaf.envelope_digest, envelope_digest, PA_SHA256_LENGTH);
 	leaf.ref = palloc(length);
 	memcpy(leaf.ref, p, length);
+	leaf.shared = NULL;
 	if (expression_leaf(expression, &leaf) + 1 != expression->n_leaves)
 		return pa_fail(r->env, r->code, "%s has a leaf twice", r->subject);
 	return PA_OK;

@@ -13,7 +13,9 @@
 
 #include <sys/mman.h>
 
+#include "catalog/namespace.h"
 #include "common/sha2.h"
+#include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -221,6 +223,46 @@ bridge_close(Bridge *bridge)
 	}
 }
 
+/* In the server's encoding, with ? for what it has not: an error about an error would hide it. */
+static char *
+error_text(const char *utf8)
+{
+	int			encoding = GetDatabaseEncoding();
+	int			left = (int) strlen(utf8);
+	int			room = MAX_CONVERSION_GROWTH * left + 16;
+	unsigned char *piece;
+	StringInfoData text;
+	Oid			conversion;
+
+	if (encoding == PG_UTF8 || encoding == PG_SQL_ASCII)
+		return pstrdup(utf8);
+	conversion = FindDefaultConversionProc(PG_UTF8, encoding);
+	piece = palloc(room);
+	initStringInfo(&text);
+	while (left > 0)
+	{
+		int			done = 0;
+
+		if (OidIsValid(conversion))
+			done = pg_do_encoding_conversion_buf(conversion, PG_UTF8, encoding,
+												 unconstify(unsigned char *, (const unsigned char *) utf8), left,
+												 piece, room, true);
+		if (done > 0)
+			appendStringInfoString(&text, (char *) piece);
+		utf8 += done;
+		left -= done;
+		if (left > 0)
+		{
+			int			skipped = Min(left, pg_utf_mblen((const unsigned char *) utf8));
+
+			appendStringInfoChar(&text, '?');
+			utf8 += skipped;
+			left -= skipped;
+		}
+	}
+	return text.data;
+}
+
 void
 bridge_check(Bridge *bridge, PaStatus status)
 {
@@ -237,11 +279,9 @@ bridge_check(Bridge *bridge, PaStatus status)
 		ReThrowError(kept);
 	ereport(ERROR,
 			(errcode(sqlstate_of(status)),
-			 errmsg_internal("%s", bridge_to_server(error.message, strlen(error.message))),
-			 error.detail[0] != '\0' ?
-			 errdetail_internal("%s", bridge_to_server(error.detail, strlen(error.detail))) : 0,
-			 error.hint[0] != '\0' ?
-			 errhint("%s", bridge_to_server(error.hint, strlen(error.hint))) : 0));
+			 errmsg_internal("%s", error_text(error.message)),
+			 error.detail[0] != '\0' ? errdetail_internal("%s", error_text(error.detail)) : 0,
+			 error.hint[0] != '\0' ? errhint("%s", error_text(error.hint)) : 0));
 }
 
 struct varlena *

@@ -69,6 +69,7 @@ append_leaf(Bridge *bridge, Expression *expression, Datum argument)
 	memcpy(leaf.digest, header.digest, PA_SHA256_LENGTH);
 	memcpy(leaf.envelope_digest, header.envelope_digest, PA_SHA256_LENGTH);
 	leaf.ref = attr;
+	leaf.shared = NULL;
 	expression_add_term(expression, pa_term_of_leaf(expression->space, expression_leaf(expression, &leaf)));
 }
 

@@ -84,6 +84,64 @@ expression_grow(Expression *expression, size_t more_leaves, size_t more_terms)
 	}
 }
 
+/*
+ * A value that expressions share, in a context of its own: contexts of
+ * expressions end in any order.  The callback of each gives it back.
+ */
+typedef struct SharedValue
+{
+	uint64		references;
+	struct varlena *value;
+} SharedValue;
+
+typedef struct Hold
+{
+	MemoryContextCallback callback;
+	SharedValue *shared;
+} Hold;
+
+static void
+release_hold(void *arg)
+{
+	SharedValue *shared = ((Hold *) arg)->shared;
+
+	if (--shared->references > 0)
+		return;
+	if (shared->value != NULL)
+		pfree(shared->value);
+	pfree(shared);
+}
+
+/* Until the context ends. */
+static void
+hold_value(MemoryContext context, SharedValue *shared)
+{
+	Hold	   *hold = MemoryContextAlloc(context, sizeof(Hold));
+
+	hold->shared = shared;
+	hold->callback.func = release_hold;
+	hold->callback.arg = hold;
+	shared->references++;
+	MemoryContextRegisterResetCallback(context, &hold->callback);
+}
+
+static SharedValue *
+share_value(MemoryContext context, struct varlena *value)
+{
+	static MemoryContext values = NULL;
+	SharedValue *shared;
+	MemoryContext old;
+
+	if (values == NULL)
+		values = AllocSetContextCreate(TopMemoryContext, "adapter values of expressions", ALLOCSET_SMALL_SIZES);
+	shared = MemoryContextAllocZero(values, sizeof(SharedValue));
+	hold_value(context, shared);
+	old = MemoryContextSwitchTo(values);
+	shared->value = PG_DETOAST_DATUM_COPY(PointerGetDatum(value));
+	MemoryContextSwitchTo(old);
+	return shared;
+}
+
 struct varlena *
 leaf_reference(Datum argument)
 {
@@ -144,32 +202,46 @@ find_leaf(Expression *expression, const uint8 *digest, bool *found)
 	return entry->leaf;
 }
 
+/* Make a reference of the context's: a pointer copied, or a value shared. */
+static void
+take_reference(MemoryContext context, LeafRef *leaf)
+{
+	if (leaf->shared != NULL)
+		hold_value(context, leaf->shared);
+	else if (VARATT_IS_EXTERNAL_ONDISK(leaf->ref))
+	{
+		MemoryContext old = MemoryContextSwitchTo(context);
+
+		leaf->ref = leaf_reference(PointerGetDatum(leaf->ref));
+		MemoryContextSwitchTo(old);
+	}
+	else
+	{
+		leaf->shared = share_value(context, leaf->ref);
+		leaf->ref = leaf->shared->value;
+	}
+}
+
 uint32
 expression_leaf(Expression *expression, const LeafRef *leaf)
 {
 	bool		found;
 	uint32		number = find_leaf(expression, leaf->digest, &found);
-	struct varlena *ref;
-	MemoryContext old;
+	LeafRef		kept = *leaf;
 
 	if (found && memcmp(expression->leaves[number].envelope_digest, leaf->envelope_digest, PA_SHA256_LENGTH) <= 0)
 		return number;
-	old = MemoryContextSwitchTo(expression->context);
-	ref = leaf_reference(PointerGetDatum(leaf->ref));
-	MemoryContextSwitchTo(old);
+	take_reference(expression->context, &kept);
+	/* what is replaced stays until the context ends */
 	if (found)
-	{
 		expression->held -= VARSIZE_ANY(expression->leaves[number].ref);
-		pfree(expression->leaves[number].ref);
-	}
 	else
 	{
 		expression_grow(expression, 1, 0);
 		expression->n_leaves++;
 	}
-	expression->leaves[number] = *leaf;
-	expression->leaves[number].ref = ref;
-	expression->held += VARSIZE_ANY(ref);
+	expression->leaves[number] = kept;
+	expression->held += VARSIZE_ANY(kept.ref);
 	return number;
 }
 

@@ -3,9 +3,11 @@
  *	  A growing list of leaves, distinct by digest, and of terms over them: what
  *	  operators and aggregates build (algebra/terms.h says what it means).
  *
- * Everything lives in the expression's own memory context.  A leaf is a
- * reference: a TOAST pointer where the argument had one, else a copy of the
- * flat value; and the digest that the value had when the reference was taken.
+ * Everything lives in the expression's own memory context, but for whole
+ * values.  A leaf is a reference: a TOAST pointer where the argument had one,
+ * else a copy of the flat value, which all expressions that got it from each
+ * other share (a + b + c makes two of them); and the digest that the value had
+ * when the reference was taken.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
@@ -21,6 +23,7 @@ typedef struct LeafRef
 	uint8		digest[PA_SHA256_LENGTH];
 	uint8		envelope_digest[PA_SHA256_LENGTH];
 	struct varlena *ref;
+	struct SharedValue *shared;	/* that ref is in; NULL: ref is the context's own, or an argument */
 } LeafRef;
 
 /* A growing list of leaves (distinct by digest) and terms. */

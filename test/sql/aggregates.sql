@@ -94,6 +94,18 @@ select count(*) from serial join digests using (g, s, m, c);
 set local max_parallel_workers_per_gather = 8;
 select count(*) from serial join digests using (g, s, m, c);
 rollback;
+-- What is computed below a Gather is rounded when it comes through, in workers
+-- and not in the leader: so no operator runs in a worker.
+create view weighted as select g, i, 0.31 * a as x from big union all select g, i, 0.17 * a from big;
+begin;
+set local max_parallel_workers_per_gather = 0;
+create table in_one_process as select adapter_digest(sum(x)) as digest from weighted where i in (7, 11);
+commit;
+select (select adapter_digest(sum(x)) from weighted where i in (7, 11)) = digest as same from in_one_process;
+select p.oid::regprocedure from pg_proc p where p.proparallel = 's'
+	and (p.proname ~ '^adapter_(delta_)?(add|sub|neg|mul|mul_left|div)$' or p.proname = 'adapter_lerp');
+drop view weighted;
+drop table in_one_process;
 reset min_parallel_table_scan_size;
 reset parallel_setup_cost;
 set enable_hashagg = off;
