@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Verify an exported log of a registry, without the database that wrote it.
 
-    psql -XAtc 'select registry.export_log()' > log.jsonl
+    PGCLIENTENCODING=UTF8 psql -XAtc 'select registry.export_log()' > log.jsonl
     verify-log.py [--checkpoint FILE] log.jsonl        (- is standard input)
 
 Prints a line "POSITION CLASS: SENTENCE" for everything that is wrong, the first
