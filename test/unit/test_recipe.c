@@ -18,6 +18,7 @@
 #define AA "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define BB "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 #define CC "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"
+#define DD "dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd"
 #define ROOT(node) "{\"version\":1,\"root\":" node ",\"nodes\":{}}"
 #define IMPORT_A "{\"op\":\"import\",\"sha256\":\"" AA "\"}"
 #define IMPORT_B "{\"op\":\"import\",\"sha256\":\"" BB "\"}"
@@ -151,6 +152,43 @@ test_circle(PaEnv *env)
 }
 
 /* Beyond 1 MiB the oldest nodes go, and what is left is a recipe. */
+#define SCALE(of) "{\"op\":\"scale\",\"of\":\"" of "\",\"by\":\"0x1.8p+0\"}"
+#define DOCUMENT(root, key, node) "{\"version\":1,\"root\":" root ",\"nodes\":{\"" key "\":" node "}}"
+#define TOLD "{\"version\":1,\"root\":{\"op\":\"union\",\"of\":[\"" AA "\",\"" BB "\"]},\"nodes\":{"
+
+/* What a value was made of is not forgotten because another recipe calls it an import, whichever is read first. */
+static void
+test_told(PaEnv *env)
+{
+	uint8_t		a[PA_SHA256_LENGTH];
+	uint8_t		b[PA_SHA256_LENGTH];
+	PaOperand	of[2] = {operand(digest_of(a, 0xaa), DOCUMENT(SCALE(CC), CC, IMPORT_A)),
+	operand(digest_of(b, 0xbb), DOCUMENT(SCALE(AA), AA, IMPORT_B))};
+	PaText		r;
+
+	/* of itself */
+	expect(env, pa_recipe_union(env, 2, of, &r), &r,
+		   TOLD "\"" AA "\":" SCALE(CC) ",\"" BB "\":" SCALE(AA) ",\"" CC "\":" IMPORT_A "}}");
+	of[0] = operand(a, DOCUMENT(SCALE(BB), BB, IMPORT_B));
+	of[1] = operand(b, DOCUMENT(SCALE(CC), CC, IMPORT_A));
+	expect(env, pa_recipe_union(env, 2, of, &r), &r,
+		   TOLD "\"" AA "\":" SCALE(BB) ",\"" BB "\":" SCALE(CC) ",\"" CC "\":" IMPORT_A "}}");
+	/* of a third one */
+	of[0] = operand(a, DOCUMENT(SCALE(CC), CC, SCALE(DD)));
+	of[1] = operand(b, DOCUMENT(SCALE(CC), CC, IMPORT_A));
+	expect(env, pa_recipe_union(env, 2, of, &r), &r,
+		   TOLD "\"" AA "\":" SCALE(CC) ",\"" BB "\":" SCALE(CC) ",\"" CC "\":" SCALE(DD) "}}");
+	of[0] = operand(a, DOCUMENT(SCALE(CC), CC, IMPORT_A));
+	of[1] = operand(b, DOCUMENT(SCALE(CC), CC, SCALE(DD)));
+	expect(env, pa_recipe_union(env, 2, of, &r), &r,
+		   TOLD "\"" AA "\":" SCALE(CC) ",\"" BB "\":" SCALE(CC) ",\"" CC "\":" SCALE(DD) "}}");
+	/* of an import of its own, which a recipe knows more of */
+	of[0] = operand(a, ROOT(IMPORT_A));
+	of[1] = operand(b, DOCUMENT(SCALE(AA), AA, SCALE(DD)));
+	expect(env, pa_recipe_union(env, 2, of, &r), &r,
+		   TOLD "\"" AA "\":" SCALE(DD) ",\"" BB "\":" SCALE(AA) "}}");
+}
+
 static void
 test_limit(PaEnv *env)
 {
@@ -520,6 +558,7 @@ unit_suite_recipe(PaEnv *env)
 	test_merge(env);
 	test_weighted(env);
 	test_circle(env);
+	test_told(env);
 	test_limit(env);
 	test_totals(env);
 	test_many(env);
