@@ -107,7 +107,7 @@ def lengths():
                      ("2^63", 2**63), ("2^64 - 8", 2**64 - 8), ("2^64 - 1", 2**64 - 1)):
         case("header length " + label, struct.pack("<Q", v) + g[8:], FILE | JSON | LIMIT)
     case("header length big-endian", struct.pack(">Q", n) + g[8:], FILE | LIMIT)
-    case("empty object, no tensors", raw("{}"), None)
+    case("empty object, no tensors", raw("{}"), CONFIG)
     case("empty object, trailing data", raw("{}", b"\0"), FILE)
     case("header one byte {", raw("{"), FILE | JSON)
     h = (HEAD + "}").encode()
@@ -338,7 +338,7 @@ def accepted():
     case("misaligned tensor", st.build([("x.w", st.Tensor("U8", (3,), b"abc"))] + list(pair().items()), None, pad=0), None)
     for prefix in ("base_model.model.", "base_model.", ""):
         case("prefix %r" % prefix, st.canonical(pair(prefix=prefix)), None)
-    case("only a dense tensor", st.canonical({"head.weight": f32(2, 2)}), None)
+    case("only a dense tensor", st.canonical({"head.weight": f32(2, 2)}), CONFIG)
     many = {"d%d.w" % i: st.Tensor("F32", (0,), b"") for i in range(65536 - 2)}
     case("65,536 tensors", good(**many), None)
     case("65,537 tensors", good(**dict(many, **{"e.w": f32(0)})), LIMIT)
