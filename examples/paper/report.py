@@ -146,7 +146,8 @@ def bars(plot, scores, settings, path):
         axis.set_ylabel({"accuracy": "accuracy, %", "mean": "mean accuracy, %", "offensive": "offensive, % (less is better)",
                          "perplexity": "perplexity (less is better)"}[metric], fontsize=7)
         axis.tick_params(axis="y", labelsize=7)
-    figure.suptitle("LoRA: before (grey) and after composing in SQL (colour); not every axis begins at 0", fontsize=9)
+    figure.suptitle("LoRA: before (grey) and after composing in SQL (colour); not every axis begins at 0"
+                    + ("; whiskers: standard deviation over the seeds" if len(scores.seeds) > 1 else ""), fontsize=9)
     figure.tight_layout()
     figure.savefig(path, dpi=110)
 
@@ -171,9 +172,10 @@ def curve(plot, scores, path):
         best = [mean for _, mean in means("delta", "mean")]
         if best:
             axis.axhline(max(best), color=colour, linewidth=0.8, alpha=0.6)
-            axis.text(0.1 if method == "lora" else 0.62, max(best) + 0.2, f"{METHODS[method]}, delta space: best mean", fontsize=6, color=colour)
+            axis.text(0.92, max(best) + (-0.15 if method == "lora" else 0.15), f"{METHODS[method]}, delta space: best mean",
+                      fontsize=6, color=colour, ha="right", va="top" if method == "lora" else "bottom")
     axis.set_xlabel("l in  l * film + (1 - l) * topics", fontsize=8)
-    axis.set_ylabel("accuracy on validation data, %", fontsize=8)
+    axis.set_ylabel("accuracy on validation data, %" + (f", mean of {len(scores.seeds)} seeds" if len(scores.seeds) > 1 else ""), fontsize=8)
     axis.legend(fontsize=6)
     figure.tight_layout()
     figure.savefig(path, dpi=110)
