@@ -191,7 +191,8 @@ def introduction(seeds):
     return ("Written by `dev/paper`; what the settings are and what to conclude is told in "
             "[examples/paper](../examples/paper/README.md). Every composition was made in SQL, and again in plain torch; the "
             "tensors of both agree within one rounding to float32, and each line below gave the same numbers for both, to five "
-            "digits. Weights were chosen on validation data, numbers are of test data. " + (several if len(seeds) > 1 else one))
+            "digits. Weights were chosen on validation data, numbers are of test data (but for the perplexity of ordinary text in unlearning and "
+            "detoxification, which only limits the choice: it is of the same texts in both). " + (several if len(seeds) > 1 else one))
 
 
 def write(document):

@@ -30,7 +30,7 @@ create table scores
 	seed int not null,				-- 0 for base
 	algebra text not null,			-- of composed; or the name of an adapter; or base
 	weights float8[] not null,		-- empty for an adapter and for base
-	split text not null,			-- validation, to choose by; or test, to report
+	split text not null,			-- validation, to choose by; or test, to report (perplexity of ordinary text: the same texts)
 	metric text not null,
 	value float8 not null,
 	primary key (setting, method, seed, algebra, weights, split, metric)

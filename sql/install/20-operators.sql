@@ -11,7 +11,7 @@ comment on function adapter_add(adapter, adapter) is
 create function adapter_sub(adapter, adapter) returns adapter
 	as 'MODULE_PATHNAME' language c stable strict parallel restricted;
 comment on function adapter_sub(adapter, adapter) is
-	'Operator -: a + (-b), where -b negates factor B only. a - a is not zero: see doc/algebra.md.';
+	'Operator -: a + (-b), where -b negates factor B only. a - a is {2A, 0}, no change alone: see doc/algebra.md.';
 
 create function adapter_neg(adapter) returns adapter
 	as 'MODULE_PATHNAME' language c stable strict parallel restricted;
