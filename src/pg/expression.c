@@ -90,6 +90,7 @@ expression_grow(Expression *expression, size_t more_leaves, size_t more_terms)
  */
 typedef struct SharedValue
 {
+	MemoryContext context;
 	uint64		references;
 	struct varlena *value;
 } SharedValue;
@@ -105,11 +106,8 @@ release_hold(void *arg)
 {
 	SharedValue *shared = ((Hold *) arg)->shared;
 
-	if (--shared->references > 0)
-		return;
-	if (shared->value != NULL)
-		pfree(shared->value);
-	pfree(shared);
+	if (--shared->references == 0)
+		MemoryContextDelete(shared->context);
 }
 
 /* Until the context ends. */
@@ -128,17 +126,16 @@ hold_value(MemoryContext context, SharedValue *shared)
 static SharedValue *
 share_value(MemoryContext context, struct varlena *value)
 {
-	static MemoryContext values = NULL;
-	SharedValue *shared;
-	MemoryContext old;
+	/* the expression's until it is held, so that an error leaves nothing behind */
+	MemoryContext own = AllocSetContextCreate(context, "adapter value of expressions", ALLOCSET_SMALL_SIZES);
+	SharedValue *shared = MemoryContextAllocZero(own, sizeof(SharedValue));
+	MemoryContext old = MemoryContextSwitchTo(own);
 
-	if (values == NULL)
-		values = AllocSetContextCreate(TopMemoryContext, "adapter values of expressions", ALLOCSET_SMALL_SIZES);
-	shared = MemoryContextAllocZero(values, sizeof(SharedValue));
-	hold_value(context, shared);
-	old = MemoryContextSwitchTo(values);
+	shared->context = own;
 	shared->value = PG_DETOAST_DATUM_COPY(PointerGetDatum(value));
 	MemoryContextSwitchTo(old);
+	hold_value(context, shared);
+	MemoryContextSetParent(own, TopMemoryContext);
 	return shared;
 }
 

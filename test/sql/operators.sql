@@ -153,12 +153,12 @@ drop function with_head, dora;
 create function sum_of_computed(a adapter, n int, out digest bytea, out held numeric) language plpgsql as $$
 begin
 	execute 'select adapter_digest(' || (select string_agg(format('adapter_scale($1, %s)', 1 + i / 1000.0), ' + ') from generate_series(1, n) i)
-		|| '), (select sum(total_bytes) from pg_backend_memory_contexts where name in (''adapter expression'', ''adapter values of expressions''))'
+		|| '), (select sum(total_bytes) from pg_backend_memory_contexts where name in (''adapter expression'', ''adapter value of expressions''))'
 		into digest, held using a;
 end
 $$;
 select octet_length(digest) as digest, held < 4 * 1048576 as held_once
 from sum_of_computed(lora('q', json_build_array((select json_agg(sin(i * i)) from generate_series(1, 8000) i)), '[[1]]'), 60);
 -- And given back.
-select coalesce(sum(total_bytes), 0) < 65536 as given_back from pg_backend_memory_contexts where name in ('adapter expression', 'adapter values of expressions');
+select coalesce(sum(total_bytes), 0) < 65536 as given_back from pg_backend_memory_contexts where name in ('adapter expression', 'adapter value of expressions');
 drop function sum_of_computed;
