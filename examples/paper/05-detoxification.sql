@@ -3,9 +3,10 @@
 -- with a for instruct and x for toxic, goes away from the toxic one and keeps
 -- what instruct can do.  ((+) and (-) are its + and - in parameter space.)
 
--- Parameter space, as the paper's public code has it: the minus turns the sign of
--- B only, and the A are added.  A is nearly the same in both, so this mostly
--- amplifies instruct.
+-- Parameter space, the paper's minus: it turns the sign of B only, and the A are
+-- added.  A has changed less than B between the two, so this mostly amplifies
+-- instruct.  (The script for this setting in the paper's public code turns the
+-- sign of A instead, with as little effect.)
 insert into composed
 select setting, method, seed, 'parameter', array[w], instruct.a + w*(instruct.a - toxic.a)
 from adapters instruct join adapters toxic using (setting, method, seed),

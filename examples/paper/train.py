@@ -11,6 +11,7 @@ import argparse
 import json
 import pathlib
 import random
+import shutil
 import time
 
 import torch
@@ -136,6 +137,7 @@ def masked_head(path, steps=400):
     if path.exists():
         head.load_state_dict(torch.load(path))
         return head
+    print(f"training {path}", flush=True)
     texts = [text for genre in data.corpora() for text in data.training(genre)[:5000]]
     turn, rnd = batches(texts, 64, 4001), torch.Generator().manual_seed(4002)
     begin = time.time()
@@ -213,8 +215,13 @@ def jobs(setting, method, seed, out):
 def run(setting, method, seed, out):
     for name, make in jobs(setting, method, seed, out).items():
         path = pathlib.Path(out, setting, method, name)
-        if not (path / "adapter_model.safetensors").exists():
-            make(path)
+        if path.exists():
+            continue
+        print(f"training {path}", flush=True)
+        new = path.with_name(name + ".new")     # what was interrupted is not taken for trained
+        shutil.rmtree(new, ignore_errors=True)
+        make(new)
+        new.rename(path)
 
 
 def base_gpt(path, steps=3000):
