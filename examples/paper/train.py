@@ -58,7 +58,7 @@ def train(path, base, method, seed, model, loss_of_net, steps, start=None, rate=
         set_peft_model_state_dict(net, read(start)[0])
     loss = fit(net.parameters(), lambda: loss_of_net(net), steps, rate * RATE[base, method])
     save_adapter(net, path)
-    print(f"trained {path}: {steps} steps, {time.time() - begin:.0f} s, loss {loss:.3f}", flush=True)
+    print(f"trained {str(path).removesuffix('.new')}: {steps} steps, {time.time() - begin:.0f} s, loss {loss:.3f}", flush=True)
 
 
 def train_full(path, model, loss_of_net, steps):
@@ -67,7 +67,7 @@ def train_full(path, model, loss_of_net, steps):
     before = {name: tensor.clone() for name, tensor in model.net.state_dict().items()}
     loss = fit(model.net.parameters(), lambda: loss_of_net(model.net), steps, RATE["minilm", "full"])
     save_difference(path, model.net.state_dict(), before, BASE_NAMES["minilm"])
-    print(f"trained {path}: {steps} steps, {time.time() - begin:.0f} s, loss {loss:.3f}", flush=True)
+    print(f"trained {str(path).removesuffix('.new')}: {steps} steps, {time.time() - begin:.0f} s, loss {loss:.3f}", flush=True)
 
 
 def classifier(path, method, seed, items, task, steps=100):
@@ -145,7 +145,7 @@ def masked_head(path, steps=400):
     path.parent.mkdir(parents=True, exist_ok=True)
     torch.save(head.state_dict(), path.with_suffix(".new"))
     path.with_suffix(".new").replace(path)
-    print(f"trained {path}: {steps} steps, {time.time() - begin:.0f} s, loss {loss:.3f}", flush=True)
+    print(f"trained {str(path).removesuffix('.new')}: {steps} steps, {time.time() - begin:.0f} s, loss {loss:.3f}", flush=True)
     return head
 
 

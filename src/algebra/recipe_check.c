@@ -175,7 +175,10 @@ check_node(PaEnv *env, const json_t *node, const char *where)
 		return pa_fail(env, PA_ERR_CONFIG, "recipe node \"%.64s\" has no operation", where);
 	if (form == NULL)
 		return pa_fail(env, PA_ERR_CONFIG, "recipe node \"%.64s\" has an unknown operation", where);
-	if (has_members(node, form, 1))
+	/* a truncation is by one of its two measures */
+	if (has_members(node, form, 1) &&
+		(strcmp(form->op, "truncate") != 0 ||
+		 json_is_null(json_object_get(node, "rank")) != json_is_null(json_object_get(node, "energy"))))
 		return PA_OK;
 	pa_fail(env, PA_ERR_CONFIG, "recipe node \"%.64s\" is malformed", where);
 	pa_detail(env, "Members of operation \"%s\" are missing, unknown or of another form.", form->op);

@@ -493,6 +493,8 @@ static const Case cases[] = {
 	{ROOT("{\"op\":\"concatenate\",\"terms\":[{" OF ",\"u\":\"0x1p+0\",\"v\":\"0x1p+0\"}]}"), PA_ERR_CONFIG},
 	{ROOT("{\"op\":\"truncate\"," W ",\"rank\":1,\"energy\":null,\"numerics\":\"tolerance\",\"library\":\"\"}"), PA_OK},
 	{ROOT("{\"op\":\"truncate\"," W ",\"rank\":null,\"energy\":\"0x1p+0\",\"numerics\":\"tolerance\",\"library\":\"\"}"), PA_OK},
+	{ROOT("{\"op\":\"truncate\"," W ",\"rank\":1,\"energy\":\"0x1p+0\",\"numerics\":\"tolerance\",\"library\":\"\"}"), PA_ERR_CONFIG},
+	{ROOT("{\"op\":\"truncate\"," W ",\"rank\":null,\"energy\":null,\"numerics\":\"tolerance\",\"library\":\"\"}"), PA_ERR_CONFIG},
 	{ROOT("{\"op\":\"truncate\"," W ",\"rank\":-1,\"energy\":null,\"numerics\":\"tolerance\",\"library\":\"\"}"), PA_ERR_CONFIG},
 	{ROOT("{\"op\":\"truncate\"," W ",\"rank\":null,\"energy\":1,\"numerics\":\"tolerance\",\"library\":\"\"}"), PA_ERR_CONFIG},
 	{ROOT("{\"op\":\"truncate\"," W ",\"rank\":1,\"energy\":null,\"numerics\":\"exact\",\"library\":\"\"}"), PA_ERR_CONFIG},
