@@ -85,14 +85,13 @@ expression_grow(Expression *expression, size_t more_leaves, size_t more_terms)
 }
 
 /*
- * A value that expressions share, in a context of its own: contexts of
- * expressions end in any order.  The callback of each gives it back.
+ * A value that expressions share.  Their contexts end in any order, so it is in
+ * none of them; the callback of each gives it back.
  */
 typedef struct SharedValue
 {
-	MemoryContext context;
 	uint64		references;
-	struct varlena *value;
+	struct varlena *value;		/* behind this, in the same chunk */
 } SharedValue;
 
 typedef struct Hold
@@ -106,36 +105,36 @@ release_hold(void *arg)
 {
 	SharedValue *shared = ((Hold *) arg)->shared;
 
-	if (--shared->references == 0)
-		MemoryContextDelete(shared->context);
+	if (shared != NULL && --shared->references == 0)
+		pfree(shared);
 }
 
-/* Until the context ends. */
-static void
-hold_value(MemoryContext context, SharedValue *shared)
+/* Until the context ends; filled by the caller. */
+static Hold *
+make_hold(MemoryContext context)
 {
-	Hold	   *hold = MemoryContextAlloc(context, sizeof(Hold));
+	Hold	   *hold = MemoryContextAllocZero(context, sizeof(Hold));
 
-	hold->shared = shared;
 	hold->callback.func = release_hold;
 	hold->callback.arg = hold;
-	shared->references++;
 	MemoryContextRegisterResetCallback(context, &hold->callback);
+	return hold;
 }
 
 static SharedValue *
 share_value(MemoryContext context, struct varlena *value)
 {
-	/* the expression's until it is held, so that an error leaves nothing behind */
-	MemoryContext own = AllocSetContextCreate(context, "adapter value of expressions", ALLOCSET_SMALL_SIZES);
-	SharedValue *shared = MemoryContextAllocZero(own, sizeof(SharedValue));
-	MemoryContext old = MemoryContextSwitchTo(own);
+	Hold	   *hold = make_hold(context);
+	struct varlena *flat = PG_DETOAST_DATUM(PointerGetDatum(value));
+	Size		head = MAXALIGN(sizeof(SharedValue));
+	SharedValue *shared = MemoryContextAllocHuge(TopMemoryContext, head + VARSIZE(flat));
 
-	shared->context = own;
-	shared->value = PG_DETOAST_DATUM_COPY(PointerGetDatum(value));
-	MemoryContextSwitchTo(old);
-	hold_value(context, shared);
-	MemoryContextSetParent(own, TopMemoryContext);
+	shared->references = 1;
+	shared->value = (struct varlena *) ((char *) shared + head);
+	memcpy(shared->value, flat, VARSIZE(flat));
+	hold->shared = shared;
+	if (flat != value)
+		pfree(flat);
 	return shared;
 }
 
@@ -204,7 +203,10 @@ static void
 take_reference(MemoryContext context, LeafRef *leaf)
 {
 	if (leaf->shared != NULL)
-		hold_value(context, leaf->shared);
+	{
+		make_hold(context)->shared = leaf->shared;
+		leaf->shared->references++;
+	}
 	else if (VARATT_IS_EXTERNAL_ONDISK(leaf->ref))
 	{
 		MemoryContext old = MemoryContextSwitchTo(context);
