@@ -215,6 +215,38 @@ test_envelope_refusals(PaEnv *env)
 	free(file.p);
 }
 
+/* However many tensors there are, what is done for each of them can be stopped. */
+static void
+test_many_tensors(PaEnv *env)
+{
+	enum
+	{
+		TENSORS = 2000
+	};
+	UnitHost   *host = (UnitHost *) env->host->state;
+	uint64_t	seed = unit_seed();
+	BuildFile	file;
+	char		path[32];
+	PaValue    *a;
+	PaBuf		out;
+	long		before;
+
+	build_begin(&file, NULL);
+	for (int i = 0; i < TENSORS / 2; i++)
+	{
+		snprintf(path, sizeof(path), "m%d", i);
+		build_lora(&file, path, PA_F32, 1, 1, 1, &seed);
+	}
+	before = host->asked;
+	a = fixture_import(env, &file, "{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":1}");
+	/* entries of the header, names, tensors */
+	unit_ok(host->asked - before > 3 * TENSORS);
+	before = host->asked;
+	unit_ok(export(env, a, PA_EXPORT_ENVELOPE, &out) == PA_OK);
+	unit_ok(host->asked - before > 2 * TENSORS);
+	pa_buf_release(&out);
+}
+
 static void
 test_inspect(PaEnv *env)
 {
@@ -441,6 +473,7 @@ unit_suite_engine(PaEnv *env)
 	test_composed(env);
 	test_envelope_damage(env);
 	test_envelope_refusals(env);
+	test_many_tensors(env);
 	test_inspect(env);
 	test_delta(env);
 	test_json(env);
