@@ -11,7 +11,7 @@ from models import GPT, Encoder, with_adapter
 from train import instruction
 
 # What a setting's weights are chosen by on validation data, and whether more of it is better.
-METRIC = {"distgen": ("accuracy", True), "multitask": ("mean", True), "transfer": ("accuracy", True),
+METRIC = {"distgen": ("accuracy", True), "multitask": ("mean", True), "transfer": ("accuracy", True), "transfer_mlm": ("accuracy", True),
           "unlearn": ("offensive", False), "transfer_lm": ("perplexity", False), "detox": ("offensive", False)}
 _model = {}
 
@@ -58,7 +58,7 @@ def share(samples):
 def encoder_scores(setting, path, validation):
     encoder = model(Encoder)
     net = with_adapter(encoder.net, path)
-    if setting == "transfer":
+    if setting in ("transfer", "transfer_mlm"):
         amazon = data.polarity("amazonReviewSnippets")
         return {"accuracy": encoder.accuracy(net, amazon[:400] if validation else amazon[400:1600], "polarity")}
     movie = data.polarity("movieReviewSnippets")
@@ -94,7 +94,7 @@ def language_scores(setting, path, validation):
 
 def evaluate(setting, path=None, validation=False):
     """{metric: value}; the first is the one that the setting is about"""
-    measure = encoder_scores if setting in ("distgen", "multitask", "transfer") else language_scores
+    measure = encoder_scores if setting in ("distgen", "multitask", "transfer", "transfer_mlm") else language_scores
     return measure(setting, path, validation)
 
 

@@ -163,7 +163,7 @@ def measure(task):
     setting, folder, validation = task
     with warnings.catch_warnings(record=True) as found:
         warnings.simplefilter("always")
-        scores = evaluate.evaluate("transfer" if setting == "transfer_mlm" else setting, folder, validation)
+        scores = evaluate.evaluate(setting, folder, validation)
     return scores, [str(w.message) for w in found if "peft" in pathlib.Path(w.filename).parts]
 
 

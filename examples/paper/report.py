@@ -71,7 +71,7 @@ class Scores:
     def metrics(self, setting):
         """the one that the setting is about first"""
         found = sorted({row[6] for row in self.rows if row[0] == setting and row[5] == "test"})
-        main = METRIC["transfer" if setting == "transfer_mlm" else setting][0]
+        main = METRIC[setting][0]
         return [main] + [metric for metric in found if metric != main]
 
 
@@ -90,7 +90,7 @@ def weights(found):
 
 def effect(scores, setting, method, algebra):
     """In how many seeds the composition beats all that it has to beat."""
-    metric, more = METRIC["transfer" if setting == "transfer_mlm" else setting]
+    metric, more = METRIC[setting]
     mine = scores.of(setting, method, algebra, metric)
     won = []
     for seed, (_, value) in mine.items():

@@ -316,3 +316,13 @@ bridge_text_argument(Datum argument)
 
 	return bridge_to_utf8(s, strlen(s));
 }
+
+const char *
+bridge_long_text_argument(Datum argument, size_t *length)
+{
+	text	   *t = DatumGetTextPP(argument);
+	const char *utf8 = bridge_to_utf8(VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t));
+
+	*length = utf8 == VARDATA_ANY(t) ? VARSIZE_ANY_EXHDR(t) : strlen(utf8);
+	return utf8;
+}

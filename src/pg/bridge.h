@@ -53,7 +53,8 @@ extern struct varlena *bridge_varlena(Bridge *bridge, PaBuf *buf);
 extern char *bridge_to_server(const char *utf8, size_t length);
 extern char *bridge_to_utf8(const char *text, size_t length);
 
-/* An argument of type text as a string in UTF-8. */
+/* An argument of type text as a string in UTF-8; or of text or json, with its length and no NUL. */
 extern char *bridge_text_argument(Datum argument);
+extern const char *bridge_long_text_argument(Datum argument, size_t *length);
 
 #endif

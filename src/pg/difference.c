@@ -22,17 +22,13 @@ adapter_difference(PG_FUNCTION_ARGS)
 {
 	PaEngineFile tuned = file_of(PG_GETARG_BYTEA_PP(0));
 	PaEngineFile base = file_of(PG_GETARG_BYTEA_PP(1));
-	text	   *config = PG_GETARG_TEXT_PP(2);
-	size_t		length = VARSIZE_ANY_EXHDR(config);
-	const char *utf8 = bridge_to_utf8(VARDATA_ANY(config), length);
-	Bridge	   *bridge;
+	size_t		length;
+	const char *config = bridge_long_text_argument(PG_GETARG_DATUM(2), &length);
+	Bridge	   *bridge = bridge_open();
 	PaBuf		out;
 	struct varlena *result;
 
-	if (utf8 != VARDATA_ANY(config))
-		length = strlen(utf8);
-	bridge = bridge_open();
-	bridge_check(bridge, pa_engine_difference(&bridge->env, &tuned, &base, utf8, length, VARHDRSZ, &out));
+	bridge_check(bridge, pa_engine_difference(&bridge->env, &tuned, &base, config, length, VARHDRSZ, &out));
 	result = bridge_varlena(bridge, &out);
 	bridge_close(bridge);
 	PG_RETURN_POINTER(result);

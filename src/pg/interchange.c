@@ -23,18 +23,10 @@ PG_FUNCTION_INFO_V1(adapter_to_json);
 static const char *
 config_argument(FunctionCallInfo fcinfo, int n, size_t *length)
 {
-	text	   *config;
-	const char *utf8;
-
 	*length = 0;
 	if (PG_ARGISNULL(n))
 		return NULL;
-	config = PG_GETARG_TEXT_PP(n);
-	*length = VARSIZE_ANY_EXHDR(config);
-	utf8 = bridge_to_utf8(VARDATA_ANY(config), *length);
-	if (utf8 != VARDATA_ANY(config))
-		*length = strlen(utf8);
-	return utf8;
+	return bridge_long_text_argument(PG_GETARG_DATUM(n), length);
 }
 
 /* UTF-8 as a text or json datum. */

@@ -20,6 +20,7 @@
 
 #include "algebra/recipe_walk.h"
 #include "engine/recompute.h"
+#include "kept_value.h"
 #include "limited_host.h"
 
 extern int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -40,35 +41,9 @@ static const char *const leaf_texts[N_LEAVES] = {
 	"\"base_model.model.q.lora_B.weight\":{\"dtype\":\"BF16\",\"shape\":[1,1],\"data\":[2]}}}",
 };
 
-typedef struct Stored
-{
-	PaBuf		buf;
-	PaMemoryBytes bytes;
-	PaValue    *value;
-} Stored;
-
-static void
-release_stored(void *arg)
-{
-	pa_buf_release(&((Stored *) arg)->buf);
-}
-
-static Stored *
-store(PaEnv *env, PaBuf *buf)
-{
-	Stored	   *stored = NULL;
-
-	limited_insist(pa_alloc(env, sizeof(Stored), (void **) &stored) == PA_OK, "memory", env);
-	stored->buf = *buf;
-	limited_insist(pa_defer(env, release_stored, stored) == PA_OK, "memory", env);
-	pa_bytes_from_memory(&stored->bytes, stored->buf.data, stored->buf.length);
-	limited_insist(pa_value_open(env, &stored->bytes.base, &stored->value) == PA_OK, "a written value opens", env);
-	return stored;
-}
-
 /* The input with the digests in the place of @0 and @1. */
 static char *
-expand(PaEnv *env, const uint8_t *data, size_t size, Stored *const *leaves, size_t *length)
+expand(PaEnv *env, const uint8_t *data, size_t size, KeptValue *const *leaves, size_t *length)
 {
 	char	   *text = NULL;
 
@@ -90,7 +65,7 @@ expand(PaEnv *env, const uint8_t *data, size_t size, Stored *const *leaves, size
 
 /* The graph, its ends and its edges. */
 static void
-check_walk(PaEnv *env, const char *text, size_t length, Stored *const *leaves, PaStatus status)
+check_walk(PaEnv *env, const char *text, size_t length, KeptValue *const *leaves, PaStatus status)
 {
 	uint8_t		digests[N_LEAVES * PA_SHA256_LENGTH];
 	PaRecipeKnown known = {N_LEAVES, digests};
@@ -130,32 +105,23 @@ check_walk(PaEnv *env, const char *text, size_t length, Stored *const *leaves, P
 static void
 check_made(PaEnv *env, PaBuf *buf, PaBytes **known)
 {
-	Stored	   *made = store(env, buf);
-	PaRecompute task = {.n_known = N_LEAVES, .known = known};
-	Stored	   *again;
-	PaBuf		out;
+	PaValue    *made = keep_value(env, buf)->value;
 	PaText		recipe;
 	PaRecipeGraph graph;
 
-	limited_insist(pa_value_check(env, made->value) == PA_OK, "deep check", env);
-	limited_insist(pa_value_document(env, made->value, PA_DOCUMENT_RECIPE, &recipe.text, &recipe.length) == PA_OK, "recipe", env);
+	limited_insist(pa_value_check(env, made) == PA_OK, "deep check", env);
+	limited_insist(pa_value_document(env, made, PA_DOCUMENT_RECIPE, &recipe.text, &recipe.length) == PA_OK, "recipe", env);
 	limited_insist(pa_recipe_read(env, recipe.text, recipe.length, &graph) == PA_OK, "a stored recipe is read", env);
 	/* nothing was left of the root but one of the known values */
-	if (pa_recipe_is_end(&graph.nodes[0]))
-		return;
-	task.recipe = recipe.text;
-	task.recipe_length = recipe.length;
-	limited_insist(pa_engine_recompute(env, &task, 0, &out) == PA_OK, "a stored recipe is evaluated", env);
-	again = store(env, &out);
-	limited_insist(memcmp(pa_value_header(made->value)->envelope_digest, pa_value_header(again->value)->envelope_digest,
-						  PA_SHA256_LENGTH) == 0, "the same envelope", env);
+	if (!pa_recipe_is_end(&graph.nodes[0]))
+		check_recomputes(env, made, N_LEAVES, known);
 }
 
 static void
 run(PaEnv *env, uint8_t choice, const uint8_t *data, size_t size)
 {
 	static const uint8_t zeros[PA_SHA256_LENGTH];
-	Stored	   *leaves[N_LEAVES];
+	KeptValue  *leaves[N_LEAVES];
 	PaBytes    *known[N_LEAVES];
 	PaRecompute task = {.n_known = N_LEAVES, .known = known};
 	PaBuf		buf;
@@ -164,7 +130,7 @@ run(PaEnv *env, uint8_t choice, const uint8_t *data, size_t size)
 	for (int i = 0; i < N_LEAVES; i++)
 	{
 		limited_insist(pa_engine_import_json(env, leaf_texts[i], strlen(leaf_texts[i]), 0, &buf) == PA_OK, "leaf", env);
-		leaves[i] = store(env, &buf);
+		leaves[i] = keep_value(env, &buf);
 		known[i] = &leaves[i]->bytes.base;
 	}
 	task.recipe = expand(env, data, size, leaves, &task.recipe_length);

@@ -19,7 +19,6 @@
  *
  * SPDX-License-Identifier: PostgreSQL
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,9 +26,9 @@
 #include "engine/engine.h"
 #include "engine/lowrank.h"
 #include "engine/merge.h"
-#include "engine/recompute.h"
 #include "engine/sketch.h"
-#include "test/unit/host.h"
+#include "kept_value.h"
+#include "limited_host.h"
 
 extern int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -49,54 +48,10 @@ static const char *const configs[] = {
 
 #define N_CONFIGS (sizeof(configs) / sizeof(configs[0]))
 
-static void
-insist(bool held, const char *what, const PaEnv *env)
-{
-	if (held)
-		return;
-	fprintf(stderr, "broken: %s (%s)\n", what, env->error.message);
-	abort();
-}
-
-/* A refusal is for the user; anything else is a bug. */
-static PaStatus
-proper(PaEnv *env, PaStatus status, const char *what)
-{
-	insist(status != PA_ERR_INTERNAL && status != PA_ERR_CORRUPT && status != PA_ERR_NOMEM &&
-		   status != PA_ERR_CANCELLED && status != PA_ERR_HOST, what, env);
-	return status;
-}
-
-typedef struct Kept
-{
-	PaBuf		buf;
-	PaMemoryBytes bytes;
-	PaValue    *value;
-} Kept;
-
-static void
-release_kept(void *arg)
-{
-	pa_buf_release(&((Kept *) arg)->buf);
-}
-
-static Kept *
-keep(PaEnv *env, PaBuf *buf)
-{
-	Kept	   *kept = NULL;
-
-	insist(pa_alloc(env, sizeof(Kept), (void **) &kept) == PA_OK, "memory", env);
-	kept->buf = *buf;
-	insist(pa_defer(env, release_kept, kept) == PA_OK, "memory", env);
-	pa_bytes_from_memory(&kept->bytes, kept->buf.data, kept->buf.length);
-	insist(pa_value_open(env, &kept->bytes.base, &kept->value) == PA_OK, "a written value opens", env);
-	return kept;
-}
-
 static PaValue *
 open_value(PaEnv *env, PaBuf *buf)
 {
-	return keep(env, buf)->value;
+	return keep_value(env, buf)->value;
 }
 
 static void
@@ -105,10 +60,10 @@ export(PaEnv *env, PaValue *value, PaExportForm form, PaBuf *out)
 	PaExport   *export;
 	uint64_t	size;
 
-	insist(pa_engine_export(env, value, form, &export, &size) == PA_OK, "export", env);
-	insist(pa_buf_init(env, out, 0, size) == PA_OK, "memory", env);
-	insist(pa_engine_export_write(env, export, out) == PA_OK, "export is written", env);
-	insist(out->length == size, "size of an export", env);
+	limited_insist(pa_engine_export(env, value, form, &export, &size) == PA_OK, "export", env);
+	limited_insist(pa_buf_init(env, out, 0, size) == PA_OK, "memory", env);
+	limited_insist(pa_engine_export_write(env, export, out) == PA_OK, "export is written", env);
+	limited_insist(out->length == size, "size of an export", env);
 }
 
 static bool
@@ -125,26 +80,21 @@ check_envelope(PaEnv *env, PaValue *value)
 	PaValue    *again;
 
 	export(env, value, PA_EXPORT_ENVELOPE, &out);
-	insist(pa_engine_import(env, out.data, out.length, NULL, 0, true, 0, &buf) == PA_OK, "envelope comes back", env);
+	limited_insist(pa_engine_import(env, out.data, out.length, NULL, 0, true, 0, &buf) == PA_OK, "envelope comes back", env);
 	again = open_value(env, &buf);
-	insist(memcmp(pa_value_header(value)->envelope_digest, pa_value_header(again)->envelope_digest,
-				  PA_SHA256_LENGTH) == 0, "envelope digest", env);
+	limited_insist(memcmp(pa_value_header(value)->envelope_digest, pa_value_header(again)->envelope_digest,
+						  PA_SHA256_LENGTH) == 0, "envelope digest", env);
 	pa_buf_release(&out);
 }
 
-/* The recipe of what was made of a value gives it again, envelope and all. */
+/* What was made of a value. */
 static PaValue *
-check_made(PaEnv *env, PaBuf *buf, Kept *of)
+check_made(PaEnv *env, PaBuf *buf, KeptValue *of)
 {
 	PaValue    *made = open_value(env, buf);
 	PaBytes    *known = &of->bytes.base;
-	PaRecompute task = {.n_known = 1, .known = &known};
-	PaBuf		out;
 
-	insist(pa_value_document(env, made, PA_DOCUMENT_RECIPE, &task.recipe, &task.recipe_length) == PA_OK, "recipe", env);
-	insist(pa_engine_recompute(env, &task, 0, &out) == PA_OK, "a recipe is recomputed", env);
-	insist(memcmp(pa_value_header(made)->envelope_digest, pa_value_header(open_value(env, &out))->envelope_digest,
-				  PA_SHA256_LENGTH) == 0, "envelope digest of a recomputed value", env);
+	check_recomputes(env, made, 1, &known);
 	return made;
 }
 
@@ -170,12 +120,12 @@ check_file(PaEnv *env, PaValue *value, const uint8_t *file, size_t length)
 
 	export(env, value, PA_EXPORT_FILE, &out);
 	if (file != NULL)
-		insist(out.length == length && memcmp(out.data, file, length) == 0, "exported file", env);
-	insist(pa_value_document(env, value, PA_DOCUMENT_CONFIG, &config, &config_length) == PA_OK, "configuration", env);
-	if (proper(env, pa_engine_import(env, out.data, out.length, config, config_length, false, 0, &buf), "import") == PA_OK)
-		insist(same_digest(value, open_value(env, &buf)), "digest of an exported file", env);
+		limited_insist(out.length == length && memcmp(out.data, file, length) == 0, "exported file", env);
+	limited_insist(pa_value_document(env, value, PA_DOCUMENT_CONFIG, &config, &config_length) == PA_OK, "configuration", env);
+	if (limited_proper(env, pa_engine_import(env, out.data, out.length, config, config_length, false, 0, &buf), "import") == PA_OK)
+		limited_insist(same_digest(value, open_value(env, &buf)), "digest of an exported file", env);
 	else
-		insist(!has_target(value), "exported file comes back", env);
+		limited_insist(!has_target(value), "exported file comes back", env);
 	pa_buf_release(&out);
 }
 
@@ -187,16 +137,16 @@ check_split(PaEnv *env, PaValue *value)
 	PaValue    *parts[16];
 	PaBuf		buf;
 
-	if (proper(env, pa_engine_split(env, value, pa_value_header(value)->raw_bytes / 2 + 1, &split, &n), "split") != PA_OK)
+	if (limited_proper(env, pa_engine_split(env, value, pa_value_header(value)->raw_bytes / 2 + 1, &split, &n), "split") != PA_OK)
 		return;
-	insist(n >= 1 && n <= 16, "number of parts", env);
+	limited_insist(n >= 1 && n <= 16, "number of parts", env);
 	for (uint32_t i = 0; i < n; i++)
 	{
-		insist(pa_engine_split_part(env, split, i, 0, &buf) == PA_OK, "part of a split", env);
+		limited_insist(pa_engine_split_part(env, split, i, 0, &buf) == PA_OK, "part of a split", env);
 		parts[i] = open_value(env, &buf);
 	}
-	insist(pa_engine_union(env, n, parts, 0, &buf) == PA_OK, "union of parts", env);
-	insist(same_digest(value, open_value(env, &buf)), "digest of a union", env);
+	limited_insist(pa_engine_union(env, n, parts, 0, &buf) == PA_OK, "union of parts", env);
+	limited_insist(same_digest(value, open_value(env, &buf)), "digest of a union", env);
 }
 
 /* The terms of a value's recipe, over two leaves. */
@@ -209,11 +159,11 @@ recipe_terms(PaEnv *env, PaSpace space, PaValue *value, PaValue *const leaves[2]
 	json_t	   *array;
 	size_t		n;
 
-	insist(pa_value_document(env, value, PA_DOCUMENT_RECIPE, &text, &length) == PA_OK, "recipe", env);
-	insist(pa_json_parse(env, text, length, "recipe", &recipe) == PA_OK, "recipe is JSON", env);
+	limited_insist(pa_value_document(env, value, PA_DOCUMENT_RECIPE, &text, &length) == PA_OK, "recipe", env);
+	limited_insist(pa_json_parse(env, text, length, "recipe", &recipe) == PA_OK, "recipe is JSON", env);
 	array = json_object_get(json_object_get(recipe, "root"), "terms");
 	n = json_array_size(array);
-	insist(n >= 1 && n <= 4, "terms of a recipe", env);
+	limited_insist(n >= 1 && n <= 4, "terms of a recipe", env);
 	for (size_t i = 0; i < n; i++)
 	{
 		json_t	   *term = json_array_get(array, i);
@@ -241,7 +191,7 @@ check_sum(PaEnv *env, PaSpace space, uint32_t n_leaves, PaValue *const *leaves, 
 	int64_t		same_as;
 	PaValue    *sum;
 
-	if (proper(env, pa_engine_evaluate(env, space, n_leaves, leaves, n, terms, 0, &buf, &same_as), "sum") != PA_OK)
+	if (limited_proper(env, pa_engine_evaluate(env, space, n_leaves, leaves, n, terms, 0, &buf, &same_as), "sum") != PA_OK)
 		return;
 	if (same_as >= 0)
 		return;
@@ -249,13 +199,13 @@ check_sum(PaEnv *env, PaSpace space, uint32_t n_leaves, PaValue *const *leaves, 
 	check_envelope(env, sum);
 	check_file(env, sum, NULL, 0);
 	n = recipe_terms(env, space, sum, leaves, again);
-	insist(pa_engine_evaluate(env, space, n_leaves, leaves, n, again, 0, &buf, &same_as) == PA_OK && same_as < 0,
-		   "recipe evaluates", env);
-	insist(same_digest(sum, open_value(env, &buf)), "digest of a recipe", env);
+	limited_insist(pa_engine_evaluate(env, space, n_leaves, leaves, n, again, 0, &buf, &same_as) == PA_OK && same_as < 0,
+				   "recipe evaluates", env);
+	limited_insist(same_digest(sum, open_value(env, &buf)), "digest of a recipe", env);
 }
 
 static void
-check_algebra(PaEnv *env, Kept *of)
+check_algebra(PaEnv *env, KeptValue *of)
 {
 	static const PaTerm whole[2] = {{0, 0.5, 0.5}, {0, 0.5, 0.5}};
 	static const PaTerm part[2] = {{0, 0.5, 0.5}, {0, 0.3, -0.3}};
@@ -269,12 +219,12 @@ check_algebra(PaEnv *env, Kept *of)
 	PaBuf		buf;
 	int64_t		same_as = -1;
 
-	insist(pa_engine_evaluate(env, PA_SPACE_PARAMETER, 1, leaves, 2, whole, 0, &buf, &same_as) == PA_OK && same_as == 0, "1 * a", env);
+	limited_insist(pa_engine_evaluate(env, PA_SPACE_PARAMETER, 1, leaves, 2, whole, 0, &buf, &same_as) == PA_OK && same_as == 0, "1 * a", env);
 	check_sum(env, PA_SPACE_PARAMETER, 1, leaves, 2, part);
 	check_sum(env, PA_SPACE_PARAMETER, 1, leaves, 2, nothing);
 	check_sum(env, PA_SPACE_DELTA, 1, leaves, 2, halved);
 	check_sum(env, PA_SPACE_DELTA, 1, leaves, 2, removed);
-	if (proper(env, pa_engine_scale(env, value, -0.7, 0, &buf), "scale") == PA_OK)
+	if (limited_proper(env, pa_engine_scale(env, value, -0.7, 0, &buf), "scale") == PA_OK)
 	{
 		leaves[1] = check_made(env, &buf, of);
 		check_envelope(env, leaves[1]);
@@ -284,17 +234,17 @@ check_algebra(PaEnv *env, Kept *of)
 			check_sum(env, PA_SPACE_DELTA, 2, leaves, 3, stack);
 		}
 	}
-	if (proper(env, pa_engine_cast(env, value, "bf16", 4, 0, &buf), "cast") == PA_OK)
+	if (limited_proper(env, pa_engine_cast(env, value, "bf16", 4, 0, &buf), "cast") == PA_OK)
 		check_envelope(env, check_made(env, &buf, of));
-	if (proper(env, pa_engine_select(env, value, ".*[a-m]", false, 0, &buf), "select") == PA_OK)
+	if (limited_proper(env, pa_engine_select(env, value, ".*[a-m]", false, 0, &buf), "select") == PA_OK)
 		check_envelope(env, check_made(env, &buf, of));
-	if (proper(env, pa_engine_set_base_model(env, value, "other", NULL, 0, &buf), "set_base_model") == PA_OK)
+	if (limited_proper(env, pa_engine_set_base_model(env, value, "other", NULL, 0, &buf), "set_base_model") == PA_OK)
 		check_file(env, check_made(env, &buf, of), NULL, 0);
 }
 
 /* What is computed from deltas: one of the merge methods, to save time, and all else. */
 static void
-check_methods(PaEnv *env, Kept *of)
+check_methods(PaEnv *env, KeptValue *of)
 {
 	static const char *const signs[] = {NULL, "total", NULL, "frequency"};
 	PaValue    *value = of->value;
@@ -311,14 +261,14 @@ check_methods(PaEnv *env, Kept *of)
 	uint32_t	n;
 	float	   *sketch;
 
-	if (proper(env, pa_engine_merge(env, 2, both, weights, &arguments, 0, &buf), "merge") == PA_OK)
+	if (limited_proper(env, pa_engine_merge(env, 2, both, weights, &arguments, 0, &buf), "merge") == PA_OK)
 		check_envelope(env, check_made(env, &buf, of));
-	if (proper(env, pa_engine_truncate(env, &sum, keep, 0, &buf), "truncate") == PA_OK)
+	if (limited_proper(env, pa_engine_truncate(env, &sum, keep, 0, &buf), "truncate") == PA_OK)
 		check_envelope(env, check_made(env, &buf, of));
-	proper(env, pa_engine_spectrum(env, &sum, &n, &spectra), "spectrum");
-	if (proper(env, pa_engine_geometry(env, &sum, &sum, &total, &n, NULL), "geometry") == PA_OK)
-		insist(total.distance == 0 && total.norm_d == total.norm_e, "distance from itself", env);
-	proper(env, pa_engine_sketch(env, &sum, 8, 7, &sketch), "sketch");
+	limited_proper(env, pa_engine_spectrum(env, &sum, &n, &spectra), "spectrum");
+	if (limited_proper(env, pa_engine_geometry(env, &sum, &sum, &total, &n, NULL), "geometry") == PA_OK)
+		limited_insist(total.distance == 0 && total.norm_d == total.norm_e, "distance from itself", env);
+	limited_proper(env, pa_engine_sketch(env, &sum, 8, 7, &sketch), "sketch");
 }
 
 /* Weights less themselves: as many tensors as can be computed with, all zero. */
@@ -330,13 +280,13 @@ check_difference(PaEnv *env, const uint8_t *file, size_t length)
 	PaValue    *zeros;
 	double		norm;
 
-	if (proper(env, pa_engine_difference(env, &weights, &weights, DIFFERENCE, strlen(DIFFERENCE), 0, &buf), "difference") != PA_OK)
+	if (limited_proper(env, pa_engine_difference(env, &weights, &weights, DIFFERENCE, strlen(DIFFERENCE), 0, &buf), "difference") != PA_OK)
 		return;
 	zeros = open_value(env, &buf);
 	check_file(env, zeros, NULL, 0);
 	check_envelope(env, zeros);
 	for (uint32_t i = 0; i < pa_value_adapter(zeros)->n_tensors; i++)
-		insist(pa_engine_norm(env, zeros, i, &norm) == PA_OK && norm == 0, "a difference from itself is 0", env);
+		limited_insist(pa_engine_norm(env, zeros, i, &norm) == PA_OK && norm == 0, "a difference from itself is 0", env);
 }
 
 static void
@@ -350,20 +300,20 @@ check_looks(PaEnv *env, PaValue *value)
 	double	   *out;
 
 	for (uint32_t i = 0; i < adapter->n_tensors; i++)
-		proper(env, pa_engine_norm(env, value, i, &norm), "norm");
+		limited_proper(env, pa_engine_norm(env, value, i, &norm), "norm");
 	for (uint32_t i = 0; i < adapter->n_modules && i < 4; i++)
 	{
-		if (proper(env, pa_engine_delta_measure(env, value, adapter->modules[i].path, &delta), "delta") != PA_OK ||
-			delta.elements > 100000)
+		if (limited_proper(env, pa_engine_delta_measure(env, value, adapter->modules[i].path, &delta), "delta") != PA_OK ||
+					delta.elements > 100000)
 			continue;
-		insist(pa_alloc_array(env, delta.elements, sizeof(double), (void **) &out) == PA_OK, "memory", env);
-		insist(pa_engine_delta_read(env, value, &delta, out) == PA_OK, "delta is read", env);
+		limited_insist(pa_alloc_array(env, delta.elements, sizeof(double), (void **) &out) == PA_OK, "memory", env);
+		limited_insist(pa_engine_delta_read(env, value, &delta, out) == PA_OK, "delta is read", env);
 	}
-	insist(pa_buf_init(env, &text, 0, 64) == PA_OK, "memory", env);
-	if (proper(env, pa_engine_export_json(env, value, &text), "readable form") != PA_OK)
+	limited_insist(pa_buf_init(env, &text, 0, 64) == PA_OK, "memory", env);
+	if (limited_proper(env, pa_engine_export_json(env, value, &text), "readable form") != PA_OK)
 		return;
-	insist(pa_engine_import_json(env, (const char *) text.data, text.length, 0, &buf) == PA_OK,
-		   "readable form comes back", env);
+	limited_insist(pa_engine_import_json(env, (const char *) text.data, text.length, 0, &buf) == PA_OK,
+				   "readable form comes back", env);
 	/* NaN payloads are the one thing that it cannot tell */
 	open_value(env, &buf);
 	pa_buf_release(&text);
@@ -373,18 +323,18 @@ static void
 run(PaEnv *env, const char *config, const uint8_t *file, size_t length)
 {
 	PaBuf		buf;
-	Kept	   *kept;
+	KeptValue  *kept;
 	PaValue    *value;
-	PaStatus	status = proper(env, pa_engine_import(env, file, length, config, strlen(config), false, 0, &buf), "import");
+	PaStatus	status = limited_proper(env, pa_engine_import(env, file, length, config, strlen(config), false, 0, &buf), "import");
 	bool		envelope = status == PA_ERR_CONFIG;
 
 	if (envelope)
-		status = proper(env, pa_engine_import(env, file, length, NULL, 0, true, 0, &buf), "import of an envelope");
+		status = limited_proper(env, pa_engine_import(env, file, length, NULL, 0, true, 0, &buf), "import of an envelope");
 	if (status != PA_OK)
 		return;
-	kept = keep(env, &buf);
+	kept = keep_value(env, &buf);
 	value = kept->value;
-	insist(pa_value_check(env, value) == PA_OK, "deep check", env);
+	limited_insist(pa_value_check(env, value) == PA_OK, "deep check", env);
 	check_file(env, value, envelope ? NULL : file, length);
 	check_envelope(env, value);
 	check_split(env, value);
@@ -454,7 +404,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	pa_env_init(&env, &host.host);
 	run(&env, configs[(data[0] & 0x7f) % N_CONFIGS], file, length);
 	pa_env_reset(&env);
-	insist(host.live == 0, "everything is given back", &env);
+	limited_insist(host.live == 0, "everything is given back", &env);
 	unit_host_release(&host);
 	free(file);
 	return 0;
