@@ -30,7 +30,7 @@ begin
 	create schema registry;
 	comment on schema registry is 'Versioned adapters with lineage, revocation and a log: doc/registry.md of the extension peftarith.';
 	for piece in execute pg_catalog.format('select s.part, s.source from %I.registry_source() s order by s.part', peft) loop
-		execute pg_catalog.replace(piece.source, '@peft@', pg_catalog.quote_ident(peft));
+		execute pg_catalog.replace(pg_catalog.replace(piece.source, '@peft@', pg_catalog.quote_ident(peft)), '@registry@', 'registry');
 	end loop;
 	perform registry.protect();
 	if row_security then
@@ -68,8 +68,8 @@ begin
 			hint = 'ALTER EXTENSION peftarith SET SCHEMA moves it.';
 	end if;
 	for piece in execute pg_catalog.format('select s.part, s.source from %I.registry_source() s order by s.part', peft) loop
-		execute pg_catalog.replace(pg_catalog.split_part(piece.source, E'\n-- Once:', 1),
-			'@peft@', pg_catalog.quote_ident(peft));
+		execute pg_catalog.replace(pg_catalog.replace(pg_catalog.split_part(piece.source, E'\n-- Once:', 1),
+			'@peft@', pg_catalog.quote_ident(peft)), '@registry@', 'registry');
 	end loop;
 	perform registry.protect();
 end

@@ -1,11 +1,11 @@
 -- Versions: what the trigger fills in, and what never changes.
 
-create or replace function registry.version_actor() returns trigger
+create or replace function @registry@.version_actor() returns trigger
 	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
 	if num_nonnulls(new.number, new.digest, new.envelope_digest, new.recipe) = 4
 		and pg_has_role(current_user, (select c.relowner from pg_class c where c.oid = tg_relid), 'USAGE')
-		and registry.log_has_version(new.entry, new.number) then
+		and @registry@.log_has_version(new.entry, new.number) then
 		return new;
 	end if;
 	if num_nonnulls(new.number, new.digest, new.envelope_digest, new.recipe, new.erased_at, new.erase_reason) > 0
@@ -20,10 +20,10 @@ begin
 	return new;
 end
 $$;
-comment on function registry.version_actor() is
+comment on function @registry@.version_actor() is
 	'Trigger: with the rights of the one who commits, who stands in the columns'' defaults. It changes nothing, so that a large value is not copied once more. A row with number, digests and recipe set is taken as it is from the table''s owner if the log has it or is empty (a restore). Errors: 428C9 such columns set by others, 23502 no value.';
 
-create or replace function registry.version_duplicate() returns trigger
+create or replace function @registry@.version_duplicate() returns trigger
 	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
 declare
 	given bytea;
@@ -33,7 +33,7 @@ begin
 	end if;
 	given := coalesce(new.digest, @peft@.adapter_digest(new.value));
 	-- offset 0: without statistics the planner would go through the whole entry
-	if exists (select from (select v.entry from registry.version v where v.digest = given offset 0) v
+	if exists (select from (select v.entry from @registry@.version v where v.digest = given offset 0) v
 			where v.entry = new.entry) then
 		raise exception 'the entry has a version with this digest already' using errcode = '23505',
 			hint = 'Set allow_duplicate to commit it again.';
@@ -41,10 +41,10 @@ begin
 	return new;
 end
 $$;
-comment on function registry.version_duplicate() is
+comment on function @registry@.version_duplicate() is
 	'Trigger, before the facts and again under the lock of the entry''s row, so that no INSERT ... ON CONFLICT DO NOTHING comes to the unique index and leaves lineage without a version: error 23505 if the entry has the digest already, as far as the committing role may see. A row that is restored is older than its transaction.';
 
-create or replace function registry.version_facts() returns trigger
+create or replace function @registry@.version_facts() returns trigger
 	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 declare
 	way record;
@@ -52,35 +52,35 @@ begin
 	if new.number is not null then
 		return new;
 	end if;
-	insert into registry.entry (name, base_model, owner)
+	insert into @registry@.entry (name, base_model, owner)
 		values (new.entry, @peft@.adapter_base_model(new.value), new.acting_as)
 		on conflict (name) do nothing;
-	update registry.entry e set next_number = e.next_number + 1
+	update @registry@.entry e set next_number = e.next_number + 1
 		where e.name = new.entry
 		returning e.next_number - 1 into strict new.number;
 	new.created_at := clock_timestamp();
 	new.digest := @peft@.adapter_digest(new.value);
 	new.envelope_digest := @peft@.adapter_envelope_digest(new.value);
 	new.recipe := @peft@.adapter_recipe(new.value);
-	perform registry.lineage_write(new.digest, new.recipe);
-	perform registry.lock_live(new.digest);
+	perform @registry@.lineage_write(new.digest, new.recipe);
+	perform @registry@.lock_live(new.digest);
 	if new.virtual then
-		way := registry.plan(new.recipe);
+		way := @registry@.plan(new.recipe);
 		if way.missing <> '{}' or way.leaves = '{}' then
 			raise exception 'the value cannot be evaluated again from registered versions' using errcode = '55000',
-				detail = coalesce('These digests are needed and have no registered value: ' || registry.digest_list(way.missing) || '.',
+				detail = coalesce('These digests are needed and have no registered value: ' || @registry@.digest_list(way.missing) || '.',
 					'It was imported.'),
 				hint = 'Commit them first, or commit this value itself.';
 		end if;
 		-- The walk of lineage ends at a registered import, the plan does not if it
 		-- was erased: what lies behind it would be neither kept nor revoked with.
-		if exists (select unnest(way.leaves) except select registry.ancestors(new.digest)) then
+		if exists (select unnest(way.leaves) except select @registry@.ancestors(new.digest)) then
 			raise exception 'the value cannot be evaluated again from registered versions' using errcode = '55000',
 				detail = 'It was made of a version that was imported, and whose value was erased.',
 				hint = 'Commit this value itself.';
 		end if;
 		-- A recipe is a claim; what it claims is about to be all that there is.
-		if @peft@.adapter_digest(registry.evaluate(way.recipe_used, way.leaves)) is distinct from new.digest then
+		if @peft@.adapter_digest(@registry@.evaluate(way.recipe_used, way.leaves)) is distinct from new.digest then
 			raise exception 'the recipe does not lead to the value' using errcode = '22000',
 				hint = 'Commit the value itself.';
 		end if;
@@ -89,42 +89,42 @@ begin
 	return new;
 end
 $$;
-comment on function registry.version_facts() is
+comment on function @registry@.version_facts() is
 	'Trigger: entry (made if it does not exist), number, digest, envelope digest, recipe, lineage; locks the states of the digest and its ancestors. Evaluates a virtual version once before its value is dropped. Errors: 55000 revoked digest or ancestor, a virtual version that cannot be evaluated; 22000 it evaluates to another value; 40001.';
 
-create or replace function registry.digest_list(digests bytea[]) returns text
+create or replace function @registry@.digest_list(digests bytea[]) returns text
 	language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
 	select string_agg(encode(d, 'hex'), ', ' order by d) from (select u from unnest(digests) u order by u limit 10) l(d)
 $$;
-comment on function registry.digest_list(bytea[]) is 'The first ten digests, in hexadecimal.';
+comment on function @registry@.digest_list(bytea[]) is 'The first ten digests, in hexadecimal.';
 
 -- Erasing locks the state row as revoking does, so that a virtual version that
 -- is being committed over this one is either seen here or fails there.
-create or replace function registry.version_erasable(number integer, entry text, digest bytea) returns void
+create or replace function @registry@.version_erasable(number integer, entry text, digest bytea) returns void
 	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin
 	if current_setting('transaction_isolation') <> 'read committed' then
 		raise exception 'erasing needs isolation level READ COMMITTED' using errcode = '25001';
 	end if;
-	update registry.state s set reason = s.reason where s.digest = $3;
-	if exists (select from registry.version v
+	update @registry@.state s set reason = s.reason where s.digest = $3;
+	if exists (select from @registry@.version v
 			where v.digest = $3 and v.value is not null and (v.entry <> $2 or v.number <> $1)) then
 		return;
 	end if;
-	if exists (select from registry.successors($3) d(digest)
-			join registry.version v on v.digest = d.digest
-			cross join lateral registry.plan(v.recipe) p
+	if exists (select from @registry@.successors($3) d(digest)
+			join @registry@.version v on v.digest = d.digest
+			cross join lateral @registry@.plan(v.recipe) p
 			where v.virtual and v.value is null and v.erased_at is null and $3 = any(p.leaves)) then
 		raise exception 'the value is needed by a virtual version' using errcode = '55000',
-			hint = 'Materialize or erase the virtual versions that descend from it first; registry.descendants() lists them.';
+			hint = 'Materialize or erase the virtual versions that descend from it first; @registry@.descendants() lists them.';
 	end if;
 end
 $$;
-comment on function registry.version_erasable(integer, text, bytea) is
+comment on function @registry@.version_erasable(integer, text, bytea) is
 	'Locks the digest''s state and raises 55000 if a virtual version is evaluated from this version''s value; 25001 in another isolation level than READ COMMITTED.';
 
-create or replace function registry.version_change() returns trigger
+create or replace function @registry@.version_change() returns trigger
 	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 begin
 	if row(new.entry, new.number, new.digest, new.envelope_digest, new.recipe, new.virtual, new.message,
@@ -132,7 +132,7 @@ begin
 		is not distinct from row(old.entry, old.number, old.digest, old.envelope_digest, old.recipe, old.virtual, old.message,
 			old.actor, old.acting_as, old.created_at, old.allow_duplicate) then
 		if old.erased_at is null and new.erased_at is not null and new.value is null then
-			perform registry.version_erasable(old.number, old.entry, old.digest);
+			perform @registry@.version_erasable(old.number, old.entry, old.digest);
 			new.erased_at := clock_timestamp();
 			return new;
 		end if;
@@ -144,9 +144,9 @@ begin
 			-- The nodes may be told otherwise: by the recipes of what it is evaluated from.
 			if @peft@.adapter_recipe(new.value) -> 'root' is distinct from old.recipe -> 'root' then
 				raise exception 'the value has another recipe than the version' using errcode = '22000',
-					hint = 'registry.materialize() evaluates it.';
+					hint = '@registry@.materialize() evaluates it.';
 			end if;
-			if not registry.is_live(old.digest) then
+			if not @registry@.is_live(old.digest) then
 				raise exception 'the version or an ancestor of it is revoked' using errcode = '55000';
 			end if;
 			return new;
@@ -157,19 +157,19 @@ begin
 		hint = 'Commit another version.';
 end
 $$;
-comment on function registry.version_change() is
+comment on function @registry@.version_change() is
 	'Trigger: refuses every UPDATE but erasing and materializing (55000). Errors of materializing: 22000 another digest or recipe root, 55000 revoked digest or ancestor; of erasing those of version_erasable.';
 
-create or replace function registry.refuse_change() returns trigger
+create or replace function @registry@.refuse_change() returns trigger
 	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
 	raise exception '% of table "%" is not allowed', lower(tg_op), tg_table_name
 		using errcode = '55000', detail = 'Its rows are history and never change.';
 end
 $$;
-comment on function registry.refuse_change() is 'Trigger: error 55000.';
+comment on function @registry@.refuse_change() is 'Trigger: error 55000.';
 
-create or replace function registry.state_change() returns trigger
+create or replace function @registry@.state_change() returns trigger
 	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
 	if new.digest <> old.digest
@@ -179,57 +179,57 @@ begin
 	return new;
 end
 $$;
-comment on function registry.state_change() is 'Trigger: a state changes once, from live to revoked (else 55000).';
+comment on function @registry@.state_change() is 'Trigger: a state changes once, from live to revoked (else 55000).';
 
-create or replace function registry.protect() returns void
+create or replace function @registry@.protect() returns void
 	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
 declare
 	guard record;
 begin
 	for guard in
 		select c.relname, t.tgname from pg_trigger t
-			join pg_class c on c.oid = t.tgrelid and c.relnamespace = 'registry'::regnamespace
+			join pg_class c on c.oid = t.tgrelid and c.relnamespace = '@registry@'::regnamespace
 			join pg_proc p on p.oid = t.tgfoid and p.pronamespace = c.relnamespace
 		where p.proname = any('{refuse_change,version_change,state_change}') and t.tgenabled <> 'A'
 	loop
-		execute format('alter table registry.%I enable always trigger %I', guard.relname, guard.tgname);
+		execute format('alter table @registry@.%I enable always trigger %I', guard.relname, guard.tgname);
 	end loop;
 end
 $$;
-comment on function registry.protect() is
+comment on function @registry@.protect() is
 	'Lets the triggers that refuse changes fire in replicas'' sessions too; called by registry_create() and registry_upgrade(). (pg_restore --disable-triggers leaves them as ordinary ones.)';
 
 -- Once: triggers.
-create trigger version_1_actor before insert on registry.version
-	for each row execute function registry.version_actor();
-comment on trigger version_1_actor on registry.version is 'Who and when; which columns may be given.';
-create trigger version_2_duplicate before insert on registry.version
-	for each row execute function registry.version_duplicate();
-comment on trigger version_2_duplicate on registry.version is 'A digest once for each entry.';
-create trigger version_3_facts before insert on registry.version
-	for each row execute function registry.version_facts();
-comment on trigger version_3_facts on registry.version is 'Number, digests, recipe, lineage, locks.';
-create trigger version_4_duplicate before insert on registry.version
-	for each row execute function registry.version_duplicate();
-comment on trigger version_4_duplicate on registry.version is 'A digest once for each entry, under the lock of its row.';
-create trigger version_change before update on registry.version
-	for each row execute function registry.version_change();
-comment on trigger version_change on registry.version is 'Nothing but erase and materialize.';
-create trigger version_refuse before delete or truncate on registry.version
-	for each statement execute function registry.refuse_change();
-comment on trigger version_refuse on registry.version is 'No version is ever removed.';
-create trigger state_change before update on registry.state
-	for each row execute function registry.state_change();
-comment on trigger state_change on registry.state is 'Revoked once.';
-create trigger state_refuse before delete or truncate on registry.state
-	for each statement execute function registry.refuse_change();
-comment on trigger state_refuse on registry.state is 'No state is ever removed.';
-create trigger lineage_refuse before update or delete or truncate on registry.lineage
-	for each statement execute function registry.refuse_change();
-comment on trigger lineage_refuse on registry.lineage is 'No edge ever changes.';
-create trigger log_refuse before update or delete or truncate on registry.log
-	for each statement execute function registry.refuse_change();
-comment on trigger log_refuse on registry.log is 'No entry ever changes.';
-create trigger log_head_refuse before delete or truncate on registry.log_head
-	for each statement execute function registry.refuse_change();
-comment on trigger log_head_refuse on registry.log_head is 'The head stays.';
+create trigger version_1_actor before insert on @registry@.version
+	for each row execute function @registry@.version_actor();
+comment on trigger version_1_actor on @registry@.version is 'Who and when; which columns may be given.';
+create trigger version_2_duplicate before insert on @registry@.version
+	for each row execute function @registry@.version_duplicate();
+comment on trigger version_2_duplicate on @registry@.version is 'A digest once for each entry.';
+create trigger version_3_facts before insert on @registry@.version
+	for each row execute function @registry@.version_facts();
+comment on trigger version_3_facts on @registry@.version is 'Number, digests, recipe, lineage, locks.';
+create trigger version_4_duplicate before insert on @registry@.version
+	for each row execute function @registry@.version_duplicate();
+comment on trigger version_4_duplicate on @registry@.version is 'A digest once for each entry, under the lock of its row.';
+create trigger version_change before update on @registry@.version
+	for each row execute function @registry@.version_change();
+comment on trigger version_change on @registry@.version is 'Nothing but erase and materialize.';
+create trigger version_refuse before delete or truncate on @registry@.version
+	for each statement execute function @registry@.refuse_change();
+comment on trigger version_refuse on @registry@.version is 'No version is ever removed.';
+create trigger state_change before update on @registry@.state
+	for each row execute function @registry@.state_change();
+comment on trigger state_change on @registry@.state is 'Revoked once.';
+create trigger state_refuse before delete or truncate on @registry@.state
+	for each statement execute function @registry@.refuse_change();
+comment on trigger state_refuse on @registry@.state is 'No state is ever removed.';
+create trigger lineage_refuse before update or delete or truncate on @registry@.lineage
+	for each statement execute function @registry@.refuse_change();
+comment on trigger lineage_refuse on @registry@.lineage is 'No edge ever changes.';
+create trigger log_refuse before update or delete or truncate on @registry@.log
+	for each statement execute function @registry@.refuse_change();
+comment on trigger log_refuse on @registry@.log is 'No entry ever changes.';
+create trigger log_head_refuse before delete or truncate on @registry@.log_head
+	for each statement execute function @registry@.refuse_change();
+comment on trigger log_head_refuse on @registry@.log_head is 'The head stays.';

@@ -1,6 +1,6 @@
 -- References (name@3, name@alias, name), and what is done with a version by one.
 
-create or replace function registry.resolve(ref text, out entry text, out number integer)
+create or replace function @registry@.resolve(ref text, out entry text, out number integer)
 	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
@@ -9,15 +9,15 @@ declare
 	given text := case when place > 0 then left(ref, place - 1) else ref end;
 begin
 	if place > 0 and pointer ~ '^[0-9]{1,9}$' then
-		select v.entry, v.number into entry, number from registry.version v
+		select v.entry, v.number into entry, number from @registry@.version v
 			where v.entry = given and v.number = pointer::integer;
 	elsif place > 0 then
-		select a.entry, a.number into entry, number from registry.alias a
+		select a.entry, a.number into entry, number from @registry@.alias a
 			where a.entry = given and a.alias = pointer;
 	else
 		-- a loop, so that only versions that are looked at have their ancestors read
-		for entry, number in select v.entry, v.number from registry.version v where v.entry = given order by v.number desc loop
-			exit when registry.is_live((select v.digest from registry.version v where v.entry = given and v.number = resolve.number));
+		for entry, number in select v.entry, v.number from @registry@.version v where v.entry = given order by v.number desc loop
+			exit when @registry@.is_live((select v.digest from @registry@.version v where v.entry = given and v.number = resolve.number));
 			number := null;
 		end loop;
 	end if;
@@ -27,16 +27,16 @@ begin
 	end if;
 end
 $$;
-comment on function registry.resolve(text) is
+comment on function @registry@.resolve(text) is
 	'Entry and number of the version that a reference means: name@number, name@alias, or name for the newest version that is not revoked. Error 42704: none that the reader may see.';
 
-create or replace function registry.digest(ref text) returns bytea
+create or replace function @registry@.digest(ref text) returns bytea
 	language sql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
-	select v.digest from registry.resolve(ref) r join registry.version v on v.entry = r.entry and v.number = r.number
+	select v.digest from @registry@.resolve(ref) r join @registry@.version v on v.entry = r.entry and v.number = r.number
 $$;
-comment on function registry.digest(text) is 'Digest of the version that a reference means. Error 42704: no such version.';
+comment on function @registry@.digest(text) is 'Digest of the version that a reference means. Error 42704: no such version.';
 
-create or replace function registry.operands(node jsonb) returns bytea[]
+create or replace function @registry@.operands(node jsonb) returns bytea[]
 	language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
 begin
 	return (select coalesce(array_agg(distinct decode(o #>> '{}', 'hex')), '{}') from (
@@ -45,16 +45,16 @@ begin
 		select jsonb_path_query(node, '$.terms[*].of')) n(o));
 end
 $$;
-comment on function registry.operands(jsonb) is 'Digests of the operands of a node of a recipe.';
+comment on function @registry@.operands(jsonb) is 'Digests of the operands of a node of a recipe.';
 
-create or replace function registry.story(digest bytea) returns jsonb
+create or replace function @registry@.story(digest bytea) returns jsonb
 	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
-	return (select v.recipe from registry.version v
+	return (select v.recipe from @registry@.version v
 		where v.digest = $1 and v.recipe #>> '{root,op}' <> 'import' order by v.created_at, v.entry, v.number limit 1);
 end
 $$;
-comment on function registry.story(bytea) is
+comment on function @registry@.story(bytea) is
 	'The recipe of the first version that was committed with the digest and made of something; null if there is none.';
 
 -- Where a value has to be made again the given recipe's own story of it counts:
@@ -63,12 +63,12 @@ comment on function registry.story(bytea) is
 -- asked: the first version that was committed with the digest, then the recipe
 -- of the version that led to it (origin).  Only what is walked is looked at:
 -- recipes tell everything down to the first import.
-create or replace function registry.plan(recipe jsonb, without bytea[] default '{}', excluded bytea[] default '{}',
+create or replace function @registry@.plan(recipe jsonb, without bytea[] default '{}', excluded bytea[] default '{}',
 	out recipe_used jsonb, out leaves bytea[], out missing bytea[])
 	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
-	line bytea[] := registry.operands(plan.recipe -> 'root');
+	line bytea[] := @registry@.operands(plan.recipe -> 'root');
 	origin bytea[] := array_fill(null::bytea, array[cardinality(line)]);
 	seen bytea[] := line;
 	keys text[] := '{}';
@@ -84,17 +84,17 @@ begin
 		d := line[done];
 		o := origin[done];
 		continue when d = any(without);
-		if d <> all(excluded) and exists (select from registry.version v where v.digest = d and v.value is not null) then
+		if d <> all(excluded) and exists (select from @registry@.version v where v.digest = d and v.value is not null) then
 			leaves := leaves || d;
 			continue;
 		end if;
 		node := plan.recipe -> 'nodes' -> encode(d, 'hex');
 		if coalesce(node ->> 'op', 'import') = 'import' then
-			node := registry.story(d) -> 'root';
+			node := @registry@.story(d) -> 'root';
 			if node is not null then
 				o := d;
 			elsif o is not null then
-				node := registry.story(o) -> 'nodes' -> encode(d, 'hex');
+				node := @registry@.story(o) -> 'nodes' -> encode(d, 'hex');
 			end if;
 		end if;
 		if coalesce(node ->> 'op', 'import') = 'import' then
@@ -103,7 +103,7 @@ begin
 		end if;
 		keys := keys || encode(d, 'hex');
 		nodes := nodes || node;
-		foreach operand in array registry.operands(node) loop
+		foreach operand in array @registry@.operands(node) loop
 			if operand <> all(seen) then
 				seen := seen || operand;
 				line := line || operand;
@@ -119,33 +119,33 @@ begin
 	end loop;
 end
 $$;
-comment on function registry.plan(jsonb, bytea[], bytea[]) is
+comment on function @registry@.plan(jsonb, bytea[], bytea[]) is
 	'How a recipe is evaluated from registered values, optionally without some digests (excluded: their descendants, which have to be made again): the part of the recipe that is needed, with what the registry knows where it was cut, and the first of the digests in the place of the others, the digests whose values it is evaluated from, and the digests that are needed and have no value that the reader may see.';
 
-create or replace function registry.evaluate(recipe jsonb, leaves bytea[], without bytea default null,
+create or replace function @registry@.evaluate(recipe jsonb, leaves bytea[], without bytea default null,
 	renormalize boolean default false) returns @peft@.adapter
 	language sql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 	select @peft@.adapter_recompute(evaluate.recipe, v.value, without, renormalize)
 	from unnest(leaves) l(digest)
 		cross join lateral (
-			select x.value from registry.version x
+			select x.value from @registry@.version x
 			where x.digest = l.digest and x.value is not null order by x.entry, x.number limit 1) v
 $$;
-comment on function registry.evaluate(jsonb, bytea[], bytea, boolean) is
+comment on function @registry@.evaluate(jsonb, bytea[], bytea, boolean) is
 	'The value of a recipe from the registered values of the leaves (adapter_recompute); null without leaves.';
 
-create or replace function registry.get(ref text, allow_revoked boolean default false) returns @peft@.adapter
+create or replace function @registry@.get(ref text, allow_revoked boolean default false) returns @peft@.adapter
 	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 declare
-	found registry.version;
+	found @registry@.version;
 	way record;
 	result @peft@.adapter;
 begin
-	select v.* into strict found from registry.resolve(ref) r
-		join registry.version v on v.entry = r.entry and v.number = r.number;
-	if not coalesce(allow_revoked, false) and not registry.is_live(found.digest) then
+	select v.* into strict found from @registry@.resolve(ref) r
+		join @registry@.version v on v.entry = r.entry and v.number = r.number;
+	if not coalesce(allow_revoked, false) and not @registry@.is_live(found.digest) then
 		raise exception 'version "%@%" or an ancestor of it is revoked', found.entry, found.number
-			using errcode = '55000', hint = 'registry.lineage() shows which. Set allow_revoked to read it nevertheless.';
+			using errcode = '55000', hint = '@registry@.lineage() shows which. Set allow_revoked to read it nevertheless.';
 	end if;
 	if found.value is not null then
 		return found.value;
@@ -153,13 +153,13 @@ begin
 	if found.erased_at is not null then
 		raise exception 'the value of version "%@%" was erased', found.entry, found.number using errcode = '55000';
 	end if;
-	way := registry.plan(found.recipe);
+	way := @registry@.plan(found.recipe);
 	if way.missing <> '{}' then
 		raise exception 'version "%@%" is virtual and a value that it is made of is missing', found.entry, found.number
-			using errcode = '55000', detail = format('Missing: %s.', registry.digest_list(way.missing)),
+			using errcode = '55000', detail = format('Missing: %s.', @registry@.digest_list(way.missing)),
 			hint = 'They may belong to entries that you may not see.';
 	end if;
-	result := registry.evaluate(way.recipe_used, way.leaves);
+	result := @registry@.evaluate(way.recipe_used, way.leaves);
 	if @peft@.adapter_digest(result) is distinct from found.digest then
 		raise exception 'version "%@%" was evaluated to another value than the one that was committed', found.entry, found.number
 			using errcode = 'XX001', detail = 'A truncation can differ between versions of the linear algebra library; every other operation gives the same bytes everywhere.';
@@ -167,52 +167,52 @@ begin
 	return result;
 end
 $$;
-comment on function registry.get(text, boolean) is
+comment on function @registry@.get(text, boolean) is
 	'The adapter that a reference means; a virtual version is evaluated and its digest compared. Errors: 42704 no such version, 55000 revoked (itself or an ancestor; not with allow_revoked), erased, or virtual over values that the reader may not see, XX001 another digest.';
 
-create or replace function registry.commit(entry text, value @peft@.adapter, message text default '',
+create or replace function @registry@.commit(entry text, value @peft@.adapter, message text default '',
 	allow_duplicate boolean default false) returns text
 	language sql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
-	insert into registry.version as v (entry, value, message, allow_duplicate)
+	insert into @registry@.version as v (entry, value, message, allow_duplicate)
 	values (commit.entry, commit.value, commit.message, commit.allow_duplicate)
 	returning v.entry || '@' || v.number
 $$;
-comment on function registry.commit(text, @peft@.adapter, text, boolean) is
+comment on function @registry@.commit(text, @peft@.adapter, text, boolean) is
 	'Commits a version and returns name@number: the same as INSERT. Errors: 23505 the entry has the digest already, 55000 revoked digest or ancestor, 40001.';
 
-create or replace function registry.commit_virtual(entry text, value @peft@.adapter, message text default '') returns text
+create or replace function @registry@.commit_virtual(entry text, value @peft@.adapter, message text default '') returns text
 	language sql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
-	insert into registry.version as v (entry, value, message, virtual)
+	insert into @registry@.version as v (entry, value, message, virtual)
 	values (commit_virtual.entry, commit_virtual.value, commit_virtual.message, true)
 	returning v.entry || '@' || v.number
 $$;
-comment on function registry.commit_virtual(text, @peft@.adapter, text) is
-	'Commits a version without its value, which registry.get() evaluates again from registered versions. Errors: those of commit, and 55000 if it needs a value that is not registered.';
+comment on function @registry@.commit_virtual(text, @peft@.adapter, text) is
+	'Commits a version without its value, which @registry@.get() evaluates again from registered versions. Errors: those of commit, and 55000 if it needs a value that is not registered.';
 
-create or replace function registry.materialize(ref text) returns void
+create or replace function @registry@.materialize(ref text) returns void
 	language sql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
-	update registry.version v set value = registry.get(v.entry || '@' || v.number)
-	from registry.resolve(ref) r
+	update @registry@.version v set value = @registry@.get(v.entry || '@' || v.number)
+	from @registry@.resolve(ref) r
 	where v.entry = r.entry and v.number = r.number and v.value is null
 $$;
-comment on function registry.materialize(text) is
+comment on function @registry@.materialize(text) is
 	'Stores the value of a virtual version; does nothing if it is stored. Errors: those of get.';
 
-create or replace function registry.erase(ref text, reason text) returns void
+create or replace function @registry@.erase(ref text, reason text) returns void
 	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
 	if reason is null then
 		raise exception 'a reason is needed' using errcode = '22004';
 	end if;
-	update registry.version v set value = null, erased_at = clock_timestamp(), erase_reason = reason
-		from registry.resolve(ref) r
+	update @registry@.version v set value = null, erased_at = clock_timestamp(), erase_reason = reason
+		from @registry@.resolve(ref) r
 		where v.entry = r.entry and v.number = r.number and v.erased_at is null;
 end
 $$;
-comment on function registry.erase(text, text) is
+comment on function @registry@.erase(text, text) is
 	'Removes the value of a version and keeps all else. Errors: 42704 no such version, 22004 no reason, 55000 a virtual version needs the value, 25001 not READ COMMITTED.';
 
-create or replace function registry.distances(a @peft@.adapter, b @peft@.adapter)
+create or replace function @registry@.distances(a @peft@.adapter, b @peft@.adapter)
 	returns table (module text, distance double precision)
 	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
@@ -221,16 +221,16 @@ exception when sqlstate '22000' or sqlstate '22003' or sqlstate '0A000' then
 	return;
 end
 $$;
-comment on function registry.distances(@peft@.adapter, @peft@.adapter) is
+comment on function @registry@.distances(@peft@.adapter, @peft@.adapter) is
 	'Frobenius distance of the deltas of each module (adapter_module_geometry); no rows where it is refused: other kinds, variants without arithmetic, NaN.';
 
-create or replace function registry.diff(left_ref text, right_ref text)
+create or replace function @registry@.diff(left_ref text, right_ref text)
 	returns table (module text, status text, distance double precision)
 	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
-	a @peft@.adapter := registry.get(left_ref, true);
-	b @peft@.adapter := registry.get(right_ref, true);
+	a @peft@.adapter := @registry@.get(left_ref, true);
+	b @peft@.adapter := @registry@.get(right_ref, true);
 begin
 	return query
 	with side as (
@@ -248,9 +248,9 @@ begin
 		from (select * from grouped g where g.n = 1) l
 			full join (select * from grouped g where g.n = 2) r on r.module = l.module)
 	select p.module, p.status, case when p.status = 'same' then 0 else d.distance end
-	from paired p left join registry.distances(a, b) d on d.module = p.module
+	from paired p left join @registry@.distances(a, b) d on d.module = p.module
 	order by p.module;
 end
 $$;
-comment on function registry.diff(text, text) is
+comment on function @registry@.diff(text, text) is
 	'Modules of two versions, revoked or not: same (tensors and scaling, bit for bit), changed, left only, right only; and the Frobenius distance of their deltas, a module that one lacks being 0 (null where it is not defined: dense tensors, other kinds, variants without arithmetic). Errors: those of get.';

@@ -1,9 +1,9 @@
 -- Aliases: every move is checked, written down and told.
 
-create or replace function registry.alias_moved() returns trigger
+create or replace function @registry@.alias_moved() returns trigger
 	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 declare
-	moved registry.alias;
+	moved @registry@.alias;
 	was integer := case when tg_op <> 'INSERT' then old.number end;
 	becomes integer := case when tg_op <> 'DELETE' then new.number end;
 begin
@@ -15,90 +15,90 @@ begin
 		return null;
 	end if;
 	-- An empty log: data alone is being restored, and history with it.
-	if not exists (select from registry.log) then
+	if not exists (select from @registry@.log) then
 		return null;
 	end if;
 	if becomes is not null then
-		perform registry.lock_live((select v.digest from registry.version v where v.entry = moved.entry and v.number = becomes));
+		perform @registry@.lock_live((select v.digest from @registry@.version v where v.entry = moved.entry and v.number = becomes));
 	end if;
 	-- The conflict is with a move that an older snapshot does not see: 40001.
-	insert into registry.alias_history (entry, alias, move, number, previous, actor, moved_at)
+	insert into @registry@.alias_history (entry, alias, move, number, previous, actor, moved_at)
 		select moved.entry, moved.alias, coalesce(max(h.move), 0) + 1, becomes, was, session_user,
 			greatest(clock_timestamp(), max(h.moved_at))
-		from registry.alias_history h where h.entry = moved.entry and h.alias = moved.alias
+		from @registry@.alias_history h where h.entry = moved.entry and h.alias = moved.alias
 		on conflict (entry, alias, move) do nothing;
 	perform pg_notify('registry_alias', moved.id::text);
 	return null;
 end
 $$;
-comment on function registry.alias_moved() is
+comment on function @registry@.alias_moved() is
 	'Trigger: writes alias_history, sends NOTIFY registry_alias with the alias''s id. Errors: 55000 revoked version, renamed alias; 40001.';
 
 -- Called from alias_moved it is not the outermost trigger.
-create or replace function registry.alias_history_insert() returns trigger
+create or replace function @registry@.alias_history_insert() returns trigger
 	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
-	if pg_trigger_depth() = 1 and not registry.log_has_alias(new.entry, new.alias, new.move) then
+	if pg_trigger_depth() = 1 and not @registry@.log_has_alias(new.entry, new.alias, new.move) then
 		raise exception 'insert of table "alias_history" is not allowed' using errcode = '55000',
 			detail = 'Moving an alias writes its history.';
 	end if;
 	return new;
 end
 $$;
-comment on function registry.alias_history_insert() is
+comment on function @registry@.alias_history_insert() is
 	'Trigger: error 55000 unless an alias was moved, or the log has the move or is empty (a restore).';
 
-create or replace function registry.set_alias(name text, alias text, version integer) returns void
+create or replace function @registry@.set_alias(name text, alias text, version integer) returns void
 	language sql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
-	insert into registry.alias (entry, alias, number) values ($1, $2, $3)
+	insert into @registry@.alias (entry, alias, number) values ($1, $2, $3)
 	on conflict (entry, alias) do update set number = excluded.number
 $$;
-comment on function registry.set_alias(text, text, integer) is
+comment on function @registry@.set_alias(text, text, integer) is
 	'Makes or moves an alias of an entry to a version. Errors: 23503 no such version, 55000 it is revoked.';
 
-create or replace function registry.set_alias(name text, alias text, version integer, expected integer) returns void
+create or replace function @registry@.set_alias(name text, alias text, version integer, expected integer) returns void
 	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
 	moved integer;
 begin
 	if $4 is null then
-		insert into registry.alias (entry, alias, number) values ($1, $2, $3)
+		insert into @registry@.alias (entry, alias, number) values ($1, $2, $3)
 			on conflict (entry, alias) do nothing;
 	else
-		update registry.alias a set number = $3 where a.entry = $1 and a.alias = $2 and a.number = $4;
+		update @registry@.alias a set number = $3 where a.entry = $1 and a.alias = $2 and a.number = $4;
 	end if;
 	get diagnostics moved = row_count;
 	if moved = 0 then
 		raise exception 'alias "%" of "%" does not stand at the expected version', $2, $1 using errcode = '55000',
 			detail = (select format('It stands at %s.', coalesce(max(a.number)::text, 'no version'))
-				from registry.alias a where a.entry = $1 and a.alias = $2),
+				from @registry@.alias a where a.entry = $1 and a.alias = $2),
 			hint = 'Somebody else moved it; read it again.';
 	end if;
 end
 $$;
-comment on function registry.set_alias(text, text, integer, integer) is
+comment on function @registry@.set_alias(text, text, integer, integer) is
 	'Moves an alias only if it stands at the expected version (null: does not exist). Errors: 55000 it does not, or the version is revoked; 23503 no such version.';
 
-create or replace function registry.alias_at(name text, alias text, "time" timestamptz) returns integer
+create or replace function @registry@.alias_at(name text, alias text, "time" timestamptz) returns integer
 	language sql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
-	select h.number from registry.alias_history h
+	select h.number from @registry@.alias_history h
 	where h.entry = $1 and h.alias = $2 and h.moved_at <= $3
 	order by h.move desc limit 1
 $$;
-comment on function registry.alias_at(text, text, timestamptz) is
+comment on function @registry@.alias_at(text, text, timestamptz) is
 	'Number of the version that an alias stood for at a time; null if it did not exist.';
 
 -- Once: triggers.
-create trigger alias_moved after insert or update or delete on registry.alias
-	for each row execute function registry.alias_moved();
-comment on trigger alias_moved on registry.alias is 'History and NOTIFY.';
-create trigger alias_refuse before truncate on registry.alias
-	for each statement execute function registry.refuse_change();
-comment on trigger alias_refuse on registry.alias is 'Aliases are removed one by one, which history sees.';
-create trigger alias_history_refuse before update or delete or truncate on registry.alias_history
-	for each statement execute function registry.refuse_change();
-comment on trigger alias_history_refuse on registry.alias_history is 'No move ever changes.';
-create trigger alias_history_insert before insert on registry.alias_history
-	for each row execute function registry.alias_history_insert();
-comment on trigger alias_history_insert on registry.alias_history is 'No move is invented.';
+create trigger alias_moved after insert or update or delete on @registry@.alias
+	for each row execute function @registry@.alias_moved();
+comment on trigger alias_moved on @registry@.alias is 'History and NOTIFY.';
+create trigger alias_refuse before truncate on @registry@.alias
+	for each statement execute function @registry@.refuse_change();
+comment on trigger alias_refuse on @registry@.alias is 'Aliases are removed one by one, which history sees.';
+create trigger alias_history_refuse before update or delete or truncate on @registry@.alias_history
+	for each statement execute function @registry@.refuse_change();
+comment on trigger alias_history_refuse on @registry@.alias_history is 'No move ever changes.';
+create trigger alias_history_insert before insert on @registry@.alias_history
+	for each row execute function @registry@.alias_history_insert();
+comment on trigger alias_history_insert on @registry@.alias_history is 'No move is invented.';

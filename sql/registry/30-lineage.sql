@@ -2,7 +2,7 @@
 -- commit calls is in plpgsql, which keeps plans; a function in SQL that is not
 -- inlined is planned at each call.
 
-create or replace function registry.ancestors(start bytea) returns setof bytea
+create or replace function @registry@.ancestors(start bytea) returns setof bytea
 	language plpgsql stable parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin
@@ -11,13 +11,13 @@ begin
 		select start
 		union
 		select l.parent from found f
-			cross join lateral (select x.parent from registry.lineage x where x.of = f.digest offset 0) l)
+			cross join lateral (select x.parent from @registry@.lineage x where x.of = f.digest offset 0) l)
 	select f.digest from found f;
 end
 $$;
-comment on function registry.ancestors(bytea) is 'The digest and all its ancestors.';
+comment on function @registry@.ancestors(bytea) is 'The digest and all its ancestors.';
 
-create or replace function registry.successors(start bytea) returns setof bytea
+create or replace function @registry@.successors(start bytea) returns setof bytea
 	language plpgsql stable parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin
@@ -26,26 +26,26 @@ begin
 		select start
 		union
 		select l.of from found f
-			cross join lateral (select x.of from registry.lineage x where x.parent = f.digest offset 0) l)
+			cross join lateral (select x.of from @registry@.lineage x where x.parent = f.digest offset 0) l)
 	select f.digest from found f;
 end
 $$;
-comment on function registry.successors(bytea) is 'The digest and all its descendants.';
+comment on function @registry@.successors(bytea) is 'The digest and all its descendants.';
 
-create or replace function registry.is_live(digest bytea) returns boolean
+create or replace function @registry@.is_live(digest bytea) returns boolean
 	language sql stable parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
-	select not exists (select from registry.state s
-		where s.digest = any(array(select registry.ancestors($1))) and s.revoked_at is not null)
+	select not exists (select from @registry@.state s
+		where s.digest = any(array(select @registry@.ancestors($1))) and s.revoked_at is not null)
 $$;
-comment on function registry.is_live(bytea) is 'True if neither the digest nor an ancestor of it is revoked.';
+comment on function @registry@.is_live(bytea) is 'True if neither the digest nor an ancestor of it is revoked.';
 
 -- Only the nodes down to registered digests are handed on: a recipe tells
 -- everything down to the first import, and can be long.
-create or replace function registry.lineage_write(child bytea, recipe jsonb) returns void
+create or replace function @registry@.lineage_write(child bytea, recipe jsonb) returns void
 	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
-	line bytea[] := registry.operands(lineage_write.recipe -> 'root');
+	line bytea[] := @registry@.operands(lineage_write.recipe -> 'root');
 	known bytea[] := '{}';
 	keys text[] := '{}';
 	nodes jsonb[] := '{}';
@@ -60,10 +60,10 @@ begin
 			nodes := nodes || node;
 		end if;
 		-- The value's own node is the story of a digest that is registered only as an import.
-		if line[done] <> lineage_write.child and exists (select from registry.version v where v.digest = line[done]) then
+		if line[done] <> lineage_write.child and exists (select from @registry@.version v where v.digest = line[done]) then
 			known := known || line[done];
 		elsif node is not null then
-			line := line || array(select o from unnest(registry.operands(node)) o where o <> all(line));
+			line := line || array(select o from unnest(@registry@.operands(node)) o where o <> all(line));
 		end if;
 	end loop;
 	with edge as materialized (
@@ -71,46 +71,46 @@ begin
 				'nodes', (select coalesce(jsonb_object_agg(n.k, n.node), '{}') from unnest(keys, nodes) n(k, node))),
 			lineage_write.child, known) e),
 	ancestor as (
-		insert into registry.state (digest)
+		insert into @registry@.state (digest)
 			select d from (select lineage_write.child union select e.parent from edge e) n(d) order by d
 			on conflict (digest) do nothing)
-	insert into registry.lineage (child, of, parent, p, q, w, external)
+	insert into @registry@.lineage (child, of, parent, p, q, w, external)
 		select lineage_write.child, e.of, e.parent, e.p, e.q, e.w, e.external from edge e
 		on conflict do nothing;
 end
 $$;
-comment on function registry.lineage_write(bytea, jsonb) is
+comment on function @registry@.lineage_write(bytea, jsonb) is
 	'Rows of lineage and state for a digest that is being committed: its recipe from the root, down to digests that are registered.';
 
 -- Looks again after locking: what was locked may have got ancestors meanwhile.
-create or replace function registry.lock_live(start bytea) returns void
+create or replace function @registry@.lock_live(start bytea) returns void
 	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 declare
 	locked bytea[] := '{}';
 	fresh bytea[];
 begin
 	loop
-		fresh := array(select a from registry.ancestors(start) a except select unnest(locked) order by 1);
+		fresh := array(select a from @registry@.ancestors(start) a except select unnest(locked) order by 1);
 		exit when fresh = '{}';
-		perform from registry.state s where s.digest = any(fresh) order by s.digest for share;
+		perform from @registry@.state s where s.digest = any(fresh) order by s.digest for share;
 		locked := locked || fresh;
 	end loop;
-	fresh := array(select s.digest from registry.state s where s.digest = any(locked) and s.revoked_at is not null);
+	fresh := array(select s.digest from @registry@.state s where s.digest = any(locked) and s.revoked_at is not null);
 	if fresh <> '{}' then
 		raise exception 'the adapter or an ancestor of it is revoked' using errcode = '55000',
-			detail = format('Revoked: %s.', registry.digest_list(fresh)),
-			hint = 'registry.recompose() makes a version without it.';
+			detail = format('Revoked: %s.', @registry@.digest_list(fresh)),
+			hint = '@registry@.recompose() makes a version without it.';
 	end if;
 end
 $$;
-comment on function registry.lock_live(bytea) is
+comment on function @registry@.lock_live(bytea) is
 	'Locks the states of a digest and its ancestors FOR SHARE, in digest order, until none is new, then raises 55000 if one is revoked.';
 
 -- One row a digest.  Depth and path by breadth first, weights in topological
 -- order, so that the number of paths does not matter; a cycle of claims has no
 -- such order, and what hangs on it no weights.  Digests are numbered: arrays of
 -- integers are what plpgsql is fast with.
-create or replace function registry.graph(start bytea, downward boolean)
+create or replace function @registry@.graph(start bytea, downward boolean)
 	returns table (digest bytea, kind text, depth integer, path bytea[],
 		p double precision, q double precision, w double precision, revoked boolean)
 	language plpgsql stable parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
@@ -123,16 +123,16 @@ declare
 	line integer[]; done integer; i integer; t integer;
 begin
 	if downward then
-		digests := array(select d from registry.successors(start) d order by d);
+		digests := array(select d from @registry@.successors(start) d order by d);
 	else
-		digests := array(select d from registry.ancestors(start) d order by d);
+		digests := array(select d from @registry@.ancestors(start) d order by d);
 	end if;
 	n := cardinality(digests);
 	root := array_position(digests, start);
-	select array_agg(case when exists (select from registry.version v where v.digest = u.d) then 'registered'
-				when exists (select from registry.lineage l where l.of = u.d) then 'intermediate'
+	select array_agg(case when exists (select from @registry@.version v where v.digest = u.d) then 'registered'
+				when exists (select from @registry@.lineage l where l.of = u.d) then 'intermediate'
 				else 'external' end order by u.i),
-			array_agg(exists (select from registry.state s where s.digest = u.d and s.revoked_at is not null) order by u.i)
+			array_agg(exists (select from @registry@.state s where s.digest = u.d and s.revoked_at is not null) order by u.i)
 		into kinds, gone from unnest(digests) with ordinality u(d, i);
 	-- first[i]: the first edge out of i; its edges end where those of i + 1 begin
 	with edge as materialized (
@@ -142,9 +142,9 @@ begin
 			case when count(distinct (x.p, x.q, x.w)) = 1 then min(x.w) end as w
 		from unnest(digests) with ordinality f(d, i)
 			cross join lateral (
-				select l.* from registry.lineage l where not downward and l.of = f.d
+				select l.* from @registry@.lineage l where not downward and l.of = f.d
 				union all
-				select l.* from registry.lineage l where downward and l.parent = f.d) x
+				select l.* from @registry@.lineage l where downward and l.parent = f.d) x
 		group by f.i, x.of, x.parent),
 	numbered as materialized (
 		select e.f, e.p, e.q, e.w, g.i as t, row_number() over (order by e.f, g.i) as k
@@ -188,9 +188,9 @@ begin
 		i := line[done];
 		for k in first[i] .. first[i + 1] - 1 loop
 			t := target[k];
-			tp[t] := tp[t] + registry.weight_product(tp[i], ep[k]);
-			tq[t] := tq[t] + registry.weight_product(tq[i], eq[k]);
-			tw[t] := tw[t] + registry.weight_product(tw[i], ew[k]);
+			tp[t] := tp[t] + @registry@.weight_product(tp[i], ep[k]);
+			tq[t] := tq[t] + @registry@.weight_product(tq[i], eq[k]);
+			tw[t] := tw[t] + @registry@.weight_product(tw[i], ew[k]);
 			missing[t] := missing[t] - 1;
 			if missing[t] = 0 then
 				line := line || t;
@@ -220,86 +220,86 @@ begin
 	end loop;
 end
 $$;
-comment on function registry.graph(bytea, boolean) is
+comment on function @registry@.graph(bytea, boolean) is
 	'The digest (depth 0) and its ancestors, or descendants if downward: kind (registered, intermediate, external), length of the shortest path, the path, sums over all paths of the products of weights, whether it is revoked itself.';
 
-create or replace function registry.weight_product(a double precision, b double precision) returns double precision
+create or replace function @registry@.weight_product(a double precision, b double precision) returns double precision
 	language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
 	select case when a is null or b is null then null
 		when a = 0 or b = 0 then 0
 		when log(abs(a)) + log(abs(b)) between -290 and 290 then a * b end
 $$;
-comment on function registry.weight_product(double precision, double precision) is
+comment on function @registry@.weight_product(double precision, double precision) is
 	'a * b, or null if it is beyond 1e290 or below 1e-290, or if one of them is null, even beside a 0.';
 
-create or replace function registry.names(digest bytea) returns text[]
+create or replace function @registry@.names(digest bytea) returns text[]
 	language sql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 	select coalesce(array_agg(v.entry || '@' || v.number order by v.entry, v.number), '{}')
-	from registry.version v where v.digest = names.digest
+	from @registry@.version v where v.digest = names.digest
 $$;
-comment on function registry.names(bytea) is 'References to the versions that have the digest, as far as the reader may see them.';
+comment on function @registry@.names(bytea) is 'References to the versions that have the digest, as far as the reader may see them.';
 
-create or replace function registry.lineage(start bytea)
+create or replace function @registry@.lineage(start bytea)
 	returns table (digest bytea, names text[], kind text, depth integer, path bytea[],
 		p double precision, q double precision, w double precision, revoked boolean)
 	language sql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
-	select g.digest, registry.names(g.digest), g.kind, g.depth, g.path, g.p, g.q, g.w, g.revoked
-	from registry.graph($1, false) g where g.depth > 0 order by g.depth, g.digest
+	select g.digest, @registry@.names(g.digest), g.kind, g.depth, g.path, g.p, g.q, g.w, g.revoked
+	from @registry@.graph($1, false) g where g.depth > 0 order by g.depth, g.digest
 $$;
-comment on function registry.lineage(bytea) is
+comment on function @registry@.lineage(bytea) is
 	'All ancestors of a digest: names (references that the reader may see), kind (registered; intermediate: composed and not registered; external: not registered and nothing known of it), length of the shortest path and that path, total weights (products along a path, summed over the paths; p and q in parameter space, w in delta space, null if a path goes through another operation), revoked.';
 
-create or replace function registry.lineage(ref text)
+create or replace function @registry@.lineage(ref text)
 	returns table (digest bytea, names text[], kind text, depth integer, path bytea[],
 		p double precision, q double precision, w double precision, revoked boolean)
 	language sql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
-	select * from registry.lineage(registry.digest(ref))
+	select * from @registry@.lineage(@registry@.digest(ref))
 $$;
-comment on function registry.lineage(text) is 'All ancestors of a version: see lineage(bytea). Error 42704: no such version.';
+comment on function @registry@.lineage(text) is 'All ancestors of a version: see lineage(bytea). Error 42704: no such version.';
 
-create or replace function registry.descendants(start bytea)
+create or replace function @registry@.descendants(start bytea)
 	returns table (digest bytea, names text[], kind text, depth integer, path bytea[],
 		p double precision, q double precision, w double precision, revoked boolean)
 	language sql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
-	select g.digest, registry.names(g.digest), g.kind, g.depth, g.path, g.p, g.q, g.w, g.revoked
-	from registry.graph($1, true) g where g.depth > 0 order by g.depth, g.digest
+	select g.digest, @registry@.names(g.digest), g.kind, g.depth, g.path, g.p, g.q, g.w, g.revoked
+	from @registry@.graph($1, true) g where g.depth > 0 order by g.depth, g.digest
 $$;
-comment on function registry.descendants(bytea) is
+comment on function @registry@.descendants(bytea) is
 	'All descendants of a digest, as lineage(bytea); p, q and w are the weights that the digest has in the descendant.';
 
-create or replace function registry.descendants(ref text)
+create or replace function @registry@.descendants(ref text)
 	returns table (digest bytea, names text[], kind text, depth integer, path bytea[],
 		p double precision, q double precision, w double precision, revoked boolean)
 	language sql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
-	select * from registry.descendants(registry.digest(ref))
+	select * from @registry@.descendants(@registry@.digest(ref))
 $$;
-comment on function registry.descendants(text) is 'All descendants of a version: see descendants(bytea). Error 42704: no such version.';
+comment on function @registry@.descendants(text) is 'All descendants of a version: see descendants(bytea). Error 42704: no such version.';
 
-create or replace function registry.edges(start bytea)
+create or replace function @registry@.edges(start bytea)
 	returns table (of bytea, parent bytea, p double precision, q double precision, w double precision)
 	language sql stable parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 	select distinct l.of, l.parent, l.p, l.q, l.w
-	from registry.ancestors(start) a(digest) join registry.lineage l on l.of = a.digest
+	from @registry@.ancestors(start) a(digest) join @registry@.lineage l on l.of = a.digest
 $$;
-comment on function registry.edges(bytea) is 'Edges between a digest and its ancestors.';
+comment on function @registry@.edges(bytea) is 'Edges between a digest and its ancestors.';
 
-create or replace function registry.lineage_dot(ref text) returns text
+create or replace function @registry@.lineage_dot(ref text) returns text
 	language sql stable parallel unsafe set search_path = pg_catalog, pg_temp set standard_conforming_strings = on as $$
-	with start as (select registry.digest(ref) as digest),
+	with start as (select @registry@.digest(ref) as digest),
 	node as (
 		select g.digest, format('	"%s" [label="%s"%s];', encode(g.digest, 'hex'),
-			concat_ws('\n', nullif(replace(replace(array_to_string(registry.names(g.digest), ', '), '\', '\\'), '"', '\"'), ''),
+			concat_ws('\n', nullif(replace(replace(array_to_string(@registry@.names(g.digest), ', '), '\', '\\'), '"', '\"'), ''),
 				case when g.kind <> 'registered' then g.kind end, left(encode(g.digest, 'hex'), 12)),
 			case when g.revoked then ', color=red' else '' end) as line
-		from start s, registry.graph(s.digest, false) g),
+		from start s, @registry@.graph(s.digest, false) g),
 	edge as (
 		select e.parent, e.of, format('	"%s" -> "%s"%s;', encode(e.parent, 'hex'), encode(e.of, 'hex'),
 			case when e.w is not null then format(' [label="%s"]', e.w)
 				when e.p is not null then format(' [label="%s"]', case when e.p = e.q then e.p::text else e.p || ', ' || e.q end)
 				else '' end) as line
-		from start s, registry.edges(s.digest) e)
+		from start s, @registry@.edges(s.digest) e)
 	select E'digraph lineage {\n' || (select string_agg(line, E'\n' order by digest) from node) || E'\n'
 		|| coalesce((select string_agg(line, E'\n' order by of, parent, line) from edge) || E'\n', '') || E'}\n'
 $$;
-comment on function registry.lineage_dot(text) is
+comment on function @registry@.lineage_dot(text) is
 	'The ancestors of a version as a Graphviz document; edges carry weights (p, q where they differ). Error 42704: no such version.';

@@ -1,6 +1,6 @@
 -- The log by itself: the chain of a table or of an export, and a checkpoint.
 
-create or replace function registry.log_checkpoint(checkpoint text, out size bigint, out hash bytea)
+create or replace function @registry@.log_checkpoint(checkpoint text, out size bigint, out hash bytea)
 	language plpgsql immutable parallel safe
 	set search_path = pg_catalog, pg_temp
 as $$
@@ -11,20 +11,20 @@ begin
 	if checkpoint is not null and part is null then
 		raise exception 'not a checkpoint'
 			using errcode = 'invalid_parameter_value',
-				detail = 'A checkpoint is "peftarith-log 1 SIZE HASH TIME", as registry.checkpoint() gives it.';
+				detail = 'A checkpoint is "peftarith-log 1 SIZE HASH TIME", as @registry@.checkpoint() gives it.';
 	end if;
 	size := part[1]::bigint;
 	hash := decode(part[2], 'hex');
 end
 $$;
-comment on function registry.log_checkpoint(text) is
+comment on function @registry@.log_checkpoint(text) is
 	'Size and hash that a checkpoint states; nulls for null. Error 22023: not a checkpoint.';
 
 -- source: a query of line, position, kind, fields, previous, hash and readable
 -- (can be an entry at all; where not, position is where it should stand).
 -- $1 in it are the lines of an export.  tools/verify-log.py says the same of the
 -- same entries; a rule that changes here changes there.
-create or replace function registry.verify_entries(source text, lines text[], size bigint, head bytea)
+create or replace function @registry@.verify_entries(source text, lines text[], size bigint, head bytea)
 	returns table ("position" bigint, class text, what text, detail text)
 	language plpgsql stable parallel unsafe
 	set search_path = pg_catalog, pg_temp
@@ -106,10 +106,10 @@ begin
 	$query$, source) using lines, size, head;
 end
 $$;
-comment on function registry.verify_entries(text, text[], bigint, bytea) is
+comment on function @registry@.verify_entries(text, text[], bigint, bytea) is
 	'What is wrong with the entries that a query gives, as a chain and against a checkpoint''s size and hash.';
 
-create or replace function registry.verify_log(checkpoint text default null)
+create or replace function @registry@.verify_log(checkpoint text default null)
 	returns table ("position" bigint, class text, what text, detail text)
 	language plpgsql stable parallel unsafe
 	set search_path = pg_catalog, pg_temp
@@ -117,14 +117,14 @@ as $$
 declare
 	stated record;
 begin
-	select * into stated from registry.log_checkpoint(checkpoint);
-	return query select * from registry.verify_entries($query$
+	select * into stated from @registry@.log_checkpoint(checkpoint);
+	return query select * from @registry@.verify_entries($query$
 		select row_number() over (order by l.position) as line, l.position, l.kind, l.fields, l.previous, l.hash,
 			coalesce(l.position between 1 and 999999999999999999 and l.kind is not null
 				and octet_length(l.previous) = 32 and octet_length(l.hash) = 32
 				and l.fields is not null and coalesce(array_ndims(l.fields), 1) = 1
 				and coalesce(array_lower(l.fields, 1), 1) = 1, false) as readable
-		from registry.log l $query$, null, stated.size, stated.hash);
+		from @registry@.log l $query$, null, stated.size, stated.hash);
 	return query
 		select case when h.size > coalesce(last.position, 0) then coalesce(last.position, 0) + 1 end,
 			case when h.size > coalesce(last.position, 0) then 'truncated' else 'changed' end, 'log_head',
@@ -132,17 +132,17 @@ begin
 				when h.size > coalesce(last.position, 0) then format('The head tells of %s entries.', h.size)
 				else 'The head is not the last entry.' end
 		from (select case when count(*) = 1 then min(g.size) end as size,
-				case when count(*) = 1 then min(encode(g.hash, 'hex')) end as hash from registry.log_head g) h
-			left join (select l.position, l.hash from registry.log l order by l.position desc nulls last limit 1) last on true
+				case when count(*) = 1 then min(encode(g.hash, 'hex')) end as hash from @registry@.log_head g) h
+			left join (select l.position, l.hash from @registry@.log l order by l.position desc nulls last limit 1) last on true
 		where h.size is distinct from last.position or h.hash is distinct from encode(last.hash, 'hex');
 end
 $$;
-comment on function registry.verify_log(text) is
+comment on function @registry@.verify_log(text) is
 	'What is wrong with the log itself: its chain, its head, and against a checkpoint. Error 22023: not a checkpoint.';
 
 -- Only the one spelling that export_log gives is an entry, so two readers of
 -- JSON cannot differ about a line.
-create or replace function registry.parse_export(lines text[])
+create or replace function @registry@.parse_export(lines text[])
 	returns table (line bigint, "position" bigint, kind text, fields text[], previous bytea, hash bytea, readable boolean)
 	language plpgsql stable parallel safe
 	set search_path = pg_catalog, pg_temp
@@ -157,7 +157,7 @@ begin
 	return query
 		select e.line, case when e.same then e.position else e.line end, e.kind, e.fields, e.previous, e.hash, e.same
 		from (
-			select d.*, coalesce(registry.log_line(d.position, d.kind, d.fields, d.previous, d.hash) = d.text, false) as same
+			select d.*, coalesce(@registry@.log_line(d.position, d.kind, d.fields, d.previous, d.hash) = d.text, false) as same
 			from (
 				select u.line, u.text, (j.j ->> 'position')::bigint as position, j.j ->> 'kind' as kind,
 					case when j.j is not null then array(
@@ -169,10 +169,10 @@ begin
 		) e;
 end
 $$;
-comment on function registry.parse_export(text[]) is
+comment on function @registry@.parse_export(text[]) is
 	'The entries in an export''s lines; of a line that is none its number alone.';
 
-create or replace function registry.verify_export(lines text[], checkpoint text default null)
+create or replace function @registry@.verify_export(lines text[], checkpoint text default null)
 	returns table ("position" bigint, class text, what text, detail text)
 	language plpgsql stable parallel unsafe
 	set search_path = pg_catalog, pg_temp
@@ -182,11 +182,11 @@ as $$
 declare
 	stated record;
 begin
-	select * into stated from registry.log_checkpoint(checkpoint);
-	return query select e.* from registry.verify_entries(
-		'select * from registry.parse_export($1)', coalesce(lines, '{}'), stated.size, stated.hash) e
+	select * into stated from @registry@.log_checkpoint(checkpoint);
+	return query select e.* from @registry@.verify_entries(
+		'select * from @registry@.parse_export($1)', coalesce(lines, '{}'), stated.size, stated.hash) e
 		order by e.position, e.class, e.detail;
 end
 $$;
-comment on function registry.verify_export(text[], text) is
+comment on function @registry@.verify_export(text[], text) is
 	'What is wrong with an export of a log, line by line, and against a checkpoint: as tools/verify-log.py says it. No row: nothing. Error 22023: not a checkpoint.';

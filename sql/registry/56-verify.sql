@@ -1,6 +1,6 @@
 -- The values, and everything together.
 
-create or replace function registry.is_outer_error(state text) returns boolean
+create or replace function @registry@.is_outer_error(state text) returns boolean
 	language plpgsql immutable parallel safe
 	set search_path = pg_catalog, pg_temp
 as $$
@@ -8,11 +8,11 @@ begin
 	return left(state, 2) in ('40', '53', '57', '58') or state in ('55P03', '42501', '42883');
 end
 $$;
-comment on function registry.is_outer_error(text) is
+comment on function @registry@.is_outer_error(text) is
 	'An SQLSTATE that says nothing of the value that was being read: memory, cancellation, the end of the server, locks, rights, a function that is not there.';
 
 -- What is wrong with a value is told, whatever error reading it raises.
-create or replace function registry.value_fault(value @peft@.adapter, digest bytea, envelope_digest bytea) returns text
+create or replace function @registry@.value_fault(value @peft@.adapter, digest bytea, envelope_digest bytea) returns text
 	language plpgsql stable parallel unsafe
 	set search_path = pg_catalog, pg_temp
 as $$
@@ -25,16 +25,16 @@ begin
 	end if;
 	return null;
 exception when others then
-	if registry.is_outer_error(sqlstate) then
+	if @registry@.is_outer_error(sqlstate) then
 		raise;
 	end if;
 	return format('It is damaged: %s (%s).', sqlerrm, sqlstate);
 end
 $$;
-comment on function registry.value_fault(@peft@.adapter, bytea, bytea) is
+comment on function @registry@.value_fault(@peft@.adapter, bytea, bytea) is
 	'Checks a stored value and compares its digests; null if nothing is wrong, else a sentence.';
 
-create or replace function registry.verify_values()
+create or replace function @registry@.verify_values()
 	returns table ("position" bigint, class text, what text, detail text)
 	language plpgsql stable parallel unsafe
 	set search_path = pg_catalog, pg_temp
@@ -44,23 +44,23 @@ begin
 		select e.position, 'changed', format('value of %s@%s', v.entry, v.number), v.fault
 		from (
 			-- A virtual version that was materialized has its own envelope.
-			select n.entry, n.number, registry.value_fault(n.value, n.digest,
+			select n.entry, n.number, @registry@.value_fault(n.value, n.digest,
 				case when n.virtual then decode(case when m.digest ~ '^[0-9a-f]{64}$' then m.digest end, 'hex')
 					else n.envelope_digest end) as fault
-			from registry.version n
+			from @registry@.version n
 				left join (select x.fields[1] as entry, x.fields[2] as number, min(x.fields[3]) as digest
-					from registry.log_events('materialize', 5) x group by 1, 2) m
+					from @registry@.log_events('materialize', 5) x group by 1, 2) m
 				on n.virtual and m.entry = n.entry and m.number = n.number::text
 			where n.value is not null
 			offset 0
-		) v left join registry.log_events('version', 12) e on e.fields[1] = v.entry and e.fields[2] = v.number::text
+		) v left join @registry@.log_events('version', 12) e on e.fields[1] = v.entry and e.fields[2] = v.number::text
 		where v.fault is not null;
 end
 $$;
-comment on function registry.verify_values() is 'Every stored value: its blocks, its digests.';
+comment on function @registry@.verify_values() is 'Every stored value: its blocks, its digests.';
 
 -- With nested loops, which verify() is without: here a few digests are looked up.
-create or replace function registry.recipe_fault(entry text, number integer) returns text
+create or replace function @registry@.recipe_fault(entry text, number integer) returns text
 	language plpgsql stable parallel unsafe
 	set search_path = pg_catalog, pg_temp
 	set enable_nestloop = on
@@ -71,15 +71,15 @@ declare
 	again @peft@.adapter;
 begin
 	select v.recipe, v.digest, v.value into strict kept
-		from registry.version v where v.entry = recipe_fault.entry and v.number = recipe_fault.number;
+		from @registry@.version v where v.entry = recipe_fault.entry and v.number = recipe_fault.number;
 	if kept.recipe #>> '{root,op}' = 'import' then
 		return null;
 	end if;
-	way := registry.plan(kept.recipe);
+	way := @registry@.plan(kept.recipe);
 	if way.missing <> '{}' or way.leaves = '{}' then
 		return null;
 	end if;
-	again := registry.evaluate(way.recipe_used, way.leaves);
+	again := @registry@.evaluate(way.recipe_used, way.leaves);
 	if @peft@.adapter_digest(again) = kept.digest then
 		return null;
 	elsif not jsonb_path_exists(way.recipe_used, '$.**.numerics ? (@ == "tolerance")') then
@@ -91,16 +91,16 @@ begin
 	end if;
 	return 'Its recipe gives a value farther away than the tolerance of the linear algebra library.';
 exception when others then
-	if registry.is_outer_error(sqlstate) then
+	if @registry@.is_outer_error(sqlstate) then
 		raise;
 	end if;
 	return format('Its recipe cannot be evaluated: %s (%s).', sqlerrm, sqlstate);
 end
 $$;
-comment on function registry.recipe_fault(text, integer) is
+comment on function @registry@.recipe_fault(text, integer) is
 	'Makes a version again from registered values and compares the digests, or where the linear algebra library had a part the values (distance at most 1e-5 of the norm); null if nothing is wrong or its values are not registered, else a sentence.';
 
-create or replace function registry.verify_recipes()
+create or replace function @registry@.verify_recipes()
 	returns table ("position" bigint, class text, what text, detail text)
 	language plpgsql stable parallel unsafe
 	set search_path = pg_catalog, pg_temp
@@ -109,20 +109,20 @@ begin
 	return query
 		select e.position, 'changed', format('recipe of %s@%s', v.entry, v.number), v.fault
 		from (
-			select n.entry, n.number, registry.recipe_fault(n.entry, n.number) as fault
-			from registry.version n where n.recipe #>> '{root,op}' is distinct from 'import'
+			select n.entry, n.number, @registry@.recipe_fault(n.entry, n.number) as fault
+			from @registry@.version n where n.recipe #>> '{root,op}' is distinct from 'import'
 			offset 0
-		) v left join registry.log_events('version', 12) e on e.fields[1] = v.entry and e.fields[2] = v.number::text
+		) v left join @registry@.log_events('version', 12) e on e.fields[1] = v.entry and e.fields[2] = v.number::text
 		where v.fault is not null;
 end
 $$;
-comment on function registry.verify_recipes() is
+comment on function @registry@.verify_recipes() is
 	'Every version that can be made again from registered values.';
 
 -- Stable: all of it sees the one snapshot of the calling query.  Without nested
 -- loops: what functions return has no statistics, and one is quadratic; and
 -- without jit, which the cost of a loop that cannot be avoided would start.
-create or replace function registry.verify(checkpoint text default null, recompute boolean default false)
+create or replace function @registry@.verify(checkpoint text default null, recompute boolean default false)
 	returns table ("position" bigint, class text, what text, detail text)
 	language plpgsql stable parallel unsafe
 	set search_path = pg_catalog, pg_temp
@@ -133,20 +133,20 @@ begin
 	return query
 		select f.position, f.class, f.what, f.detail
 		from (
-			select 1 as part, f.* from registry.verify_log(checkpoint) f
-			union all select 2, f.* from registry.verify_repeats() f
-			union all select 2, f.* from registry.verify_keys() f
-			union all select 3, f.* from registry.verify_versions() f
-			union all select 4, f.* from registry.verify_erasures() f
-			union all select 5, f.* from registry.verify_lineage() f
-			union all select 6, f.* from registry.verify_states() f
-			union all select 7, f.* from registry.verify_aliases() f
-			union all select 8, f.* from registry.verify_values() f
-			union all select 9, f.* from registry.verify_recipes() f where recompute
+			select 1 as part, f.* from @registry@.verify_log(checkpoint) f
+			union all select 2, f.* from @registry@.verify_repeats() f
+			union all select 2, f.* from @registry@.verify_keys() f
+			union all select 3, f.* from @registry@.verify_versions() f
+			union all select 4, f.* from @registry@.verify_erasures() f
+			union all select 5, f.* from @registry@.verify_lineage() f
+			union all select 6, f.* from @registry@.verify_states() f
+			union all select 7, f.* from @registry@.verify_aliases() f
+			union all select 8, f.* from @registry@.verify_values() f
+			union all select 9, f.* from @registry@.verify_recipes() f where recompute
 		) f
 		order by f.position, f.part, f.class, f.what, f.detail;
 end
 $$;
-comment on function registry.verify(text, boolean) is
+comment on function @registry@.verify(text, boolean) is
 	'Everything that is not as the log says, the first bad entry first, what no entry tells of last; no row: nothing is wrong. class: changed, missing, reordered, truncated, forked. Checks the chain, a checkpoint, every table against the log both ways, and every stored value; with recompute also every version that can be made again from registered values. Not checked: alias.id, and of entry all but that it exists. Call it in a transaction that has committed nothing yet: what it has changed is not logged before it ends. Error 22023: not a checkpoint.';
-revoke execute on function registry.verify(text, boolean) from public;
+revoke execute on function @registry@.verify(text, boolean) from public;
