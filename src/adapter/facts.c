@@ -96,13 +96,11 @@ static PaStatus
 take_list(PaReader *r, uint32_t *n, const char ***list)
 {
 	uint32_t	count;
-	void	   *p;
 
 	PA_TRY(pa_take_u32(r, &count));
 	if (count > r->left / 4)	/* a string has at least its length */
 		return pa_fail(r->env, r->code, "%s has a list of %u strings in %zu bytes", r->subject, count, r->left);
-	PA_TRY(pa_alloc_array(r->env, count, sizeof(const char *), &p));
-	*list = p;
+	PA_TRY(PA_NEW_ARRAY(r->env, count, list));
 	for (uint32_t i = 0; i < count; i++)
 		PA_TRY(pa_take_str(r, PA_MAX_CONFIG_BYTES, &(*list)[i]));
 	*n = count;
@@ -148,7 +146,6 @@ PaStatus
 pa_facts_read(PaEnv *env, const void *p, size_t n, PaKind kind, PaAdapter *adapter)
 {
 	PaReader	r;
-	void	   *modules;
 
 	pa_reader_init(&r, env, p, n, PA_ERR_CORRUPT, "stored value");
 	adapter->kind = kind;
@@ -163,8 +160,7 @@ pa_facts_read(PaEnv *env, const void *p, size_t n, PaKind kind, PaAdapter *adapt
 	PA_TRY(take_list(&r, &adapter->n_target_parameters, &adapter->target_parameters));
 	PA_TRY(take_list(&r, &adapter->n_saved_modules, &adapter->saved_modules));
 	PA_TRY(count_modules(r, &adapter->n_modules));
-	PA_TRY(pa_alloc_array(env, adapter->n_modules, sizeof(PaModule), &modules));
-	adapter->modules = modules;
+	PA_TRY(PA_NEW_ARRAY(env, adapter->n_modules, &adapter->modules));
 	for (uint32_t i = 0; i < adapter->n_modules; i++)
 		PA_TRY(take_module(&r, &adapter->modules[i]));
 	return PA_OK;

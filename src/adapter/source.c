@@ -53,11 +53,9 @@ PaStatus
 pa_source_from_memory(PaEnv *env, const PaAdapter *adapter,
 					  const uint8_t *const *data, PaSource **source)
 {
-	void	   *p;
 	MemorySource *made;
 
-	PA_TRY(pa_alloc(env, sizeof(MemorySource), &p));
-	made = p;
+	PA_TRY(PA_NEW(env, &made));
 	made->base.adapter = adapter;
 	made->base.read = memory_read;
 	made->data = data;
@@ -78,7 +76,6 @@ PaStatus
 pa_source_subset(PaEnv *env, const PaAdapter *adapter, PaSource *parent,
 				 const uint32_t *from, PaSource **source)
 {
-	void	   *p;
 	SubsetSource *made;
 
 	for (uint32_t i = 0; i < adapter->n_tensors; i++)
@@ -86,8 +83,7 @@ pa_source_subset(PaEnv *env, const PaAdapter *adapter, PaSource *parent,
 			parent->adapter->tensors[from[i]].dtype != adapter->tensors[i].dtype ||
 			parent->adapter->tensors[from[i]].elements != adapter->tensors[i].elements)
 			return pa_fail(env, PA_ERR_INTERNAL, "tensor \"%s\" is not one of the source", adapter->tensors[i].name);
-	PA_TRY(pa_alloc(env, sizeof(SubsetSource), &p));
-	made = p;
+	PA_TRY(PA_NEW(env, &made));
 	made->base.adapter = adapter;
 	made->base.read = subset_read;
 	made->parent = parent;

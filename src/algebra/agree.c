@@ -132,7 +132,7 @@ collect_saved(PaEnv *env, uint32_t n, const PaAdapter *const *adapters, const ch
 
 	for (uint32_t i = 0; i < n; i++)
 		total += adapters[i]->n_saved_modules;
-	PA_TRY(pa_alloc_array(env, total, sizeof(char *), (void **) &paths));
+	PA_TRY(PA_NEW_ARRAY(env, total, &paths));
 	total = 0;
 	for (uint32_t i = 0; i < n; i++)
 		for (uint32_t k = 0; k < adapters[i]->n_saved_modules; k++)
@@ -155,7 +155,7 @@ pa_union_saved_modules(PaEnv *env, uint32_t n, const PaAdapter *const *adapters,
 	uint32_t	kept = 0;
 
 	PA_TRY(collect_saved(env, n, adapters, &saved, &n_saved));
-	PA_TRY(pa_alloc_array(env, n_saved, sizeof(bool), (void **) &used));
+	PA_TRY(PA_NEW_ARRAY(env, n_saved, &used));
 	for (uint32_t i = 0; i < draft->n_tensors; i++)
 	{
 		const PaDraftTensor *tensor = &draft->tensors[i];

@@ -120,15 +120,15 @@ pa_combine_source(PaEnv *env, PaCombine *plan, const PaAdapter *adapter,
 {
 	PaCombineSource *self;
 
-	PA_TRY(pa_alloc(env, sizeof(PaCombineSource), (void **) &self));
-	PA_TRY(pa_alloc_array(env, adapter->n_tensors, sizeof(PaCombineSum *), (void **) &self->sums));
+	PA_TRY(PA_NEW(env, &self));
+	PA_TRY(PA_NEW_ARRAY(env, adapter->n_tensors, &self->sums));
 	for (uint32_t i = 0; i < adapter->n_tensors; i++)
 		self->sums[i] = &plan->sums[plan->draft.tensors[draft_of[i]].tag];
 	for (int i = 0; i < PA_HELD_TERMS; i++)
-		PA_TRY(pa_alloc_raw(env, PA_BLOCK_ELEMENTS * sizeof(double), (void **) &self->raw[i]));
-	PA_TRY(pa_alloc_raw(env, PA_BLOCK_ELEMENTS * sizeof(double), (void **) &self->acc));
+		PA_TRY(PA_NEW_RAW(env, PA_BLOCK_ELEMENTS * sizeof(double), &self->raw[i]));
+	PA_TRY(PA_NEW_RAW(env, PA_BLOCK_ELEMENTS, &self->acc));
 	if (plan->rule == PA_RULE_DELTA)
-		PA_TRY(pa_alloc_raw(env, PA_BLOCK_ELEMENTS * sizeof(double), (void **) &self->part));
+		PA_TRY(PA_NEW_RAW(env, PA_BLOCK_ELEMENTS, &self->part));
 	self->base.adapter = adapter;
 	self->base.read = combine_read;
 	self->plan = plan;

@@ -55,7 +55,7 @@ pa_combine_keyed(PaEnv *env, const PaCombine *plan, PaKeyed *keyed)
 	*keyed = (PaKeyed) {0};
 	for (uint32_t i = 0; i < plan->n_leaves; i++)
 		n += count_keyed(pa_combine_adapter(plan, i));
-	PA_TRY(pa_alloc_array(env, n, sizeof(PaKeyedRef), (void **) &keyed->refs));
+	PA_TRY(PA_NEW_ARRAY(env, n, &keyed->refs));
 	for (uint32_t i = 0; i < plan->n_leaves; i++)
 	{
 		const PaAdapter *adapter = pa_combine_adapter(plan, i);

@@ -42,7 +42,7 @@ neutral_lora(PaEnv *env, const PaAdapter *adapter, PaDraft *draft)
 {
 	uint64_t   *divisor;
 
-	PA_TRY(pa_alloc_array(env, adapter->n_modules, sizeof(uint64_t), (void **) &divisor));
+	PA_TRY(PA_NEW_ARRAY(env, adapter->n_modules, &divisor));
 	for (uint32_t i = 0; i < adapter->n_modules; i++)
 		if (adapter->modules[i].flags & PA_MODULE_TARGET)
 			PA_TRY(neutral_module(env, adapter, i, &draft->facts.modules[i], &divisor[i]));
@@ -83,7 +83,7 @@ pa_combine_neutral(PaEnv *env, PaCombine *plan, const PaAdapter *adapter)
 		PA_TRY(neutral_lora(env, adapter, draft));
 	plan->draft = *draft;
 	plan->room = draft->n_tensors;
-	PA_TRY(pa_alloc_array(env, draft->n_tensors, sizeof(PaCombineSum), (void **) &plan->sums));
+	PA_TRY(PA_NEW_ARRAY(env, draft->n_tensors, &plan->sums));
 	for (uint32_t i = 0; i < draft->n_tensors; i++)
 		plan->sums[i].constant = adapter->kind == PA_KIND_IA3 ? 1 : 0;
 	return PA_OK;

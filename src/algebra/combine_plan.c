@@ -31,7 +31,7 @@ compare_modules(const void *a, const void *b)
 static PaStatus
 drop_leaves(PaEnv *env, PaCombine *plan, uint32_t n, const PaLeaf *leaves)
 {
-	PA_TRY(pa_alloc_array(env, n, sizeof(PaLeaf), (void **) &plan->leaves));
+	PA_TRY(PA_NEW_ARRAY(env, n, &plan->leaves));
 	for (uint32_t i = 0; i < n; i++)
 		if (leaves[i].p != 0 || leaves[i].q != 0 || plan->rule == PA_RULE_MERGE)
 			plan->leaves[plan->n_leaves++] = leaves[i];
@@ -70,7 +70,7 @@ plan_saved_modules(PaEnv *env, PaCombine *plan)
 {
 	const PaAdapter **adapters;
 
-	PA_TRY(pa_alloc_array(env, plan->n_leaves, sizeof(PaAdapter *), (void **) &adapters));
+	PA_TRY(PA_NEW_ARRAY(env, plan->n_leaves, &adapters));
 	for (uint32_t i = 0; i < plan->n_leaves; i++)
 		adapters[i] = pa_combine_adapter(plan, i);
 	PA_TRY(pa_union_saved_modules(env, plan->n_leaves, adapters, &plan->draft));
@@ -100,7 +100,7 @@ pa_combine_add_sum(PaEnv *env, PaCombine *plan, uint32_t module, const PaTensor 
 	(*sum)->constant = 0;
 	(*sum)->layout = PA_LAYOUT_SUM;
 	(*sum)->groups = 1;
-	PA_TRY(pa_alloc_array(env, n, sizeof(PaCombineTerm), (void **) &(*sum)->terms));
+	PA_TRY(PA_NEW_ARRAY(env, n, &(*sum)->terms));
 	plan->draft.n_tensors++;
 	return PA_OK;
 }
@@ -229,7 +229,7 @@ collect_modules(PaEnv *env, const PaCombine *plan, PaModuleRef **refs, size_t *n
 
 	for (uint32_t i = 0; i < plan->n_leaves; i++)
 		total += pa_combine_adapter(plan, i)->n_modules;
-	PA_TRY(pa_alloc_array(env, total, sizeof(PaModuleRef), (void **) &out));
+	PA_TRY(PA_NEW_ARRAY(env, total, &out));
 	total = 0;
 	for (uint32_t i = 0; i < plan->n_leaves; i++)
 	{
@@ -259,10 +259,10 @@ plan_modules(PaEnv *env, PaCombine *plan, size_t n_keys)
 		return pa_fail(env, PA_ERR_LIMIT, "adapter would have %zu modules, more than %d", n_paths, PA_MAX_TENSORS);
 	/* A module has at most one tensor of each role that is not keyed. */
 	plan->room = n_paths * (PA_ROLE_FIRST_KEYED - 1) + n_keys;
-	PA_TRY(pa_alloc_array(env, n_paths, sizeof(PaModule), (void **) &plan->draft.facts.modules));
-	PA_TRY(pa_alloc_array(env, n_paths, sizeof(PaPairing), (void **) &plan->pairings));
-	PA_TRY(pa_alloc_array(env, plan->room, sizeof(PaDraftTensor), (void **) &plan->draft.tensors));
-	PA_TRY(pa_alloc_array(env, plan->room, sizeof(PaCombineSum), (void **) &plan->sums));
+	PA_TRY(PA_NEW_ARRAY(env, n_paths, &plan->draft.facts.modules));
+	PA_TRY(PA_NEW_ARRAY(env, n_paths, &plan->pairings));
+	PA_TRY(PA_NEW_ARRAY(env, plan->room, &plan->draft.tensors));
+	PA_TRY(PA_NEW_ARRAY(env, plan->room, &plan->sums));
 	for (size_t i = 0; i < n;)
 	{
 		size_t		end = i + 1;
@@ -285,7 +285,7 @@ pa_combine_plan(PaEnv *env, PaRule rule, uint32_t n_leaves, const PaLeaf *leaves
 
 	if (n_leaves == 0)
 		return pa_fail(env, PA_ERR_INTERNAL, "expression has no leaf");
-	PA_TRY(pa_alloc(env, sizeof(PaCombine), (void **) &self));
+	PA_TRY(PA_NEW(env, &self));
 	self->rule = rule;
 	PA_TRY(drop_leaves(env, self, n_leaves, leaves));
 	if (self->n_leaves == 0)

@@ -79,7 +79,7 @@ pa_difference_check(PaEnv *env, PaSource *tuned, PaSource *base, bool *keep)
 	uint8_t    *raw;
 
 	PA_TRY(check_names(env, tuned->adapter, base->adapter));
-	PA_TRY(pa_alloc_raw(env, 2 * PA_BLOCK_ELEMENTS * sizeof(double), (void **) &raw));
+	PA_TRY(PA_NEW_RAW(env, 2 * PA_BLOCK_ELEMENTS * sizeof(double), &raw));
 	for (uint32_t i = 0; i < tuned->adapter->n_tensors; i++)
 	{
 		const PaTensor *a = &tuned->adapter->tensors[i];
@@ -142,11 +142,11 @@ pa_difference_source(PaEnv *env, PaSource *tuned, PaSource *base, const PaAdapte
 	Difference *self;
 	uint32_t   *copy;
 
-	PA_TRY(pa_alloc(env, sizeof(Difference), (void **) &self));
-	PA_TRY(pa_alloc_array(env, adapter->n_tensors, sizeof(uint32_t), (void **) &copy));
+	PA_TRY(PA_NEW(env, &self));
+	PA_TRY(PA_NEW_ARRAY(env, adapter->n_tensors, &copy));
 	memcpy(copy, from, adapter->n_tensors * sizeof(uint32_t));
-	PA_TRY(pa_alloc_raw(env, PA_BLOCK_ELEMENTS * sizeof(double), (void **) &self->raw));
-	PA_TRY(pa_alloc_raw(env, PA_BLOCK_ELEMENTS * sizeof(double), (void **) &self->acc));
+	PA_TRY(PA_NEW_RAW(env, PA_BLOCK_ELEMENTS * sizeof(double), &self->raw));
+	PA_TRY(PA_NEW_RAW(env, PA_BLOCK_ELEMENTS, &self->acc));
 	self->base.adapter = adapter;
 	self->base.read = difference_read;
 	self->side[0] = tuned;

@@ -37,18 +37,18 @@ pa_draft_of(PaEnv *env, const PaAdapter *adapter, PaDraft **draft)
 {
 	PaDraft    *d;
 
-	PA_TRY(pa_alloc(env, sizeof(PaDraft), (void **) &d));
+	PA_TRY(PA_NEW(env, &d));
 	d->facts = *adapter;
 	d->facts.tensors = NULL;
 	d->facts.n_tensors = 0;
-	PA_TRY(pa_alloc_array(env, adapter->n_modules, sizeof(PaModule), (void **) &d->facts.modules));
+	PA_TRY(PA_NEW_ARRAY(env, adapter->n_modules, &d->facts.modules));
 	for (uint32_t i = 0; i < adapter->n_modules; i++)
 	{
 		d->facts.modules[i] = adapter->modules[i];
 		for (int role = 0; role < PA_ROLE_COUNT; role++)
 			d->facts.modules[i].tensor[role] = -1;
 	}
-	PA_TRY(pa_alloc_array(env, adapter->n_tensors, sizeof(PaDraftTensor), (void **) &d->tensors));
+	PA_TRY(PA_NEW_ARRAY(env, adapter->n_tensors, &d->tensors));
 	d->n_tensors = adapter->n_tensors;
 	for (uint32_t i = 0; i < adapter->n_tensors; i++)
 		pa_draft_tensor_of(&d->tensors[i], &adapter->tensors[i], i);

@@ -242,10 +242,10 @@ allocate_blocks(PaEnv *env, MergeSource *self)
 	size_t		n = self->merge.election == PA_ELECT_NONE ? 2 : sizeof(blocks) / sizeof(blocks[0]);
 
 	for (size_t i = 0; i < n; i++)
-		PA_TRY(pa_alloc_raw(env, PA_BLOCK_ELEMENTS * sizeof(double), (void **) blocks[i]));
-	PA_TRY(pa_alloc_raw(env, PA_BLOCK_ELEMENTS * sizeof(double), (void **) &self->work.raw));
+		PA_TRY(PA_NEW_RAW(env, PA_BLOCK_ELEMENTS, blocks[i]));
+	PA_TRY(PA_NEW_RAW(env, PA_BLOCK_ELEMENTS * sizeof(double), &self->work.raw));
 	if (self->merge.prune == PA_PRUNE_TOP)
-		PA_TRY(pa_alloc_raw(env, PA_TOP_BINS * sizeof(uint64_t), (void **) &self->work.bins));
+		PA_TRY(PA_NEW_RAW(env, PA_TOP_BINS, &self->work.bins));
 	return PA_OK;
 }
 
@@ -255,9 +255,9 @@ pa_merge_source(PaEnv *env, const PaCombine *plan, const PaMerge *merge,
 {
 	MergeSource *self;
 
-	PA_TRY(pa_alloc(env, sizeof(MergeSource), (void **) &self));
-	PA_TRY(pa_alloc_array(env, adapter->n_tensors, sizeof(PaCombineSum *), (void **) &self->sums));
-	PA_TRY(pa_alloc_array(env, plan->n_leaves, sizeof(Pruning), (void **) &self->prunings));
+	PA_TRY(PA_NEW(env, &self));
+	PA_TRY(PA_NEW_ARRAY(env, adapter->n_tensors, &self->sums));
+	PA_TRY(PA_NEW_ARRAY(env, plan->n_leaves, &self->prunings));
 	for (uint32_t i = 0; i < adapter->n_tensors; i++)
 		self->sums[i] = &plan->sums[plan->draft.tensors[draft_of[i]].tag];
 	self->merge = *merge;

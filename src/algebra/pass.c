@@ -43,10 +43,10 @@ pa_pass_init(PaEnv *env, PaPass *pass, const PaAdapter *adapter, PaSource *paren
 {
 	uint32_t   *copy;
 
-	PA_TRY(pa_alloc_array(env, adapter->n_tensors, sizeof(uint32_t), (void **) &copy));
+	PA_TRY(PA_NEW_ARRAY(env, adapter->n_tensors, &copy));
 	memcpy(copy, from, adapter->n_tensors * sizeof(uint32_t));
-	PA_TRY(pa_alloc_raw(env, PA_BLOCK_ELEMENTS * sizeof(double), (void **) &pass->raw));
-	PA_TRY(pa_alloc_raw(env, PA_BLOCK_ELEMENTS * sizeof(double), (void **) &pass->acc));
+	PA_TRY(PA_NEW_RAW(env, PA_BLOCK_ELEMENTS * sizeof(double), &pass->raw));
+	PA_TRY(PA_NEW_RAW(env, PA_BLOCK_ELEMENTS, &pass->acc));
 	pass->base.adapter = adapter;
 	pass->base.read = pass_read;
 	pass->parent = parent;

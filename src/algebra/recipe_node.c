@@ -143,8 +143,8 @@ pa_recipe_union(PaEnv *env, uint32_t n, const PaOperand *operands, PaText *recip
 	json_t	   *root;
 	json_t	   *of;
 
-	PA_TRY(pa_alloc_array(env, n, sizeof(PaOperand *), (void **) &sorted));
-	PA_TRY(pa_alloc_array(env, n, sizeof(PaOperand), (void **) &in_order));
+	PA_TRY(PA_NEW_ARRAY(env, n, &sorted));
+	PA_TRY(PA_NEW_ARRAY(env, n, &in_order));
 	for (uint32_t i = 0; i < n; i++)
 		sorted[i] = &operands[i];
 	qsort(sorted, n, sizeof(PaOperand *), compare_operands);

@@ -62,10 +62,10 @@ number_nodes(PaEnv *env, const json_t *document, PaRecipeGraph *graph)
 	Names		names = {0, NULL};
 
 	PA_TRY(list_names(env, document, &names));
-	PA_TRY(pa_alloc_array(env, names.n, sizeof(Digest), (void **) &names.digests));
+	PA_TRY(PA_NEW_ARRAY(env, names.n, &names.digests));
 	PA_TRY(list_names(env, document, &names));
 	qsort(names.digests, names.n, sizeof(Digest), compare_digests);
-	PA_TRY(pa_alloc_array(env, names.n + 1, sizeof(PaRecipeNode), (void **) &graph->nodes));
+	PA_TRY(PA_NEW_ARRAY(env, names.n + 1, &graph->nodes));
 	graph->n = 1;
 	for (size_t i = 0; i < names.n; i++)
 		if (i == 0 || compare_digests(names.digests[i - 1], names.digests[i]) != 0)
@@ -125,7 +125,7 @@ read_node(PaEnv *env, const PaRecipeGraph *graph, const json_t *json, PaRecipeNo
 	node->weighted = terms != NULL;
 	node->tolerance = json_object_get(json, "numerics") != NULL;
 	node->n_operands = (uint32_t) n;
-	PA_TRY(pa_alloc_array(env, n, sizeof(PaRecipeOperand), (void **) &node->operands));
+	PA_TRY(PA_NEW_ARRAY(env, n, &node->operands));
 	for (size_t i = 0; i < n; i++)
 		if (terms != NULL)
 			read_term(graph, json_array_get(terms, i), &node->operands[i]);

@@ -83,7 +83,7 @@ set_terms(PaEnv *env, const TermsNode *node, size_t n_terms, const PaRecipeTerm 
 
 	if (json_object_set_new(node->root, "terms", array) != 0)
 		return pa_fail(env, PA_ERR_NOMEM, "out of memory");
-	PA_TRY(pa_alloc_array(env, n_terms, sizeof(TermRef), (void **) &refs));
+	PA_TRY(PA_NEW_ARRAY(env, n_terms, &refs));
 	for (size_t i = 0; i < n_terms; i++)
 		refs[i] = (TermRef) {node->operands[terms[i].operand].digest, node->weighted ? 0 : terms[i].u, terms[i].v};
 	qsort(refs, n_terms, sizeof(TermRef), compare_terms);
@@ -102,10 +102,10 @@ total_terms(PaEnv *env, uint32_t n_operands, size_t n_terms, const PaRecipeTerm 
 	double	   *p;
 	double	   *q;
 
-	PA_TRY(pa_alloc_array(env, n_terms, sizeof(PaTerm), (void **) &copy));
-	PA_TRY(pa_alloc_array(env, n_operands, sizeof(double), (void **) &p));
-	PA_TRY(pa_alloc_array(env, n_operands, sizeof(double), (void **) &q));
-	PA_TRY(pa_alloc_array(env, n_operands, sizeof(PaRecipeTerm), (void **) totals));
+	PA_TRY(PA_NEW_ARRAY(env, n_terms, &copy));
+	PA_TRY(PA_NEW_ARRAY(env, n_operands, &p));
+	PA_TRY(PA_NEW_ARRAY(env, n_operands, &q));
+	PA_TRY(PA_NEW_ARRAY(env, n_operands, totals));
 	for (size_t i = 0; i < n_terms; i++)
 		copy[i] = (PaTerm) {terms[i].operand, terms[i].u, terms[i].v};
 	PA_TRY(pa_terms_total(env, copy, n_terms, n_operands, p, q));

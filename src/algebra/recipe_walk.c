@@ -25,9 +25,9 @@ static PaStatus
 begin_walk(PaEnv *env, const PaRecipeGraph *graph, const PaRecipeKnown *known, Walk *walk)
 {
 	*walk = (Walk) {.graph = graph};
-	PA_TRY(pa_alloc_array(env, graph->n, sizeof(bool), (void **) &walk->known));
-	PA_TRY(pa_alloc_array(env, graph->n, sizeof(bool), (void **) &walk->seen));
-	PA_TRY(pa_alloc_array(env, graph->n, sizeof(uint32_t), (void **) &walk->queue));
+	PA_TRY(PA_NEW_ARRAY(env, graph->n, &walk->known));
+	PA_TRY(PA_NEW_ARRAY(env, graph->n, &walk->seen));
+	PA_TRY(PA_NEW_ARRAY(env, graph->n, &walk->queue));
 	for (uint32_t i = 0; i < known->n; i++)
 		walk->known[pa_recipe_find(graph, known->digests + (size_t) i * PA_SHA256_LENGTH)] = true;
 	return PA_OK;
@@ -55,7 +55,7 @@ pa_recipe_needs(PaEnv *env, const PaRecipeGraph *graph, const PaRecipeKnown *kno
 
 	*n = 0;
 	PA_TRY(begin_walk(env, graph, known, &walk));
-	PA_TRY(pa_alloc_array(env, graph->n, sizeof(uint32_t), (void **) needs));
+	PA_TRY(PA_NEW_ARRAY(env, graph->n, needs));
 	reach(&walk, 0);
 	for (uint32_t i = 0; i < walk.n; i++)
 	{
@@ -95,15 +95,15 @@ static PaStatus
 edges_of(PaEnv *env, const PaRecipeNode *node, PaRecipeEdge *edges, uint32_t *n)
 {
 	PaEdgeWeights weights = weights_of(node);
-	size_t		size = sizeof(double) * ((size_t) node->n_operands + 1);
+	size_t		room = (size_t) node->n_operands + 1;
 	PaTerm	   *terms;
 	double	   *p;
 	double	   *q;
 
 	qsort(node->operands, node->n_operands, sizeof(PaRecipeOperand), compare_operands);
-	PA_TRY(pa_alloc_array(env, node->n_operands, sizeof(PaTerm), (void **) &terms));
-	PA_TRY(pa_alloc(env, size, (void **) &p));
-	PA_TRY(pa_alloc(env, size, (void **) &q));
+	PA_TRY(PA_NEW_ARRAY(env, node->n_operands, &terms));
+	PA_TRY(PA_NEW_ARRAY(env, room, &p));
+	PA_TRY(PA_NEW_ARRAY(env, room, &q));
 	*n = 0;
 	for (uint32_t i = 0; i < node->n_operands; i++)
 	{
@@ -145,7 +145,7 @@ pa_recipe_edges(PaEnv *env, const PaRecipeGraph *graph, const uint8_t *digest,
 
 	*n = 0;
 	PA_TRY(begin_walk(env, graph, known, &walk));
-	PA_TRY(pa_alloc_array(env, count_operands(graph), sizeof(PaRecipeEdge), (void **) edges));
+	PA_TRY(PA_NEW_ARRAY(env, count_operands(graph), edges));
 	reach(&walk, graph->nodes[itself].op == NULL ? 0 : itself);
 	walk.seen[itself] = true;
 	for (uint32_t i = 0; i < walk.n; i++)

@@ -278,7 +278,7 @@ write_nodes(PaEnv *env, const json_t *root, json_t *map, size_t room, PaBuf *buf
 	size_t		n;
 
 	PA_TRY(pa_json_own(env, walk.seen));
-	PA_TRY(pa_alloc_array(env, json_object_size(map), sizeof(char *), (void **) &walk.queue));
+	PA_TRY(PA_NEW_ARRAY(env, json_object_size(map), &walk.queue));
 	PA_TRY(choose_nodes(&walk, root, room, &n));
 	for (size_t i = 0; i < n; i++)
 	{

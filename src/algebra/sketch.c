@@ -41,7 +41,7 @@ group_ranks(PaEnv *env, PaSketch *self, uint64_t rank, uint64_t *group)
 	pa_free(env, self->bins_b);
 	self->bins_b = NULL;
 	self->room = *group;
-	return pa_alloc_raw(env, (size_t) *group * self->dims * sizeof(double), (void **) &self->bins_b);
+	return PA_NEW_RAW(env, (size_t) *group * self->dims, &self->bins_b);
 }
 
 PaStatus
@@ -49,14 +49,14 @@ pa_sketch_begin(PaEnv *env, uint32_t dims, int64_t seed, PaSketch **sketch)
 {
 	PaSketch   *self;
 
-	PA_TRY(pa_alloc(env, sizeof(PaSketch), (void **) &self));
+	PA_TRY(PA_NEW(env, &self));
 	self->dims = dims;
 	self->seed = seed;
-	PA_TRY(pa_alloc_array(env, dims, sizeof(double), (void **) &self->sums));
-	PA_TRY(pa_alloc_array(env, dims, sizeof(double), (void **) &self->bins_a));
-	PA_TRY(pa_alloc_array(env, dims, sizeof(double), (void **) &self->convolved));
-	PA_TRY(pa_alloc_raw(env, PA_BLOCK_ELEMENTS * sizeof(double), (void **) &self->raw));
-	PA_TRY(pa_alloc_raw(env, PA_BLOCK_ELEMENTS * sizeof(double), (void **) &self->x));
+	PA_TRY(PA_NEW_ARRAY(env, dims, &self->sums));
+	PA_TRY(PA_NEW_ARRAY(env, dims, &self->bins_a));
+	PA_TRY(PA_NEW_ARRAY(env, dims, &self->convolved));
+	PA_TRY(PA_NEW_RAW(env, PA_BLOCK_ELEMENTS * sizeof(double), &self->raw));
+	PA_TRY(PA_NEW_RAW(env, PA_BLOCK_ELEMENTS, &self->x));
 	*sketch = self;
 	return PA_OK;
 }

@@ -13,8 +13,8 @@ stack_tensor(PaEnv *env, const PaCombine *plan, const PaPairing *pairing, uint32
 	const PaCombineSum *sum = &plan->sums[index];
 	PaStack    *self;
 
-	PA_TRY(pa_alloc(env, sizeof(PaStack), (void **) &self));
-	PA_TRY(pa_alloc_array(env, sum->n_terms, sizeof(PaStackPart), (void **) &self->parts));
+	PA_TRY(PA_NEW(env, &self));
+	PA_TRY(PA_NEW_ARRAY(env, sum->n_terms, &self->parts));
 	self->path = pairing->module.path;
 	self->key = plan->draft.tensors[index].key;
 	self->groups = 1;

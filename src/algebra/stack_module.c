@@ -110,8 +110,8 @@ pa_combine_stack(PaEnv *env, const PaCombine *plan, uint32_t module, const PaSta
 		return PA_OK;
 	if (plan->draft.facts.kind == PA_KIND_DIFFERENCE)
 		return pa_stack_differences(env, plan, pairing, stack);
-	PA_TRY(pa_alloc(env, sizeof(PaStack), (void **) &self));
-	PA_TRY(pa_alloc_array(env, pairing->n, sizeof(PaStackPart), (void **) &self->parts));
+	PA_TRY(PA_NEW(env, &self));
+	PA_TRY(PA_NEW_ARRAY(env, pairing->n, &self->parts));
 	self->path = pairing->module.path;
 	self->rank = pairing->module.rank;
 	self->groups = pairing->groups;

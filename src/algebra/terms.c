@@ -79,9 +79,9 @@ group_by_leaf(PaEnv *env, const PaTerm *terms, size_t n, uint32_t n_leaves,
 	size_t	   *first;
 	size_t	   *next;
 
-	PA_TRY(pa_alloc_array(env, (size_t) n_leaves + 1, sizeof(size_t), (void **) &first));
-	PA_TRY(pa_alloc_array(env, (size_t) n_leaves + 1, sizeof(size_t), (void **) &next));
-	PA_TRY(pa_alloc_array(env, n, sizeof(size_t), (void **) order));
+	PA_TRY(PA_NEW_ARRAY(env, (size_t) n_leaves + 1, &first));
+	PA_TRY(PA_NEW_ARRAY(env, (size_t) n_leaves + 1, &next));
+	PA_TRY(PA_NEW_ARRAY(env, n, order));
 	for (size_t i = 0; i < n; i++)
 	{
 		if (terms[i].leaf >= n_leaves)

@@ -43,7 +43,7 @@ pa_cast_source(PaEnv *env, PaSource *parent, const PaAdapter *adapter,
 {
 	PaPass	   *self;
 
-	PA_TRY(pa_alloc(env, sizeof(PaPass), (void **) &self));
+	PA_TRY(PA_NEW(env, &self));
 	PA_TRY(pa_pass_init(env, self, adapter, parent, from, cast_block));
 	*source = &self->base;
 	return PA_OK;

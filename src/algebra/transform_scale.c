@@ -95,7 +95,7 @@ pa_scale_source(PaEnv *env, PaSource *parent, const PaAdapter *adapter,
 {
 	PaScale    *self;
 
-	PA_TRY(pa_alloc(env, sizeof(PaScale), (void **) &self));
+	PA_TRY(PA_NEW(env, &self));
 	PA_TRY(pa_pass_init(env, &self->pass, adapter, parent, from, scale_block));
 	self->pass.keep_dense = true;
 	self->s = s;

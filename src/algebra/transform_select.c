@@ -16,7 +16,7 @@ pa_select_draft(PaEnv *env, const PaAdapter *adapter, const bool *keep, PaDraft 
 	uint32_t	n_tensors = 0;
 
 	PA_TRY(pa_draft_of(env, adapter, &d));
-	PA_TRY(pa_alloc_array(env, adapter->n_modules, sizeof(uint32_t), (void **) &moved));
+	PA_TRY(PA_NEW_ARRAY(env, adapter->n_modules, &moved));
 	for (uint32_t i = 0; i < adapter->n_modules; i++)
 	{
 		moved[i] = n_modules;

@@ -15,7 +15,7 @@ pa_split_groups(PaEnv *env, const PaAdapter *adapter, uint64_t max_bytes,
 	uint64_t	filled = 0;
 	uint32_t	current = 0;
 
-	PA_TRY(pa_alloc_array(env, adapter->n_modules, sizeof(uint64_t), (void **) &bytes));
+	PA_TRY(PA_NEW_ARRAY(env, adapter->n_modules, &bytes));
 	for (uint32_t i = 0; i < adapter->n_tensors; i++)
 		bytes[adapter->tensors[i].module] += adapter->tensors[i].bytes;
 	for (uint32_t i = 0; i < adapter->n_modules; i++)

@@ -75,7 +75,7 @@ union_modules(PaEnv *env, uint32_t n, const PaAdapter *const *adapters, const si
 	ModuleRef  *refs;
 	size_t		total = offset[n];
 
-	PA_TRY(pa_alloc_array(env, total, sizeof(ModuleRef), (void **) &refs));
+	PA_TRY(PA_NEW_ARRAY(env, total, &refs));
 	for (uint32_t i = 0; i < n; i++)
 		for (uint32_t m = 0; m < adapters[i]->n_modules; m++)
 			refs[offset[i] + m] = (ModuleRef) {adapters[i]->modules[m].path, i, m};
@@ -113,7 +113,7 @@ union_tensors(PaEnv *env, uint32_t n, const PaAdapter *const *adapters, const si
 		total += adapters[i]->n_tensors;
 	if (total > PA_MAX_TENSORS)
 		return pa_fail(env, PA_ERR_LIMIT, "adapter would have %zu tensors, more than %d", total, PA_MAX_TENSORS);
-	PA_TRY(pa_alloc_array(env, total, sizeof(PaDraftTensor), (void **) &d->tensors));
+	PA_TRY(PA_NEW_ARRAY(env, total, &d->tensors));
 	for (uint32_t i = 0; i < n; i++)
 	{
 		for (uint32_t t = 0; t < adapters[i]->n_tensors; t++)
@@ -137,8 +137,8 @@ pa_union_draft(PaEnv *env, uint32_t n, const PaAdapter *const *adapters, PaDraft
 	size_t	   *offset;
 	uint32_t   *moved;
 
-	PA_TRY(pa_alloc(env, sizeof(PaDraft), (void **) &d));
-	PA_TRY(pa_alloc_array(env, (size_t) n + 1, sizeof(size_t), (void **) &offset));
+	PA_TRY(PA_NEW(env, &d));
+	PA_TRY(PA_NEW_ARRAY(env, (size_t) n + 1, &offset));
 	d->facts = *adapters[0];
 	d->facts.tensors = NULL;
 	d->facts.n_tensors = 0;
@@ -150,8 +150,8 @@ pa_union_draft(PaEnv *env, uint32_t n, const PaAdapter *const *adapters, PaDraft
 		d->facts.rslora = d->facts.rslora && adapters[i]->rslora;
 		offset[i + 1] = offset[i] + adapters[i]->n_modules;
 	}
-	PA_TRY(pa_alloc_array(env, offset[n], sizeof(PaModule), (void **) &d->facts.modules));
-	PA_TRY(pa_alloc_array(env, offset[n], sizeof(uint32_t), (void **) &moved));
+	PA_TRY(PA_NEW_ARRAY(env, offset[n], &d->facts.modules));
+	PA_TRY(PA_NEW_ARRAY(env, offset[n], &moved));
 	PA_TRY(union_modules(env, n, adapters, offset, d, moved));
 	PA_TRY(union_tensors(env, n, adapters, offset, moved, d));
 	PA_TRY(pa_union_saved_modules(env, n, adapters, d));
@@ -181,9 +181,9 @@ pa_union_source(PaEnv *env, uint32_t n, PaSource *const *parents, const PaAdapte
 {
 	PaUnion    *self;
 
-	PA_TRY(pa_alloc(env, sizeof(PaUnion), (void **) &self));
-	PA_TRY(pa_alloc_array(env, n, sizeof(PaSource *), (void **) &self->parents));
-	PA_TRY(pa_alloc_array(env, adapter->n_tensors, sizeof(uint64_t), (void **) &self->tags));
+	PA_TRY(PA_NEW(env, &self));
+	PA_TRY(PA_NEW_ARRAY(env, n, &self->parents));
+	PA_TRY(PA_NEW_ARRAY(env, adapter->n_tensors, &self->tags));
 	memcpy(self->parents, parents, n * sizeof(PaSource *));
 	memcpy(self->tags, tags, adapter->n_tensors * sizeof(uint64_t));
 	self->base.adapter = adapter;

@@ -42,7 +42,7 @@ zstd_alloc(void *opaque, size_t size)
 {
 	void	   *p;
 
-	return pa_alloc_raw(opaque, size, &p) == PA_OK ? p : NULL;
+	return pa_alloc_raw(opaque, size, 1, &p) == PA_OK ? p : NULL;
 }
 
 static void
@@ -69,11 +69,9 @@ PaStatus
 pa_planes_create(PaEnv *env, PaPlanes **result)
 {
 	ZSTD_customMem memory = {zstd_alloc, zstd_free, env};
-	void	   *p;
 	PaPlanes   *planes;
 
-	PA_TRY(pa_alloc_raw(env, sizeof(PaPlanes), &p));
-	planes = p;
+	PA_TRY(PA_NEW_RAW(env, 1, &planes));
 	planes->env = env;
 	planes->weights = ZSTD_createCCtx_advanced(memory);
 	planes->documents = ZSTD_createCCtx_advanced(memory);

@@ -65,55 +65,69 @@ pa_env_reset(PaEnv *env)
 	}
 }
 
-PaStatus
-pa_alloc_raw(PaEnv *env, size_t size, void **p)
+/* n * size bytes that the PaEnv owns; NULL when the error is set. */
+static void *
+own(PaEnv *env, size_t n, size_t size, size_t *bytes)
 {
 	PaAllocation *a = NULL;
+	uint64_t	asked;
 	uint64_t	total;
 
-	if (pa_add_u64(size, sizeof(PaAllocation), &total) && total <= SIZE_MAX / 2)
+	if (!pa_mul_u64(n, size, &asked))
+	{
+		pa_fail(env, PA_ERR_LIMIT, "array of %zu elements of %zu bytes is too large", n, size);
+		return NULL;
+	}
+	if (pa_add_u64(asked, sizeof(PaAllocation), &total) && total <= SIZE_MAX / 2)
 		a = env->host->alloc(env->host->state, (size_t) total);
 	if (a == NULL)
 	{
 		pa_fail(env, PA_ERR_NOMEM, "out of memory");
-		pa_detail(env, "Failed on a request of %zu bytes.", size);
-		return PA_ERR_NOMEM;
+		pa_detail(env, "Failed on a request of %zu bytes.", (size_t) asked);
+		return NULL;
 	}
 	a->newer = NULL;
 	a->older = env->allocations;
 	if (a->older != NULL)
 		a->older->newer = a;
 	env->allocations = a;
-	*p = a + 1;
+	*bytes = (size_t) asked;
+	return a + 1;
+}
+
+PaStatus
+pa_alloc_raw(PaEnv *env, size_t n, size_t size, void *slot)
+{
+	size_t		bytes;
+	void	   *p = own(env, n, size, &bytes);
+
+	if (p == NULL)
+		return env->error.code;
+	memcpy(slot, &p, sizeof(p));
 	return PA_OK;
 }
 
 PaStatus
-pa_alloc(PaEnv *env, size_t size, void **p)
+pa_alloc(PaEnv *env, size_t n, size_t size, void *slot)
 {
-	PA_TRY(pa_alloc_raw(env, size, p));
-	memset(*p, 0, size);
+	size_t		bytes;
+	void	   *p = own(env, n, size, &bytes);
+
+	if (p == NULL)
+		return env->error.code;
+	memset(p, 0, bytes);
+	memcpy(slot, &p, sizeof(p));
 	return PA_OK;
-}
-
-PaStatus
-pa_alloc_array(PaEnv *env, size_t n, size_t size, void **p)
-{
-	uint64_t	total;
-
-	if (!pa_mul_u64(n, size, &total) || total > SIZE_MAX / 2)
-		return pa_fail(env, PA_ERR_LIMIT, "array of %zu elements of %zu bytes is too large", n, size);
-	return pa_alloc(env, (size_t) total, p);
 }
 
 PaStatus
 pa_strndup(PaEnv *env, const char *s, size_t n, const char **copy)
 {
-	void	   *p;
+	char	   *p = NULL;
 
-	PA_TRY(pa_alloc_raw(env, n + 1, &p));
+	PA_TRY(PA_NEW_RAW(env, n + 1, &p));
 	memcpy(p, s, n);
-	((char *) p)[n] = '\0';
+	p[n] = '\0';
 	*copy = p;
 	return PA_OK;
 }
@@ -138,16 +152,14 @@ pa_free(PaEnv *env, void *p)
 PaStatus
 pa_defer(PaEnv *env, void (*clean) (void *arg), void *arg)
 {
-	void	   *p;
 	PaDeferred *d;
-	PaStatus	status = pa_alloc(env, sizeof(PaDeferred), &p);
+	PaStatus	status = PA_NEW(env, &d);
 
 	if (status != PA_OK)
 	{
 		clean(arg);
 		return status;
 	}
-	d = p;
 	d->clean = clean;
 	d->arg = arg;
 	d->older = env->deferred;

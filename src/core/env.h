@@ -4,7 +4,7 @@
  *	  SHA-256.  A PaEnv is the first argument of every fallible function; the
  *	  core has no global state.
  *
- * Memory.  pa_alloc() hands out memory that lives until pa_free() or until
+ * Memory.  PA_NEW() and its like hand out memory that lives until pa_free() or until
  * pa_env_reset(), which releases everything that the PaEnv still owns and runs
  * the deferred clean-ups (pa_defer) in reverse order.  So a core function may
  * return early without a clean-up path of its own.  Memory that must outlive
@@ -72,14 +72,22 @@ extern void pa_env_reset(PaEnv *env);
 /* Run the clean-ups only: for a host whose own memory contexts free the rest. */
 extern void pa_env_run_deferred(PaEnv *env);
 
-/* Zeroed memory; *p is set only on success.  size 0 gives a valid pointer. */
-extern PaStatus pa_alloc(PaEnv *env, size_t size, void **p);
+/*
+ * Typed memory: p is the address of a pointer, whose type says the size.  Zeroed
+ * but for PA_NEW_RAW, which is for buffers that are filled at once.  *p is set
+ * only on success; n = 0 gives a valid pointer; an overflow is
+ * PA_ERR_LIMIT, more than the host has PA_ERR_NOMEM.
+ */
+#define PA_NEW(env, p) pa_alloc((env), 1, sizeof(**(p)), (p))
+#define PA_NEW_ARRAY(env, n, p) pa_alloc((env), (n), sizeof(**(p)), (p))
+#define PA_NEW_RAW(env, n, p) pa_alloc_raw((env), (n), sizeof(**(p)), (p))
 
-/* As pa_alloc for n objects of a size; an overflow is PA_ERR_LIMIT. */
-extern PaStatus pa_alloc_array(PaEnv *env, size_t n, size_t size, void **p);
-
-/* As pa_alloc without zeroing: for buffers that are filled at once. */
-extern PaStatus pa_alloc_raw(PaEnv *env, size_t size, void **p);
+/*
+ * What they call: n objects of a size.  slot is the address of a pointer to any
+ * type of object; it is written as bytes, since a cast to void ** would be a pun.
+ */
+extern PaStatus pa_alloc(PaEnv *env, size_t n, size_t size, void *slot);
+extern PaStatus pa_alloc_raw(PaEnv *env, size_t n, size_t size, void *slot);
 
 /* A copy with a terminating NUL. */
 extern PaStatus pa_strndup(PaEnv *env, const char *s, size_t n, const char **copy);

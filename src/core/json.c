@@ -306,13 +306,11 @@ write_object(Writer *w, const json_t *v, int level)
 {
 	size_t		n = json_object_size(v);
 	size_t		i = 0;
-	void	   *memory;
 	const char **keys;
 	const char *key;
 	json_t	   *value;
 
-	PA_TRY(pa_alloc_array(w->out->env, n, sizeof(char *), &memory));
-	keys = memory;
+	PA_TRY(PA_NEW_ARRAY(w->out->env, n, &keys));
 	json_object_foreach((json_t *) v, key, value)
 		keys[i++] = key;
 	if (w->pretty)
@@ -329,7 +327,7 @@ write_object(Writer *w, const json_t *v, int level)
 	}
 	if (n > 0)
 		PA_TRY(new_line(w, level));
-	pa_free(w->out->env, memory);
+	pa_free(w->out->env, keys);
 	return pa_buf_u8(w->out, '}');
 }
 

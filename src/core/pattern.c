@@ -37,7 +37,7 @@ pattern_alloc(size_t size, void *env)
 {
 	void	   *p;
 
-	return pa_alloc_raw(env, size, &p) == PA_OK ? p : NULL;
+	return pa_alloc_raw(env, size, 1, &p) == PA_OK ? p : NULL;
 }
 
 static void
@@ -73,12 +73,12 @@ wrap_key(PaEnv *env, const char *text, const char **wrapped)
 {
 	size_t		head = strlen(KEY_HEAD);
 	size_t		n = strlen(text);
-	void	   *p;
+	char	   *p;
 
-	PA_TRY(pa_alloc_raw(env, head + n + sizeof(KEY_TAIL), &p));
+	PA_TRY(PA_NEW_RAW(env, head + n + sizeof(KEY_TAIL), &p));
 	memcpy(p, KEY_HEAD, head);
-	memcpy((char *) p + head, text, n);
-	memcpy((char *) p + head + n, KEY_TAIL, sizeof(KEY_TAIL));
+	memcpy(p + head, text, n);
+	memcpy(p + head + n, KEY_TAIL, sizeof(KEY_TAIL));
 	*wrapped = p;
 	return PA_OK;
 }
@@ -124,14 +124,12 @@ PaStatus
 pa_pattern_compile(PaEnv *env, const char *text, PaPatternMode mode, PaPattern **result)
 {
 	size_t		n = strlen(text);
-	void	   *memory;
 	PaPattern  *p;
 
 	if (n > MAX_PATTERN_BYTES)
 		return pa_fail(env, PA_ERR_LIMIT, "regular expression of %zu bytes is longer than %d",
 					   n, MAX_PATTERN_BYTES);
-	PA_TRY(pa_alloc(env, sizeof(PaPattern), &memory));
-	p = memory;
+	PA_TRY(PA_NEW(env, &p));
 	PA_TRY(pa_strndup(env, text, n, &p->text));
 	PA_TRY(compile(env, p, mode));
 	*result = p;
@@ -177,10 +175,10 @@ pa_pattern_match(PaEnv *env, PaPattern *p, const char *subject, bool *matches)
 PaStatus
 pa_pattern_escape(PaEnv *env, const char *literal, const char **pattern)
 {
-	void	   *memory;
+	char	   *memory;
 	char	   *out;
 
-	PA_TRY(pa_alloc_raw(env, 2 * strlen(literal) + 2, &memory));
+	PA_TRY(PA_NEW_RAW(env, 2 * strlen(literal) + 2, &memory));
 	out = memory;
 	*out++ = '^';
 	for (const char *s = literal; *s != '\0'; s++)

@@ -118,7 +118,7 @@ multiply(PaEnv *env, const double *a, const double *b, uint64_t rows, uint64_t r
 {
 	double	   *row;
 
-	PA_TRY(pa_alloc_array(env, (size_t) columns, sizeof(double), (void **) &row));
+	PA_TRY(PA_NEW_ARRAY(env, (size_t) columns, &row));
 	for (uint64_t i = 0; i < rows; i++)
 	{
 		for (uint64_t k = 0; k < r; k++)
@@ -145,7 +145,7 @@ multiply(PaEnv *env, const double *a, const double *b, uint64_t rows, uint64_t r
 static PaStatus
 read_factor(PaEnv *env, PaValue *value, const PaTensor *tensor, double **out)
 {
-	PA_TRY(pa_alloc_array(env, (size_t) tensor->elements, sizeof(double), (void **) out));
+	PA_TRY(PA_NEW_ARRAY(env, (size_t) tensor->elements, out));
 	return pa_engine_tensor_read(env, value, tensor, *out);
 }
 

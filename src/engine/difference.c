@@ -53,7 +53,7 @@ describe_kept(PaEnv *env, PaOpenedFile *tuned, const bool *keep, PaAdapter **ada
 	uint32_t	n = 0;
 
 	PA_TRY(pa_engine_file_tensors(env, tuned->adapter, &tensors));
-	PA_TRY(pa_alloc_array(env, tuned->adapter->n_tensors, sizeof(uint32_t), (void **) &kept));
+	PA_TRY(PA_NEW_ARRAY(env, tuned->adapter->n_tensors, &kept));
 	for (uint32_t i = 0; i < tuned->adapter->n_tensors; i++)
 		if (keep[i])
 		{
@@ -94,7 +94,7 @@ file_documents(PaEnv *env, PaSource *source, PaDocuments *documents)
 	PaText		recipe;
 
 	PA_TRY(pa_safetensors_canonical_header(env, source->adapter, &header, &length, &order));
-	PA_TRY(pa_alloc_raw(env, PA_BLOCK_ELEMENTS * sizeof(double), (void **) &raw));
+	PA_TRY(PA_NEW_RAW(env, PA_BLOCK_ELEMENTS * sizeof(double), &raw));
 	pa_store_u64(length_word, length);
 	PA_TRY(pa_hash_begin(env, PA_HASH_FILE));
 	PA_TRY(pa_hash_update(env, PA_HASH_FILE, length_word, sizeof(length_word)));
@@ -123,7 +123,7 @@ pa_engine_difference(PaEnv *env, const PaEngineFile *tuned, const PaEngineFile *
 	PA_TRY(check_config(env, config, config_length));
 	PA_TRY(open_weights(env, tuned, "tuned", config, config_length, &opened[0]));
 	PA_TRY(open_weights(env, base, "base", config, config_length, &opened[1]));
-	PA_TRY(pa_alloc_array(env, opened[0].adapter->n_tensors, sizeof(bool), (void **) &keep));
+	PA_TRY(PA_NEW_ARRAY(env, opened[0].adapter->n_tensors, &keep));
 	PA_TRY(pa_difference_check(env, opened[0].source, opened[1].source, keep));
 	PA_TRY(describe_kept(env, &opened[0], keep, &adapter, &from));
 	PA_TRY(pa_difference_source(env, opened[0].source, opened[1].source, adapter, from, &source));

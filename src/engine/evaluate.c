@@ -29,7 +29,7 @@ compare_leaves(const void *a, const void *b)
 static PaStatus
 sort_leaves(PaEnv *env, uint32_t n, PaValue *const *values, Leaf **leaves)
 {
-	PA_TRY(pa_alloc_array(env, n, sizeof(Leaf), (void **) leaves));
+	PA_TRY(PA_NEW_ARRAY(env, n, leaves));
 	for (uint32_t i = 0; i < n; i++)
 		(*leaves)[i] = (Leaf) {values[i], pa_value_header(values[i])->digest, i};
 	qsort(*leaves, n, sizeof(Leaf), compare_leaves);
@@ -73,7 +73,7 @@ plan_sum(PaEnv *env, PaSpace space, uint32_t n, const Leaf *leaves, const double
 {
 	PaLeaf	   *in_order;
 
-	PA_TRY(pa_alloc_array(env, n, sizeof(PaLeaf), (void **) &in_order));
+	PA_TRY(PA_NEW_ARRAY(env, n, &in_order));
 	for (uint32_t i = 0; i < n; i++)
 	{
 		in_order[i].digest = leaves[i].digest;
@@ -93,9 +93,9 @@ sum_recipe(PaEnv *env, PaSpace space, uint32_t n, const Leaf *leaves, size_t n_t
 	PaRecipeTerm *written;
 	uint32_t   *place;
 
-	PA_TRY(pa_alloc_array(env, n, sizeof(PaOperand), (void **) &operands));
-	PA_TRY(pa_alloc_array(env, n, sizeof(uint32_t), (void **) &place));
-	PA_TRY(pa_alloc_array(env, n_terms, sizeof(PaRecipeTerm), (void **) &written));
+	PA_TRY(PA_NEW_ARRAY(env, n, &operands));
+	PA_TRY(PA_NEW_ARRAY(env, n, &place));
+	PA_TRY(PA_NEW_ARRAY(env, n_terms, &written));
 	for (uint32_t i = 0; i < n; i++)
 	{
 		operands[i] = pa_engine_one_of_many(leaves[i].value);
@@ -124,8 +124,8 @@ pa_engine_evaluate(PaEnv *env, PaSpace space, uint32_t n_leaves, PaValue *const 
 	PaDocuments documents = {0};
 	PaText		recipe;
 
-	PA_TRY(pa_alloc_array(env, n_leaves, sizeof(double), (void **) &p));
-	PA_TRY(pa_alloc_array(env, n_leaves, sizeof(double), (void **) &q));
+	PA_TRY(PA_NEW_ARRAY(env, n_leaves, &p));
+	PA_TRY(PA_NEW_ARRAY(env, n_leaves, &q));
 	PA_TRY(pa_terms_total(env, terms, n_terms, n_leaves, p, q));
 	if (space == PA_SPACE_PARAMETER)
 		one_weight(n_leaves, leaves, p, q);

@@ -31,7 +31,7 @@ order_of_header(PaEnv *env, const PaAdapter *adapter, const char *header, size_t
 	if (file.n_tensors != adapter->n_tensors)
 		return pa_fail(env, PA_ERR_CORRUPT, "stored header has %u tensors, the value %u",
 					   file.n_tensors, adapter->n_tensors);
-	PA_TRY(pa_alloc_array(env, file.n_tensors, sizeof(uint32_t), (void **) order));
+	PA_TRY(PA_NEW_ARRAY(env, file.n_tensors, order));
 	for (uint32_t k = 0; k < file.n_tensors; k++)
 	{
 		const PaFileTensor *a = &file.tensors[k];
@@ -57,7 +57,7 @@ envelope_header(PaEnv *env, PaValue *value, const char *inner, size_t inner_leng
 	PaText		recipe;
 
 	PA_TRY(pa_engine_file_tensors(env, adapter, &by_name));
-	PA_TRY(pa_alloc_array(env, adapter->n_tensors, sizeof(PaFileTensor), (void **) &in_file));
+	PA_TRY(PA_NEW_ARRAY(env, adapter->n_tensors, &in_file));
 	for (uint32_t k = 0; k < adapter->n_tensors; k++)
 	{
 		in_file[k] = by_name[self->order[k]];
@@ -80,7 +80,7 @@ pa_engine_export(PaEnv *env, PaValue *value, PaExportForm form, PaExport **out, 
 	size_t		inner_length;
 	PaExport   *self;
 
-	PA_TRY(pa_alloc(env, sizeof(PaExport), (void **) &self));
+	PA_TRY(PA_NEW(env, &self));
 	PA_TRY(pa_value_document(env, value, PA_DOCUMENT_HEADER, &inner, &inner_length));
 	if (inner != NULL)
 	{

@@ -96,7 +96,7 @@ pa_engine_describe_file(PaEnv *env, PaOpenedFile *opened, const char *config, si
 
 	PA_TRY(pa_peft_config_read(env, config, config_length, &opened->config));
 	PA_TRY(pa_peft_describe(env, &opened->config, file->n_tensors, file->tensors, &opened->adapter, &file_of));
-	PA_TRY(pa_alloc_array(env, opened->adapter->n_tensors, sizeof(uint8_t *), (void **) &data));
+	PA_TRY(PA_NEW_ARRAY(env, opened->adapter->n_tensors, &data));
 	for (uint32_t i = 0; i < opened->adapter->n_tensors; i++)
 		data[i] = file->data + file->tensors[file_of[i]].offset;
 	PA_TRY(pa_source_from_memory(env, opened->adapter, data, &opened->source));

@@ -39,10 +39,10 @@ visit_blocks(PaEnv *env, PaValue *value, uint32_t tensor, Visit visit, void *sta
 {
 	const PaTensor *of = &pa_value_adapter(value)->tensors[tensor];
 	PaSource   *source;
-	void	   *raw;
+	double	   *raw;
 
 	PA_TRY(pa_value_source(env, value, &source));
-	PA_TRY(pa_alloc_raw(env, PA_BLOCK_ELEMENTS * sizeof(double), &raw));
+	PA_TRY(PA_NEW_RAW(env, PA_BLOCK_ELEMENTS, &raw));
 	for (uint64_t done = 0; done < of->elements;)
 	{
 		size_t		step = of->elements - done < PA_BLOCK_ELEMENTS ?

@@ -35,7 +35,7 @@ hash_canonical_file(PaEnv *env, const PaOpenedFile *opened, uint8_t sha256[PA_SH
 		uint8_t    *raw;
 
 		PA_TRY(pa_check_cancel(env));
-		PA_TRY(pa_alloc_raw(env, (size_t) tensor->bytes, (void **) &raw));
+		PA_TRY(PA_NEW_RAW(env, (size_t) tensor->bytes, &raw));
 		PA_TRY(opened->source->read(env, opened->source, order[k], 0, (size_t) pa_tensor_units(tensor), raw));
 		PA_TRY(pa_hash_update(env, PA_HASH_FILE, raw, (size_t) tensor->bytes));
 		pa_free(env, raw);

@@ -98,8 +98,8 @@ truncated_draft(PaEnv *env, const PaPlannedSum *sum, const PaStack *const *stack
 	const PaDraft *from = sum->draft;
 
 	*draft = *from;
-	PA_TRY(pa_alloc_array(env, from->facts.n_modules, sizeof(PaModule), (void **) &draft->facts.modules));
-	PA_TRY(pa_alloc_array(env, from->n_tensors, sizeof(PaDraftTensor), (void **) &draft->tensors));
+	PA_TRY(PA_NEW_ARRAY(env, from->facts.n_modules, &draft->facts.modules));
+	PA_TRY(PA_NEW_ARRAY(env, from->n_tensors, &draft->tensors));
 	memcpy(draft->facts.modules, from->facts.modules, from->facts.n_modules * sizeof(PaModule));
 	memcpy(draft->tensors, from->tensors, from->n_tensors * sizeof(PaDraftTensor));
 	for (uint32_t i = 0; i < from->facts.n_modules; i++)
@@ -132,7 +132,7 @@ truncated_source(PaEnv *env, const PaPlannedSum *sum, const PaStack *const *stac
 	PaSource   *rest;
 
 	PA_TRY(pa_combine_source(env, sum->plan, adapter, draft_of, &rest));
-	PA_TRY(pa_alloc_array(env, adapter->n_tensors, sizeof(PaStack *), (void **) &of_tensor));
+	PA_TRY(PA_NEW_ARRAY(env, adapter->n_tensors, &of_tensor));
 	for (uint32_t i = 0; i < adapter->n_tensors; i++)
 	{
 		const PaDraftTensor *tensor = &draft->tensors[draft_of[i]];
@@ -149,8 +149,8 @@ truncate_recipe(PaEnv *env, const PaPlannedSum *sum, PaKeep keep, PaText *recipe
 	PaOperand  *operands;
 	PaRecipeTerm *terms;
 
-	PA_TRY(pa_alloc_array(env, sum->n_summands, sizeof(PaOperand), (void **) &operands));
-	PA_TRY(pa_alloc_array(env, sum->n_summands, sizeof(PaRecipeTerm), (void **) &terms));
+	PA_TRY(PA_NEW_ARRAY(env, sum->n_summands, &operands));
+	PA_TRY(PA_NEW_ARRAY(env, sum->n_summands, &terms));
 	for (uint32_t i = 0; i < sum->n_summands; i++)
 	{
 		operands[i] = pa_engine_one_of_many(sum->summands[i].value);
@@ -203,7 +203,7 @@ pa_engine_spectrum(PaEnv *env, const PaDeltaSum *sum, uint32_t *n, PaModuleSpect
 
 	*n = 0;
 	PA_TRY(plan_spectra(env, sum, &planned, &stacks));
-	PA_TRY(pa_alloc_array(env, planned.draft->facts.n_modules, sizeof(PaModuleSpectrum), (void **) modules));
+	PA_TRY(PA_NEW_ARRAY(env, planned.draft->facts.n_modules, modules));
 	for (uint32_t i = 0; i < planned.draft->facts.n_modules; i++)
 	{
 		PaModuleSpectrum *module = &(*modules)[*n];
@@ -214,7 +214,7 @@ pa_engine_spectrum(PaEnv *env, const PaDeltaSum *sum, uint32_t *n, PaModuleSpect
 		PA_TRY(pa_spectrum(env, stacks[i], planned.weights[0], PA_LOWRANK_BUDGET, false, &spectrum));
 		module->path = stacks[i]->path;
 		module->n = (uint32_t) spectrum.svd.n;
-		PA_TRY(pa_alloc_array(env, module->n, sizeof(double), (void **) &module->values));
+		PA_TRY(PA_NEW_ARRAY(env, module->n, &module->values));
 		for (uint32_t k = 0; k < module->n; k++)
 			PA_TRY(pa_spectrum_value(env, &spectrum, (int) k, &module->values[k]));
 		pa_spectrum_release(env, &spectrum);
@@ -231,7 +231,7 @@ pa_engine_truncation_error(PaEnv *env, const PaDeltaSum *sum, PaKeep keep, uint3
 
 	*n = 0;
 	PA_TRY(plan_spectra(env, sum, &planned, &stacks));
-	PA_TRY(pa_alloc_array(env, planned.draft->facts.n_modules, sizeof(PaModuleError), (void **) modules));
+	PA_TRY(PA_NEW_ARRAY(env, planned.draft->facts.n_modules, modules));
 	for (uint32_t i = 0; i < planned.draft->facts.n_modules; i++)
 	{
 		PaModuleError *module = &(*modules)[*n];

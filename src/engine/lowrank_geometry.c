@@ -41,7 +41,7 @@ pa_engine_geometry(PaEnv *env, const PaDeltaSum *d, const PaDeltaSum *e,
 
 	PA_TRY(pa_engine_plan_sum(env, d, e, false, &planned));
 	PA_TRY(pa_engine_stacks(env, &planned, &stacks));
-	PA_TRY(pa_alloc_array(env, planned.draft->facts.n_modules, sizeof(PaModuleGeometry), (void **) &rows));
+	PA_TRY(PA_NEW_ARRAY(env, planned.draft->facts.n_modules, &rows));
 	for (uint32_t i = 0; i < planned.draft->facts.n_modules; i++)
 	{
 		PaProducts	products;

@@ -23,7 +23,7 @@ collect(PaEnv *env, const PaDeltaSum *d, const PaDeltaSum *e, PaPlannedSum *sum)
 	uint32_t	n = 0;
 	uint32_t	kept = 0;
 
-	PA_TRY(pa_alloc_array(env, (size_t) d->n + (e != NULL ? e->n : 0), sizeof(PaSummand), (void **) &sum->summands));
+	PA_TRY(PA_NEW_ARRAY(env, (size_t) d->n + (e != NULL ? e->n : 0), &sum->summands));
 	for (uint32_t i = 0; i < d->n; i++)
 		sum->summands[n++] = (PaSummand) {d->values[i], {d->weights[i], 0}};
 	for (uint32_t i = 0; e != NULL && i < e->n; i++)
@@ -48,11 +48,11 @@ without_dense(PaEnv *env, PaSource *source, PaSource **result)
 	PaAdapter  *adapter;
 	uint32_t   *from;
 
-	PA_TRY(pa_alloc(env, sizeof(PaAdapter), (void **) &adapter));
+	PA_TRY(PA_NEW(env, &adapter));
 	*adapter = *source->adapter;
-	PA_TRY(pa_alloc_array(env, adapter->n_tensors, sizeof(PaTensor), (void **) &adapter->tensors));
-	PA_TRY(pa_alloc_array(env, adapter->n_tensors, sizeof(uint32_t), (void **) &from));
-	PA_TRY(pa_alloc_array(env, adapter->n_modules, sizeof(PaModule), (void **) &adapter->modules));
+	PA_TRY(PA_NEW_ARRAY(env, adapter->n_tensors, &adapter->tensors));
+	PA_TRY(PA_NEW_ARRAY(env, adapter->n_tensors, &from));
+	PA_TRY(PA_NEW_ARRAY(env, adapter->n_modules, &adapter->modules));
 	memcpy(adapter->modules, source->adapter->modules, adapter->n_modules * sizeof(PaModule));
 	adapter->n_tensors = 0;
 	for (uint32_t i = 0; i < source->adapter->n_tensors; i++)
@@ -72,7 +72,7 @@ without_dense(PaEnv *env, PaSource *source, PaSource **result)
 static PaStatus
 make_leaves(PaEnv *env, const PaPlannedSum *sum, bool dense, PaLeaf **leaves)
 {
-	PA_TRY(pa_alloc_array(env, sum->n_summands, sizeof(PaLeaf), (void **) leaves));
+	PA_TRY(PA_NEW_ARRAY(env, sum->n_summands, leaves));
 	for (uint32_t i = 0; i < sum->n_summands; i++)
 	{
 		PaSummand  *summand = &sum->summands[i];
@@ -103,7 +103,7 @@ pa_engine_plan_sum(PaEnv *env, const PaDeltaSum *d, const PaDeltaSum *e, bool de
 	{
 		uint32_t	kept = 0;
 
-		PA_TRY(pa_alloc_array(env, sum->n_leaves, sizeof(double), (void **) &sum->weights[w]));
+		PA_TRY(PA_NEW_ARRAY(env, sum->n_leaves, &sum->weights[w]));
 		for (uint32_t i = 0; i < sum->n_summands; i++)
 			if (leaves[i].q != 0 && kept < sum->n_leaves)
 				sum->weights[w][kept++] = sum->summands[i].weight[w];
@@ -114,7 +114,7 @@ pa_engine_plan_sum(PaEnv *env, const PaDeltaSum *d, const PaDeltaSum *e, bool de
 PaStatus
 pa_engine_stacks(PaEnv *env, const PaPlannedSum *sum, const PaStack ***stacks)
 {
-	PA_TRY(pa_alloc_array(env, sum->draft->facts.n_modules, sizeof(PaStack *), (void **) stacks));
+	PA_TRY(PA_NEW_ARRAY(env, sum->draft->facts.n_modules, stacks));
 	for (uint32_t i = 0; sum->n_leaves > 0 && i < sum->draft->facts.n_modules; i++)
 		PA_TRY(pa_combine_stack(env, sum->plan, i, &(*stacks)[i]));
 	return PA_OK;

@@ -100,7 +100,7 @@ sort_leaves(PaEnv *env, uint32_t n, PaValue *const *values, const double *weight
 {
 	if (n == 0)
 		return pa_fail(env, PA_ERR_CONFIG, "merge needs at least one adapter");
-	PA_TRY(pa_alloc_array(env, n, sizeof(Leaf), (void **) leaves));
+	PA_TRY(PA_NEW_ARRAY(env, n, leaves));
 	for (uint32_t i = 0; i < n; i++)
 	{
 		if (!isfinite(weights[i]))
@@ -117,7 +117,7 @@ plan_merge(PaEnv *env, uint32_t n, const Leaf *leaves, PaCombine **plan, const P
 {
 	PaLeaf	   *in_order;
 
-	PA_TRY(pa_alloc_array(env, n, sizeof(PaLeaf), (void **) &in_order));
+	PA_TRY(PA_NEW_ARRAY(env, n, &in_order));
 	for (uint32_t i = 0; i < n; i++)
 	{
 		in_order[i].digest = pa_value_header(leaves[i].value)->digest;
@@ -147,9 +147,9 @@ merge_recipe(PaEnv *env, uint32_t n, const Leaf *leaves, const PaMergeArguments 
 	PaRecipeTerm *terms;
 	uint32_t	n_operands = 0;
 
-	PA_TRY(pa_alloc_array(env, n, sizeof(PaValue *), (void **) &distinct));
-	PA_TRY(pa_alloc_array(env, n, sizeof(PaOperand), (void **) &operands));
-	PA_TRY(pa_alloc_array(env, n, sizeof(PaRecipeTerm), (void **) &terms));
+	PA_TRY(PA_NEW_ARRAY(env, n, &distinct));
+	PA_TRY(PA_NEW_ARRAY(env, n, &operands));
+	PA_TRY(PA_NEW_ARRAY(env, n, &terms));
 	for (uint32_t i = 0; i < n; i++)
 	{
 		const PaValueHeader *header = pa_value_header(leaves[i].value);

@@ -103,7 +103,7 @@ read_given(Run *run)
 		if (held != NULL && memcmp(held->header.envelope_digest, header.envelope_digest, PA_SHA256_LENGTH) <= 0)
 			continue;
 		if (held == NULL)
-			PA_TRY(pa_alloc(run->env, sizeof(Held), (void **) &held));
+			PA_TRY(PA_NEW(run->env, &held));
 		held->bytes = run->task->known[i];
 		held->header = header;
 		run->slots[node].given = held;
@@ -163,7 +163,7 @@ put_in_order(Run *run)
 	uint32_t   *stack;
 	uint32_t	depth = 0;
 
-	PA_TRY(pa_alloc_array(run->env, run->graph.n, sizeof(uint32_t), (void **) &stack));
+	PA_TRY(PA_NEW_ARRAY(run->env, run->graph.n, &stack));
 	PA_TRY(enter(run, 0, stack, &depth));
 	while (depth > 0)
 	{
@@ -253,7 +253,7 @@ gather(PaEnv *env, Run *run, uint32_t number, Operand **left, size_t *n)
 
 	*n = 0;
 	slot->tolerant = node->tolerance;
-	PA_TRY(pa_alloc_array(env, node->n_operands, sizeof(Operand), (void **) left));
+	PA_TRY(PA_NEW_ARRAY(env, node->n_operands, left));
 	for (uint32_t i = 0; i < node->n_operands; i++)
 	{
 		const Slot *of = &run->slots[node->operands[i].of];
@@ -273,8 +273,8 @@ gather(PaEnv *env, Run *run, uint32_t number, Operand **left, size_t *n)
 static PaStatus
 prepare(PaEnv *env, const Operand *left, size_t n, PaStep *step, Held **held)
 {
-	PA_TRY(pa_alloc_array(env, n, sizeof(PaValue *), (void **) &step->values));
-	PA_TRY(pa_alloc_array(env, n, sizeof(PaTerm), (void **) &step->terms));
+	PA_TRY(PA_NEW_ARRAY(env, n, &step->values));
+	PA_TRY(PA_NEW_ARRAY(env, n, &step->terms));
 	for (size_t i = 0; i < n; i++)
 	{
 		if (i == 0 || memcmp(left[i].held->header.digest, left[i - 1].held->header.digest, PA_SHA256_LENGTH) != 0)
@@ -305,7 +305,7 @@ compute(PaEnv *env, Run *run, uint32_t number, size_t reserve, PaBuf *out, Held 
 	*gone = n == 0;
 	if (*gone)
 		return PA_OK;
-	PA_TRY(pa_alloc_array(env, n, sizeof(Held *), (void **) &held));
+	PA_TRY(PA_NEW_ARRAY(env, n, &held));
 	PA_TRY(prepare(env, left, n, &step, held));
 	PA_TRY(pa_recompute_operation(step.node->op) (env, &step, out));
 	if (step.same_as >= 0)
@@ -352,7 +352,7 @@ static PaStatus
 hold(Run *run, Slot *slot, PaBuf *buf)
 {
 	Held	   *held;
-	PaStatus	status = pa_alloc(run->env, sizeof(Held), (void **) &held);
+	PaStatus	status = PA_NEW(run->env, &held);
 
 	if (status != PA_OK)
 	{
@@ -440,12 +440,12 @@ pa_engine_recompute(PaEnv *env, const PaRecompute *task, size_t reserve, PaBuf *
 	Held	   *same;
 	bool		gone;
 
-	PA_TRY(pa_alloc(env, sizeof(Run), (void **) &run));
+	PA_TRY(PA_NEW(env, &run));
 	run->env = env;
 	run->task = task;
 	PA_TRY(pa_recipe_read(env, task->recipe, task->recipe_length, &run->graph));
-	PA_TRY(pa_alloc_array(env, run->graph.n, sizeof(Slot), (void **) &run->slots));
-	PA_TRY(pa_alloc_array(env, run->graph.n, sizeof(uint32_t), (void **) &run->order));
+	PA_TRY(PA_NEW_ARRAY(env, run->graph.n, &run->slots));
+	PA_TRY(PA_NEW_ARRAY(env, run->graph.n, &run->order));
 	PA_TRY(pa_defer(env, drop_all, run));
 	if (task->without != NULL)
 		run->without = pa_recipe_find(&run->graph, task->without);

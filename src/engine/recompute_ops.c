@@ -36,8 +36,8 @@ run_truncate(PaEnv *env, PaStep *step, PaBuf *out)
 
 	PA_TRY(rank > 0 ? pa_keep_rank(env, rank, &keep) :
 		   pa_keep_energy(env, pa_recipe_number(step->node, "energy"), &keep));
-	PA_TRY(pa_alloc_array(env, step->n_values, sizeof(double), (void **) &none));
-	PA_TRY(pa_alloc_array(env, step->n_values, sizeof(double), (void **) &sum.weights));
+	PA_TRY(PA_NEW_ARRAY(env, step->n_values, &none));
+	PA_TRY(PA_NEW_ARRAY(env, step->n_values, &sum.weights));
 	PA_TRY(pa_terms_total(env, step->terms, step->n_terms, step->n_values, none, sum.weights));
 	return pa_engine_truncate(env, &sum, keep, step->reserve, out);
 }
@@ -75,8 +75,8 @@ run_merge(PaEnv *env, PaStep *step, PaBuf *out)
 	double	   *weights;
 
 	PA_TRY(merge_method(env, pa_recipe_text(step->node, "method"), &arguments.method));
-	PA_TRY(pa_alloc_array(env, step->n_terms, sizeof(PaValue *), (void **) &values));
-	PA_TRY(pa_alloc_array(env, step->n_terms, sizeof(double), (void **) &weights));
+	PA_TRY(PA_NEW_ARRAY(env, step->n_terms, &values));
+	PA_TRY(PA_NEW_ARRAY(env, step->n_terms, &weights));
 	for (size_t i = 0; i < step->n_terms; i++)
 	{
 		values[i] = step->values[step->terms[i].leaf];
@@ -134,7 +134,7 @@ run_union(PaEnv *env, PaStep *step, PaBuf *out)
 {
 	PaValue   **parts;
 
-	PA_TRY(pa_alloc_array(env, step->n_terms, sizeof(PaValue *), (void **) &parts));
+	PA_TRY(PA_NEW_ARRAY(env, step->n_terms, &parts));
 	for (size_t i = 0; i < step->n_terms; i++)
 		parts[i] = step->values[step->terms[i].leaf];
 	return pa_engine_union(env, (uint32_t) step->n_terms, parts, step->reserve, out);

@@ -40,7 +40,7 @@ pa_engine_sketch(PaEnv *env, const PaDeltaSum *sum, int64_t dims, int64_t seed, 
 	PA_TRY(pa_engine_plan_sum(env, sum, NULL, false, &planned));
 	PA_TRY(pa_sketch_begin(env, (uint32_t) dims, seed, &sketch));
 	PA_TRY(sketch_modules(env, &planned, sketch));
-	PA_TRY(pa_alloc_array(env, (size_t) dims, sizeof(float), (void **) out));
+	PA_TRY(PA_NEW_ARRAY(env, (size_t) dims, out));
 	for (int64_t i = 0; i < dims; i++)
 	{
 		(*out)[i] = (float) sketch->sums[i];

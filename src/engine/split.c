@@ -36,9 +36,9 @@ list_members(PaEnv *env, PaSplit *self, const uint32_t *group)
 	const PaAdapter *whole = self->whole;
 	uint32_t   *next;
 
-	PA_TRY(pa_alloc_array(env, (size_t) self->n_parts + 1, sizeof(uint32_t), (void **) &self->start));
-	PA_TRY(pa_alloc_array(env, (size_t) self->n_parts + 1, sizeof(uint32_t), (void **) &next));
-	PA_TRY(pa_alloc_array(env, whole->n_tensors, sizeof(uint32_t), (void **) &self->member));
+	PA_TRY(PA_NEW_ARRAY(env, (size_t) self->n_parts + 1, &self->start));
+	PA_TRY(PA_NEW_ARRAY(env, (size_t) self->n_parts + 1, &next));
+	PA_TRY(PA_NEW_ARRAY(env, whole->n_tensors, &self->member));
 	for (uint32_t i = 0; i < whole->n_tensors; i++)
 		self->start[group[whole->tensors[i].module] + 1]++;
 	for (uint32_t k = 0; k < self->n_parts; k++)
@@ -60,7 +60,7 @@ cut(PaEnv *env, PaSplit *self, uint64_t max_bytes, uint32_t *n_parts)
 
 	if (max_bytes == 0 || max_bytes > INT64_MAX)
 		return pa_fail(env, PA_ERR_CONFIG, "size of a part must be positive");
-	PA_TRY(pa_alloc_array(env, self->whole->n_modules, sizeof(uint32_t), (void **) &group));
+	PA_TRY(PA_NEW_ARRAY(env, self->whole->n_modules, &group));
 	PA_TRY(pa_split_groups(env, self->whole, most, group, &self->n_parts));
 	PA_TRY(list_members(env, self, group));
 	pa_free(env, group);
@@ -98,7 +98,7 @@ pa_engine_import_split(PaEnv *env, const void *file, size_t length,
 	PaOpenedFile opened;
 	PaSplit    *self;
 
-	PA_TRY(pa_alloc(env, sizeof(PaSplit), (void **) &self));
+	PA_TRY(PA_NEW(env, &self));
 	PA_TRY(pa_engine_open_file(env, file, length, config, config_length, false, &opened));
 	self->whole = opened.adapter;
 	self->source = opened.source;
@@ -119,7 +119,7 @@ pa_engine_split(PaEnv *env, PaValue *value, uint64_t max_bytes, PaSplit **split,
 	PaSplit    *self;
 	PaOperand	operand;
 
-	PA_TRY(pa_alloc(env, sizeof(PaSplit), (void **) &self));
+	PA_TRY(PA_NEW(env, &self));
 	self->whole = pa_value_adapter(value);
 	PA_TRY(pa_value_source(env, value, &self->source));
 	PA_TRY(pa_value_document(env, value, PA_DOCUMENT_CONFIG, &self->config_text.text, &self->config_text.length));
@@ -145,7 +145,7 @@ pa_engine_split_part(PaEnv *env, PaSplit *self, uint32_t part, size_t reserve, P
 	PaOperand	whole = {.digest = self->digest, .recipe = self->recipe};
 	PaText		recipe;
 
-	PA_TRY(pa_alloc_array(env, n, sizeof(PaFileTensor), (void **) &tensors));
+	PA_TRY(PA_NEW_ARRAY(env, n, &tensors));
 	for (uint32_t i = 0; i < n; i++)
 		tensors[i] = self->tensors[member[i]];
 	PA_TRY(pa_peft_describe(env, &self->config, n, tensors, &adapter, &from));

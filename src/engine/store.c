@@ -61,7 +61,7 @@ pa_engine_file_tensors(PaEnv *env, const PaAdapter *adapter, PaFileTensor **tens
 	PaFileTensor *out;
 	uint64_t	offset = 0;
 
-	PA_TRY(pa_alloc_array(env, adapter->n_tensors, sizeof(PaFileTensor), (void **) &out));
+	PA_TRY(PA_NEW_ARRAY(env, adapter->n_tensors, &out));
 	for (uint32_t i = 0; i < adapter->n_tensors; i++)
 	{
 		const PaTensor *tensor = &adapter->tensors[i];

@@ -89,7 +89,7 @@ match_modules(PaEnv *env, const PaAdapter *adapter, const char *pattern, bool in
 	PaPattern  *compiled;
 
 	PA_TRY(pa_pattern_compile(env, pattern, PA_PATTERN_WHOLE, &compiled));
-	PA_TRY(pa_alloc_array(env, adapter->n_modules, sizeof(bool), (void **) keep));
+	PA_TRY(PA_NEW_ARRAY(env, adapter->n_modules, keep));
 	for (uint32_t i = 0; i < adapter->n_modules; i++)
 	{
 		bool		matches;

@@ -34,11 +34,11 @@ static PaStatus
 collect(PaEnv *env, uint32_t n, PaValue *const *values, Operands *all)
 {
 	all->n = n;
-	PA_TRY(pa_alloc_array(env, n, sizeof(PaValue *), (void **) &all->values));
-	PA_TRY(pa_alloc_array(env, n, sizeof(PaAdapter *), (void **) &all->adapters));
-	PA_TRY(pa_alloc_array(env, n, sizeof(PaSource *), (void **) &all->sources));
-	PA_TRY(pa_alloc_array(env, n, sizeof(PaText), (void **) &all->configs));
-	PA_TRY(pa_alloc_array(env, n, sizeof(PaOperand), (void **) &all->operands));
+	PA_TRY(PA_NEW_ARRAY(env, n, &all->values));
+	PA_TRY(PA_NEW_ARRAY(env, n, &all->adapters));
+	PA_TRY(PA_NEW_ARRAY(env, n, &all->sources));
+	PA_TRY(PA_NEW_ARRAY(env, n, &all->configs));
+	PA_TRY(PA_NEW_ARRAY(env, n, &all->operands));
 	memcpy(all->values, values, n * sizeof(PaValue *));
 	qsort(all->values, n, sizeof(PaValue *), compare_values);
 	for (uint32_t i = 0; i < n; i++)
@@ -73,7 +73,7 @@ describe_as_is(PaEnv *env, const Operands *all, const PaDraft *draft, PaAdapter 
 	uint64_t	offset = 0;
 
 	PA_TRY(pa_peft_config_read(env, all->configs[0].text, all->configs[0].length, &config));
-	PA_TRY(pa_alloc_array(env, draft->n_tensors, sizeof(PaFileTensor), (void **) &tensors));
+	PA_TRY(PA_NEW_ARRAY(env, draft->n_tensors, &tensors));
 	for (uint32_t i = 0; i < draft->n_tensors; i++)
 	{
 		uint64_t	tag = draft->tensors[i].tag;
@@ -115,7 +115,7 @@ pa_engine_union(PaEnv *env, uint32_t n, PaValue *const *values, size_t reserve, 
 		PA_TRY(pa_adapter_require_arithmetic(env, &draft->facts));
 		PA_TRY(pa_peft_describe_draft(env, draft, NULL, 0, &config.text, &config.length, &adapter, &of));
 	}
-	PA_TRY(pa_alloc_array(env, adapter->n_tensors, sizeof(uint64_t), (void **) &tags));
+	PA_TRY(PA_NEW_ARRAY(env, adapter->n_tensors, &tags));
 	for (uint32_t i = 0; i < adapter->n_tensors; i++)
 		tags[i] = draft->tensors[of[i]].tag;
 	PA_TRY(pa_union_source(env, n, all.sources, adapter, tags, &source));

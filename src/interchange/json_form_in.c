@@ -276,11 +276,11 @@ read_tensors(PaEnv *env, json_t *tensors, PaSafetensors *file)
 
 	if (json_object_size(tensors) > PA_MAX_TENSORS)
 		return pa_fail(env, PA_ERR_LIMIT, "adapter has %zu tensors, more than %d", json_object_size(tensors), PA_MAX_TENSORS);
-	PA_TRY(pa_alloc_array(env, json_object_size(tensors), sizeof(PaFileTensor), (void **) &file->tensors));
+	PA_TRY(PA_NEW_ARRAY(env, json_object_size(tensors), &file->tensors));
 	json_object_foreach(tensors, name, entry)
 		PA_TRY(read_entry(env, name, entry, &file->tensors[file->n_tensors++]));
 	PA_TRY(place_tensors(env, file));
-	PA_TRY(pa_alloc(env, (size_t) file->data_length, (void **) &data));
+	PA_TRY(PA_NEW_ARRAY(env, (size_t) file->data_length, &data));
 	file->data = data;
 	for (uint32_t i = 0; i < file->n_tensors; i++)
 	{

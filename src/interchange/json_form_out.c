@@ -231,7 +231,7 @@ write_all(PaEnv *env, PaSource *source, const char *config, size_t config_length
 {
 	uint8_t    *raw;
 
-	PA_TRY(pa_alloc_raw(env, (size_t) PA_BLOCK_ELEMENTS * 8, (void **) &raw));
+	PA_TRY(PA_NEW_RAW(env, (size_t) PA_BLOCK_ELEMENTS * 8, &raw));
 	PA_TRY(pa_buf_bytes(out, "{\"config\": ", 11));
 	PA_TRY(pa_buf_bytes(out, config, config_length));
 	PA_TRY(pa_buf_bytes(out, ", \"tensors\": {", 14));

@@ -112,7 +112,7 @@ read_names(PaEnv *env, const json_t *root, const char *member, const char ***lis
 	if (size > PA_MAX_PATTERNS)
 		return pa_fail(env, PA_ERR_LIMIT, "%s of the adapter configuration has %zu entries, more than %d",
 					   member, size, PA_MAX_PATTERNS);
-	PA_TRY(pa_alloc_array(env, size, sizeof(char *), (void **) list));
+	PA_TRY(PA_NEW_ARRAY(env, size, list));
 	for (size_t i = 0; i < size; i++)
 	{
 		const json_t *entry = json_array_get(v, i);
@@ -192,7 +192,7 @@ literal_of(PaEnv *env, const char *key, const char **literal)
 	*literal = NULL;
 	if (*key++ != '^')
 		return PA_OK;
-	PA_TRY(pa_alloc_raw(env, strlen(key) + 1, (void **) &out));
+	PA_TRY(PA_NEW_RAW(env, strlen(key) + 1, &out));
 	*literal = out;
 	for (; *key != '\0'; key++)
 	{
@@ -226,7 +226,7 @@ read_patterns(PaEnv *env, const json_t *root, const char *member,
 	if (json_object_size(object) > PA_MAX_PATTERNS)
 		return pa_fail(env, PA_ERR_LIMIT, "%s of the adapter configuration has %zu entries, more than %d",
 					   member, json_object_size(object), PA_MAX_PATTERNS);
-	PA_TRY(pa_alloc_array(env, json_object_size(object), sizeof(PaPatternValue), (void **) patterns));
+	PA_TRY(PA_NEW_ARRAY(env, json_object_size(object), patterns));
 	json_object_foreach(object, key, v)
 	{
 		PaPatternValue *p = &(*patterns)[*n];

@@ -24,7 +24,7 @@ pa_peft_unwrapped_path(PaEnv *env, const char *path, const char **unwrapped)
 	*unwrapped = path;
 	if (strstr(path, WRAPPER) == NULL)
 		return PA_OK;
-	PA_TRY(pa_alloc_raw(env, strlen(path) + 1, (void **) &out));
+	PA_TRY(PA_NEW_RAW(env, strlen(path) + 1, &out));
 	*unwrapped = out;
 	while (*path != '\0')
 	{
@@ -155,7 +155,7 @@ look_up_parameters(PaEnv *env, const PaConfig *config, const char *unwrapped, do
 
 		if (name == NULL)
 			continue;
-		PA_TRY(pa_alloc_raw(env, n + strlen(name) + 2, (void **) &key));
+		PA_TRY(PA_NEW_RAW(env, n + strlen(name) + 2, &key));
 		memcpy(key, unwrapped, n);
 		key[n] = '.';
 		memcpy(key + n + 1, name, strlen(name) + 1);

@@ -138,7 +138,7 @@ set_pattern(PaEnv *env, json_t *patterns, const PaAdapter *facts, const ModuleVa
 			continue;
 		PA_TRY(pa_pattern_escape(env, name, &escaped));
 		escaped++;				/* its "^" */
-		PA_TRY(pa_alloc_raw(env, strlen(key) + strlen(escaped) + 3, (void **) &whole));
+		PA_TRY(PA_NEW_RAW(env, strlen(key) + strlen(escaped) + 3, &whole));
 		memcpy(whole, key, strlen(key));
 		memcpy(whole + strlen(key), "\\.", 2);
 		memcpy(whole + strlen(key) + 2, escaped, strlen(escaped) + 1);
@@ -156,7 +156,7 @@ set_values(PaEnv *env, json_t *root, const PaAdapter *facts, const ModuleValues 
 	double		usual;
 
 	PA_TRY(set(env, root, alpha ? "alpha_pattern" : "rank_pattern", patterns));
-	PA_TRY(pa_alloc_array(env, n, sizeof(double), (void **) &values));
+	PA_TRY(PA_NEW_ARRAY(env, n, &values));
 	for (size_t i = 0; i < n; i++)
 		values[i] = alpha ? v[i].alpha : v[i].r;
 	usual = most_frequent(values, n);
@@ -233,9 +233,9 @@ set_lora(PaEnv *env, json_t *root, const PaAdapter *facts)
 	uint32_t	n_targets = 0;
 	uint32_t	n_others = 0;
 
-	PA_TRY(pa_alloc_array(env, facts->n_modules, sizeof(ModuleValues), (void **) &v));
-	PA_TRY(pa_alloc_array(env, facts->n_modules, sizeof(char *), (void **) &targets));
-	PA_TRY(pa_alloc_array(env, facts->n_modules, sizeof(char *), (void **) &others));
+	PA_TRY(PA_NEW_ARRAY(env, facts->n_modules, &v));
+	PA_TRY(PA_NEW_ARRAY(env, facts->n_modules, &targets));
+	PA_TRY(PA_NEW_ARRAY(env, facts->n_modules, &others));
 	for (uint32_t i = 0; i < facts->n_modules; i++)
 	{
 		const PaModule *module = &facts->modules[i];
@@ -276,10 +276,10 @@ set_ia3(PaEnv *env, json_t *root, const PaAdapter *facts)
 	uint32_t	n_plain = 0;
 	uint32_t	n_dense = 0;
 
-	PA_TRY(pa_alloc_array(env, facts->n_modules, sizeof(char *), (void **) &targets));
-	PA_TRY(pa_alloc_array(env, facts->n_modules, sizeof(char *), (void **) &feedforward));
-	PA_TRY(pa_alloc_array(env, facts->n_modules, sizeof(char *), (void **) &plain));
-	PA_TRY(pa_alloc_array(env, facts->n_modules, sizeof(char *), (void **) &dense));
+	PA_TRY(PA_NEW_ARRAY(env, facts->n_modules, &targets));
+	PA_TRY(PA_NEW_ARRAY(env, facts->n_modules, &feedforward));
+	PA_TRY(PA_NEW_ARRAY(env, facts->n_modules, &plain));
+	PA_TRY(PA_NEW_ARRAY(env, facts->n_modules, &dense));
 	for (uint32_t i = 0; i < facts->n_modules; i++)
 	{
 		const PaModule *module = &facts->modules[i];

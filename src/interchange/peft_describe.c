@@ -39,7 +39,7 @@ parse_names(PaEnv *env, PaKind kind, uint32_t n, const PaFileTensor *tensors, Na
 {
 	if (n > PA_MAX_TENSORS)
 		return pa_fail(env, PA_ERR_LIMIT, "adapter has %u tensors, more than %d", n, PA_MAX_TENSORS);
-	PA_TRY(pa_alloc_array(env, n, sizeof(Named), (void **) named));
+	PA_TRY(PA_NEW_ARRAY(env, n, named));
 	for (uint32_t i = 0; i < n; i++)
 	{
 		(*named)[i].from = &tensors[i];
@@ -64,7 +64,7 @@ check_keys(PaEnv *env, uint32_t n, const Named *named)
 {
 	const char **keys;
 
-	PA_TRY(pa_alloc_array(env, n, sizeof(char *), (void **) &keys));
+	PA_TRY(PA_NEW_ARRAY(env, n, &keys));
 	for (uint32_t i = 0; i < n; i++)
 		keys[i] = named[i].from->name + named[i].name.prefix;
 	qsort(keys, n, sizeof(char *), compare_strings);
@@ -84,11 +84,11 @@ make_modules(PaEnv *env, uint32_t n, const Named *named, PaAdapter *adapter)
 {
 	const char **paths;
 
-	PA_TRY(pa_alloc_array(env, n, sizeof(char *), (void **) &paths));
+	PA_TRY(PA_NEW_ARRAY(env, n, &paths));
 	for (uint32_t i = 0; i < n; i++)
 		paths[i] = named[i].name.path;
 	qsort(paths, n, sizeof(char *), compare_strings);
-	PA_TRY(pa_alloc_array(env, n, sizeof(PaModule), (void **) &adapter->modules));
+	PA_TRY(PA_NEW_ARRAY(env, n, &adapter->modules));
 	for (uint32_t i = 0; i < n; i++)
 	{
 		PaModule   *module = &adapter->modules[adapter->n_modules];
@@ -157,7 +157,7 @@ place_tensor(PaEnv *env, const Named *named, uint32_t i, PaAdapter *adapter)
 static PaStatus
 describe_lora(PaEnv *env, PaConfig *config, PaAdapter *adapter, double **configured)
 {
-	PA_TRY(pa_alloc_array(env, adapter->n_modules, sizeof(double), (void **) configured));
+	PA_TRY(PA_NEW_ARRAY(env, adapter->n_modules, configured));
 	for (uint32_t i = 0; i < adapter->n_modules; i++)
 	{
 		PaModule   *module = &adapter->modules[i];
@@ -242,7 +242,7 @@ find_saved_modules(PaEnv *env, const PaConfig *config, PaAdapter *adapter)
 
 	if (config->n_modules_to_save == 0)
 		return PA_OK;
-	PA_TRY(pa_alloc_array(env, adapter->n_tensors, sizeof(char *), (void **) &found));
+	PA_TRY(PA_NEW_ARRAY(env, adapter->n_tensors, &found));
 	for (uint32_t i = 0; i < adapter->n_tensors; i++)
 	{
 		const PaTensor *t = &adapter->tensors[i];
@@ -328,11 +328,11 @@ pa_peft_describe(PaEnv *env, PaConfig *config, uint32_t n, const PaFileTensor *t
 
 	PA_TRY(parse_names(env, config->kind, n, tensors, &named));
 	PA_TRY(check_keys(env, n, named));
-	PA_TRY(pa_alloc(env, sizeof(PaAdapter), (void **) &adapter));
+	PA_TRY(PA_NEW(env, &adapter));
 	copy_facts(config, adapter);
 	PA_TRY(make_modules(env, n, named, adapter));
-	PA_TRY(pa_alloc_array(env, n, sizeof(PaTensor), (void **) &adapter->tensors));
-	PA_TRY(pa_alloc_array(env, n, sizeof(uint32_t), (void **) file_of));
+	PA_TRY(PA_NEW_ARRAY(env, n, &adapter->tensors));
+	PA_TRY(PA_NEW_ARRAY(env, n, file_of));
 	adapter->n_tensors = n;
 	for (uint32_t i = 0; i < n; i++)
 	{

@@ -18,7 +18,7 @@ name_tensors(PaEnv *env, const PaDraft *draft, PaFileTensor **tensors)
 {
 	uint64_t	offset = 0;
 
-	PA_TRY(pa_alloc_array(env, draft->n_tensors, sizeof(PaFileTensor), (void **) tensors));
+	PA_TRY(PA_NEW_ARRAY(env, draft->n_tensors, tensors));
 	for (uint32_t i = 0; i < draft->n_tensors; i++)
 	{
 		const PaDraftTensor *from = &draft->tensors[i];

@@ -182,7 +182,7 @@ join(PaEnv *env, const char *before, const char *path, const char *suffix, const
 
 	if (prefix + n + end > PA_MAX_NAME_BYTES)
 		return pa_fail(env, PA_ERR_LIMIT, "tensor name of %zu bytes is longer than %d", prefix + n + end, PA_MAX_NAME_BYTES);
-	PA_TRY(pa_alloc_raw(env, prefix + n + end + 1, (void **) &p));
+	PA_TRY(PA_NEW_RAW(env, prefix + n + end + 1, &p));
 	memcpy(p, before, prefix);
 	memcpy(p + prefix, path, n);
 	memcpy(p + prefix + n, suffix, end + 1);

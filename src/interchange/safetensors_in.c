@@ -265,7 +265,7 @@ pa_safetensors_read_header(PaEnv *env, const char *header, size_t length,
 	n = json_object_size(root) - (json_object_get(root, METADATA) != NULL ? 1 : 0);
 	if (n > PA_MAX_TENSORS)
 		return pa_fail(env, PA_ERR_LIMIT, "safetensors file has %zu tensors, more than %d", n, PA_MAX_TENSORS);
-	PA_TRY(pa_alloc_array(env, n, sizeof(PaFileTensor), (void **) &out->tensors));
+	PA_TRY(PA_NEW_ARRAY(env, n, &out->tensors));
 	json_object_foreach(root, key, v)
 	{
 		PA_TRY(pa_check_cancel(env));

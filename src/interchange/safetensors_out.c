@@ -99,8 +99,8 @@ pa_safetensors_canonical_header(PaEnv *env, const PaAdapter *adapter,
 	Placed	   *placed;
 	PaBuf		buf;
 
-	PA_TRY(pa_alloc_array(env, adapter->n_tensors, sizeof(Placed), (void **) &placed));
-	PA_TRY(pa_alloc_array(env, adapter->n_tensors, sizeof(uint32_t), (void **) order));
+	PA_TRY(PA_NEW_ARRAY(env, adapter->n_tensors, &placed));
+	PA_TRY(PA_NEW_ARRAY(env, adapter->n_tensors, order));
 	for (uint32_t i = 0; i < adapter->n_tensors; i++)
 		placed[i] = (Placed) {pa_safetensors_place(adapter->tensors[i].dtype), i};
 	qsort(placed, adapter->n_tensors, sizeof(Placed), compare_placed);

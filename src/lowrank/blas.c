@@ -165,7 +165,7 @@ take_work_area(PaEnv *env)
 	int			n = 256;
 	double	   *a;
 
-	PA_TRY(pa_alloc_array(env, (size_t) n * (size_t) n, 2 * sizeof(double), (void **) &a));
+	PA_TRY(PA_NEW_ARRAY(env, 2 * (size_t) n * (size_t) n, &a));
 	pa_blas_gemm(false, false, n, n, n, a, n, a, n, 0, a + n * n, n);
 	pa_free(env, a);
 	return PA_OK;
@@ -176,7 +176,7 @@ pa_blas_open(PaEnv *env)
 {
 	Library		found = {0};
 	void	   *handle;
-	void	   *trial;
+	uint8_t    *trial;
 
 	if (library.ready)
 		return use_one_thread(env);
@@ -185,7 +185,7 @@ pa_blas_open(PaEnv *env)
 	set_name(&found);
 	library = found;
 	PA_TRY(use_one_thread(env));
-	PA_TRY(pa_alloc_raw(env, WORK_AREA, &trial));
+	PA_TRY(PA_NEW_RAW(env, WORK_AREA, &trial));
 	pa_free(env, trial);
 	PA_TRY(take_work_area(env));
 	library.ready = true;

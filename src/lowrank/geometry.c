@@ -47,7 +47,7 @@ gram_of_factor(PaEnv *env, Geometry *self, PaFactor factor, double *gram)
 	int			rank = (int) self->rank;
 	double	   *window;
 
-	PA_TRY(pa_alloc_array(env, (size_t) room * self->rank, sizeof(double), (void **) &window));
+	PA_TRY(PA_NEW_ARRAY(env, (size_t) room * self->rank, &window));
 	for (uint64_t first = 0; first < lines; first += room)
 	{
 		uint64_t	n = lines - first < room ? lines - first : room;
@@ -67,8 +67,8 @@ make_gram(PaEnv *env, Geometry *self)
 {
 	double	   *other;
 
-	PA_TRY(pa_alloc_array(env, self->rank * self->rank, sizeof(double), (void **) &self->gram));
-	PA_TRY(pa_alloc_array(env, self->rank * self->rank, sizeof(double), (void **) &other));
+	PA_TRY(PA_NEW_ARRAY(env, self->rank * self->rank, &self->gram));
+	PA_TRY(PA_NEW_ARRAY(env, self->rank * self->rank, &other));
 	PA_TRY(gram_of_factor(env, self, PA_FACTOR_A, self->gram));
 	PA_TRY(gram_of_factor(env, self, PA_FACTOR_B, other));
 	for (size_t l = 0; l < self->rank; l++)
@@ -115,7 +115,7 @@ make_core(PaEnv *env, const Geometry *self, int i, double *const *r, double *cor
 	int			rank = (int) self->rank;
 	double	   *weighted;
 
-	PA_TRY(pa_alloc_array(env, self->rank * self->rank, sizeof(double), (void **) &weighted));
+	PA_TRY(PA_NEW_ARRAY(env, self->rank * self->rank, &weighted));
 	for (size_t k = 0; k < self->rank; k++)
 		for (size_t row = 0; row <= k; row++)
 			weighted[k * self->rank + row] = r[PA_FACTOR_B][k * self->rank + row] * self->weights[i][k];
@@ -146,12 +146,12 @@ products_by_qr(PaEnv *env, Geometry *self, double *products)
 
 	for (int factor = 0; factor < PA_FACTORS; factor++)
 	{
-		PA_TRY(pa_alloc_array(env, square, sizeof(double), (void **) &r[factor]));
+		PA_TRY(PA_NEW_ARRAY(env, square, &r[factor]));
 		PA_TRY(pa_stack_qr(env, &self->reader, (PaFactor) factor, r[factor], &rows));
 	}
 	for (int i = 0; i < SUMS; i++)
 	{
-		PA_TRY(pa_alloc_array(env, square, sizeof(double), (void **) &core[i]));
+		PA_TRY(PA_NEW_ARRAY(env, square, &core[i]));
 		PA_TRY(make_core(env, self, i, r, core[i]));
 		products[i] = product_of_cores(core[i], core[i], square);
 	}
@@ -194,7 +194,7 @@ begin(PaEnv *env, const PaStack *stack, const double *const *leaf_weights, size_
 	PA_TRY(pa_stack_scale(env, &self->reader, &self->scale));
 	for (int i = 0; i < SUMS; i++)
 	{
-		PA_TRY(pa_alloc_array(env, self->rank, sizeof(double), (void **) &self->weights[i]));
+		PA_TRY(PA_NEW_ARRAY(env, self->rank, &self->weights[i]));
 		PA_TRY(pa_stack_weights(env, stack, &self->scale, leaf_weights[i], self->weights[i], &self->exponent[i]));
 	}
 	return PA_OK;
@@ -218,7 +218,7 @@ difference(PaEnv *env, const PaStack *stack, const double *d, const double *e, d
 
 	for (uint32_t i = 0; i < stack->n_parts; i++)
 		most = stack->parts[i].leaf > most ? stack->parts[i].leaf : most;
-	PA_TRY(pa_alloc_array(env, (size_t) most + 1, sizeof(double), (void **) x));
+	PA_TRY(PA_NEW_ARRAY(env, (size_t) most + 1, x));
 	for (uint32_t i = 0; i <= most; i++)
 		(*x)[i] = d[i] - e[i];
 	return PA_OK;

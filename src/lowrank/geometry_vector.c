@@ -63,12 +63,12 @@ begin(PaEnv *env, const PaStack *stack, PaRole role, const double *const *leaf_w
 	*self = (Vectors) {.stack = stack, .role = role};
 	for (int w = 0; w < 2; w++)
 	{
-		PA_TRY(pa_alloc_array(env, stack->n_parts, sizeof(double), (void **) &self->weights[w]));
-		PA_TRY(pa_alloc_raw(env, PA_BLOCK_ELEMENTS * sizeof(double), (void **) &self->sum[w]));
+		PA_TRY(PA_NEW_ARRAY(env, stack->n_parts, &self->weights[w]));
+		PA_TRY(PA_NEW_RAW(env, PA_BLOCK_ELEMENTS, &self->sum[w]));
 		PA_TRY(set_weights(env, self, leaf_weights[w], self->weights[w], &self->exponent[w]));
 	}
-	PA_TRY(pa_alloc_raw(env, PA_BLOCK_ELEMENTS * sizeof(double), (void **) &self->one));
-	return pa_alloc_raw(env, PA_BLOCK_ELEMENTS * sizeof(double), (void **) &self->raw);
+	PA_TRY(PA_NEW_RAW(env, PA_BLOCK_ELEMENTS, &self->one));
+	return PA_NEW_RAW(env, PA_BLOCK_ELEMENTS * sizeof(double), &self->raw);
 }
 
 static void

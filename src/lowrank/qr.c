@@ -50,11 +50,11 @@ begin_panel(PaEnv *env, PaFactor factor, uint32_t rank, uint64_t lines, Panel *p
 {
 	*panel = (Panel) {.rank = (int) rank, .ld = (int) (rank + lines)};
 	panel->n_work = (int) PA_LAPACK_WORK(rank);
-	PA_TRY(pa_alloc_array(env, (size_t) panel->ld * rank, sizeof(double), (void **) &panel->a));
-	PA_TRY(pa_alloc_array(env, rank, sizeof(double), (void **) &panel->tau));
-	PA_TRY(pa_alloc_array(env, (size_t) panel->n_work, sizeof(double), (void **) &panel->work));
+	PA_TRY(PA_NEW_ARRAY(env, (size_t) panel->ld * rank, &panel->a));
+	PA_TRY(PA_NEW_ARRAY(env, rank, &panel->tau));
+	PA_TRY(PA_NEW_ARRAY(env, (size_t) panel->n_work, &panel->work));
 	if (factor == PA_FACTOR_B)
-		PA_TRY(pa_alloc_array(env, (size_t) lines * rank, sizeof(double), (void **) &panel->lines));
+		PA_TRY(PA_NEW_ARRAY(env, (size_t) lines * rank, &panel->lines));
 	return PA_OK;
 }
 

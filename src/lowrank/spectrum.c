@@ -31,7 +31,7 @@ apply_weights(PaEnv *env, PaSpectrum *self, const double *leaf_weights)
 	double	   *d;
 
 	PA_TRY(pa_stack_scale(env, reader, &scale));
-	PA_TRY(pa_alloc_array(env, reader->rank, sizeof(double), (void **) &d));
+	PA_TRY(PA_NEW_ARRAY(env, reader->rank, &d));
 	PA_TRY(pa_stack_weights(env, reader->stack, &scale, leaf_weights, d, &self->exponent));
 	if (reader->scale[PA_FACTOR_B] != NULL)
 		for (uint32_t k = 0; k < reader->rank; k++)
@@ -72,7 +72,7 @@ decompose_core(PaEnv *env, PaSpectrum *self, int rows_b, int rows_a, bool vector
 	double		noise = noise_of(self);
 	double	   *core;
 
-	PA_TRY(pa_alloc_array(env, (size_t) rows_b * (size_t) rows_a, sizeof(double), (void **) &core));
+	PA_TRY(PA_NEW_ARRAY(env, (size_t) rows_b * (size_t) rows_a, &core));
 	PA_TRY(pa_check_cancel(env));
 	pa_blas_gemm(false, true, rows_b, rows_a, rank, self->r_b, rank, self->r_a, rank, 0, core, rows_b);
 	for (size_t i = 0; i < (size_t) rows_b * (size_t) rows_a; i++)
@@ -100,8 +100,8 @@ pa_spectrum(PaEnv *env, const PaStack *stack, const double *leaf_weights, size_t
 	PA_TRY(pa_blas_open(env));
 	PA_TRY(apply_weights(env, self, leaf_weights));
 	square = (size_t) stack->rank * (size_t) stack->rank;
-	PA_TRY(pa_alloc_array(env, square, sizeof(double), (void **) &self->r_a));
-	PA_TRY(pa_alloc_array(env, square, sizeof(double), (void **) &self->r_b));
+	PA_TRY(PA_NEW_ARRAY(env, square, &self->r_a));
+	PA_TRY(PA_NEW_ARRAY(env, square, &self->r_b));
 	PA_TRY(pa_stack_qr(env, &self->reader, PA_FACTOR_A, self->r_a, &rows[PA_FACTOR_A]));
 	PA_TRY(pa_stack_qr(env, &self->reader, PA_FACTOR_B, self->r_b, &rows[PA_FACTOR_B]));
 	return decompose_core(env, self, rows[PA_FACTOR_B], rows[PA_FACTOR_A], vectors);

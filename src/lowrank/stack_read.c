@@ -53,7 +53,7 @@ begin_slab(PaEnv *env, PaStackReader *reader, PaFactor factor, uint64_t lines)
 		slab->room = 1;
 	if (slab->room > lines)
 		slab->room = lines;
-	return pa_alloc_raw(env, (size_t) (slab->room * line_bytes), (void **) &slab->raw);
+	return PA_NEW_RAW(env, (size_t) (slab->room * line_bytes), &slab->raw);
 }
 
 PaStatus

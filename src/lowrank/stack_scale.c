@@ -46,7 +46,7 @@ largest_of_columns(PaEnv *env, PaStackReader *reader, PaFactor factor, double *l
 	uint64_t	room = pa_stack_window(reader, factor, PASS_BYTES);
 	double	   *window;
 
-	PA_TRY(pa_alloc_array(env, (size_t) room * reader->rank, sizeof(double), (void **) &window));
+	PA_TRY(PA_NEW_ARRAY(env, (size_t) room * reader->rank, &window));
 	for (uint64_t first = 0; first < lines; first += room)
 	{
 		uint64_t	n = lines - first < room ? lines - first : room;
@@ -74,10 +74,10 @@ pa_stack_scale(PaEnv *env, PaStackReader *reader, PaStackScale *scale)
 	scale->exponent = NULL;
 	if (!has_f64(reader->stack))
 		return PA_OK;
-	PA_TRY(pa_alloc_array(env, reader->rank, sizeof(int), (void **) &scale->exponent));
+	PA_TRY(PA_NEW_ARRAY(env, reader->rank, &scale->exponent));
 	for (int factor = 0; factor < PA_FACTORS; factor++)
 	{
-		PA_TRY(pa_alloc_array(env, reader->rank, sizeof(double), (void **) &largest[factor]));
+		PA_TRY(PA_NEW_ARRAY(env, reader->rank, &largest[factor]));
 		PA_TRY(largest_of_columns(env, reader, (PaFactor) factor, largest[factor]));
 		for (uint32_t k = 0; k < reader->rank; k++)
 		{
@@ -107,7 +107,7 @@ pa_stack_weights(PaEnv *env, const PaStack *stack, const PaStackScale *scale,
 	int			most = INT_MIN;
 	int		   *each;
 
-	PA_TRY(pa_alloc_array(env, (size_t) stack->rank, sizeof(int), (void **) &each));
+	PA_TRY(PA_NEW_ARRAY(env, (size_t) stack->rank, &each));
 	for (uint32_t i = 0; i < stack->n_parts; i++)
 	{
 		const PaStackPart *part = &stack->parts[i];

@@ -27,12 +27,12 @@ begin_work(PaEnv *env, const PaSvd *svd, bool vectors, Work *work)
 	size_t		larger = (size_t) (svd->rows > svd->columns ? svd->rows : svd->columns);
 
 	work->n_work = (int) PA_LAPACK_WORK(larger);
-	PA_TRY(pa_alloc_array(env, n, sizeof(double), (void **) &work->e));
-	PA_TRY(pa_alloc_array(env, n, sizeof(double), (void **) &work->tau_q));
-	PA_TRY(pa_alloc_array(env, n, sizeof(double), (void **) &work->tau_p));
-	PA_TRY(pa_alloc_array(env, (size_t) work->n_work, sizeof(double), (void **) &work->work));
-	PA_TRY(pa_alloc_array(env, vectors ? 3 * n * n + 4 * n : 4 * n, sizeof(double), (void **) &work->inner));
-	return pa_alloc_array(env, 8 * n, sizeof(int), (void **) &work->integers);
+	PA_TRY(PA_NEW_ARRAY(env, n, &work->e));
+	PA_TRY(PA_NEW_ARRAY(env, n, &work->tau_q));
+	PA_TRY(PA_NEW_ARRAY(env, n, &work->tau_p));
+	PA_TRY(PA_NEW_ARRAY(env, (size_t) work->n_work, &work->work));
+	PA_TRY(PA_NEW_ARRAY(env, vectors ? 3 * n * n + 4 * n : 4 * n, &work->inner));
+	return PA_NEW_ARRAY(env, 8 * n, &work->integers);
 }
 
 static void
@@ -65,11 +65,11 @@ pa_svd(PaEnv *env, int rows, int columns, double *a, bool vectors, PaSvd *svd)
 	size_t		n = (size_t) (rows < columns ? rows : columns);
 
 	*svd = (PaSvd) {.rows = rows, .columns = columns, .n = (int) n};
-	PA_TRY(pa_alloc_array(env, n, sizeof(double), (void **) &svd->s));
+	PA_TRY(PA_NEW_ARRAY(env, n, &svd->s));
 	if (vectors)
 	{
-		PA_TRY(pa_alloc_array(env, (size_t) rows * n, sizeof(double), (void **) &svd->u));
-		PA_TRY(pa_alloc_array(env, (size_t) columns * n, sizeof(double), (void **) &svd->vt));
+		PA_TRY(PA_NEW_ARRAY(env, (size_t) rows * n, &svd->u));
+		PA_TRY(PA_NEW_ARRAY(env, (size_t) columns * n, &svd->vt));
 	}
 	if (n == 0)
 		return PA_OK;

@@ -88,7 +88,7 @@ make_signs(PaEnv *env, Truncate *self, uint32_t tensor)
 	const PaTensor *a = &self->base.adapter->tensors[tensor];
 	double	   *largest;
 
-	PA_TRY(pa_alloc_array(env, (size_t) a->shape[0], sizeof(double), (void **) &largest));
+	PA_TRY(PA_NEW_ARRAY(env, (size_t) a->shape[0], &largest));
 	for (uint64_t first = 0; first < a->elements; first += self->n)
 	{
 		PA_TRY(move_window(env, self, tensor, first));
@@ -183,7 +183,7 @@ pa_truncate_source(PaEnv *env, const PaAdapter *adapter, const PaStack *const *s
 {
 	Truncate   *self;
 
-	PA_TRY(pa_alloc(env, sizeof(Truncate), (void **) &self));
+	PA_TRY(PA_NEW(env, &self));
 	self->base.adapter = adapter;
 	self->base.read = truncate_read;
 	self->stacks = stacks;
@@ -192,9 +192,9 @@ pa_truncate_source(PaEnv *env, const PaAdapter *adapter, const PaStack *const *s
 	self->budget = budget;
 	self->tensor = -1;
 	self->room = window_room(adapter, stacks, budget / sizeof(double));
-	PA_TRY(pa_alloc_raw(env, (size_t) self->room * sizeof(double), (void **) &self->window));
-	PA_TRY(pa_alloc_raw(env, PA_BLOCK_ELEMENTS * sizeof(double), (void **) &self->raw));
-	PA_TRY(pa_alloc_raw(env, PA_BLOCK_ELEMENTS * sizeof(double), (void **) &self->back));
+	PA_TRY(PA_NEW_RAW(env, (size_t) self->room, &self->window));
+	PA_TRY(PA_NEW_RAW(env, PA_BLOCK_ELEMENTS * sizeof(double), &self->raw));
+	PA_TRY(PA_NEW_RAW(env, PA_BLOCK_ELEMENTS, &self->back));
 	*source = &self->base;
 	return PA_OK;
 }

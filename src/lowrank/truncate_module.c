@@ -60,8 +60,8 @@ make_maps(PaEnv *env, PaTruncatedModule *self)
 	int			stack_rank = (int) spectrum->reader.rank;
 	int			n = self->rank < (uint64_t) svd->n ? (int) self->rank : svd->n;
 
-	PA_TRY(pa_alloc_array(env, (size_t) self->rank * (size_t) stack_rank, sizeof(double), (void **) &self->to_a));
-	PA_TRY(pa_alloc_array(env, (size_t) self->rank * (size_t) stack_rank, sizeof(double), (void **) &self->to_b));
+	PA_TRY(PA_NEW_ARRAY(env, (size_t) self->rank * (size_t) stack_rank, &self->to_a));
+	PA_TRY(PA_NEW_ARRAY(env, (size_t) self->rank * (size_t) stack_rank, &self->to_b));
 	PA_TRY(pa_check_cancel(env));
 	if (n > 0)
 		pa_blas_gemm(true, false, stack_rank, n, svd->rows, spectrum->r_b, stack_rank, svd->u, svd->rows, 0, self->to_a, stack_rank);
@@ -82,7 +82,7 @@ make_lines(PaEnv *env, PaTruncatedModule *self, PaFactor factor)
 	self->room[factor] = pa_stack_window(reader, factor, bytes < reader->budget ? (size_t) bytes : reader->budget);
 	if (self->room[factor] > most)
 		self->room[factor] = most;
-	return pa_alloc_array(env, (size_t) self->room[factor] * reader->rank, sizeof(double), (void **) &self->lines[factor]);
+	return PA_NEW_ARRAY(env, (size_t) self->room[factor] * reader->rank, &self->lines[factor]);
 }
 
 PaStatus

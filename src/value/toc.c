@@ -43,17 +43,14 @@ PaStatus
 pa_extents_make(PaEnv *env, const PaAdapter *adapter, PaExtent **result)
 {
 	uint64_t	total = 0;
-	void	   *p;
 	PaExtent   *extents;
 	PaBlock    *blocks;
 
 	for (uint32_t i = 0; i < adapter->n_tensors; i++)
 		if (!pa_add_u64(total, pa_tensor_blocks(&adapter->tensors[i]), &total))
 			return pa_fail(env, PA_ERR_LIMIT, "adapter has too many blocks");
-	PA_TRY(pa_alloc_array(env, adapter->n_tensors, sizeof(PaExtent), &p));
-	extents = p;
-	PA_TRY(pa_alloc_array(env, total, sizeof(PaBlock), &p));
-	blocks = p;
+	PA_TRY(PA_NEW_ARRAY(env, adapter->n_tensors, &extents));
+	PA_TRY(PA_NEW_ARRAY(env, total, &blocks));
 	for (uint32_t i = 0; i < adapter->n_tensors; i++)
 	{
 		extents[i].n_blocks = (uint32_t) pa_tensor_blocks(&adapter->tensors[i]);
@@ -180,17 +177,13 @@ static PaStatus
 allocate(PaEnv *env, size_t n, PaValue *value, BlockRoom *room)
 {
 	size_t		n_tensors = value->layout.header.n_tensors;
-	void	   *p;
 
 	if (n_tensors > n / TENSOR_FIXED_BYTES)
 		return pa_value_damaged(env, "A table of contents of %zu bytes has no room for %zu tensors.", n, n_tensors);
-	PA_TRY(pa_alloc_array(env, n_tensors, sizeof(PaTensor), &p));
-	value->adapter.tensors = p;
-	PA_TRY(pa_alloc_array(env, n_tensors, sizeof(PaExtent), &p));
-	value->extents = p;
+	PA_TRY(PA_NEW_ARRAY(env, n_tensors, &value->adapter.tensors));
+	PA_TRY(PA_NEW_ARRAY(env, n_tensors, &value->extents));
 	room->left = (n - n_tensors * TENSOR_FIXED_BYTES) / BLOCK_BYTES;
-	PA_TRY(pa_alloc_array(env, room->left, sizeof(PaBlock), &p));
-	room->next = p;
+	PA_TRY(PA_NEW_ARRAY(env, room->left, &room->next));
 	value->adapter.n_tensors = (uint32_t) n_tensors;
 	return PA_OK;
 }

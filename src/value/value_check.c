@@ -56,10 +56,10 @@ PaStatus
 pa_value_check(PaEnv *env, PaValue *value)
 {
 	PaSource   *source;
-	void	   *block;
+	uint8_t    *block;
 
 	PA_TRY(pa_value_source(env, value, &source));
-	PA_TRY(pa_alloc_raw(env, (size_t) PA_BLOCK_ELEMENTS * 8, &block));
+	PA_TRY(PA_NEW_RAW(env, (size_t) PA_BLOCK_ELEMENTS * 8, &block));
 	for (uint32_t i = 0; i < value->adapter.n_tensors; i++)
 		PA_TRY(check_tensor(env, source, i, block));
 	PA_TRY(check_digests(env, value));

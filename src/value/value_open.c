@@ -36,11 +36,9 @@ read_description(PaEnv *env, PaValue *value)
 PaStatus
 pa_value_open(PaEnv *env, PaBytes *bytes, PaValue **result)
 {
-	void	   *p;
 	PaValue    *value;
 
-	PA_TRY(pa_alloc(env, sizeof(PaValue), &p));
-	value = p;
+	PA_TRY(PA_NEW(env, &value));
 	value->bytes = bytes;
 	PA_TRY(pa_layout_read(env, bytes, &value->layout));
 	PA_TRY(read_description(env, value));
@@ -99,7 +97,7 @@ pa_value_document(PaEnv *env, PaValue *value, PaDocument which, const char **tex
 	static const char *const names[PA_DOCUMENT_COUNT] = {"configuration", "original header", "recipe"};
 	const PaSection *section = &value->layout.section[PA_SECTION_CONFIG + which];
 	const uint8_t *stored = NULL;
-	void	   *raw;
+	char	   *raw;
 
 	*text = NULL;
 	*length = 0;
@@ -108,9 +106,9 @@ pa_value_document(PaEnv *env, PaValue *value, PaDocument which, const char **tex
 	PA_TRY(pa_value_planes(env, value));
 	PA_TRY(pa_value_fetch(env, value->bytes, section->offset, section->stored, &stored));
 	PA_TRY(check_section(env, section, stored, names[which]));
-	PA_TRY(pa_alloc_raw(env, (size_t) section->raw + 1, &raw));
+	PA_TRY(PA_NEW_RAW(env, (size_t) section->raw + 1, &raw));
 	PA_TRY(pa_document_decode(value->planes, stored, section->stored, raw, section->raw));
-	((char *) raw)[section->raw] = '\0';
+	raw[section->raw] = '\0';
 	*text = raw;
 	*length = section->raw;
 	return PA_OK;

@@ -46,15 +46,10 @@ read_block(PaEnv *env, ValueSource *source, uint32_t tensor_index, uint64_t k, v
 static PaStatus
 fill_cache(PaEnv *env, ValueSource *source, uint32_t tensor, uint64_t k)
 {
-	void	   *p;
-
 	if (source->cache_filled && source->cache_tensor == tensor && source->cache_block == k)
 		return PA_OK;
 	if (source->cache == NULL)
-	{
-		PA_TRY(pa_alloc_raw(env, CACHE_BYTES, &p));
-		source->cache = p;
-	}
+		PA_TRY(PA_NEW_RAW(env, CACHE_BYTES, &source->cache));
 	source->cache_filled = false;
 	PA_TRY(read_block(env, source, tensor, k, source->cache));
 	source->cache_filled = true;
@@ -101,11 +96,9 @@ value_read(PaEnv *env, PaSource *self, uint32_t tensor_index, uint64_t first, si
 PaStatus
 pa_value_source(PaEnv *env, PaValue *value, PaSource **result)
 {
-	void	   *p;
 	ValueSource *source;
 
-	PA_TRY(pa_alloc(env, sizeof(ValueSource), &p));
-	source = p;
+	PA_TRY(PA_NEW(env, &source));
 	source->base.adapter = &value->adapter;
 	source->base.read = value_read;
 	source->value = value;

@@ -136,9 +136,9 @@ write_tensor(Writer *w, uint32_t index, void *block)
 static PaStatus
 write_data(Writer *w)
 {
-	void	   *block;
+	uint8_t    *block;
 
-	PA_TRY(pa_alloc_raw(w->env, (size_t) PA_BLOCK_ELEMENTS * 8, &block));
+	PA_TRY(PA_NEW_RAW(w->env, (size_t) PA_BLOCK_ELEMENTS * 8, &block));
 	for (uint32_t i = 0; i < w->adapter->n_tensors; i++)
 		PA_TRY(write_tensor(w, i, block));
 	w->layout.data_length = w->out->length - w->start - w->layout.data_offset;

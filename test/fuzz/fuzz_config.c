@@ -46,7 +46,7 @@ join(PaEnv *env, const char *path, const char *suffix)
 	char	   *p;
 	size_t		n = strlen(path);
 
-	limited_insist(pa_alloc(env, strlen(P) + n + strlen(suffix) + 1, (void **) &p) == PA_OK, "memory", env);
+	limited_insist(PA_NEW_ARRAY(env, strlen(P) + n + strlen(suffix) + 1, &p) == PA_OK, "memory", env);
 	memcpy(p, P, strlen(P));
 	memcpy(p + strlen(P), path, n);
 	memcpy(p + strlen(P) + n, suffix, strlen(suffix));
@@ -120,11 +120,11 @@ make_tensors(PaEnv *env, PaConfig *config, PaFileTensor *tensors, uint32_t *n)
 static void
 make_draft(PaEnv *env, const PaAdapter *adapter, PaDraft *draft)
 {
-	void	   *memory;
+	PaDraftTensor *tensors;
 
 	draft->facts = *adapter;
-	limited_insist(pa_alloc_array(env, adapter->n_tensors, sizeof(PaDraftTensor), &memory) == PA_OK, "memory", env);
-	draft->tensors = memory;
+	limited_insist(PA_NEW_ARRAY(env, adapter->n_tensors, &tensors) == PA_OK, "memory", env);
+	draft->tensors = tensors;
 	draft->n_tensors = adapter->n_tensors;
 	for (uint32_t i = 0; i < adapter->n_tensors; i++)
 	{

@@ -47,7 +47,7 @@ expand(PaEnv *env, const uint8_t *data, size_t size, KeptValue *const *leaves, s
 {
 	char	   *text = NULL;
 
-	limited_insist(pa_alloc(env, size * (HEX / 2) + HEX + 1, (void **) &text) == PA_OK, "memory", env);
+	limited_insist(PA_NEW_ARRAY(env, size * (HEX / 2) + HEX + 1, &text) == PA_OK, "memory", env);
 	*length = 0;
 	for (size_t i = 0; i < size; i++)
 	{

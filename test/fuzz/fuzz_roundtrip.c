@@ -306,7 +306,7 @@ check_looks(PaEnv *env, PaValue *value)
 		if (limited_proper(env, pa_engine_delta_measure(env, value, adapter->modules[i].path, &delta), "delta") != PA_OK ||
 					delta.elements > 100000)
 			continue;
-		limited_insist(pa_alloc_array(env, delta.elements, sizeof(double), (void **) &out) == PA_OK, "memory", env);
+		limited_insist(PA_NEW_ARRAY(env, delta.elements, &out) == PA_OK, "memory", env);
 		limited_insist(pa_engine_delta_read(env, value, &delta, out) == PA_OK, "delta is read", env);
 	}
 	limited_insist(pa_buf_init(env, &text, 0, 64) == PA_OK, "memory", env);

@@ -79,11 +79,11 @@ write_again(PaEnv *env, PaValue *value, PaSource *source, const PaDocuments *doc
 	PaValueHeader header;
 	PaMemoryBytes bytes;
 	PaValue    *again;
-	void	   *tensors;
+	PaTensor   *tensors;
 	bool		was_right;
 
 	was_right = passed(env, pa_value_check(env, value), "deep check");
-	must(pa_alloc_array(env, adapter.n_tensors, sizeof(PaTensor), &tensors) == PA_OK, env, "memory");
+	must(PA_NEW_ARRAY(env, adapter.n_tensors, &tensors) == PA_OK, env, "memory");
 	if (adapter.n_tensors > 0)
 		memcpy(tensors, adapter.tensors, adapter.n_tensors * sizeof(PaTensor));
 	adapter.tensors = tensors;

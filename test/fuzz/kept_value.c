@@ -22,7 +22,7 @@ keep_value(PaEnv *env, PaBuf *buf)
 {
 	KeptValue  *kept = NULL;
 
-	limited_insist(pa_alloc(env, sizeof(KeptValue), (void **) &kept) == PA_OK, "memory", env);
+	limited_insist(PA_NEW(env, &kept) == PA_OK, "memory", env);
 	kept->buf = *buf;
 	limited_insist(pa_defer(env, release_kept, kept) == PA_OK, "memory", env);
 	pa_bytes_from_memory(&kept->bytes, kept->buf.data, kept->buf.length);

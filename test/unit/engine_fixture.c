@@ -28,7 +28,7 @@ fixture_open(PaEnv *env, PaBuf *buf)
 	Kept	   *kept;
 	PaValue    *value;
 
-	if (pa_alloc(env, sizeof(Kept), (void **) &kept) != PA_OK)
+	if (PA_NEW(env, &kept) != PA_OK)
 	{
 		pa_buf_release(buf);
 		return NULL;
@@ -91,7 +91,7 @@ fixture_tensor(PaEnv *env, PaValue *value, const char *name, uint64_t *n)
 
 	*n = 0;
 	if (pa_engine_tensor_measure(env, value, name, &tensor) != PA_OK ||
-		pa_alloc_array(env, tensor->elements + 1, sizeof(double), (void **) &out) != PA_OK ||
+		PA_NEW_ARRAY(env, tensor->elements + 1, &out) != PA_OK ||
 		pa_engine_tensor_read(env, value, tensor, out) != PA_OK)
 		return NULL;
 	*n = tensor->elements;

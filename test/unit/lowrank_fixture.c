@@ -29,7 +29,7 @@ take(PaEnv *env, size_t size)
 {
 	void	   *p = NULL;
 
-	if (pa_alloc(env, size, &p) != PA_OK)
+	if (pa_alloc(env, 1, size, &p) != PA_OK)
 		abort();
 	return p;
 }

@@ -36,7 +36,7 @@ UNIT_TEST(memory)
 
 	for (int i = 0; i < 5; i++)
 	{
-		CHECK_OK(pa_alloc(env, 100, &p[i]), env);
+		CHECK_OK(pa_alloc(env, 1, 100, &p[i]), env);
 		CHECK((uintptr_t) p[i] % 16 == 0);
 		for (int k = 0; k < 100; k++)
 			CHECK(((uint8_t *) p[i])[k] == 0);
@@ -46,14 +46,14 @@ UNIT_TEST(memory)
 	pa_free(env, p[0]);
 	pa_free(env, p[2]);
 	pa_free(env, NULL);
-	CHECK_OK(pa_alloc(env, 0, &p[0]), env);
+	CHECK_OK(pa_alloc(env, 1, 0, &p[0]), env);
 	CHECK(p[0] != NULL);
 	CHECK_OK(pa_strndup(env, "abcdef", 3, &copy), env);
 	CHECK(strcmp(copy, "abc") == 0);
-	CHECK_OK(pa_alloc_array(env, 3, 8, &p[0]), env);
-	CHECK_STATUS(pa_alloc_array(env, SIZE_MAX / 4, 8, &p[1]), PA_ERR_LIMIT, env);
-	CHECK_STATUS(pa_alloc_raw(env, SIZE_MAX, &p[1]), PA_ERR_NOMEM, env);
-	CHECK_STATUS(pa_alloc(env, SIZE_MAX - 8, &p[1]), PA_ERR_NOMEM, env);
+	CHECK_OK(pa_alloc(env, 3, 8, &p[0]), env);
+	CHECK_STATUS(pa_alloc(env, SIZE_MAX / 4, 8, &p[1]), PA_ERR_LIMIT, env);
+	CHECK_STATUS(pa_alloc_raw(env, SIZE_MAX, 1, &p[1]), PA_ERR_NOMEM, env);
+	CHECK_STATUS(pa_alloc(env, 1, SIZE_MAX - 8, &p[1]), PA_ERR_NOMEM, env);
 }
 
 static int	order[3];
@@ -427,8 +427,8 @@ use_core(PaEnv *env, void *arg)
 	PaStatus	status = PA_OK;
 
 	(void) arg;
-	PA_TRY(pa_alloc(env, 10, &memory));
-	PA_TRY(pa_alloc_array(env, 10, 10, &memory));
+	PA_TRY(pa_alloc(env, 1, 10, &memory));
+	PA_TRY(pa_alloc(env, 10, 10, &memory));
 	PA_TRY(pa_strndup(env, "text", 4, &s));
 	PA_TRY(pa_pattern_escape(env, "a.b", &s));
 	PA_TRY(pa_pattern_compile(env, "((?:a|b)*)c\\1?(?<n>x(?:y(z))?)*", PA_PATTERN_KEY, &p));

@@ -286,7 +286,7 @@ delta_is(PaEnv *env, PaValue *value, const char *path, int ndim, const uint64_t 
 
 	if (pa_engine_delta_measure(env, value, path, &delta) != PA_OK || delta.ndim != ndim ||
 		memcmp(delta.shape, shape, (size_t) ndim * sizeof(uint64_t)) != 0 ||
-		pa_alloc_array(env, delta.elements, sizeof(double), (void **) &got) != PA_OK ||
+		PA_NEW_ARRAY(env, delta.elements, &got) != PA_OK ||
 		pa_engine_delta_read(env, value, &delta, got) != PA_OK)
 		return false;
 	return memcmp(got, wanted, delta.elements * sizeof(double)) == 0;

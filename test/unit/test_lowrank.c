@@ -45,8 +45,8 @@ read_all(PaEnv *env, PaSource *source, uint32_t tensor, double **x)
 	const PaTensor *t = &source->adapter->tensors[tensor];
 	uint8_t    *raw;
 
-	PA_TRY(pa_alloc_array(env, t->elements + 1, sizeof(double), (void **) &raw));
-	PA_TRY(pa_alloc_array(env, t->elements + 1, sizeof(double), (void **) x));
+	PA_TRY(PA_NEW_ARRAY(env, (t->elements + 1) * sizeof(double), &raw));
+	PA_TRY(PA_NEW_ARRAY(env, t->elements + 1, x));
 	PA_TRY(source->read(env, source, tensor, 0, t->elements, raw));
 	pa_kernel_widen(*x, raw, t->dtype, t->elements);
 	return PA_OK;
@@ -156,7 +156,7 @@ check_truncation(PaEnv *env, const Stacked *sample, const double *delta, const d
 	double	   *rest;
 	double		best = frobenius(s + (rank < least ? rank : least), rank < least ? least - rank : 0);
 
-	CHECK_OK(pa_alloc_array(env, sample->stack.rows * sample->stack.columns + 1, sizeof(double), (void **) &rest), env);
+	CHECK_OK(PA_NEW_ARRAY(env, sample->stack.rows * sample->stack.columns + 1, &rest), env);
 	if (!CHECK_OK(truncate_stacked(env, sample, rank, dtype, budget, &to), env))
 		return;
 	if (!CHECK(distance_to(&to, delta, rest) <= best * (1 + 1e-5) + noise))

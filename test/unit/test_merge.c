@@ -190,9 +190,9 @@ tensor_source(PaEnv *env, PaDtype dtype, uint64_t n, const uint8_t *data)
 	const uint8_t **all;
 	PaSource   *source;
 
-	if (pa_alloc(env, sizeof(PaAdapter), (void **) &adapter) != PA_OK ||
-		pa_alloc(env, sizeof(PaTensor), (void **) &tensor) != PA_OK ||
-		pa_alloc(env, sizeof(uint8_t *), (void **) &all) != PA_OK)
+	if (PA_NEW(env, &adapter) != PA_OK ||
+		PA_NEW(env, &tensor) != PA_OK ||
+		PA_NEW(env, &all) != PA_OK)
 		return NULL;
 	tensor->name = tensor->key = "x";
 	tensor->dtype = dtype;
@@ -228,7 +228,7 @@ random_entries(PaEnv *env, int width, uint64_t n, uint64_t few, uint8_t *data, u
 {
 	Entry	   *entries;
 
-	if (pa_alloc_array(env, n, sizeof(Entry), (void **) &entries) != PA_OK)
+	if (PA_NEW_ARRAY(env, n, &entries) != PA_OK)
 		return NULL;
 	for (uint64_t i = 0; i < n; i++)
 	{

@@ -22,9 +22,9 @@ lora_draft(PaEnv *env, uint32_t n, const char *const *paths, const uint64_t *ran
 {
 	PaDraft    *d;
 
-	if (pa_alloc(env, sizeof(PaDraft), (void **) &d) != PA_OK ||
-		pa_alloc_array(env, n, sizeof(PaModule), (void **) &d->facts.modules) != PA_OK ||
-		pa_alloc_array(env, 2 * n, sizeof(PaDraftTensor), (void **) &d->tensors) != PA_OK)
+	if (PA_NEW(env, &d) != PA_OK ||
+		PA_NEW_ARRAY(env, n, &d->facts.modules) != PA_OK ||
+		PA_NEW_ARRAY(env, 2 * n, &d->tensors) != PA_OK)
 		abort();
 	d->facts.kind = PA_KIND_LORA;
 	d->facts.bias = "none";

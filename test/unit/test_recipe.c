@@ -323,7 +323,7 @@ load_chain(PaEnv *env, void *state, PaText *recipe)
 	char	   *p;
 
 	chain->loaded++;
-	PA_TRY(pa_alloc_raw(env, PA_MAX_RECIPE_BYTES, &memory));
+	PA_TRY(pa_alloc_raw(env, PA_MAX_RECIPE_BYTES, 1, &memory));
 	p = memory;
 	p += sprintf(p, "{\"version\":1,\"root\":{\"op\":\"scale\",\"of\":\"%s\",\"by\":\"0x1.8p+0\"},\"nodes\":{",
 				 chain_digest(of, chain, 1));

@@ -39,7 +39,7 @@ store(PaEnv *env, PaStatus status, PaBuf *buf)
 {
 	Stored	   *stored;
 
-	if (!CHECK_OK(status, env) || pa_alloc(env, sizeof(Stored), (void **) &stored) != PA_OK)
+	if (!CHECK_OK(status, env) || PA_NEW(env, &stored) != PA_OK)
 		abort();
 	stored->buf = *buf;
 	pa_bytes_from_memory(&stored->bytes, stored->buf.data, stored->buf.length);

@@ -37,7 +37,7 @@ check_same(PaEnv *env, const Sample *s, PaBytes *bytes)
 		CHECK(memcmp(a->tensors[i].shape, t->shape, sizeof(t->shape)) == 0 && a->tensors[i].module == t->module);
 		CHECK(memcmp(a->tensors[i].sha256, t->sha256, PA_SHA256_LENGTH) == 0);
 		CHECK((pa_value_stored_bytes(value, i) == 0) == (t->bytes == 0));
-		CHECK_OK(pa_alloc_raw(env, (size_t) t->bytes, &raw), env);
+		CHECK_OK(pa_alloc_raw(env, (size_t) t->bytes, 1, &raw), env);
 		CHECK_OK(source->read(env, source, i, 0, (size_t) pa_tensor_units(t), raw), env);
 		CHECK(t->bytes == 0 || memcmp(raw, s->data[i], (size_t) t->bytes) == 0);
 	}

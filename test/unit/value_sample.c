@@ -97,7 +97,7 @@ sample_tensor(PaEnv *env, Sample *sample, const char *name, PaRole role,
 	tensor->role = role;
 	tensor->module = module;
 	PA_TRY(pa_tensor_measure(env, tensor, PA_ERR_INTERNAL));
-	PA_TRY(pa_alloc_raw(env, (size_t) tensor->bytes, &data));
+	PA_TRY(pa_alloc_raw(env, (size_t) tensor->bytes, 1, &data));
 	fill(sample, tensor, data);
 	sample->data[index] = data;
 	if (!pa_role_is_keyed(role))
