@@ -7,8 +7,8 @@ all:
 # --- version: default_version in the control file is the only place of it
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" peftarith.control)
 
-# --- objects by room (doc/architecture.md); src/pg alone sees the server
-CORE_ROOMS   = core codec kernel adapter lowrank algebra value interchange engine
+# --- objects by room (src/rooms, doc/architecture.md); src/pg alone sees the server
+CORE_ROOMS  := $(shell sed -n '/^pg:/d; s/^\([a-z]*\):.*/\1/p' src/rooms)
 CORE_SOURCES = $(foreach room,$(CORE_ROOMS),$(sort $(wildcard src/$(room)/*.c)))
 CORE_OBJS    = $(CORE_SOURCES:.c=.o)
 PG_OBJS      = $(patsubst %.c,%.o,$(sort $(wildcard src/pg/*.c)))

@@ -102,9 +102,9 @@ combine_read(PaEnv *env, PaSource *source, uint32_t tensor, uint64_t first, size
 
 		PA_TRY(pa_check_cancel(env));
 		if (sum->layout == PA_LAYOUT_ROWS)
-			PA_TRY(pa_stack_rows(env, self, sum, to, first + done, step, out));
+			PA_TRY(pa_combine_rows(env, self, sum, to, first + done, step, out));
 		else if (sum->layout == PA_LAYOUT_COLUMNS)
-			PA_TRY(pa_stack_columns(env, self, sum, to, first + done, step, out));
+			PA_TRY(pa_combine_columns(env, self, sum, to, first + done, step, out));
 		else if (sum->n_terms <= PA_HELD_TERMS)
 			PA_TRY(sum_in_pieces(env, self, sum, to, first + done, step, out));
 		else

@@ -98,16 +98,16 @@ extern PaStatus pa_combine_keyed(PaEnv *env, const PaCombine *plan, PaKeyed *key
 extern PaStatus pa_combine_plan_keyed(PaEnv *env, PaCombine *plan, const PaKeyed *keyed);
 
 /* Delta space: the ranks add up, and the scaling is 1 (stack_module.c). */
-extern PaStatus pa_stack_pair(PaEnv *env, const PaCombine *plan, PaPairing *pairing);
+extern PaStatus pa_combine_stack_module(PaEnv *env, const PaCombine *plan, PaPairing *pairing);
 
 /* The stacks of a module of differences, one for each tensor (stack_difference.c). */
-extern PaStatus pa_stack_differences(PaEnv *env, const PaCombine *plan, const PaPairing *pairing, const PaStack **stack);
+extern PaStatus pa_combine_stack_differences(PaEnv *env, const PaCombine *plan, const PaPairing *pairing, const PaStack **stack);
 
 /* stack_eval.c: elements [first, first + n) of a stacked factor */
 typedef struct PaCombineSource PaCombineSource;
-extern PaStatus pa_stack_rows(PaEnv *env, PaCombineSource *self, const PaCombineSum *sum, const PaTensor *to,
+extern PaStatus pa_combine_rows(PaEnv *env, PaCombineSource *self, const PaCombineSum *sum, const PaTensor *to,
 							  uint64_t first, size_t n, uint8_t *dst);
-extern PaStatus pa_stack_columns(PaEnv *env, PaCombineSource *self, const PaCombineSum *sum, const PaTensor *to,
+extern PaStatus pa_combine_columns(PaEnv *env, PaCombineSource *self, const PaCombineSum *sum, const PaTensor *to,
 								 uint64_t first, size_t n, uint8_t *dst);
 extern double pa_combine_coefficient(const PaCombine *plan, const PaPairing *pairing,
 									 const PaModuleRef *ref, PaRole role);

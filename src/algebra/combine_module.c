@@ -150,7 +150,7 @@ pa_combine_pair(PaEnv *env, const PaCombine *plan, const PaModuleRef *refs, uint
 		case PA_RULE_PARAMETER:
 			return pair_scaling(env, plan, pairing);
 		case PA_RULE_DELTA:
-			return pa_stack_pair(env, plan, pairing);
+			return pa_combine_stack_module(env, plan, pairing);
 		case PA_RULE_MERGE:
 			return pair_merge(env, pairing);
 	}

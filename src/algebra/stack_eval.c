@@ -62,7 +62,7 @@ find_row(const PaCombineSource *self, const PaCombineSum *sum, uint64_t rows, ui
 }
 
 PaStatus
-pa_stack_rows(PaEnv *env, PaCombineSource *self, const PaCombineSum *sum, const PaTensor *to,
+pa_combine_rows(PaEnv *env, PaCombineSource *self, const PaCombineSum *sum, const PaTensor *to,
 			  uint64_t first, size_t n, uint8_t *dst)
 {
 	uint64_t	columns = to->elements / to->shape[0];
@@ -133,7 +133,7 @@ part_of_row(PaEnv *env, PaCombineSource *self, const PaCombineSum *sum, uint64_t
 }
 
 PaStatus
-pa_stack_columns(PaEnv *env, PaCombineSource *self, const PaCombineSum *sum, const PaTensor *to,
+pa_combine_columns(PaEnv *env, PaCombineSource *self, const PaCombineSum *sum, const PaTensor *to,
 				 uint64_t first, size_t n, uint8_t *dst)
 {
 	uint64_t	columns = to->elements / to->shape[0];

@@ -45,7 +45,7 @@ check_rank(PaEnv *env, const PaPairing *pairing, uint64_t rank)
 }
 
 PaStatus
-pa_stack_pair(PaEnv *env, const PaCombine *plan, PaPairing *pairing)
+pa_combine_stack_module(PaEnv *env, const PaCombine *plan, PaPairing *pairing)
 {
 	PaModule   *module = &pairing->module;
 	uint64_t	rank = 0;
@@ -109,7 +109,7 @@ pa_combine_stack(PaEnv *env, const PaCombine *plan, uint32_t module, const PaSta
 	if (!(pairing->module.flags & PA_MODULE_TARGET))
 		return PA_OK;
 	if (plan->draft.facts.kind == PA_KIND_DIFFERENCE)
-		return pa_stack_differences(env, plan, pairing, stack);
+		return pa_combine_stack_differences(env, plan, pairing, stack);
 	PA_TRY(PA_NEW(env, &self));
 	PA_TRY(PA_NEW_ARRAY(env, pairing->n, &self->parts));
 	self->path = pairing->module.path;

@@ -13,8 +13,8 @@
 #ifndef PA_ENGINE_H
 #define PA_ENGINE_H
 
-#include "algebra/recipe.h"
-#include "algebra/terms.h"
+#include "recipe/recipe.h"
+#include "recipe/terms.h"
 #include "value/value.h"
 
 /*

@@ -90,7 +90,7 @@ static PaStatus
 sum_recipe(PaEnv *env, PaSpace space, uint32_t n, const Leaf *leaves, size_t n_terms, const PaTerm *terms, PaText *recipe)
 {
 	PaOperand  *operands;
-	PaRecipeTerm *written;
+	PaTerm	   *written;
 	uint32_t   *place;
 
 	PA_TRY(PA_NEW_ARRAY(env, n, &operands));
@@ -102,7 +102,7 @@ sum_recipe(PaEnv *env, PaSpace space, uint32_t n, const Leaf *leaves, size_t n_t
 		place[leaves[i].index] = i;
 	}
 	for (size_t i = 0; i < n_terms; i++)
-		written[i] = (PaRecipeTerm) {place[terms[i].leaf], terms[i].u, terms[i].v};
+		written[i] = (PaTerm) {place[terms[i].leaf], terms[i].u, terms[i].v};
 	if (space == PA_SPACE_DELTA)
 		return pa_recipe_concatenate(env, n, operands, n_terms, written, recipe);
 	return pa_recipe_combine(env, n, operands, n_terms, written, recipe);

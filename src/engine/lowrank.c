@@ -147,14 +147,14 @@ static PaStatus
 truncate_recipe(PaEnv *env, const PaPlannedSum *sum, PaKeep keep, PaText *recipe)
 {
 	PaOperand  *operands;
-	PaRecipeTerm *terms;
+	PaTerm	   *terms;
 
 	PA_TRY(PA_NEW_ARRAY(env, sum->n_summands, &operands));
 	PA_TRY(PA_NEW_ARRAY(env, sum->n_summands, &terms));
 	for (uint32_t i = 0; i < sum->n_summands; i++)
 	{
 		operands[i] = pa_engine_one_of_many(sum->summands[i].value);
-		terms[i] = (PaRecipeTerm) {.operand = i, .v = sum->summands[i].weight[0]};
+		terms[i] = (PaTerm) {.leaf = i, .v = sum->summands[i].weight[0]};
 	}
 	return pa_recipe_truncate(env, sum->n_summands, operands, sum->n_summands, terms,
 							  keep.rank, keep.energy, pa_blas_library(), recipe);

@@ -144,7 +144,7 @@ merge_recipe(PaEnv *env, uint32_t n, const Leaf *leaves, const PaMergeArguments 
 	};
 	PaValue   **distinct;
 	PaOperand  *operands;
-	PaRecipeTerm *terms;
+	PaTerm	   *terms;
 	uint32_t	n_operands = 0;
 
 	PA_TRY(PA_NEW_ARRAY(env, n, &distinct));
@@ -159,7 +159,7 @@ merge_recipe(PaEnv *env, uint32_t n, const Leaf *leaves, const PaMergeArguments 
 			distinct[n_operands++] = leaves[i].value;
 		else if (compare_bytes(header->envelope_digest, last->envelope_digest) < 0)
 			distinct[n_operands - 1] = leaves[i].value;
-		terms[i] = (PaRecipeTerm) {n_operands - 1, 0, leaves[i].weight};
+		terms[i] = (PaTerm) {n_operands - 1, 0, leaves[i].weight};
 	}
 	for (uint32_t i = 0; i < n_operands; i++)
 		operands[i] = pa_engine_one_of_many(distinct[i]);

@@ -7,7 +7,7 @@
 #ifndef PA_RECOMPUTE_IMPL_H
 #define PA_RECOMPUTE_IMPL_H
 
-#include "algebra/recipe_read.h"
+#include "recipe/recipe_read.h"
 #include "engine/engine_impl.h"
 #include "engine/recompute.h"
 

@@ -10,7 +10,7 @@
 
 #include "pg/bridge.h"
 
-#include "algebra/terms.h"
+#include "recipe/terms.h"
 #include "fmgr.h"
 
 extern Datum aggregate_sum_transition(PaSpace space, FunctionCallInfo fcinfo);

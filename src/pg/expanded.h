@@ -2,7 +2,7 @@
  * expanded.h
  *	  The deferred expression as an expanded object (utils/expandeddatum.h).
  *
- * An ExpandedAdapter is a multiset of terms over leaves (algebra/terms.h).  A
+ * An ExpandedAdapter is a multiset of terms over leaves (recipe/terms.h).  A
  * leaf is a reference: a TOAST pointer where the argument had one, else a copy
  * of the inline value; and the digest that the value had when the reference was
  * taken.  Nothing is computed until the object is flattened or looked into;

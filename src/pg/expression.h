@@ -1,7 +1,7 @@
 /*
  * expression.h
  *	  A growing list of leaves, distinct by digest, and of terms over them: what
- *	  operators and aggregates build (algebra/terms.h says what it means).
+ *	  operators and aggregates build (recipe/terms.h says what it means).
  *
  * Everything lives in the expression's own memory context, but for whole
  * values.  A leaf is a reference: a TOAST pointer where the argument had one,
@@ -16,7 +16,7 @@
 
 #include "pg/bridge.h"
 
-#include "algebra/terms.h"
+#include "recipe/terms.h"
 
 typedef struct LeafRef
 {

@@ -10,7 +10,7 @@
 
 #include "pg/bridge.h"
 
-#include "algebra/terms.h"
+#include "recipe/terms.h"
 #include "fmgr.h"
 
 extern Datum operator_add(PaSpace space, FunctionCallInfo fcinfo);

@@ -9,7 +9,7 @@
  */
 #include "pg/datum.h"
 
-#include "algebra/recipe_walk.h"
+#include "recipe/recipe_walk.h"
 #include "catalog/pg_type.h"
 #include "engine/recompute.h"
 #include "fmgr.h"

@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "algebra/recipe_walk.h"
+#include "recipe/recipe_walk.h"
 #include "engine/recompute.h"
 #include "kept_value.h"
 #include "limited_host.h"

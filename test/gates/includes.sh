@@ -8,29 +8,38 @@
 # Rooms besides itself whose headers a room may include.
 allowed()
 {
-	case $1 in
-		core) ;;
-		codec | kernel) echo core ;;
-		adapter) echo core kernel ;;
-		lowrank | algebra) echo core kernel adapter ;;
-		interchange) echo core adapter ;;
-		value) echo core codec adapter ;;
-		engine) echo core codec kernel adapter lowrank algebra value interchange ;;
-		pg) echo core codec kernel adapter lowrank algebra value interchange engine ;;
-		*) return 1 ;;
-	esac
+	sed -n "s/^$1: *//p" src/rooms
 }
+
+# What the documentation says of a room: the third cell of its row.
+documented()
+{
+	sed -n "s/^| \`src\/$1\` |[^|]*| *\([^|]*[^ |]\) *|$/\1/p" doc/architecture.md
+}
+
+for room in $rooms; do
+	[ -d "src/$room" ] || fail "src/rooms names $room, and there is no such folder"
+	for other in $(allowed "$room"); do
+		grep -qx "$other" <<<"$rooms" || fail "src/rooms: $room may include $other, which is no room"
+	done
+	said=$(documented "$room" | sed 's/, and PostgreSQL$//; s/^nothing$//; s/,//g')
+	[ "$said" != "all above" ] || said=$(sed "/^$room\$/,\$d" <<<"$rooms" | paste -sd' ')
+	[ "$said" = "$(allowed "$room")" ] ||
+		fail "doc/architecture.md says that $room may include \"$said\", src/rooms says \"$(allowed "$room")\""
+	[ -n "$(documented "$room")" ] || fail "room $room is not in the table of doc/architecture.md"
+done
 
 for folder in src/*/; do
 	room=$(basename "$folder")
-	if ! rooms=$(allowed "$room"); then
-		fail "room $room is not in the table of doc/architecture.md"
+	if ! grep -qx "$room" <<<"$rooms"; then
+		fail "room $room is not in src/rooms"
 		continue
 	fi
+	may_include=$(allowed "$room")
 	for file in "$folder"*.c "$folder"*.h; do
 		[ -e "$file" ] || continue
 		while IFS= read -r header; do
-			case " $rooms $room " in
+			case " $may_include $room " in
 				*" ${header%%/*} "*) ;;
 				*) [ "$room" = pg ] && [[ ! -e src/$header ]] ||
 					fail "$file includes $header, which room $room may not see" ;;
@@ -72,7 +81,8 @@ for room in $server_free; do
 done
 
 # Names of tensors are PEFT's: only interchange knows them.
-for room in core codec kernel adapter lowrank algebra value engine pg; do
+for room in $rooms; do
+	[ "$room" != interchange ] || continue
 	grep -nE '"[^"]*(lora_A|lora_B|lora_embedding|ia3_l|lora_magnitude)' src/"$room"/*.[ch] 2>/dev/null |
 		fail_lines "tensor name outside src/interchange" || true
 done

@@ -73,4 +73,5 @@ c_functions()
 		/as .MODULE_PATHNAME./ { if (split($0, quoted, "\047") > 4) name = quoted[4]; print name }' "$@" | sort -u
 }
 
-server_free="core codec kernel adapter lowrank algebra value interchange engine"
+rooms=$(sed -n 's/^\([a-z]*\):.*/\1/p' src/rooms)
+server_free=$(grep -vx pg <<<"$rooms")

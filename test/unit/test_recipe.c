@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "algebra/recipe_impl.h"
+#include "recipe/recipe_impl.h"
 #include "build_file.h"
 #include "core/limits.h"
 
@@ -81,7 +81,7 @@ test_merge(PaEnv *env)
 	const char *scaled = "{\"version\":1,\"root\":{\"op\":\"scale\",\"of\":\"" CC "\",\"by\":\"0x1.8p+0\"},"
 		"\"nodes\":{\"" CC "\":" IMPORT_A ",\"" AA "\":" IMPORT_B "}}";
 	PaOperand	of[2] = {operand(digest_of(b, 0xbb), scaled), operand(digest_of(a, 0xaa), ROOT(IMPORT_A))};
-	PaRecipeTerm terms[4] = {{0, 2, 1}, {0, 1, 1}, {1, 0.5, 0.5}, {0, 1, -1}};
+	PaTerm terms[4] = {{0, 2, 1}, {0, 1, 1}, {1, 0.5, 0.5}, {0, 1, -1}};
 	PaText		r;
 
 	expect(env, pa_recipe_combine(env, 2, of, 4, terms, &r), &r,
@@ -111,7 +111,7 @@ test_weighted(PaEnv *env)
 	uint8_t		a[PA_SHA256_LENGTH];
 	uint8_t		b[PA_SHA256_LENGTH];
 	PaOperand	of[2] = {operand(digest_of(b, 0xbb), ROOT(IMPORT_B)), operand(digest_of(a, 0xaa), ROOT(IMPORT_A))};
-	PaRecipeTerm terms[3] = {{0, 7, -0.5}, {0, -7, 0.5}, {1, 0, 0.5}};
+	PaTerm terms[3] = {{0, 7, -0.5}, {0, -7, 0.5}, {1, 0, 0.5}};
 	int64_t		seed = INT64_MIN;
 	PaRecipeMerge ties = {"ties", "peft", 0.5, "total", NULL};
 	PaRecipeMerge dare = {"dare_linear", "peft", 0.5, NULL, &seed};
@@ -221,14 +221,14 @@ test_totals(PaEnv *env)
 {
 	size_t		n = 20001;
 	PaRecipeMerge merge = {"ties", "peft", 0.5, "total", NULL};
-	PaRecipeTerm *terms = calloc(n, sizeof(PaRecipeTerm));
+	PaTerm *terms = calloc(n, sizeof(PaTerm));
 	uint8_t		a[PA_SHA256_LENGTH];
 	uint8_t		b[PA_SHA256_LENGTH];
 	PaOperand	of[2] = {operand(digest_of(a, 0xaa), ROOT(IMPORT_A)), operand(digest_of(b, 0xbb), ROOT(IMPORT_B))};
 	PaText		r;
 
 	for (size_t i = 0; i < n; i++)
-		terms[i] = (PaRecipeTerm) {i == 0, 0.5, -0.25};
+		terms[i] = (PaTerm) {i == 0, 0.5, -0.25};
 	expect(env, pa_recipe_combine(env, 2, of, n, terms, &r), &r,
 		   "{\"version\":1,\"root\":{\"op\":\"combine\",\"terms\":["
 		   "{\"of\":\"" AA "\",\"u\":\"0x1.3880000000000p+13\",\"v\":\"-0x1.3880000000000p+12\"},"

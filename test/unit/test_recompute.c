@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "algebra/recipe_walk.h"
+#include "recipe/recipe_walk.h"
 #include "build_file.h"
 #include "engine/lowrank.h"
 #include "engine/merge.h"

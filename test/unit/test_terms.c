@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "algebra/terms.h"
+#include "recipe/terms.h"
 #include "build_file.h"
 
 static bool

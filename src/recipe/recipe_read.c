@@ -4,12 +4,12 @@
  *
  * SPDX-License-Identifier: PostgreSQL
  */
-#include "algebra/recipe_read.h"
+#include "recipe/recipe_read.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "algebra/recipe_impl.h"
+#include "recipe/recipe_impl.h"
 
 typedef uint8_t Digest[PA_SHA256_LENGTH];
 

@@ -22,13 +22,8 @@
 #ifndef PA_RECIPE_H
 #define PA_RECIPE_H
 
-#include "core/env.h"
-
-typedef struct PaText
-{
-	const char *text;
-	size_t		length;
-} PaText;
+#include "core/text.h"
+#include "recipe/terms.h"
 
 /* *recipe is in env memory until release, which is not called after a failure: then pa_env_reset frees it. */
 typedef struct PaRecipeLoader
@@ -48,20 +43,16 @@ typedef struct PaOperand
 /* {"op":"import","sha256":...}: of the file */
 extern PaStatus pa_recipe_import(PaEnv *env, const uint8_t file_sha256[PA_SHA256_LENGTH], PaText *recipe);
 
-/* {"op":"combine","terms":[{"of":digest,"u":...,"v":...},...]} in order of digest, u, v */
-typedef struct PaRecipeTerm
-{
-	uint32_t	operand;
-	double		u;
-	double		v;
-} PaRecipeTerm;
-
+/*
+ * {"op":"combine","terms":[{"of":digest,"u":...,"v":...},...]} in order of digest,
+ * u, v.  The leaf of a term is an index of operands, here and below.
+ */
 extern PaStatus pa_recipe_combine(PaEnv *env, uint32_t n_operands, const PaOperand *operands,
-								  size_t n_terms, const PaRecipeTerm *terms, PaText *recipe);
+								  size_t n_terms, const PaTerm *terms, PaText *recipe);
 
 /* {"op":"concatenate","terms":[{"of":digest,"w":...},...]}, a sum in delta space; v of a term is its weight. */
 extern PaStatus pa_recipe_concatenate(PaEnv *env, uint32_t n_operands, const PaOperand *operands,
-									  size_t n_terms, const PaRecipeTerm *terms, PaText *recipe);
+									  size_t n_terms, const PaTerm *terms, PaText *recipe);
 
 /*
  * {"op":"truncate","terms":[...],"rank":n or null,"energy":hex or null,
@@ -70,7 +61,7 @@ extern PaStatus pa_recipe_concatenate(PaEnv *env, uint32_t n_operands, const PaO
  * operation is exact and has no such members.
  */
 extern PaStatus pa_recipe_truncate(PaEnv *env, uint32_t n_operands, const PaOperand *operands,
-								   size_t n_terms, const PaRecipeTerm *terms,
+								   size_t n_terms, const PaTerm *terms,
 								   uint64_t rank, double energy, const char *library, PaText *recipe);
 
 /*
@@ -88,7 +79,7 @@ typedef struct PaRecipeMerge
 } PaRecipeMerge;
 
 extern PaStatus pa_recipe_merge(PaEnv *env, uint32_t n_operands, const PaOperand *operands,
-								size_t n_terms, const PaRecipeTerm *terms,
+								size_t n_terms, const PaTerm *terms,
 								const PaRecipeMerge *merge, PaText *recipe);
 
 extern PaStatus pa_recipe_scale(PaEnv *env, const PaOperand *of, double by, PaText *recipe);

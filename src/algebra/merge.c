@@ -1,5 +1,5 @@
 /*
- * merge_eval.c
+ * merge.c
  *	  One pass over the leaves' blocks: each leaf's block is widened and pruned,
  *	  then goes into the sum, or into the sums of either sign with what elects
  *	  between them, so that no block is read twice.

@@ -9,7 +9,7 @@
  *
  * SPDX-License-Identifier: PostgreSQL
  */
-#include "algebra/recipe_impl.h"
+#include "recipe/recipe_impl.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -13,7 +13,7 @@
 #ifndef PA_RECIPE_READ_H
 #define PA_RECIPE_READ_H
 
-#include "algebra/recipe.h"
+#include "recipe/recipe.h"
 
 /* An operand: in a sum in delta space u is 0 and v the weight, in no sum both are 1. */
 typedef struct PaRecipeOperand

@@ -6,7 +6,7 @@
  *
  * SPDX-License-Identifier: PostgreSQL
  */
-#include "algebra/terms.h"
+#include "recipe/terms.h"
 
 #include <math.h>
 

@@ -5,7 +5,7 @@
  *
  * SPDX-License-Identifier: PostgreSQL
  */
-#include "algebra/recipe_impl.h"
+#include "recipe/recipe_impl.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -8,7 +8,7 @@
 #ifndef PA_RECIPE_IMPL_H
 #define PA_RECIPE_IMPL_H
 
-#include "algebra/recipe.h"
+#include "recipe/recipe.h"
 #include "core/json.h"
 
 #define PA_RECIPE_VERSION 1

@@ -8,12 +8,11 @@
  *
  * SPDX-License-Identifier: PostgreSQL
  */
-#include "algebra/recipe_impl.h"
+#include "recipe/recipe_impl.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "algebra/terms.h"
 #include "core/limits.h"
 
 /* A term takes at least so much text: {"of":"...","w":"0x0.0p+0"} */
@@ -76,7 +75,7 @@ term_item(const TermRef *ref, bool weighted)
 
 /* The root's terms, in order. */
 static PaStatus
-set_terms(PaEnv *env, const TermsNode *node, size_t n_terms, const PaRecipeTerm *terms)
+set_terms(PaEnv *env, const TermsNode *node, size_t n_terms, const PaTerm *terms)
 {
 	TermRef    *refs;
 	json_t	   *array = json_array();
@@ -85,7 +84,7 @@ set_terms(PaEnv *env, const TermsNode *node, size_t n_terms, const PaRecipeTerm 
 		return pa_fail(env, PA_ERR_NOMEM, "out of memory");
 	PA_TRY(PA_NEW_ARRAY(env, n_terms, &refs));
 	for (size_t i = 0; i < n_terms; i++)
-		refs[i] = (TermRef) {node->operands[terms[i].operand].digest, node->weighted ? 0 : terms[i].u, terms[i].v};
+		refs[i] = (TermRef) {node->operands[terms[i].leaf].digest, node->weighted ? 0 : terms[i].u, terms[i].v};
 	qsort(refs, n_terms, sizeof(TermRef), compare_terms);
 	for (size_t i = 0; i < n_terms; i++)
 		if (json_array_append_new(array, term_item(&refs[i], node->weighted)) != 0)
@@ -96,29 +95,26 @@ set_terms(PaEnv *env, const TermsNode *node, size_t n_terms, const PaRecipeTerm 
 
 /* One term (leaf, p, q) for each leaf: another expression with the same value. */
 static PaStatus
-total_terms(PaEnv *env, uint32_t n_operands, size_t n_terms, const PaRecipeTerm *terms, PaRecipeTerm **totals)
+total_terms(PaEnv *env, uint32_t n_operands, size_t n_terms, const PaTerm *terms, PaTerm **totals)
 {
-	PaTerm	   *copy;
 	double	   *p;
 	double	   *q;
 
-	PA_TRY(PA_NEW_ARRAY(env, n_terms, &copy));
 	PA_TRY(PA_NEW_ARRAY(env, n_operands, &p));
 	PA_TRY(PA_NEW_ARRAY(env, n_operands, &q));
 	PA_TRY(PA_NEW_ARRAY(env, n_operands, totals));
-	for (size_t i = 0; i < n_terms; i++)
-		copy[i] = (PaTerm) {terms[i].operand, terms[i].u, terms[i].v};
-	PA_TRY(pa_terms_total(env, copy, n_terms, n_operands, p, q));
+	PA_TRY(pa_terms_total(env, terms, n_terms, n_operands, p, q));
 	for (uint32_t i = 0; i < n_operands; i++)
-		(*totals)[i] = (PaRecipeTerm) {i, p[i], q[i]};
-	pa_free(env, copy);
+		(*totals)[i] = (PaTerm) {i, p[i], q[i]};
+	pa_free(env, p);
+	pa_free(env, q);
 	return PA_OK;
 }
 
 static PaStatus
-write_terms(PaEnv *env, const TermsNode *node, size_t n_terms, const PaRecipeTerm *terms, PaText *recipe)
+write_terms(PaEnv *env, const TermsNode *node, size_t n_terms, const PaTerm *terms, PaText *recipe)
 {
-	PaRecipeTerm *totals;
+	PaTerm	   *totals;
 	PaStatus	status = PA_ERR_LIMIT;
 
 	if (n_terms <= PA_MAX_RECIPE_BYTES / MIN_TERM_BYTES)
@@ -137,7 +133,7 @@ write_terms(PaEnv *env, const TermsNode *node, size_t n_terms, const PaRecipeTer
 
 PaStatus
 pa_recipe_combine(PaEnv *env, uint32_t n_operands, const PaOperand *operands,
-				  size_t n_terms, const PaRecipeTerm *terms, PaText *recipe)
+				  size_t n_terms, const PaTerm *terms, PaText *recipe)
 {
 	TermsNode	node = {.linear = true, .n_operands = n_operands, .operands = operands};
 
@@ -147,7 +143,7 @@ pa_recipe_combine(PaEnv *env, uint32_t n_operands, const PaOperand *operands,
 
 PaStatus
 pa_recipe_concatenate(PaEnv *env, uint32_t n_operands, const PaOperand *operands,
-					  size_t n_terms, const PaRecipeTerm *terms, PaText *recipe)
+					  size_t n_terms, const PaTerm *terms, PaText *recipe)
 {
 	TermsNode	node = {.weighted = true, .linear = true, .n_operands = n_operands, .operands = operands};
 
@@ -157,7 +153,7 @@ pa_recipe_concatenate(PaEnv *env, uint32_t n_operands, const PaOperand *operands
 
 PaStatus
 pa_recipe_truncate(PaEnv *env, uint32_t n_operands, const PaOperand *operands,
-				   size_t n_terms, const PaRecipeTerm *terms,
+				   size_t n_terms, const PaTerm *terms,
 				   uint64_t rank, double energy, const char *library, PaText *recipe)
 {
 	TermsNode	node = {.weighted = true, .linear = true, .n_operands = n_operands, .operands = operands};
@@ -174,7 +170,7 @@ pa_recipe_truncate(PaEnv *env, uint32_t n_operands, const PaOperand *operands,
 
 PaStatus
 pa_recipe_merge(PaEnv *env, uint32_t n_operands, const PaOperand *operands,
-				size_t n_terms, const PaRecipeTerm *terms,
+				size_t n_terms, const PaTerm *terms,
 				const PaRecipeMerge *merge, PaText *recipe)
 {
 	TermsNode	node = {.weighted = true, .n_operands = n_operands, .operands = operands};

@@ -4,12 +4,12 @@
  *
  * SPDX-License-Identifier: PostgreSQL
  */
-#include "algebra/recipe_walk.h"
+#include "recipe/recipe_walk.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "algebra/terms.h"
+#include "recipe/terms.h"
 
 /* Nodes to look at in order of distance; each is there once. */
 typedef struct Walk

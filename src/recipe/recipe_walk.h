@@ -12,7 +12,7 @@
 #ifndef PA_RECIPE_WALK_H
 #define PA_RECIPE_WALK_H
 
-#include "algebra/recipe_read.h"
+#include "recipe/recipe_read.h"
 
 /* digests known already, n times PA_SHA256_LENGTH bytes; in any order */
 typedef struct PaRecipeKnown

@@ -11,7 +11,7 @@
  *
  * SPDX-License-Identifier: PostgreSQL
  */
-#include "algebra/recipe_impl.h"
+#include "recipe/recipe_impl.h"
 
 #include <stdlib.h>
 #include <string.h>
