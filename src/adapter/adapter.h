@@ -27,6 +27,7 @@
 #include "core/buf.h"
 #include "core/dtype.h"
 #include "core/limits.h"
+#include "core/text.h"
 
 /* ids are on disk and in the digest */
 typedef enum PaKind
@@ -166,9 +167,7 @@ extern PaStatus pa_adapter_digest(PaEnv *env, const PaAdapter *adapter, uint8_t 
 
 /* Envelope digest over digest, recipe, configuration and original header (NULL: none). */
 extern PaStatus pa_envelope_digest(PaEnv *env, const uint8_t digest[PA_SHA256_LENGTH],
-								   const char *recipe, size_t recipe_length,
-								   const char *config, size_t config_length,
-								   const char *header, size_t header_length,
+								   PaText recipe, PaText config, PaText header,
 								   uint8_t out[PA_SHA256_LENGTH]);
 
 /*

@@ -9,11 +9,12 @@
  *
  * SPDX-License-Identifier: PostgreSQL
  */
-#include "engine/engine_impl.h"
+#include "engine/delta.h"
 
 #include <string.h>
 
 #include "core/arith.h"
+#include "engine/inspect.h"
 
 static const PaTensor *
 tensor_of(PaValue *value, uint32_t module, PaRole role)
@@ -79,7 +80,7 @@ check_one_delta(PaEnv *env, const PaAdapter *adapter, const PaModule *module)
 }
 
 PaStatus
-pa_engine_delta_measure(PaEnv *env, PaValue *value, const char *path, PaDelta *delta)
+pa_delta_measure(PaEnv *env, PaValue *value, const char *path, PaDelta *delta)
 {
 	const PaAdapter *adapter = pa_value_adapter(value);
 	int64_t		index = pa_adapter_find_module(adapter, path);
@@ -146,11 +147,11 @@ static PaStatus
 read_factor(PaEnv *env, PaValue *value, const PaTensor *tensor, double **out)
 {
 	PA_TRY(PA_NEW_ARRAY(env, (size_t) tensor->elements, out));
-	return pa_engine_tensor_read(env, value, tensor, *out);
+	return pa_inspect_read(env, value, tensor, *out);
 }
 
 PaStatus
-pa_engine_delta_read(PaEnv *env, PaValue *value, const PaDelta *delta, double *out)
+pa_delta_read(PaEnv *env, PaValue *value, const PaDelta *delta, double *out)
 {
 	const PaModule *module = &pa_value_adapter(value)->modules[delta->module];
 	const PaTensor *vector = tensor_of(value, delta->module, PA_ROLE_VECTOR);
@@ -162,7 +163,7 @@ pa_engine_delta_read(PaEnv *env, PaValue *value, const PaDelta *delta, double *o
 
 	if (vector != NULL)
 	{
-		PA_TRY(pa_engine_tensor_read(env, value, vector, out));
+		PA_TRY(pa_inspect_read(env, value, vector, out));
 		for (uint64_t i = 0; i < vector->elements; i++)
 			out[i] = out[i] - 1;
 		return PA_OK;

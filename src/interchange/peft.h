@@ -49,12 +49,13 @@ extern PaStatus pa_peft_describe(PaEnv *env, PaConfig *config, uint32_t n, const
  * A draft as an adapter: configuration text, names, pa_peft_describe, and the
  * check that the scalings, flags and facts come back bit for bit
  * (PA_ERR_UNSUPPORTED with a hint where an alpha cannot be written).
- * draft_of[i] is the draft tensor of tensor i.  keep_config: use this text
- * instead of a composed one (NULL: compose).
+ * draft_of[i] is the draft tensor of tensor i.
  */
 extern PaStatus pa_peft_describe_draft(PaEnv *env, const PaDraft *draft,
-									   const char *keep_config, size_t keep_config_length,
-									   const char **config, size_t *config_length,
-									   PaAdapter **adapter, uint32_t **draft_of);
+									   PaText *config, PaAdapter **adapter, uint32_t **draft_of);
+
+/* The same by a configuration that stays as it is. */
+extern PaStatus pa_peft_describe_kept(PaEnv *env, const PaDraft *draft,
+									  PaText config, PaAdapter **adapter, uint32_t **draft_of);
 
 #endif

@@ -214,13 +214,14 @@ pa_recipe_check_document(PaEnv *env, const json_t *document)
 }
 
 PaStatus
-pa_recipe_check(PaEnv *env, const char *text, size_t length)
+pa_recipe_check(PaEnv *env, PaText recipe)
 {
 	json_t	   *document;
 
-	if (length > PA_MAX_RECIPE_BYTES)
-		return pa_fail(env, PA_ERR_LIMIT, "recipe has %zu bytes, more than %zu", length, PA_MAX_RECIPE_BYTES);
-	PA_TRY(pa_json_parse(env, text, length, "recipe", &document));
+	if (recipe.length > PA_MAX_RECIPE_BYTES)
+		return pa_fail(env, PA_ERR_LIMIT, "recipe has %zu bytes, more than %zu",
+					   recipe.length, PA_MAX_RECIPE_BYTES);
+	PA_TRY(pa_json_parse(env, recipe.text, recipe.length, "recipe", &document));
 	return pa_recipe_check_document(env, document);
 }
 

@@ -49,6 +49,18 @@ _Static_assert((int) PA_DOCUMENT_CONFIG == 0 &&
 			   (int) PA_SECTION_CONFIG + (int) PA_DOCUMENT_RECIPE == (int) PA_SECTION_RECIPE,
 			   "documents lie in their own order");
 
+const char *
+pa_document_name(PaDocument which)
+{
+	static const char *const names[PA_DOCUMENT_COUNT] = {
+		[PA_DOCUMENT_CONFIG] = "configuration",
+		[PA_DOCUMENT_HEADER] = "original header",
+		[PA_DOCUMENT_RECIPE] = "recipe"
+	};
+
+	return names[which];
+}
+
 size_t
 pa_document_limit(PaDocument which)
 {

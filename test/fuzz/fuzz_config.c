@@ -142,14 +142,13 @@ static void
 check_composed(PaEnv *env, const PaAdapter *adapter)
 {
 	PaDraft		draft;
-	const char *text;
-	size_t		length;
+	PaText		text;
 	PaAdapter  *again;
 	uint32_t   *of;
 	PaStatus	status;
 
 	make_draft(env, adapter, &draft);
-	status = limited_proper(env, pa_peft_describe_draft(env, &draft, NULL, 0, &text, &length, &again, &of), "composed");
+	status = limited_proper(env, pa_peft_describe_draft(env, &draft, &text, &again, &of), "composed");
 	if (status != PA_OK)
 	{
 		limited_insist(status == PA_ERR_UNSUPPORTED || status == PA_ERR_LIMIT, "refusal to compose", env);

@@ -120,8 +120,7 @@ try_value(PaEnv *env, const uint8_t *p, size_t n)
 	must(good, env, "opened without a header");
 	must(passed(env, pa_value_source(env, value, &source), "source"), env, "source");
 	for (int i = 0; i < PA_DOCUMENT_COUNT; i++)
-		good = passed(env, pa_value_document(env, value, (PaDocument) i, &documents.document[i].text,
-											 &documents.document[i].length), "document") && good;
+		good = passed(env, pa_value_document(env, value, (PaDocument) i, &documents.document[i]), "document") && good;
 	for (uint32_t i = 0; i < pa_value_adapter(value)->n_tensors; i++)
 		good = good && read_tensor(env, source, i);
 	if (good && pa_value_adapter(value)->raw_bytes <= 16 * 1024 * 1024)

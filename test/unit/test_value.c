@@ -43,12 +43,13 @@ check_same(PaEnv *env, const Sample *s, PaBytes *bytes)
 	}
 	for (int i = 0; i < PA_DOCUMENT_COUNT; i++)
 	{
-		const char *text;
-		size_t		n;
+		PaText		got;
 
-		CHECK_OK(pa_value_document(env, value, (PaDocument) i, &text, &n), env);
-		CHECK(n == s->documents.document[i].length && (text == NULL) == (s->documents.document[i].text == NULL));
-		CHECK(text == NULL || (memcmp(text, s->documents.document[i].text, n) == 0 && text[n] == '\0'));
+		CHECK_OK(pa_value_document(env, value, (PaDocument) i, &got), env);
+		CHECK(got.length == s->documents.document[i].length &&
+			  (got.text == NULL) == (s->documents.document[i].text == NULL));
+		CHECK(got.text == NULL || (memcmp(got.text, s->documents.document[i].text, got.length) == 0 &&
+								   got.text[got.length] == '\0'));
 	}
 	CHECK_OK(pa_value_check(env, value), env);
 }
