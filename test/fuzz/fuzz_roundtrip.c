@@ -157,14 +157,13 @@ check_split(PaEnv *env, PaValue *value)
 static size_t
 recipe_terms(PaEnv *env, PaSpace space, PaValue *value, PaValue *const leaves[2], PaTerm terms[4])
 {
-	const char *text;
-	size_t		length;
+	PaText		text;
 	json_t	   *recipe;
 	json_t	   *array;
 	size_t		n;
 
-	limited_insist(pa_value_document(env, value, PA_DOCUMENT_RECIPE, &text, &length) == PA_OK, "recipe", env);
-	limited_insist(pa_json_parse(env, text, length, "recipe", &recipe) == PA_OK, "recipe is JSON", env);
+	limited_insist(pa_value_document(env, value, PA_DOCUMENT_RECIPE, &text) == PA_OK, "recipe", env);
+	limited_insist(pa_json_parse(env, text.text, text.length, "recipe", &recipe) == PA_OK, "recipe is JSON", env);
 	array = json_object_get(json_object_get(recipe, "root"), "terms");
 	n = json_array_size(array);
 	limited_insist(n >= 1 && n <= 4, "terms of a recipe", env);
