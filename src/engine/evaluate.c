@@ -51,7 +51,9 @@ plan_sum(PaEnv *env, PaSpace space, const PaOperands *operands, const double *p,
 	{
 		uint32_t	k = operands->place[i];
 
-		leaves[k] = (PaLeaf) {operands->sources[k], operands->named[k].digest, p[i], q[i]};
+		leaves[k] = (PaLeaf) {
+			.source = operands->sources[k], .digest = operands->named[k].digest, .p = p[i], .q = q[i]
+		};
 	}
 	return pa_combine_plan(env, space == PA_SPACE_DELTA ? PA_RULE_DELTA : PA_RULE_PARAMETER,
 						   operands->n, leaves, plan, draft);

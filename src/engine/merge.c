@@ -126,7 +126,9 @@ plan_merge(PaEnv *env, const PaOperands *operands, uint32_t n, const PaTerm *ter
 	{
 		uint32_t	k = terms[i].leaf;
 
-		leaves[i] = (PaLeaf) {operands->sources[k], operands->named[k].digest, 0, terms[i].v};
+		leaves[i] = (PaLeaf) {
+			.source = operands->sources[k], .digest = operands->named[k].digest, .q = terms[i].v
+		};
 	}
 	PA_TRY(pa_merge_require(env, n, leaves));
 	return pa_combine_plan(env, PA_RULE_MERGE, n, leaves, plan, draft);
