@@ -152,7 +152,7 @@ pa_free(PaEnv *env, void *p)
 PaStatus
 pa_defer(PaEnv *env, void (*clean) (void *arg), void *arg)
 {
-	PaDeferred *d;
+	PaDeferred *d = NULL;
 	PaStatus	status = PA_NEW(env, &d);
 
 	if (status != PA_OK)

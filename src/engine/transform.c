@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "adapter/operation.h"
 #include "core/pattern.h"
 #include "engine/engine_impl.h"
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "algebra/transform.h"
+#include "adapter/operation.h"
 #include "engine/engine_impl.h"
 
 /* The operands, in digest order: so the result does not depend on the caller's. */
@@ -46,6 +47,7 @@ collect(PaEnv *env, uint32_t n, PaValue *const *values, Operands *all)
 		PaValue    *value = all->values[i];
 
 		all->adapters[i] = pa_value_adapter(value);
+		PA_TRY(pa_require(env, all->adapters[i], PA_OPERATION_PARTS));
 		pa_value_borrow_decoder(value, all->values[0]);
 		PA_TRY(pa_value_source(env, value, &all->sources[i]));
 		PA_TRY(pa_value_document(env, value, PA_DOCUMENT_CONFIG, &all->configs[i].text, &all->configs[i].length));

@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "adapter/role.h"
+
 typedef struct Named
 {
 	const PaFileTensor *from;
@@ -98,8 +100,7 @@ make_modules(PaEnv *env, uint32_t n, const Named *named, PaAdapter *adapter)
 		module->path = paths[i];
 		module->scaling = 1;
 		module->alpha = 1;
-		for (int role = 0; role < PA_ROLE_COUNT; role++)
-			module->tensor[role] = -1;
+		pa_module_clear(module);
 		adapter->n_modules++;
 	}
 	pa_free(env, paths);

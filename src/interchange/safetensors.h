@@ -30,7 +30,8 @@ typedef struct PaFileTensor
 	uint64_t	offset;			/* into the data region */
 } PaFileTensor;
 
-/* Reserved keys of an envelope's __metadata__. */
+/* Reserved keys of an envelope's __metadata__; every other with this prefix is a later version's. */
+#define PA_META_PREFIX "peftarith."
 #define PA_META_CONFIG "peftarith.config"
 #define PA_META_RECIPE "peftarith.recipe"
 #define PA_META_HEADER "peftarith.header"
