@@ -68,9 +68,6 @@ extern PaStatus pa_peft_config_module(PaEnv *env, PaConfig *config, const char *
 /* Is the LoRA module of this path one of target_parameters? */
 extern PaStatus pa_peft_config_is_parameter(PaEnv *env, PaConfig *config, const char *path, bool *is);
 
-/* The path as it was before PEFT wrapped layers: without ".base_layer" components. */
-extern PaStatus pa_peft_unwrapped_path(PaEnv *env, const char *path, const char **unwrapped);
-
 /* If a target parameter may stand in the module of this unwrapped path: its own name, else NULL. */
 extern const char *pa_peft_parameter_of(const char *unwrapped, const char *parameter);
 

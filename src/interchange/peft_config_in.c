@@ -15,7 +15,8 @@
 #include <string.h>
 
 #include "adapter/kind.h"
-#include "core/utf8.h"
+#include "interchange/config_read.h"
+#include "interchange/peft_path.h"
 
 /* Members that change what the tensors mean, and nothing else is asked of them. */
 static const struct
@@ -62,92 +63,6 @@ read_features(const json_t *root)
 	return plain ? features : features | PA_FEATURE_INITIALISATION;
 }
 
-static PaStatus
-wrong_type(PaEnv *env, const char *member, const char *wanted)
-{
-	return pa_fail(env, PA_ERR_CONFIG, "%s of the adapter configuration is not %s", member, wanted);
-}
-
-/* A string, or NULL where it is null or absent. */
-static PaStatus
-read_string(PaEnv *env, const json_t *root, const char *member, const char **s)
-{
-	const json_t *v = json_object_get(root, member);
-
-	*s = NULL;
-	if (v == NULL || json_is_null(v))
-		return PA_OK;
-	if (!json_is_string(v))
-		return wrong_type(env, member, "a string");
-	*s = json_string_value(v);
-	if (json_string_length(v) > 0 && !pa_utf8_valid_name(*s, json_string_length(v)))
-		return pa_fail(env, PA_ERR_CONFIG, "%s of the adapter configuration has a control character", member);
-	return PA_OK;
-}
-
-static PaStatus
-read_flag(PaEnv *env, const json_t *root, const char *member, bool *flag)
-{
-	const json_t *v = json_object_get(root, member);
-
-	*flag = json_is_true(v);
-	if (v == NULL || json_is_null(v) || json_is_boolean(v))
-		return PA_OK;
-	return wrong_type(env, member, "true or false");
-}
-
-/* A list of names; *list is NULL where it is null or absent. */
-static PaStatus
-read_names(PaEnv *env, const json_t *root, const char *member, const char ***list, uint32_t *n)
-{
-	const json_t *v = json_object_get(root, member);
-	size_t		size = json_array_size(v);
-
-	*list = NULL;
-	*n = 0;
-	if (v == NULL || json_is_null(v))
-		return PA_OK;
-	if (!json_is_array(v))
-		return wrong_type(env, member, "a list of strings");
-	if (size > PA_MAX_PATTERNS)
-		return pa_fail(env, PA_ERR_LIMIT, "%s of the adapter configuration has %zu entries, more than %d",
-					   member, size, PA_MAX_PATTERNS);
-	PA_TRY(PA_NEW_ARRAY(env, size, list));
-	for (size_t i = 0; i < size; i++)
-	{
-		const json_t *entry = json_array_get(v, i);
-		size_t		length = json_string_length(entry);
-
-		if (!json_is_string(entry))
-			return wrong_type(env, member, "a list of strings");
-		(*list)[i] = json_string_value(entry);
-		if (length > PA_MAX_NAME_BYTES || !pa_utf8_valid_name((*list)[i], length))
-			return pa_fail(env, PA_ERR_CONFIG, "%s of the adapter configuration has an entry that is not a name", member);
-	}
-	*n = (uint32_t) size;
-	return PA_OK;
-}
-
-static int
-compare_names(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *) a, *(const char *const *) b);
-}
-
-static void
-sort_distinct(const char **list, uint32_t *n)
-{
-	uint32_t	kept = 0;
-
-	if (*n == 0)
-		return;
-	qsort(list, *n, sizeof(char *), compare_names);
-	for (uint32_t i = 0; i < *n; i++)
-		if (kept == 0 || strcmp(list[kept - 1], list[i]) != 0)
-			list[kept++] = list[i];
-	*n = kept;
-}
-
 /* r: a whole number; 16.0 is one.  what is the member, or its entry. */
 static PaStatus
 read_rank(PaEnv *env, const json_t *v, const char *what, double *r)
@@ -161,7 +76,7 @@ read_rank(PaEnv *env, const json_t *v, const char *what, double *r)
 		pa_detail(env, "A rank is a whole number from 1 to %lld.", (long long) PA_MAX_DIMENSION);
 		return PA_ERR_CONFIG;
 	}
-	return wrong_type(env, what, "a whole number");
+	return pa_config_wrong_type(env, what, "a whole number");
 }
 
 /* jansson refuses numbers that no double holds, so it is finite */
@@ -169,7 +84,7 @@ static PaStatus
 read_alpha(PaEnv *env, const json_t *v, const char *what, double *alpha)
 {
 	if (!json_is_number(v))
-		return wrong_type(env, what, "a number");
+		return pa_config_wrong_type(env, what, "a number");
 	*alpha = json_number_value(v);
 	return PA_OK;
 }
@@ -222,7 +137,7 @@ read_patterns(PaEnv *env, const json_t *root, const char *member,
 	if (object == NULL || json_is_null(object))
 		return PA_OK;
 	if (!json_is_object(object))
-		return wrong_type(env, member, "an object");
+		return pa_config_wrong_type(env, member, "an object");
 	if (json_object_size(object) > PA_MAX_PATTERNS)
 		return pa_fail(env, PA_ERR_LIMIT, "%s of the adapter configuration has %zu entries, more than %d",
 					   member, json_object_size(object), PA_MAX_PATTERNS);
@@ -248,7 +163,7 @@ read_kind(PaEnv *env, const json_t *root, PaConfig *config)
 	const PaKindMethods *methods;
 	const char *type;
 
-	PA_TRY(read_string(env, root, "peft_type", &type));
+	PA_TRY(pa_config_read_string(env, root, "peft_type", &type));
 	if (type == NULL)
 	{
 		pa_fail(env, PA_ERR_CONFIG, "adapter configuration has no peft_type");
@@ -269,7 +184,7 @@ read_kind(PaEnv *env, const json_t *root, PaConfig *config)
 static PaStatus
 read_bias(PaEnv *env, const json_t *root, PaConfig *config)
 {
-	PA_TRY(read_string(env, root, "bias", &config->bias));
+	PA_TRY(pa_config_read_string(env, root, "bias", &config->bias));
 	if (config->bias == NULL)
 		config->bias = "none";
 	if (strcmp(config->bias, "none") == 0 || strcmp(config->bias, "all") == 0 || strcmp(config->bias, "lora_only") == 0)
@@ -291,13 +206,13 @@ read_lora(PaEnv *env, const json_t *root, PaConfig *config)
 		return missing(env, "lora_alpha");
 	PA_TRY(read_rank(env, r, "r", &config->r));
 	PA_TRY(read_alpha(env, alpha, "lora_alpha", &config->alpha));
-	PA_TRY(read_flag(env, root, "use_rslora", &config->rslora));
-	PA_TRY(read_flag(env, root, "lora_bias", &config->lora_bias));
+	PA_TRY(pa_config_read_flag(env, root, "use_rslora", &config->rslora));
+	PA_TRY(pa_config_read_flag(env, root, "lora_bias", &config->lora_bias));
 	PA_TRY(read_bias(env, root, config));
 	PA_TRY(read_patterns(env, root, "rank_pattern", read_rank, &config->rank_patterns, &config->n_rank_patterns));
 	PA_TRY(read_patterns(env, root, "alpha_pattern", read_alpha, &config->alpha_patterns, &config->n_alpha_patterns));
-	PA_TRY(read_names(env, root, "target_parameters", &config->target_parameters, &config->n_target_parameters));
-	sort_distinct(config->target_parameters, &config->n_target_parameters);
+	PA_TRY(pa_config_read_names(env, root, "target_parameters", &config->target_parameters, &config->n_target_parameters));
+	pa_peft_path_sort_distinct(config->target_parameters, &config->n_target_parameters);
 	config->target_modules = json_object_get(root, "target_modules");
 	config->features = read_features(root);
 	return PA_OK;
@@ -310,7 +225,7 @@ read_ia3(PaEnv *env, const json_t *root, PaConfig *config)
 
 	if (json_is_string(v))
 		return pa_pattern_compile(env, json_string_value(v), PA_PATTERN_WHOLE, &config->feedforward_pattern);
-	return read_names(env, root, "feedforward_modules", &config->feedforward, &config->n_feedforward);
+	return pa_config_read_names(env, root, "feedforward_modules", &config->feedforward, &config->n_feedforward);
 }
 
 PaStatus
@@ -324,14 +239,13 @@ pa_peft_config_read(PaEnv *env, const char *text, size_t length, PaConfig *confi
 					   length, PA_MAX_CONFIG_BYTES);
 	PA_TRY(pa_json_parse(env, text, length, "adapter configuration", &root));
 	PA_TRY(read_kind(env, root, config));
-	PA_TRY(read_string(env, root, "base_model_name_or_path", &config->base_model));
-	PA_TRY(read_string(env, root, "revision", &config->base_revision));
-	PA_TRY(read_string(env, root, "task_type", &config->task_type));
+	PA_TRY(pa_config_read_string(env, root, "base_model_name_or_path", &config->base_model));
+	PA_TRY(pa_config_read_string(env, root, "revision", &config->base_revision));
+	PA_TRY(pa_config_read_string(env, root, "task_type", &config->task_type));
 	config->bias = "none";
 	if (config->kind == PA_KIND_DIFFERENCE)
 		return PA_OK;
-	PA_TRY(read_flag(env, root, "fan_in_fan_out", &config->fan_in_fan_out));
-	PA_TRY(read_names(env, root, "modules_to_save", &config->modules_to_save, &config->n_modules_to_save));
+	PA_TRY(pa_config_read_layers(env, root, config));
 	if (config->kind == PA_KIND_LORA)
 		return read_lora(env, root, config);
 	return read_ia3(env, root, config);

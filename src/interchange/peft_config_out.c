@@ -15,6 +15,8 @@
 #include <string.h>
 
 #include "adapter/kind.h"
+#include "interchange/config_write.h"
+#include "interchange/peft_path.h"
 
 /* What the patterns need of a target module. */
 typedef struct ModuleValues
@@ -25,28 +27,6 @@ typedef struct ModuleValues
 	double		alpha;
 } ModuleValues;
 
-static PaStatus
-set(PaEnv *env, json_t *object, const char *key, json_t *value)
-{
-	if (value == NULL || json_object_set_new(object, key, value) != 0)
-		return pa_fail(env, PA_ERR_NOMEM, "out of memory");
-	return PA_OK;
-}
-
-static PaStatus
-append(PaEnv *env, json_t *array, json_t *value)
-{
-	if (value == NULL || json_array_append_new(array, value) != 0)
-		return pa_fail(env, PA_ERR_NOMEM, "out of memory");
-	return PA_OK;
-}
-
-static json_t *
-string_or_null(const char *s)
-{
-	return s != NULL ? json_string(s) : json_null();
-}
-
 /* An integral value as an integer, as people write lora_alpha. */
 static json_t *
 number(double v)
@@ -54,17 +34,6 @@ number(double v)
 	if (v == nearbyint(v) && fabs(v) < 9007199254740992.0 && !(v == 0 && signbit(v)))
 		return json_integer((json_int_t) v);
 	return json_real(v);
-}
-
-static PaStatus
-set_names(PaEnv *env, json_t *root, const char *key, uint32_t n, const char *const *names)
-{
-	json_t	   *array = json_array();
-
-	PA_TRY(set(env, root, key, array));
-	for (uint32_t i = 0; i < n; i++)
-		PA_TRY(append(env, array, json_string(names[i])));
-	return PA_OK;
 }
 
 /*
@@ -86,7 +55,7 @@ module_values(PaEnv *env, const PaAdapter *facts, const PaModule *module, Module
 	}
 	if (!(v->r >= 1 && v->r <= (double) module->rank))
 		return pa_fail(env, PA_ERR_UNSUPPORTED, "alpha and scaling of module \"%.300s\" do not tell its rank", module->path);
-	return pa_peft_unwrapped_path(env, module->path, &v->unwrapped);
+	return pa_peft_path_unwrapped(env, module->path, &v->unwrapped);
 }
 
 static int
@@ -127,7 +96,7 @@ set_pattern(PaEnv *env, json_t *patterns, const PaAdapter *facts, const ModuleVa
 
 	PA_TRY(pa_pattern_escape(env, v->unwrapped, &key));
 	if (!(v->module->flags & PA_MODULE_PARAMETER))
-		return set(env, patterns, key, number(value));
+		return pa_config_set(env, patterns, key, number(value));
 	for (uint32_t i = 0; i < facts->n_target_parameters; i++)
 	{
 		const char *name = pa_peft_parameter_of(v->unwrapped, facts->target_parameters[i]);
@@ -142,7 +111,7 @@ set_pattern(PaEnv *env, json_t *patterns, const PaAdapter *facts, const ModuleVa
 		memcpy(whole, key, strlen(key));
 		memcpy(whole + strlen(key), "\\.", 2);
 		memcpy(whole + strlen(key) + 2, escaped, strlen(escaped) + 1);
-		PA_TRY(set(env, patterns, whole, number(value)));
+		PA_TRY(pa_config_set(env, patterns, whole, number(value)));
 		pa_free(env, whole);
 	}
 	return PA_OK;
@@ -155,13 +124,13 @@ set_values(PaEnv *env, json_t *root, const PaAdapter *facts, const ModuleValues 
 	double	   *values;
 	double		usual;
 
-	PA_TRY(set(env, root, alpha ? "alpha_pattern" : "rank_pattern", patterns));
+	PA_TRY(pa_config_set(env, root, alpha ? "alpha_pattern" : "rank_pattern", patterns));
 	PA_TRY(PA_NEW_ARRAY(env, n, &values));
 	for (size_t i = 0; i < n; i++)
 		values[i] = alpha ? v[i].alpha : v[i].r;
 	usual = most_frequent(values, n);
 	pa_free(env, values);
-	PA_TRY(set(env, root, alpha ? "lora_alpha" : "r", number(usual)));
+	PA_TRY(pa_config_set(env, root, alpha ? "lora_alpha" : "r", number(usual)));
 	for (size_t i = 0; i < n; i++)
 	{
 		double		value = alpha ? v[i].alpha : v[i].r;
@@ -170,57 +139,6 @@ set_values(PaEnv *env, json_t *root, const PaAdapter *facts, const ModuleValues 
 			PA_TRY(set_pattern(env, patterns, facts, &v[i], value));
 	}
 	return PA_OK;
-}
-
-static bool
-ends_with(const char *s, const char *end)
-{
-	size_t		n = strlen(s);
-	size_t		m = strlen(end);
-
-	return n >= m && memcmp(s + n - m, end, m) == 0;
-}
-
-/* One expression that matches these paths and no other. */
-static PaStatus
-set_expression(PaEnv *env, json_t *root, const char *key, const char *const *paths, uint32_t n)
-{
-	PaBuf		buf;
-	PaStatus	status;
-
-	PA_TRY(pa_buf_init(env, &buf, 0, 256));
-	status = PA_OK;
-	for (uint32_t i = 0; status == PA_OK && i < n; i++)
-	{
-		const char *escaped;
-
-		status = pa_pattern_escape(env, paths[i], &escaped);
-		if (status == PA_OK)
-			status = pa_buf_printf(&buf, "%s%s", i > 0 ? "|" : "", escaped + 1);
-	}
-	if (status == PA_OK)
-		status = set(env, root, key, json_stringn((const char *) buf.data, buf.length));
-	pa_buf_release(&buf);
-	return status;
-}
-
-/*
- * Paths that a configuration selects.  PEFT takes the entries of a list as ends
- * of paths; where one of them would select another module of the adapter, an
- * expression says the same without doubt.
- */
-static PaStatus
-set_selection(PaEnv *env, json_t *root, const char *key, uint32_t n, const char *const *selected,
-			  uint32_t n_others, const char *const *others)
-{
-	for (uint32_t i = 0; i < n_others; i++)
-	{
-		PA_TRY(pa_check_cancel(env));
-		for (uint32_t j = 0; j < n; j++)
-			if (ends_with(others[i], selected[j]))
-				return set_expression(env, root, key, selected, n);
-	}
-	return set_names(env, root, key, n, selected);
 }
 
 static PaStatus
@@ -245,22 +163,22 @@ set_lora(PaEnv *env, json_t *root, const PaAdapter *facts)
 		if ((module->flags & PA_MODULE_TARGET) && !(module->flags & PA_MODULE_PARAMETER))
 			targets[n_targets++] = v[n - 1].unwrapped;
 		else
-			PA_TRY(pa_peft_unwrapped_path(env, module->path, &others[n_others++]));
+			PA_TRY(pa_peft_path_unwrapped(env, module->path, &others[n_others++]));
 	}
-	PA_TRY(set_selection(env, root, "target_modules", n_targets, targets, n_others, others));
+	PA_TRY(pa_config_set_selection(env, root, "target_modules", n_targets, targets, n_others, others));
 	PA_TRY(set_values(env, root, facts, v, n, false));
 	PA_TRY(set_values(env, root, facts, v, n, true));
 	pa_free(env, v);
-	PA_TRY(set(env, root, "bias", json_string(facts->bias)));
-	PA_TRY(set(env, root, "init_lora_weights", json_true()));
-	PA_TRY(set(env, root, "lora_dropout", json_real(0.0)));
-	PA_TRY(set(env, root, "use_dora", json_false()));
-	PA_TRY(set(env, root, "use_rslora", json_boolean(facts->rslora)));
+	PA_TRY(pa_config_set(env, root, "bias", json_string(facts->bias)));
+	PA_TRY(pa_config_set(env, root, "init_lora_weights", json_true()));
+	PA_TRY(pa_config_set(env, root, "lora_dropout", json_real(0.0)));
+	PA_TRY(pa_config_set(env, root, "use_dora", json_false()));
+	PA_TRY(pa_config_set(env, root, "use_rslora", json_boolean(facts->rslora)));
 	/* younger members only where they say something, for older versions of PEFT */
 	if (facts->lora_bias)
-		PA_TRY(set(env, root, "lora_bias", json_true()));
+		PA_TRY(pa_config_set(env, root, "lora_bias", json_true()));
 	if (facts->n_target_parameters > 0)
-		PA_TRY(set_names(env, root, "target_parameters", facts->n_target_parameters, facts->target_parameters));
+		PA_TRY(pa_config_set_names(env, root, "target_parameters", facts->n_target_parameters, facts->target_parameters));
 	return PA_OK;
 }
 
@@ -293,9 +211,9 @@ set_ia3(PaEnv *env, json_t *root, const PaAdapter *facts)
 		else if (module->flags & PA_MODULE_TARGET)
 			plain[n_plain++] = module->path;
 	}
-	PA_TRY(set_selection(env, root, "target_modules", n_targets, targets, n_dense, dense));
-	PA_TRY(set_selection(env, root, "feedforward_modules", n_feedforward, feedforward, n_plain, plain));
-	return set(env, root, "init_ia3_weights", json_true());
+	PA_TRY(pa_config_set_selection(env, root, "target_modules", n_targets, targets, n_dense, dense));
+	PA_TRY(pa_config_set_selection(env, root, "feedforward_modules", n_feedforward, feedforward, n_plain, plain));
+	return pa_config_set(env, root, "init_ia3_weights", json_true());
 }
 
 PaStatus
@@ -307,18 +225,13 @@ pa_peft_config_write(PaEnv *env, const PaDraft *draft, const char **text, size_t
 	PA_TRY(pa_json_own(env, root));
 	if (facts->features & ~PA_FEATURE_UNKNOWN_TENSOR)
 		return pa_fail(env, PA_ERR_UNSUPPORTED, "adapter has features that a composed configuration cannot have");
-	PA_TRY(set(env, root, "peft_type", json_string(pa_kind_methods(facts->kind)->peft_type)));
-	PA_TRY(set(env, root, "base_model_name_or_path", string_or_null(facts->base_model)));
-	PA_TRY(set(env, root, "revision", string_or_null(facts->base_revision)));
-	PA_TRY(set(env, root, "task_type", string_or_null(facts->task_type)));
+	PA_TRY(pa_config_set(env, root, "peft_type", json_string(pa_kind_methods(facts->kind)->peft_type)));
+	PA_TRY(pa_config_set_text(env, root, "base_model_name_or_path", facts->base_model));
+	PA_TRY(pa_config_set_text(env, root, "revision", facts->base_revision));
+	PA_TRY(pa_config_set_text(env, root, "task_type", facts->task_type));
 	if (facts->kind == PA_KIND_DIFFERENCE)
 		return pa_json_write(env, root, true, text, length);
-	PA_TRY(set(env, root, "fan_in_fan_out", json_boolean(facts->fan_in_fan_out)));
-	PA_TRY(set(env, root, "inference_mode", json_true()));
-	if (facts->n_saved_modules > 0)
-		PA_TRY(set_names(env, root, "modules_to_save", facts->n_saved_modules, facts->saved_modules));
-	else
-		PA_TRY(set(env, root, "modules_to_save", json_null()));
+	PA_TRY(pa_config_set_layers(env, root, facts));
 	if (facts->kind == PA_KIND_LORA)
 		PA_TRY(set_lora(env, root, facts));
 	else
@@ -334,8 +247,8 @@ pa_peft_config_rename(PaEnv *env, const char *text, size_t length,
 	json_t	   *root;
 
 	PA_TRY(pa_json_parse(env, text, length, "adapter configuration", &root));
-	PA_TRY(set(env, root, "base_model_name_or_path", string_or_null(base_model)));
-	PA_TRY(set(env, root, "revision", string_or_null(revision)));
+	PA_TRY(pa_config_set_text(env, root, "base_model_name_or_path", base_model));
+	PA_TRY(pa_config_set_text(env, root, "revision", revision));
 	PA_TRY(pa_json_write(env, root, true, renamed, renamed_length));
 	if (*renamed_length > PA_MAX_CONFIG_BYTES)
 		return pa_fail(env, PA_ERR_LIMIT, "adapter configuration of %zu bytes would be larger than %zu",

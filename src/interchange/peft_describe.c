@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "interchange/peft_path.h"
+
 typedef struct Named
 {
 	const PaFileTensor *from;
@@ -25,12 +27,6 @@ static int
 compare_named(const void *a, const void *b)
 {
 	return strcmp(((const Named *) a)->from->name, ((const Named *) b)->from->name);
-}
-
-static int
-compare_strings(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *) a, *(const char *const *) b);
 }
 
 /* The tensors in name order, each name parsed. */
@@ -67,7 +63,7 @@ check_keys(PaEnv *env, uint32_t n, const Named *named)
 	PA_TRY(PA_NEW_ARRAY(env, n, &keys));
 	for (uint32_t i = 0; i < n; i++)
 		keys[i] = named[i].from->name + named[i].name.prefix;
-	qsort(keys, n, sizeof(char *), compare_strings);
+	qsort(keys, n, sizeof(char *), pa_peft_path_order);
 	for (uint32_t i = 1; i < n; i++)
 	{
 		if (strcmp(keys[i - 1], keys[i]) != 0)
@@ -87,20 +83,18 @@ make_modules(PaEnv *env, uint32_t n, const Named *named, PaAdapter *adapter)
 	PA_TRY(PA_NEW_ARRAY(env, n, &paths));
 	for (uint32_t i = 0; i < n; i++)
 		paths[i] = named[i].name.path;
-	qsort(paths, n, sizeof(char *), compare_strings);
+	pa_peft_path_sort_distinct(paths, &n);
 	PA_TRY(PA_NEW_ARRAY(env, n, &adapter->modules));
+	adapter->n_modules = n;
 	for (uint32_t i = 0; i < n; i++)
 	{
-		PaModule   *module = &adapter->modules[adapter->n_modules];
+		PaModule   *module = &adapter->modules[i];
 
-		if (i > 0 && strcmp(paths[i - 1], paths[i]) == 0)
-			continue;
 		module->path = paths[i];
 		module->scaling = 1;
 		module->alpha = 1;
 		for (int role = 0; role < PA_ROLE_COUNT; role++)
 			module->tensor[role] = -1;
-		adapter->n_modules++;
 	}
 	pa_free(env, paths);
 	return PA_OK;
@@ -177,14 +171,6 @@ describe_lora(PaEnv *env, PaConfig *config, PaAdapter *adapter, double **configu
 	return PA_OK;
 }
 
-static bool
-ends_with(const char *s, size_t n, const char *end)
-{
-	size_t		length = strlen(end);
-
-	return n >= length && memcmp(s + n - length, end, length) == 0;
-}
-
 /* PEFT's rule; where the configuration is silent, a lying vector tells. */
 static PaStatus
 is_feedforward(PaEnv *env, const PaConfig *config, const PaTensor *vector, const char *path, bool *is)
@@ -195,7 +181,7 @@ is_feedforward(PaEnv *env, const PaConfig *config, const PaTensor *vector, const
 	if (config->feedforward == NULL)
 		*is = vector->ndim == 2 && vector->shape[0] == 1 && vector->shape[1] != 1;
 	for (uint32_t i = 0; i < config->n_feedforward && !*is; i++)
-		*is = ends_with(path, strlen(path), config->feedforward[i]);
+		*is = pa_peft_path_ends(path, strlen(path), config->feedforward[i]);
 	return PA_OK;
 }
 
@@ -226,7 +212,7 @@ saved_prefix(const PaConfig *config, const char *path)
 	{
 		n += strcspn(path + n, ".");
 		for (uint32_t i = 0; i < config->n_modules_to_save; i++)
-			if (ends_with(path, n, config->modules_to_save[i]))
+			if (pa_peft_path_ends(path, n, config->modules_to_save[i]))
 				return n;
 	} while (path[n] != '\0' && path[++n] != '\0');
 	return 0;
@@ -258,11 +244,9 @@ find_saved_modules(PaEnv *env, const PaConfig *config, PaAdapter *adapter)
 		if (length > 0)
 			PA_TRY(pa_strndup(env, path, length, &found[n++]));
 	}
-	qsort(found, n, sizeof(char *), compare_strings);
-	for (uint32_t i = 0; i < n; i++)
-		if (i == 0 || strcmp(found[adapter->n_saved_modules - 1], found[i]) != 0)
-			found[adapter->n_saved_modules++] = found[i];
+	pa_peft_path_sort_distinct(found, &n);
 	adapter->saved_modules = found;
+	adapter->n_saved_modules = n;
 	return PA_OK;
 }
 

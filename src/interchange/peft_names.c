@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "core/utf8.h"
+#include "interchange/peft_path.h"
 
 #define PREFIX_MODEL "base_model.model."
 #define PREFIX_BASE "base_model."
@@ -45,14 +46,6 @@ static const Suffix suffixes[] = {
 static const char *const own_components[] = {
 	"lora_A", "lora_B", "lora_embedding_A", "lora_embedding_B", "ia3_l",
 };
-
-static bool
-ends_with(const char *s, size_t n, const char *end)
-{
-	size_t		length = strlen(end);
-
-	return n >= length && memcmp(s + n - length, end, length) == 0;
-}
 
 static size_t
 prefix_length(const char *name)
@@ -96,40 +89,6 @@ check_components(PaEnv *env, const char *name, const char *key, uint32_t *featur
 	}
 }
 
-/*
- * The path of a parameter's module: what stands before the last dot, without the
- * wrappers that PEFT puts around a layer.  A name that leaves nothing is its own
- * path.
- */
-static PaStatus
-dense_path(PaEnv *env, const char *key, const char **path)
-{
-	const char *dot = strrchr(key, '.');
-	size_t		n = dot != NULL && dot > key ? (size_t) (dot - key) : strlen(key);
-	size_t		stripped;
-
-	do
-	{
-		stripped = n;
-		if (ends_with(key, n, ".base_layer"))
-			n -= strlen(".base_layer");
-		if (ends_with(key, n, ".token_adapter"))
-			n -= strlen(".token_adapter");
-		if (n == 0)
-			n = stripped;
-	} while (n != stripped);
-	return pa_strndup(env, key, n, path);
-}
-
-/* Of a difference: the base model knows nothing of PEFT's wrappers. */
-static PaStatus
-parameter_path(PaEnv *env, const char *key, const char **path)
-{
-	const char *dot = strrchr(key, '.');
-
-	return pa_strndup(env, key, dot != NULL && dot > key ? (size_t) (dot - key) : strlen(key), path);
-}
-
 PaStatus
 pa_peft_name_parse(PaEnv *env, PaKind kind, const char *name, PaPeftName *out)
 {
@@ -148,7 +107,7 @@ pa_peft_name_parse(PaEnv *env, PaKind kind, const char *name, PaPeftName *out)
 	{
 		const Suffix *s = &suffixes[i];
 
-		if (n <= strlen(s->text) || !ends_with(key, n, s->text))
+		if (n <= strlen(s->text) || !pa_peft_path_ends(key, n, s->text))
 			continue;
 		if (s->kind != kind)
 		{
@@ -165,11 +124,11 @@ pa_peft_name_parse(PaEnv *env, PaKind kind, const char *name, PaPeftName *out)
 	{
 		out->role = PA_ROLE_DIFFERENCE;
 		out->module_flags = PA_MODULE_TARGET;
-		return parameter_path(env, key, &out->path);
+		return pa_peft_path_of_parameter(env, key, &out->path);
 	}
 	out->role = PA_ROLE_DENSE;
 	PA_TRY(check_components(env, name, key, &out->features));
-	return dense_path(env, key, &out->path);
+	return pa_peft_path_of_dense(env, key, &out->path);
 }
 
 static PaStatus
