@@ -7,16 +7,10 @@
 #include "adapter/adapter.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/arith.h"
-
-_Static_assert(PA_ROLE_FACTOR_A == 1 && PA_ROLE_FACTOR_B == 2 && PA_ROLE_VECTOR == 3 &&
-			   PA_ROLE_BIAS == 4 && PA_ROLE_MAGNITUDE == 5 && PA_ROLE_DENSE == 6 &&
-			   PA_ROLE_DIFFERENCE == 7 && PA_ROLE_COUNT == 8,
-			   "role ids are on disk");
 
 bool
 pa_same_text(const char *a, const char *b)
@@ -24,22 +18,6 @@ pa_same_text(const char *a, const char *b)
 	if (a == NULL || b == NULL)
 		return a == b;
 	return strcmp(a, b) == 0;
-}
-
-const char *
-pa_role_name(PaRole role)
-{
-	static const char *const names[PA_ROLE_COUNT] = {
-		[PA_ROLE_FACTOR_A] = "factor_a",
-		[PA_ROLE_FACTOR_B] = "factor_b",
-		[PA_ROLE_VECTOR] = "vector",
-		[PA_ROLE_BIAS] = "bias",
-		[PA_ROLE_MAGNITUDE] = "magnitude",
-		[PA_ROLE_DENSE] = "dense",
-		[PA_ROLE_DIFFERENCE] = "difference",
-	};
-
-	return role >= PA_ROLE_FACTOR_A && role < PA_ROLE_COUNT ? names[role] : "?";
 }
 
 PaStatus
@@ -81,27 +59,6 @@ pa_tensor_measure(PaEnv *env, PaTensor *tensor, PaStatus code)
 	tensor->elements = elements;
 	tensor->bytes = bits / 8;
 	return PA_OK;
-}
-
-/*
- * Under target_parameters the factors stack experts, so the tensor's rank is a
- * multiple of the r that the scaling was made with; that r follows from alpha
- * and scaling.
- */
-uint64_t
-pa_config_rank(const PaModule *module, bool rslora)
-{
-	double		r;
-
-	if (!(module->flags & PA_MODULE_PARAMETER))
-		return module->rank;
-	r = module->alpha / module->scaling;
-	if (rslora)
-		r = r * r;
-	r = nearbyint(r);
-	if (!(r >= 1 && r <= (double) module->rank))
-		return 0;
-	return (uint64_t) r;
 }
 
 static int

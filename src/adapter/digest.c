@@ -8,7 +8,7 @@
  *
  * SPDX-License-Identifier: PostgreSQL
  */
-#include "adapter/adapter.h"
+#include "adapter/scaling.h"
 
 #include <string.h>
 
@@ -171,6 +171,11 @@ pa_adapter_digest(PaEnv *env, const PaAdapter *adapter, uint8_t digest[PA_SHA256
 	PA_TRY(add_facts(&hash, adapter));
 	PA_TRY(add_modules(&hash, adapter));
 	PA_TRY(add_tensors(&hash, adapter));
+	if (adapter->opaque_type != NULL)
+	{
+		PA_TRY(add_str(&hash, adapter->opaque_type));
+		PA_TRY(add_bytes(&hash, adapter->settings, PA_SHA256_LENGTH));
+	}
 	PA_TRY(flush(&hash));
 	return pa_hash_finish(env, PA_HASH_TENSOR, digest);
 }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "adapter/kind.h"
 #include "adapter/shape.h"
 
 static PaStatus

@@ -12,26 +12,6 @@
 
 #include "core/arith.h"
 
-double
-pa_alpha_for(double s, uint64_t r, bool *exact)
-{
-	double		alpha = s * (double) r;
-	double		up = nextafter(alpha, INFINITY);
-	double		down = nextafter(alpha, -INFINITY);
-	const double candidate[5] = {alpha, up, down, nextafter(up, INFINITY), nextafter(down, -INFINITY)};
-
-	for (int i = 0; i < 5; i++)
-	{
-		if (isfinite(candidate[i]) && pa_same_bits(candidate[i] / (double) r, s))
-		{
-			*exact = true;
-			return candidate[i];
-		}
-	}
-	*exact = false;
-	return alpha;
-}
-
 PaStatus
 pa_draft_of(PaEnv *env, const PaAdapter *adapter, PaDraft **draft)
 {
@@ -45,8 +25,7 @@ pa_draft_of(PaEnv *env, const PaAdapter *adapter, PaDraft **draft)
 	for (uint32_t i = 0; i < adapter->n_modules; i++)
 	{
 		d->facts.modules[i] = adapter->modules[i];
-		for (int role = 0; role < PA_ROLE_COUNT; role++)
-			d->facts.modules[i].tensor[role] = -1;
+		pa_module_clear(&d->facts.modules[i]);
 	}
 	PA_TRY(PA_NEW_ARRAY(env, adapter->n_tensors, &d->tensors));
 	d->n_tensors = adapter->n_tensors;

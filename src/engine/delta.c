@@ -13,6 +13,7 @@
 
 #include <string.h>
 
+#include "adapter/operation.h"
 #include "core/arith.h"
 #include "engine/inspect.h"
 
@@ -71,12 +72,7 @@ check_one_delta(PaEnv *env, const PaAdapter *adapter, const PaModule *module)
 		pa_detail(env, "Its tensors replace those of the base model.");
 		return PA_ERR_NOT_FOUND;
 	}
-	if (adapter->kind != PA_KIND_DIFFERENCE)
-		return PA_OK;
-	pa_fail(env, PA_ERR_UNSUPPORTED, "module \"%.300s\" of differences has no one delta", module->path);
-	pa_detail(env, "Each of its tensors is the change of a parameter of its own.");
-	pa_hint(env, "adapter_tensor() gives the change of one parameter.");
-	return PA_ERR_UNSUPPORTED;
+	return pa_require(env, adapter, PA_OPERATION_DELTA);
 }
 
 PaStatus
@@ -91,8 +87,7 @@ pa_delta_measure(PaEnv *env, PaValue *value, const char *path, PaDelta *delta)
 		return pa_fail(env, PA_ERR_NOT_FOUND, "adapter has no module \"%.300s\"", path);
 	module = &adapter->modules[index];
 	PA_TRY(check_one_delta(env, adapter, module));
-	PA_TRY(pa_adapter_require_arithmetic(env, adapter));
-	for (int role = 0; role < PA_ROLE_COUNT; role++)
+	for (int role = 1; role < PA_SINGLE_ROLES; role++)
 		if (module->tensor[role] >= 0)
 			PA_TRY(pa_tensor_require_arithmetic(env, &adapter->tensors[module->tensor[role]]));
 	memset(delta, 0, sizeof(*delta));

@@ -12,6 +12,7 @@
 
 #include <string.h>
 
+#include "adapter/kind.h"
 #include "algebra/difference.h"
 #include "engine/export.h"
 #include "engine/file.h"
@@ -37,7 +38,7 @@ check_config(PaEnv *env, PaText config)
 	PaConfig	read;
 
 	PA_TRY(pa_peft_config_read(env, config.text, config.length, &read));
-	if (read.kind == PA_KIND_DIFFERENCE)
+	if (pa_kind_methods(read.kind)->delta == PA_DELTA_TENSORS)
 		return PA_OK;
 	pa_fail(env, PA_ERR_CONFIG, "peft_type of the configuration is not DIFFERENCE");
 	pa_hint(env, "Files of adapters are imported with adapter_from_safetensors().");

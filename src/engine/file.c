@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "adapter/kind.h"
 #include "core/limits.h"
 
 static PaStatus
@@ -119,13 +120,15 @@ choose_recipe(PaEnv *env, const PaSafetensors *st, PaText file, PaText *recipe)
 static PaStatus
 check_is_adapter(PaEnv *env, const PaAdapter *adapter)
 {
-	if (adapter->kind == PA_KIND_DIFFERENCE || adapter->n_saved_modules > 0 ||
+	const PaKindMethods *kind = pa_kind_methods(adapter->kind);
+
+	if (kind->may_be_empty || adapter->n_saved_modules > 0 ||
 		(adapter->bias != NULL && strcmp(adapter->bias, "none") != 0))
 		return PA_OK;
 	for (uint32_t i = 0; i < adapter->n_modules; i++)
 		if (adapter->modules[i].flags & PA_MODULE_TARGET)
 			return PA_OK;
-	pa_fail(env, PA_ERR_CONFIG, "file has no tensor of %s adapter", adapter->kind == PA_KIND_LORA ? "a LoRA" : "an (IA)^3");
+	pa_fail(env, PA_ERR_CONFIG, "file has no tensor of %s adapter", kind->title);
 	if (adapter->n_tensors > 0)
 		pa_detail(env, "What it has, beginning with \"%.300s\", is dense, and the configuration has no modules_to_save for it.",
 				  adapter->tensors[0].name);

@@ -8,6 +8,7 @@
 
 #include <math.h>
 
+#include "adapter/operation.h"
 #include "kernel/kernel.h"
 
 PaStatus

@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "adapter/operation.h"
 #include "engine/result.h"
 #include "lowrank/blas.h"
 #include "lowrank/spectrum.h"
@@ -61,27 +62,13 @@ kept_rank(PaEnv *env, const PaStack *stack, const double *weights, PaKeep keep, 
 	return PA_OK;
 }
 
-/* Only LoRA has a rank, whatever the modules. */
-static PaStatus
-check_has_factors(PaEnv *env, PaKind kind)
-{
-	if (kind == PA_KIND_LORA)
-		return PA_OK;
-	if (kind == PA_KIND_IA3)
-		pa_fail(env, PA_ERR_UNSUPPORTED, "an (IA)^3 adapter has no singular values");
-	else
-		pa_fail(env, PA_ERR_UNSUPPORTED, "singular values are not supported for adapters of kind %s", pa_kind_name(kind));
-	pa_detail(env, "Truncation and spectra are of LoRA's product of two factors.");
-	return PA_ERR_UNSUPPORTED;
-}
-
 /* A stack that cannot be done is refused before any is. */
 static PaStatus
 check_sum(PaEnv *env, const PaPlannedSum *sum, const PaStack *const *stacks)
 {
 	PaStackReader reader;
 
-	PA_TRY(check_has_factors(env, sum->draft->facts.kind));
+	PA_TRY(pa_require(env, &sum->draft->facts, PA_OPERATION_SINGULAR_VALUES));
 	for (uint32_t i = 0; sum->n_leaves > 0 && i < sum->draft->facts.n_modules; i++)
 		if (stacks[i] != NULL)
 		{

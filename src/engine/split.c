@@ -13,6 +13,7 @@
 
 #include <string.h>
 
+#include "adapter/operation.h"
 #include "algebra/transform.h"
 #include "engine/file.h"
 #include "engine/operands.h"
@@ -62,6 +63,7 @@ cut(PaEnv *env, PaSplit *self, uint64_t max_bytes, uint32_t *n_parts)
 
 	if (max_bytes == 0 || max_bytes > INT64_MAX)
 		return pa_fail(env, PA_ERR_CONFIG, "size of a part must be positive");
+	PA_TRY(pa_require(env, self->whole, PA_OPERATION_PARTS));
 	PA_TRY(PA_NEW_ARRAY(env, self->whole->n_modules, &group));
 	PA_TRY(pa_split_groups(env, self->whole, most, group, &self->n_parts));
 	PA_TRY(list_members(env, self, group));

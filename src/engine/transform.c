@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "adapter/operation.h"
 #include "algebra/transform.h"
 #include "core/pattern.h"
 #include "engine/operands.h"

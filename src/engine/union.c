@@ -8,6 +8,7 @@
  */
 #include "engine/union.h"
 
+#include "adapter/operation.h"
 #include "algebra/transform.h"
 #include "engine/operands.h"
 #include "engine/result.h"
@@ -61,7 +62,10 @@ pa_union_values(PaEnv *env, uint32_t n, PaValue *const *values, size_t reserve, 
 	PA_TRY(pa_operands_open(env, n, values, false, &operands));
 	PA_TRY(PA_NEW_ARRAY(env, n, &adapters));
 	for (uint32_t i = 0; i < n; i++)
+	{
 		adapters[i] = pa_value_adapter(operands.values[i]);
+		PA_TRY(pa_require(env, adapters[i], PA_OPERATION_PARTS));
+	}
 	PA_TRY(pa_union_draft(env, n, adapters, &draft));
 	PA_TRY(describe(env, &operands, draft, &result));
 	PA_TRY(PA_NEW_ARRAY(env, result.adapter->n_tensors, &tags));

@@ -33,7 +33,8 @@ typedef struct PaFileTensor
 /* A tensor of an adapter as it is in a file, at this offset. */
 extern PaFileTensor pa_safetensors_tensor(const PaTensor *tensor, uint64_t offset);
 
-/* Reserved keys of an envelope's __metadata__. */
+/* Reserved keys of an envelope's __metadata__; every other with this prefix is a later version's. */
+#define PA_META_PREFIX "peftarith."
 #define PA_META_CONFIG "peftarith.config"
 #define PA_META_RECIPE "peftarith.recipe"
 #define PA_META_HEADER "peftarith.header"

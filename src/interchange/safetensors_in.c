@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "adapter/fault.h"
 #include "core/arith.h"
 #include "core/bytes.h"
 #include "core/utf8.h"
@@ -154,6 +155,7 @@ read_metadata(PaEnv *env, json_t *metadata, PaStatus code, PaSafetensors *out)
 	};
 	const char *key;
 	json_t	   *v;
+	size_t		at;
 
 	/* the reference reader takes null as absent */
 	if (json_is_null(metadata))
@@ -164,11 +166,13 @@ read_metadata(PaEnv *env, json_t *metadata, PaStatus code, PaSafetensors *out)
 	{
 		if (!json_is_string(v))
 			return pa_fail(env, code, "metadata \"%.100s\" of the safetensors file is not a string", key);
-		for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++)
-		{
-			if (strcmp(key, reserved[i].key) == 0)
-				*reserved[i].text = pa_text(json_string_value(v), json_string_length(v));
-		}
+		if (strncmp(key, PA_META_PREFIX, strlen(PA_META_PREFIX)) != 0)
+			continue;
+		for (at = 0; at < sizeof(reserved) / sizeof(reserved[0]) && strcmp(key, reserved[at].key) != 0;)
+			at++;
+		if (at == sizeof(reserved) / sizeof(reserved[0]))
+			return pa_fail_later(env, "The file has the metadata key \"%.100s\", which this version does not know.", key);
+		*reserved[at].text = pa_text(json_string_value(v), json_string_length(v));
 	}
 	for (size_t i = 1; out->config.text == NULL && i < sizeof(reserved) / sizeof(reserved[0]); i++)
 	{

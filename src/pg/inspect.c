@@ -6,6 +6,7 @@
  */
 #include "pg/datum.h"
 
+#include "adapter/kind.h"
 #include "catalog/pg_type.h"
 #include "engine/delta.h"
 #include "engine/inspect.h"
@@ -16,6 +17,7 @@
 #include "utils/jsonb.h"
 
 PG_FUNCTION_INFO_V1(adapter_kind);
+PG_FUNCTION_INFO_V1(adapter_peft_type);
 PG_FUNCTION_INFO_V1(adapter_base_model);
 PG_FUNCTION_INFO_V1(adapter_rank);
 PG_FUNCTION_INFO_V1(adapter_digest);
@@ -84,6 +86,16 @@ adapter_raw_size(PG_FUNCTION_ARGS)
 	PaValueHeader header = header_argument(fcinfo);
 
 	PG_RETURN_INT64((int64) header.raw_bytes);
+}
+
+Datum
+adapter_peft_type(PG_FUNCTION_ARGS)
+{
+	Bridge	   *bridge = bridge_open();
+	text	   *result = text_of(pa_peft_type(pa_value_adapter(datum_value(bridge, PG_GETARG_DATUM(0)))));
+
+	bridge_close(bridge);
+	PG_RETURN_TEXT_P(result);
 }
 
 Datum
@@ -170,7 +182,7 @@ modules_row(ReturnSetInfo *result, Bridge *bridge, PaValue *value, uint32_t i)
 	nulls[8] = !pa_dtype_is_arithmetic(tensor->dtype);
 	if (!nulls[8])
 		bridge_check(bridge, pa_inspect_norm(&bridge->env, value, i, &norm));
-	nulls[5] = adapter->kind != PA_KIND_LORA || (module->flags & PA_MODULE_TARGET) == 0;
+	nulls[5] = pa_delta_form(adapter) != PA_DELTA_PRODUCT || (module->flags & PA_MODULE_TARGET) == 0;
 	values[0] = PointerGetDatum(text_of(module->path));
 	values[1] = PointerGetDatum(cstring_to_text(pa_role_name(tensor->role)));
 	values[2] = PointerGetDatum(text_of(tensor->name));

@@ -131,6 +131,8 @@ static const Refusal refusals[] = {
 	{"{\"x\":{\"dtype\":\"F32\",\"shape\":[2147483647,2147483647,2147483647,0],\"data_offsets\":[0,0]}}", 0, PA_ERR_FILE},
 	{"{\"x\":{\"dtype\":\"F32\",\"shape\":[1073741824,1073741824,16],\"data_offsets\":[0,0]}}", 0, PA_ERR_FILE},
 	{"{\"__metadata__\":{\"peftarith.recipe\":\"{}\"}}", 0, PA_ERR_FILE},
+	{"{\"__metadata__\":{\"peftarith.config\":\"{}\",\"peftarith.part\":\"1\"}}", 0, PA_ERR_UNSUPPORTED},
+	{"{\"__metadata__\":{\"peftarith.\":\"\"}}", 0, PA_ERR_UNSUPPORTED},
 	{"{\"__metadata__\":{\"peftarith.header\":\"{}\"}}", 0, PA_ERR_FILE},
 	{"{\"__metadata__\":{\"peftarith.envelope_digest\":\"{}\"}}", 0, PA_ERR_FILE},
 };

@@ -59,8 +59,7 @@ sample_module(Sample *sample, const char *path, uint32_t flags, uint64_t rank)
 	module->rank = rank;
 	module->scaling = rank > 0 ? 2.0 : 1.0;
 	module->alpha = 2.0 * (double) rank;
-	for (int role = 0; role < PA_ROLE_COUNT; role++)
-		module->tensor[role] = -1;
+	pa_module_clear(module);
 }
 
 static void
