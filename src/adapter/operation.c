@@ -19,12 +19,12 @@ static const struct
 	const char *reason;
 	const char *hint;
 }			operations[] = {
-	{PA_OPERATION_ARITHMETIC, COMPUTABLE, true, "arithmetic is", NULL, NULL},
-	{PA_OPERATION_PARTS, COMPUTABLE, false, "parts are", NULL, NULL},
+	{PA_OPERATION_ARITHMETIC, COMPUTABLE, true, "arithmetic is", "", ""},
+	{PA_OPERATION_PARTS, COMPUTABLE, false, "parts are", "", ""},
 	{PA_OPERATION_MERGE, FORM(PA_DELTA_PRODUCT), false, "merge methods are",
 		"They prune the factors of LoRA adapters.", "A weighted sum is defined for every kind."},
 	{PA_OPERATION_SINGULAR_VALUES, FORM(PA_DELTA_PRODUCT), false, "singular values are",
-		"Truncation and spectra are of LoRA's product of two factors.", NULL},
+		"Truncation and spectra are of LoRA's product of two factors.", ""},
 	{PA_OPERATION_DELTA, FORM(PA_DELTA_PRODUCT) | FORM(PA_DELTA_VECTOR), true, "deltas of modules are",
 		"Each of its tensors is the change of a parameter of its own.",
 		"adapter_tensor() gives the change of one parameter."},
@@ -99,8 +99,7 @@ pa_require(PaEnv *env, const PaAdapter *adapter, PaOperation operation)
 			return operations[i].plain ? require_plain(env, adapter) : PA_OK;
 		pa_fail(env, PA_ERR_UNSUPPORTED, "%s not supported for adapters of kind %s", operations[i].name, kind->name);
 		pa_detail(env, "%s", operations[i].reason);
-		if (operations[i].hint != NULL)
-			pa_hint(env, "%s", operations[i].hint);
+		pa_hint(env, "%s", operations[i].hint);
 		return PA_ERR_UNSUPPORTED;
 	}
 	return pa_fail(env, PA_ERR_INTERNAL, "unknown operation %d", (int) operation);

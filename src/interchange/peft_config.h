@@ -63,6 +63,10 @@ typedef struct PaConfig
 	uint32_t	n_feedforward;
 	const char **feedforward;	/* NULL if absent, which is not the empty list */
 	PaPattern  *feedforward_pattern;	/* or NULL */
+
+	/* every other type */
+	const char *opaque_type;	/* peft_type; NULL where another dialect reads it */
+	uint8_t		settings[PA_SHA256_LENGTH]; /* doc/format.md, "Settings digest" */
 } PaConfig;
 
 /*

@@ -9,7 +9,6 @@
  */
 #include "interchange/peft_config.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "adapter/kind.h"
@@ -17,23 +16,8 @@
 #include "interchange/peft_dialect.h"
 
 static PaStatus
-refuse_type(PaEnv *env, const char *type)
-{
-	char		known[256] = "";
-	size_t		n = 0;
-
-	for (size_t i = 0; pa_peft_dialects[i] != NULL && n < sizeof(known); i++)
-		n += (size_t) snprintf(known + n, sizeof(known) - n, "%s%s", n > 0 ? ", " : "",
-							   pa_kind_methods(pa_peft_dialects[i]->kind)->peft_type);
-	pa_fail(env, PA_ERR_UNSUPPORTED, "adapters of type %.100s are not supported", type);
-	pa_detail(env, "The types that are: %s.", known);
-	return PA_ERR_UNSUPPORTED;
-}
-
-static PaStatus
 read_kind(PaEnv *env, const json_t *root, PaConfig *config)
 {
-	const PaKindMethods *methods;
 	const char *type;
 
 	PA_TRY(pa_config_read_string(env, root, "peft_type", &type));
@@ -43,10 +27,7 @@ read_kind(PaEnv *env, const json_t *root, PaConfig *config)
 		pa_hint(env, "Pass the text of the adapter_config.json that PEFT wrote.");
 		return PA_ERR_CONFIG;
 	}
-	methods = pa_kind_by_peft_type(type);
-	if (methods == NULL || pa_peft_dialect(methods->id) == NULL)
-		return refuse_type(env, type);
-	config->kind = methods->id;
+	config->kind = pa_kind_by_peft_type(type)->id;
 	return PA_OK;
 }
 

@@ -10,7 +10,7 @@
  */
 #include "interchange/peft_config.h"
 
-#include "adapter/kind.h"
+#include "adapter/operation.h"
 #include "interchange/config_write.h"
 #include "interchange/peft_dialect.h"
 
@@ -22,6 +22,7 @@ pa_peft_config_write(PaEnv *env, const PaDraft *draft, const char **text, size_t
 	json_t	   *root = pa_json_object();
 
 	PA_TRY(pa_json_own(env, root));
+	PA_TRY(pa_require(env, facts, PA_OPERATION_PARTS));
 	if (facts->features & ~PA_FEATURE_UNKNOWN_TENSOR)
 		return pa_fail(env, PA_ERR_UNSUPPORTED,
 					   "adapter has features that a composed configuration cannot have");

@@ -213,6 +213,8 @@ copy_facts(const PaConfig *config, PaAdapter *adapter)
 	adapter->rslora = config->rslora;
 	adapter->n_target_parameters = config->n_target_parameters;
 	adapter->target_parameters = config->target_parameters;
+	adapter->opaque_type = config->opaque_type;
+	memcpy(adapter->settings, config->settings, PA_SHA256_LENGTH);
 }
 
 PaStatus

@@ -11,6 +11,7 @@ const PaPeftDialect *const pa_peft_dialects[] = {
 	&pa_peft_lora,
 	&pa_peft_ia3,
 	&pa_peft_difference,
+	&pa_peft_opaque,
 	NULL
 };
 

@@ -29,6 +29,7 @@ typedef struct PaPeftKeyed
 	PaRole		role;
 	uint32_t	module_flags;
 	bool		prefixed;		/* PEFT's prefix is written before the key, though it is not needed */
+	bool		any_name;		/* a name may be one that another dialect has */
 	PaStatus	(*path) (PaEnv *env, const char *key, const char **path);	/* of the module */
 } PaPeftKeyed;
 
@@ -74,5 +75,6 @@ extern const PaPeftDialect *const pa_peft_dialects[];
 extern const PaPeftDialect pa_peft_lora;
 extern const PaPeftDialect pa_peft_ia3;
 extern const PaPeftDialect pa_peft_difference;
+extern const PaPeftDialect pa_peft_opaque;
 
 #endif

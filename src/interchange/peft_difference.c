@@ -11,5 +11,9 @@
 
 const PaPeftDialect pa_peft_difference = {
 	.kind = PA_KIND_DIFFERENCE,
-	.keyed = {PA_ROLE_DIFFERENCE, PA_MODULE_TARGET, false, pa_peft_path_of_parameter},
+	.keyed = {
+		.role = PA_ROLE_DIFFERENCE,
+		.module_flags = PA_MODULE_TARGET,
+		.path = pa_peft_path_of_parameter
+	},
 };

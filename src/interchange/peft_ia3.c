@@ -104,7 +104,7 @@ const PaPeftDialect pa_peft_ia3 = {
 	.kind = PA_KIND_IA3,
 	.suffixes = suffixes,
 	.n_suffixes = sizeof(suffixes) / sizeof(suffixes[0]),
-	.keyed = {PA_ROLE_DENSE, 0, true, pa_peft_path_of_dense},
+	.keyed = {.role = PA_ROLE_DENSE, .prefixed = true, .path = pa_peft_path_of_dense},
 	.own_components = own_components,
 	.n_own_components = sizeof(own_components) / sizeof(own_components[0]),
 	.forms = ".ia3_l",

@@ -100,7 +100,7 @@ const PaPeftDialect pa_peft_lora = {
 	.kind = PA_KIND_LORA,
 	.suffixes = suffixes,
 	.n_suffixes = sizeof(suffixes) / sizeof(suffixes[0]),
-	.keyed = {PA_ROLE_DENSE, 0, true, pa_peft_path_of_dense},
+	.keyed = {.role = PA_ROLE_DENSE, .prefixed = true, .path = pa_peft_path_of_dense},
 	.own_components = own_components,
 	.n_own_components = sizeof(own_components) / sizeof(own_components[0]),
 	.forms = ".lora_A.weight, .lora_B.weight, .lora_B.bias, .lora_embedding_A or .lora_embedding_B",

@@ -96,6 +96,8 @@ static PaStatus
 check_without_suffix(PaEnv *env, const PaPeftDialect *dialect,
 					 const char *name, const char *key, uint32_t *features)
 {
+	if (dialect->keyed.any_name)
+		return PA_OK;
 	for (size_t i = 0; pa_peft_dialects[i] != NULL; i++)
 	{
 		if (find_suffix(pa_peft_dialects[i], key) == NULL)

@@ -52,7 +52,7 @@ from (values ('version', :'version'), ('kind', :'kind'), ('reserved_1', :'reserv
 drop cast (bytea as adapter);
 -- The same of an envelope, as text and as COPY's binary form.
 create table later as select n, decode(replace(encode(adapter_send(a), 'escape'), known, unknown), 'escape') as e
-from t, (values (1, 'peftarith.envelope_digest', 'peftarith.envelope_future'), (2, 'version\\\\":1', 'version\\\\":9')) of(n, known, unknown)
+from t, (values (1, 'peftarith.envelope_digest', 'peftarith.envelope_future'), (2, 'version\\":1', 'version\\":9')) of(n, known, unknown)
 where id = 1;
 select n, fails(format('select %L::adapter', encode(e, 'base64'))) from later order by n;
 create table came (a adapter);

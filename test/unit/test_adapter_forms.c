@@ -126,6 +126,11 @@ expected_digest(PaEnv *env, const PaAdapter *a, PaBuf *b, uint8_t digest[PA_SHA2
 			PA_TRY(pa_buf_u64(b, a->tensors[i].shape[d]));
 		PA_TRY(pa_buf_bytes(b, a->tensors[i].sha256, PA_SHA256_LENGTH));
 	}
+	if (a->kind == PA_KIND_OPAQUE)
+	{
+		PA_TRY(pa_buf_str(b, a->opaque_type));
+		PA_TRY(pa_buf_bytes(b, a->settings, PA_SHA256_LENGTH));
+	}
 	PA_TRY(pa_hash_begin(env, PA_HASH_FILE));
 	PA_TRY(pa_hash_update(env, PA_HASH_FILE, b->data, b->length));
 	return pa_hash_finish(env, PA_HASH_FILE, digest);
