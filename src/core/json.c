@@ -38,15 +38,15 @@ pa_json_own(PaEnv *env, json_t *made)
 }
 
 static PaStatus
-check_size(PaEnv *env, const char *text, size_t n, const char *subject)
+check_size(PaEnv *env, PaText text, const char *subject)
 {
 	int			depth = 0;
 	size_t		values = 0;		/* at most one more than brackets and commas */
 	bool		in_string = false;
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < text.length; i++)
 	{
-		char		c = text[i];
+		char		c = text.text[i];
 
 		if (in_string && c == '\\')
 			i++;
@@ -98,8 +98,7 @@ parse_failed(PaEnv *env, const json_error_t *error, const char *subject)
 typedef struct Feed
 {
 	PaEnv	   *env;
-	const char *text;
-	size_t		left;
+	PaText		left;
 	PaStatus	status;
 } Feed;
 
@@ -107,30 +106,30 @@ static size_t
 feed(void *buffer, size_t room, void *state)
 {
 	Feed	   *self = state;
-	size_t		n = self->left < room ? self->left : room;
+	size_t		n = self->left.length < room ? self->left.length : room;
 
 	self->status = pa_check_cancel(self->env);
 	if (self->status != PA_OK)
 		return (size_t) -1;
-	memcpy(buffer, self->text, n);
-	self->text += n;
-	self->left -= n;
+	memcpy(buffer, self->left.text, n);
+	self->left.text += n;
+	self->left.length -= n;
 	return n;
 }
 
 PaStatus
-pa_json_load(PaEnv *env, const char *text, size_t n, const char *subject, json_t **root)
+pa_json_load(PaEnv *env, PaText text, const char *subject, json_t **root)
 {
-	Feed		self = {env, text, n, PA_OK};
+	Feed		self = {env, text, PA_OK};
 	json_error_t error;
 	json_t	   *parsed;
 
-	if (!pa_utf8_valid(text, n))
+	if (!pa_utf8_valid(text.text, text.length))
 		return pa_fail(env, PA_ERR_JSON, "%s is not valid UTF-8", subject);
 	/* jansson loses a NUL behind a number */
-	if (memchr(text, '\0', n) != NULL)
+	if (memchr(text.text, '\0', text.length) != NULL)
 		return pa_fail(env, PA_ERR_JSON, "%s has a NUL byte", subject);
-	PA_TRY(check_size(env, text, n, subject));
+	PA_TRY(check_size(env, text, subject));
 	parsed = json_load_callback(feed, &self, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
 	if (self.status != PA_OK)
 	{
@@ -149,11 +148,11 @@ pa_json_load(PaEnv *env, const char *text, size_t n, const char *subject, json_t
 }
 
 PaStatus
-pa_json_parse(PaEnv *env, const char *text, size_t n, const char *subject, json_t **root)
+pa_json_parse(PaEnv *env, PaText text, const char *subject, json_t **root)
 {
 	json_t	   *parsed;
 
-	PA_TRY(pa_json_load(env, text, n, subject, &parsed));
+	PA_TRY(pa_json_load(env, text, subject, &parsed));
 	PA_TRY(pa_json_own(env, parsed));
 	*root = parsed;
 	return PA_OK;
@@ -205,13 +204,13 @@ short_escape(unsigned char c)
 }
 
 size_t
-pa_json_quoted_length(const char *s, size_t n)
+pa_json_quoted_length(PaText text)
 {
-	size_t		length = n + 2;
+	size_t		length = text.length + 2;
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < text.length; i++)
 	{
-		unsigned char c = (unsigned char) s[i];
+		unsigned char c = (unsigned char) text.text[i];
 
 		if (short_escape(c) != '\0')
 			length += 1;
@@ -222,16 +221,16 @@ pa_json_quoted_length(const char *s, size_t n)
 }
 
 PaStatus
-pa_json_quote(PaBuf *buf, const char *s, size_t n)
+pa_json_quote(PaBuf *buf, PaText text)
 {
 	uint8_t    *out;
 
-	PA_TRY(pa_buf_room(buf, pa_json_quoted_length(s, n)));
+	PA_TRY(pa_buf_room(buf, pa_json_quoted_length(text)));
 	out = buf->data + buf->length;
 	*out++ = '"';
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < text.length; i++)
 	{
-		unsigned char c = (unsigned char) s[i];
+		unsigned char c = (unsigned char) text.text[i];
 		char		escape = short_escape(c);
 
 		if (escape != '\0')
@@ -321,7 +320,7 @@ write_object(Writer *w, const json_t *v, int level)
 		if (i > 0)
 			PA_TRY(pa_buf_u8(w->out, ','));
 		PA_TRY(new_line(w, level + 1));
-		PA_TRY(pa_json_quote(w->out, keys[i], strlen(keys[i])));
+		PA_TRY(pa_json_quote(w->out, pa_text_of(keys[i])));
 		PA_TRY(pa_buf_bytes(w->out, ": ", w->pretty ? 2 : 1));
 		PA_TRY(write_value(w, json_object_get(v, keys[i]), level + 1));
 	}
@@ -353,7 +352,7 @@ write_value(Writer *w, const json_t *v, int level)
 		case JSON_ARRAY:
 			return write_array(w, v, level);
 		case JSON_STRING:
-			return pa_json_quote(w->out, json_string_value(v), json_string_length(v));
+			return pa_json_quote(w->out, pa_text(json_string_value(v), json_string_length(v)));
 		case JSON_INTEGER:
 			return pa_buf_printf(w->out, "%lld", (long long) json_integer_value(v));
 		case JSON_REAL:
@@ -369,7 +368,7 @@ write_value(Writer *w, const json_t *v, int level)
 }
 
 PaStatus
-pa_json_write(PaEnv *env, const json_t *root, bool pretty, const char **text, size_t *n)
+pa_json_write(PaEnv *env, const json_t *root, bool pretty, PaText *text)
 {
 	PaBuf		out;
 	Writer		w = {&out, pretty};
@@ -378,8 +377,8 @@ pa_json_write(PaEnv *env, const json_t *root, bool pretty, const char **text, si
 	PA_TRY(pa_buf_init(env, &out, 0, 1024));
 	status = write_value(&w, root, 0);
 	if (status == PA_OK)
-		status = pa_strndup(env, (const char *) out.data, out.length, text);
-	*n = out.length;
+		status = pa_strndup(env, (const char *) out.data, out.length, &text->text);
+	text->length = out.length;
 	pa_buf_release(&out);
 	return status;
 }

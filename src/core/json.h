@@ -19,17 +19,16 @@
 #include <jansson.h>
 
 #include "core/buf.h"
+#include "core/text.h"
 
 /* The root must be an object. */
-extern PaStatus pa_json_parse(PaEnv *env, const char *text, size_t n,
-							  const char *subject, json_t **root);
+extern PaStatus pa_json_parse(PaEnv *env, PaText text, const char *subject, json_t **root);
 
 /*
  * As pa_json_parse, but *root is the caller's to json_decref() on every path:
  * for documents that are read one after the other and not kept.
  */
-extern PaStatus pa_json_load(PaEnv *env, const char *text, size_t n,
-							 const char *subject, json_t **root);
+extern PaStatus pa_json_load(PaEnv *env, PaText text, const char *subject, json_t **root);
 
 /*
  * A new empty object; NULL without memory.  Never call json_object(): the
@@ -42,18 +41,17 @@ extern json_t *pa_json_object(void);
 extern PaStatus pa_json_own(PaEnv *env, json_t *made);
 
 /*
- * The document as text in env memory.  pretty: indented by 2, keys sorted (as
+ * The document as text in env memory, NUL-terminated.  pretty: indented by 2, keys sorted (as
  * PEFT writes adapter_config.json); else compact in the document's own order.
  * Reals are written shortest such that they read back as the same double.
  */
-extern PaStatus pa_json_write(PaEnv *env, const json_t *root, bool pretty,
-							  const char **text, size_t *n);
+extern PaStatus pa_json_write(PaEnv *env, const json_t *root, bool pretty, PaText *text);
 
 /* Append a JSON string literal (quotes and escapes included) of UTF-8 bytes. */
-extern PaStatus pa_json_quote(PaBuf *buf, const char *s, size_t n);
+extern PaStatus pa_json_quote(PaBuf *buf, PaText text);
 
 /* Number of bytes that pa_json_quote would append. */
-extern size_t pa_json_quoted_length(const char *s, size_t n);
+extern size_t pa_json_quoted_length(PaText text);
 
 /* Shortest decimal text that strtod reads back as v (finite), into out[32]. */
 extern void pa_shortest_double(char out[32], double v);

@@ -37,7 +37,7 @@ check_config(PaEnv *env, PaText config)
 {
 	PaConfig	read;
 
-	PA_TRY(pa_peft_config_read(env, config.text, config.length, &read));
+	PA_TRY(pa_peft_config_read(env, config, &read));
 	if (pa_kind_methods(read.kind)->delta == PA_DELTA_TENSORS)
 		return PA_OK;
 	pa_fail(env, PA_ERR_CONFIG, "peft_type of the configuration is not DIFFERENCE");

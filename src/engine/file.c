@@ -86,7 +86,7 @@ pa_file_describe(PaEnv *env, PaOpenedFile *opened, PaText config)
 	PaResult   *result = &opened->result;
 	const uint8_t **data;
 
-	PA_TRY(pa_peft_config_read(env, config.text, config.length, &opened->config));
+	PA_TRY(pa_peft_config_read(env, config, &opened->config));
 	PA_TRY(pa_result_describe_as(env, &opened->config, config, file->n_tensors, file->tensors, result));
 	PA_TRY(PA_NEW_ARRAY(env, result->adapter->n_tensors, &data));
 	for (uint32_t i = 0; i < result->adapter->n_tensors; i++)

@@ -196,7 +196,7 @@ write_tensor(PaEnv *env, PaSource *source, uint32_t index, uint8_t *raw, PaBuf *
 		.width = (size_t) pa_dtype_plane_width(t->dtype), .raw = raw,
 	};
 
-	PA_TRY(pa_json_quote(out, t->name, strlen(t->name)));
+	PA_TRY(pa_json_quote(out, pa_text_of(t->name)));
 	PA_TRY(pa_buf_printf(out, ": {\"dtype\": \"%s\", \"shape\": [", pa_dtype_name(t->dtype)));
 	for (int i = 0; i < t->ndim; i++)
 		PA_TRY(pa_buf_printf(out, "%s%llu", i > 0 ? ", " : "", (unsigned long long) t->shape[i]));

@@ -74,14 +74,13 @@ typedef struct PaConfig
  * zero.  PA_ERR_UNSUPPORTED for other types, PA_ERR_CONFIG for a member that is
  * missing or wrong, PA_ERR_LIMIT, and what pa_json_parse and patterns give.
  */
-extern PaStatus pa_peft_config_read(PaEnv *env, const char *text, size_t length, PaConfig *config);
+extern PaStatus pa_peft_config_read(PaEnv *env, PaText text, PaConfig *config);
 
 /* The text for a draft; doc/algebra.md, "The composed configuration". */
-extern PaStatus pa_peft_config_write(PaEnv *env, const PaDraft *draft, const char **text, size_t *length);
+extern PaStatus pa_peft_config_write(PaEnv *env, const PaDraft *draft, PaText *text);
 
 /* The same text with base_model_name_or_path and revision replaced (NULL: null). */
-extern PaStatus pa_peft_config_rename(PaEnv *env, const char *text, size_t length,
-									  const char *base_model, const char *revision,
-									  const char **renamed, size_t *renamed_length);
+extern PaStatus pa_peft_config_rename(PaEnv *env, PaText text, const char *base_model,
+									  const char *revision, PaText *renamed);
 
 #endif

@@ -32,16 +32,16 @@ read_kind(PaEnv *env, const json_t *root, PaConfig *config)
 }
 
 PaStatus
-pa_peft_config_read(PaEnv *env, const char *text, size_t length, PaConfig *config)
+pa_peft_config_read(PaEnv *env, PaText text, PaConfig *config)
 {
 	const PaPeftDialect *dialect;
 	json_t	   *root;
 
 	memset(config, 0, sizeof(*config));
-	if (length > PA_MAX_CONFIG_BYTES)
+	if (text.length > PA_MAX_CONFIG_BYTES)
 		return pa_fail(env, PA_ERR_LIMIT, "adapter configuration of %zu bytes is larger than %zu",
-					   length, PA_MAX_CONFIG_BYTES);
-	PA_TRY(pa_json_parse(env, text, length, "adapter configuration", &root));
+					   text.length, PA_MAX_CONFIG_BYTES);
+	PA_TRY(pa_json_parse(env, text, "adapter configuration", &root));
 	PA_TRY(read_kind(env, root, config));
 	PA_TRY(pa_config_read_string(env, root, "base_model_name_or_path", &config->base_model));
 	PA_TRY(pa_config_read_string(env, root, "revision", &config->base_revision));

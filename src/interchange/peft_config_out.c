@@ -15,7 +15,7 @@
 #include "interchange/peft_dialect.h"
 
 PaStatus
-pa_peft_config_write(PaEnv *env, const PaDraft *draft, const char **text, size_t *length)
+pa_peft_config_write(PaEnv *env, const PaDraft *draft, PaText *text)
 {
 	const PaAdapter *facts = &draft->facts;
 	const PaPeftDialect *dialect = pa_peft_dialect(facts->kind);
@@ -32,22 +32,21 @@ pa_peft_config_write(PaEnv *env, const PaDraft *draft, const char **text, size_t
 	PA_TRY(pa_config_set_text(env, root, "task_type", facts->task_type));
 	if (dialect->write != NULL)
 		PA_TRY(dialect->write(env, root, facts));
-	return pa_json_write(env, root, true, text, length);
+	return pa_json_write(env, root, true, text);
 }
 
 PaStatus
-pa_peft_config_rename(PaEnv *env, const char *text, size_t length,
-					  const char *base_model, const char *revision,
-					  const char **renamed, size_t *renamed_length)
+pa_peft_config_rename(PaEnv *env, PaText text, const char *base_model,
+					  const char *revision, PaText *renamed)
 {
 	json_t	   *root;
 
-	PA_TRY(pa_json_parse(env, text, length, "adapter configuration", &root));
+	PA_TRY(pa_json_parse(env, text, "adapter configuration", &root));
 	PA_TRY(pa_config_set_text(env, root, "base_model_name_or_path", base_model));
 	PA_TRY(pa_config_set_text(env, root, "revision", revision));
-	PA_TRY(pa_json_write(env, root, true, renamed, renamed_length));
-	if (*renamed_length > PA_MAX_CONFIG_BYTES)
+	PA_TRY(pa_json_write(env, root, true, renamed));
+	if (renamed->length > PA_MAX_CONFIG_BYTES)
 		return pa_fail(env, PA_ERR_LIMIT, "adapter configuration of %zu bytes would be larger than %zu",
-					   *renamed_length, PA_MAX_CONFIG_BYTES);
+					   renamed->length, PA_MAX_CONFIG_BYTES);
 	return PA_OK;
 }

@@ -101,7 +101,7 @@ pa_peft_describe_kept(PaEnv *env, const PaDraft *draft,
 	PaConfig	read;
 
 	PA_TRY(name_tensors(env, draft, &tensors));
-	PA_TRY(pa_peft_config_read(env, config.text, config.length, &read));
+	PA_TRY(pa_peft_config_read(env, config, &read));
 	PA_TRY(pa_peft_describe(env, &read, draft->n_tensors, tensors, adapter, draft_of));
 	return check_same(env, &draft->facts, *adapter);
 }
@@ -110,6 +110,6 @@ PaStatus
 pa_peft_describe_draft(PaEnv *env, const PaDraft *draft,
 					   PaText *config, PaAdapter **adapter, uint32_t **draft_of)
 {
-	PA_TRY(pa_peft_config_write(env, draft, &config->text, &config->length));
+	PA_TRY(pa_peft_config_write(env, draft, config));
 	return pa_peft_describe_kept(env, draft, *config, adapter, draft_of);
 }

@@ -51,18 +51,17 @@ read_settings(PaEnv *env, const json_t *root, uint8_t settings[PA_SHA256_LENGTH]
 	json_t	   *kept = pa_json_object();
 	const char *member;
 	json_t	   *v;
-	const char *text;
-	size_t		length;
+	PaText		text;
 
 	PA_TRY(pa_json_own(env, kept));
 	json_object_foreach((json_t *) root, member, v)
 		if (!is_left_out(member))
 			PA_TRY(pa_config_set(env, kept, member, json_incref(v)));
-	PA_TRY(pa_json_write(env, kept, true, &text, &length));
+	PA_TRY(pa_json_write(env, kept, true, &text));
 	PA_TRY(pa_hash_begin(env, PA_HASH_TENSOR));
-	PA_TRY(pa_hash_update(env, PA_HASH_TENSOR, text, length));
+	PA_TRY(pa_hash_update(env, PA_HASH_TENSOR, text.text, text.length));
 	PA_TRY(pa_hash_finish(env, PA_HASH_TENSOR, settings));
-	pa_free(env, (void *) text);
+	pa_free(env, (void *) text.text);
 	return PA_OK;
 }
 

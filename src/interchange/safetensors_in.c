@@ -257,7 +257,7 @@ pa_safetensors_read_header(PaEnv *env, PaText header, uint64_t data_length,
 		return pa_fail(env, code, "safetensors header does not begin with \"{\"");
 	PA_TRY(pa_header_scan(env, header, code));
 	PA_TRY(trim_header(env, &header, code));
-	PA_TRY(pa_json_parse(env, header.text, header.length, "safetensors header", &root));
+	PA_TRY(pa_json_parse(env, header, "safetensors header", &root));
 	n = json_object_size(root) - (json_object_get(root, METADATA) != NULL ? 1 : 0);
 	if (n > PA_MAX_TENSORS)
 		return pa_fail(env, PA_ERR_LIMIT, "safetensors file has %zu tensors, more than %d", n, PA_MAX_TENSORS);

@@ -59,7 +59,7 @@ write_entry(PaBuf *buf, const char *name, PaDtype dtype, int ndim, const uint64_
 			uint64_t begin, uint64_t bytes)
 {
 	PA_TRY(pa_buf_u8(buf, ','));
-	PA_TRY(pa_json_quote(buf, name, strlen(name)));
+	PA_TRY(pa_json_quote(buf, pa_text_of(name)));
 	PA_TRY(pa_buf_printf(buf, ":{\"dtype\":\"%s\",\"shape\":[", pa_dtype_name(dtype)));
 	for (int i = 0; i < ndim; i++)
 		PA_TRY(pa_buf_printf(buf, "%s%llu", i > 0 ? "," : "", (unsigned long long) shape[i]));
@@ -129,7 +129,7 @@ write_document(PaBuf *buf, const char *key, PaText document)
 	if (document.text == NULL)
 		return PA_OK;
 	PA_TRY(pa_buf_printf(buf, ",\"%s\":", key));
-	return pa_json_quote(buf, document.text, document.length);
+	return pa_json_quote(buf, document);
 }
 
 static PaStatus

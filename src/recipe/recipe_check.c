@@ -228,7 +228,7 @@ pa_recipe_check(PaEnv *env, PaText recipe)
 	if (recipe.length > PA_MAX_RECIPE_BYTES)
 		return pa_fail(env, PA_ERR_LIMIT, "recipe has %zu bytes, more than %zu",
 					   recipe.length, PA_MAX_RECIPE_BYTES);
-	PA_TRY(pa_json_parse(env, recipe.text, recipe.length, "recipe", &document));
+	PA_TRY(pa_json_parse(env, recipe, "recipe", &document));
 	return pa_recipe_check_document(env, document);
 }
 

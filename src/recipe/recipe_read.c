@@ -147,7 +147,7 @@ pa_recipe_read(PaEnv *env, PaText recipe, PaRecipeGraph *graph)
 	if (recipe.length > PA_RECIPE_READ_BYTES)
 		return pa_fail(env, PA_ERR_LIMIT, "recipe has %zu bytes, more than %zu",
 					   recipe.length, PA_RECIPE_READ_BYTES);
-	PA_TRY(pa_json_parse(env, recipe.text, recipe.length, "recipe", &document));
+	PA_TRY(pa_json_parse(env, recipe, "recipe", &document));
 	PA_TRY(pa_recipe_check_document(env, document));
 	PA_TRY(number_nodes(env, document, graph));
 	PA_TRY(read_node(env, graph, json_object_get(document, "root"), &graph->nodes[0]));

@@ -21,7 +21,7 @@
 static PaStatus
 quote(PaBuf *buf, const json_t *string)
 {
-	return pa_json_quote(buf, json_string_value(string), json_string_length(string));
+	return pa_json_quote(buf, pa_text(json_string_value(string), json_string_length(string)));
 }
 
 static PaStatus
@@ -164,7 +164,7 @@ merge_text(Merge *merge, const uint8_t *digest, const PaText *recipe)
 	json_t	   *document;
 	PaStatus	status;
 
-	PA_TRY(pa_json_load(merge->env, recipe->text, recipe->length, "recipe", &document));
+	PA_TRY(pa_json_load(merge->env, *recipe, "recipe", &document));
 	status = merge_document(merge, digest, document);
 	json_decref(document);
 	merge->read += recipe->length;
@@ -235,7 +235,8 @@ walk_from(Walk *walk, const json_t *text)
 	json_t	   *node;
 	PaStatus	status;
 
-	PA_TRY(pa_json_load(walk->env, json_string_value(text), json_string_length(text), "recipe", &node));
+	PA_TRY(pa_json_load(walk->env, pa_text(json_string_value(text), json_string_length(text)),
+						"recipe", &node));
 	status = pa_recipe_references(node, walk_visit, walk);
 	json_decref(node);
 	return status;

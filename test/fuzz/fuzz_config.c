@@ -173,16 +173,14 @@ check_composed(PaEnv *env, const PaAdapter *adapter)
 }
 
 static void
-check_renamed(PaEnv *env, const PaConfig *config, const char *text, size_t length)
+check_renamed(PaEnv *env, const PaConfig *config, PaText text)
 {
 	PaConfig	again;
-	const char *renamed;
-	size_t		renamed_length;
+	PaText		renamed;
 
-	if (limited_proper(env, pa_peft_config_rename(env, text, length, "new \"name\"", config->base_revision,
-												  &renamed, &renamed_length), "renamed") != PA_OK)
+	if (limited_proper(env, pa_peft_config_rename(env, text, "new \"name\"", config->base_revision, &renamed), "renamed") != PA_OK)
 		return;
-	limited_insist(pa_peft_config_read(env, renamed, renamed_length, &again) == PA_OK, "renamed configuration is read", env);
+	limited_insist(pa_peft_config_read(env, renamed, &again) == PA_OK, "renamed configuration is read", env);
 	limited_insist(strcmp(again.base_model, "new \"name\"") == 0 && again.kind == config->kind && again.features == config->features &&
 				   again.r == config->r && memcmp(&again.alpha, &config->alpha, sizeof(double)) == 0 &&
 				   again.rslora == config->rslora && again.n_rank_patterns == config->n_rank_patterns &&
@@ -203,9 +201,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* compiled expressions and the heap of their matches are what takes most */
 	limited_host_init(&host, 1024 * size + ((size_t) 256 << 20));
 	pa_env_init(&env, &host.host);
-	if (limited_proper(&env, pa_peft_config_read(&env, (const char *) data, size, &config), "read") == PA_OK)
+	if (limited_proper(&env, pa_peft_config_read(&env, pa_text(data, size), &config), "read") == PA_OK)
 	{
-		check_renamed(&env, &config, (const char *) data, size);
+		check_renamed(&env, &config, pa_text(data, size));
 		for (size_t i = 0; i < N_DENSE; i++)
 			add(tensors, &n, dense[i], 2, 2);
 		if (make_tensors(&env, &config, tensors, &n) &&

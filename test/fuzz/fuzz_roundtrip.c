@@ -163,7 +163,7 @@ recipe_terms(PaEnv *env, PaSpace space, PaValue *value, PaValue *const leaves[2]
 	size_t		n;
 
 	limited_insist(pa_value_document(env, value, PA_DOCUMENT_RECIPE, &text) == PA_OK, "recipe", env);
-	limited_insist(pa_json_parse(env, text.text, text.length, "recipe", &recipe) == PA_OK, "recipe is JSON", env);
+	limited_insist(pa_json_parse(env, text, "recipe", &recipe) == PA_OK, "recipe is JSON", env);
 	array = json_object_get(json_object_get(recipe, "root"), "terms");
 	n = json_array_size(array);
 	limited_insist(n >= 1 && n <= 4, "terms of a recipe", env);

@@ -35,7 +35,7 @@ PaStatus
 peft_describe(PaEnv *env, const PeftFixture *file, const char *config, PaAdapter **adapter, uint32_t **file_of)
 {
 	PaConfig	read;
-	PaStatus	status = pa_peft_config_read(env, config, strlen(config), &read);
+	PaStatus	status = pa_peft_config_read(env, pa_text_of(config), &read);
 
 	*adapter = NULL;
 	*file_of = NULL;

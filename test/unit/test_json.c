@@ -21,7 +21,7 @@ parse(PaEnv *env, const char *text, size_t n)
 	PaStatus	status;
 
 	memcpy(exact, text, n);
-	status = pa_json_parse(env, exact, n, "recipe", &root);
+	status = pa_json_parse(env, pa_text(exact, n), "recipe", &root);
 	free(exact);
 	if (status == PA_OK)
 		CHECK(json_is_object(root));
@@ -146,13 +146,12 @@ static bool
 writes_as(PaEnv *env, const char *in, bool pretty, const char *expected)
 {
 	json_t	   *root;
-	const char *text;
-	size_t		n;
+	PaText		text;
 
-	if (!CHECK_OK(pa_json_parse(env, in, strlen(in), "test", &root), env) ||
-		!CHECK_OK(pa_json_write(env, root, pretty, &text, &n), env))
+	if (!CHECK_OK(pa_json_parse(env, pa_text_of(in), "test", &root), env) ||
+		!CHECK_OK(pa_json_write(env, root, pretty, &text), env))
 		return false;
-	return n == strlen(expected) && strcmp(text, expected) == 0;
+	return text.length == strlen(expected) && strcmp(text.text, expected) == 0;
 }
 
 UNIT_TEST(writing)
@@ -181,15 +180,15 @@ UNIT_TEST(quoting)
 		all[i] = (char) (i + 1);
 	memcpy(all + 127, "\303\251", 2);
 	CHECK_OK(pa_buf_bytes(&buf, "{\"k\":", 5), env);
-	CHECK_OK(pa_json_quote(&buf, all, 129), env);
-	CHECK(buf.length == 5 + pa_json_quoted_length(all, 129));
+	CHECK_OK(pa_json_quote(&buf, pa_text(all, 129)), env);
+	CHECK(buf.length == 5 + pa_json_quoted_length(pa_text(all, 129)));
 	CHECK_OK(pa_buf_bytes(&buf, "}", 1), env);
-	CHECK_OK(pa_json_parse(env, (char *) buf.data, buf.length, "test", &root), env);
+	CHECK_OK(pa_json_parse(env, pa_text(buf.data, buf.length), "test", &root), env);
 	CHECK(json_string_length(json_object_get(root, "k")) == 129);
 	CHECK(memcmp(json_string_value(json_object_get(root, "k")), all, 129) == 0);
 	buf.length = 0;
-	CHECK_OK(pa_json_quote(&buf, "", 0), env);
-	CHECK(buf.length == 2 && memcmp(buf.data, "\"\"", 2) == 0 && pa_json_quoted_length("", 0) == 2);
+	CHECK_OK(pa_json_quote(&buf, pa_text_of("")), env);
+	CHECK(buf.length == 2 && memcmp(buf.data, "\"\"", 2) == 0 && pa_json_quoted_length(pa_text_of("")) == 2);
 	pa_buf_release(&buf);
 }
 
@@ -235,13 +234,12 @@ parse_and_write(PaEnv *env, void *arg)
 {
 	const char *in = arg;
 	json_t	   *root;
-	const char *text;
-	size_t		n;
+	PaText		text;
 
-	PA_TRY(pa_json_parse(env, in, strlen(in), "test", &root));
-	PA_TRY(pa_json_write(env, root, true, &text, &n));
+	PA_TRY(pa_json_parse(env, pa_text_of(in), "test", &root));
+	PA_TRY(pa_json_write(env, root, true, &text));
 	PA_TRY(pa_json_own(env, json_object()));
-	return pa_json_write(env, root, false, &text, &n);
+	return pa_json_write(env, root, false, &text);
 }
 
 static char document[] = "{\"a\":[1,2.5,{\"b\":\"text\"}],\"c\":{\"d\":null},\"long\":\""

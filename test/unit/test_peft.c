@@ -139,7 +139,7 @@ UNIT_TEST(configurations)
 	PaConfig	config;
 
 	for (size_t i = 0; i < sizeof(config_rows) / sizeof(config_rows[0]); i++)
-		if (!CHECK_STATUS(pa_peft_config_read(env, config_rows[i].text, strlen(config_rows[i].text), &config),
+		if (!CHECK_STATUS(pa_peft_config_read(env, pa_text_of(config_rows[i].text), &config),
 						  config_rows[i].status, env))
 			printf("#   %s\n", config_rows[i].text);
 }
@@ -151,7 +151,7 @@ UNIT_TEST(facts_of_a_configuration)
 		"\"target_parameters\":[\"b.w\",\"a.w\",\"b.w\"],\"modules_to_save\":[\"z\",\"y\"]}";
 	PaConfig	c;
 
-	if (!CHECK_OK(pa_peft_config_read(env, text, strlen(text), &c), env))
+	if (!CHECK_OK(pa_peft_config_read(env, pa_text_of(text), &c), env))
 		return;
 	CHECK(c.kind == PA_KIND_LORA && strcmp(c.base_model, "m") == 0 && strcmp(c.base_revision, "v") == 0);
 	CHECK(strcmp(c.task_type, "CAUSAL_LM") == 0 && strcmp(c.bias, "all") == 0);
@@ -193,7 +193,7 @@ UNIT_TEST(features)
 		PaConfig	c;
 
 		snprintf(text, sizeof(text), "{" LORA ",%s}", rows[i].member);
-		if (CHECK_OK(pa_peft_config_read(env, text, strlen(text), &c), env) && !CHECK(c.features == rows[i].features))
+		if (CHECK_OK(pa_peft_config_read(env, pa_text_of(text), &c), env) && !CHECK(c.features == rows[i].features))
 			printf("#   %s\n", rows[i].member);
 	}
 }
@@ -208,7 +208,7 @@ expect_module(PaEnv *env, const char *members, const char *path, double r, doubl
 	double		got_scaling = 0;
 
 	snprintf(text, sizeof(text), "{" LORA "%s}", members);
-	if (!CHECK_OK(pa_peft_config_read(env, text, strlen(text), &c), env) ||
+	if (!CHECK_OK(pa_peft_config_read(env, pa_text_of(text), &c), env) ||
 		!CHECK_OK(pa_peft_config_module(env, &c, path, &got_r, &got_alpha, &got_scaling), env))
 		return;
 	if (!CHECK(got_r == r && got_alpha == alpha && got_scaling == scaling))
@@ -248,7 +248,7 @@ UNIT_TEST(parameters_that_cannot_be_told_apart)
 	double		alpha;
 	double		scaling;
 
-	if (CHECK_OK(pa_peft_config_read(env, text, strlen(text), &c), env))
+	if (CHECK_OK(pa_peft_config_read(env, pa_text_of(text), &c), env))
 		CHECK_STATUS(pa_peft_config_module(env, &c, "e", &r, &alpha, &scaling), PA_ERR_UNSUPPORTED, env);
 }
 

@@ -49,13 +49,12 @@ lora_draft(PaEnv *env, uint32_t n, const char *const *paths, const uint64_t *ran
 static void
 expect_text(PaEnv *env, const PaDraft *draft, const char *expected)
 {
-	const char *text;
-	size_t		length;
+	PaText		text;
 
-	if (!CHECK_OK(pa_peft_config_write(env, draft, &text, &length), env))
+	if (!CHECK_OK(pa_peft_config_write(env, draft, &text), env))
 		return;
-	if (!CHECK(length == strlen(expected) && memcmp(text, expected, length) == 0))
-		printf("%.*s\n", (int) length, text);
+	if (!CHECK(text.length == strlen(expected) && memcmp(text.text, expected, text.length) == 0))
+		printf("%.*s\n", (int) text.length, text.text);
 }
 
 UNIT_TEST(composed_lora)
@@ -349,15 +348,14 @@ UNIT_TEST(renaming)
 {
 	static const char before[] = "{\"r\": 4, \"lora_alpha\": 0.1, \"x\": [1.0, true, {\"\\u00e9\": null}], \"revision\": \"v\", "
 		"\"peft_type\": \"LORA\", \"base_model_name_or_path\": \"a\"}";
-	const char *text;
-	size_t		length;
+	PaText		text;
 
-	if (CHECK_OK(pa_peft_config_rename(env, before, strlen(before), "b\"c", NULL, &text, &length), env))
-		CHECK(strcmp(text, "{\n  \"base_model_name_or_path\": \"b\\\"c\",\n  \"lora_alpha\": 0.1,\n  \"peft_type\": \"LORA\",\n"
+	if (CHECK_OK(pa_peft_config_rename(env, pa_text_of(before), "b\"c", NULL, &text), env))
+		CHECK(strcmp(text.text, "{\n  \"base_model_name_or_path\": \"b\\\"c\",\n  \"lora_alpha\": 0.1,\n  \"peft_type\": \"LORA\",\n"
 					 "  \"r\": 4,\n  \"revision\": null,\n  \"x\": [\n    1.0,\n    true,\n    {\n      \"\xc3\xa9\": null\n    }\n  ]\n}") == 0);
-	if (CHECK_OK(pa_peft_config_rename(env, "{}", 2, NULL, "w", &text, &length), env))
-		CHECK(strcmp(text, "{\n  \"base_model_name_or_path\": null,\n  \"revision\": \"w\"\n}") == 0);
-	CHECK_STATUS(pa_peft_config_rename(env, "{", 1, NULL, NULL, &text, &length), PA_ERR_JSON, env);
+	if (CHECK_OK(pa_peft_config_rename(env, pa_text_of("{}"), NULL, "w", &text), env))
+		CHECK(strcmp(text.text, "{\n  \"base_model_name_or_path\": null,\n  \"revision\": \"w\"\n}") == 0);
+	CHECK_STATUS(pa_peft_config_rename(env, pa_text_of("{"), NULL, NULL, &text), PA_ERR_JSON, env);
 }
 
 static PaStatus
