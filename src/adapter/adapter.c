@@ -7,7 +7,6 @@
 #include "adapter/adapter.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,27 +80,6 @@ pa_tensor_measure(PaEnv *env, PaTensor *tensor, PaStatus code)
 	tensor->elements = elements;
 	tensor->bytes = bits / 8;
 	return PA_OK;
-}
-
-/*
- * Under target_parameters the factors stack experts, so the tensor's rank is a
- * multiple of the r that the scaling was made with; that r follows from alpha
- * and scaling.
- */
-uint64_t
-pa_config_rank(const PaModule *module, bool rslora)
-{
-	double		r;
-
-	if (!(module->flags & PA_MODULE_PARAMETER))
-		return module->rank;
-	r = module->alpha / module->scaling;
-	if (rslora)
-		r = r * r;
-	r = nearbyint(r);
-	if (!(r >= 1 && r <= (double) module->rank))
-		return 0;
-	return (uint64_t) r;
 }
 
 static int

@@ -142,12 +142,6 @@ extern PaStatus pa_tensor_measure(PaEnv *env, PaTensor *tensor, PaStatus code);
  */
 extern PaStatus pa_adapter_check(PaEnv *env, const PaAdapter *adapter, PaStatus code);
 
-/*
- * The r that a LoRA target's scaling was made with: its rank, or what alpha and
- * scaling say where the factors stack experts (0 if they say nothing sane).
- */
-extern uint64_t pa_config_rank(const PaModule *module, bool rslora);
-
 /* index or -1 */
 extern int64_t pa_adapter_find_tensor(const PaAdapter *adapter, const char *name);
 extern int64_t pa_adapter_find_module(const PaAdapter *adapter, const char *path);

@@ -14,7 +14,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "algebra/transform.h"
+#include "adapter/scaling.h"
 #include "core/arith.h"
 
 static PaStatus

@@ -12,7 +12,7 @@
  */
 #include "algebra/combine_impl.h"
 
-#include "algebra/transform.h"
+#include "adapter/scaling.h"
 
 /* How many times the smallest rank of its layer the module's rank is. */
 static uint64_t

@@ -18,17 +18,6 @@
 #include "adapter/draft.h"
 #include "adapter/source.h"
 
-/*
- * The alpha with alpha/r = s: the first of s*r and its neighbours (+1, -1, +2,
- * -2 units in the last place) that divides back to exactly s; else s*r, and
- * *exact is false.  A function of s and r alone.
- */
-extern double pa_alpha_for(double s, uint64_t r, bool *exact);
-
-/* A draft that is the adapter itself; tag of a draft tensor = index in adapter. */
-extern PaStatus pa_draft_of(PaEnv *env, const PaAdapter *adapter, PaDraft **draft);
-extern void pa_draft_tensor_of(PaDraftTensor *draft, const PaTensor *tensor, uint64_t tag);
-
 extern PaStatus pa_scale_draft(PaEnv *env, const PaAdapter *adapter, double s, PaDraft **draft);
 extern PaStatus pa_scale_source(PaEnv *env, PaSource *parent, const PaAdapter *adapter,
 								const uint32_t *from, double s, PaSource **source);

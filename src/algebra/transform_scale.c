@@ -10,6 +10,7 @@
 
 #include <math.h>
 
+#include "adapter/scaling.h"
 #include "algebra/pass.h"
 #include "kernel/kernel.h"
 

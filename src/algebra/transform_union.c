@@ -10,7 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "adapter/scaling.h"
 #include "algebra/agree.h"
+#include "algebra/saved_modules.h"
 
 /*
  * Features that are seen in the tensors rather than in the configuration: a

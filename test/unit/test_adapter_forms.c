@@ -9,6 +9,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "adapter/scaling.h"
 #include "core/bytes.h"
 #include "value_sample.h"
 

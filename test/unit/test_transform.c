@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "adapter/scaling.h"
 #include "algebra/transform.h"
 #include "engine_fixture.h"
 

@@ -1,36 +1,12 @@
 /*
  * draft.c
- *	  What every operation's draft begins with (the adapter itself), and the
- *	  arithmetic between scaling, rank and alpha.
+ *	  Drafts that begin as an adapter that is there.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
-#include "algebra/transform.h"
+#include "adapter/draft.h"
 
-#include <math.h>
 #include <string.h>
-
-#include "core/arith.h"
-
-double
-pa_alpha_for(double s, uint64_t r, bool *exact)
-{
-	double		alpha = s * (double) r;
-	double		up = nextafter(alpha, INFINITY);
-	double		down = nextafter(alpha, -INFINITY);
-	const double candidate[5] = {alpha, up, down, nextafter(up, INFINITY), nextafter(down, -INFINITY)};
-
-	for (int i = 0; i < 5; i++)
-	{
-		if (isfinite(candidate[i]) && pa_same_bits(candidate[i] / (double) r, s))
-		{
-			*exact = true;
-			return candidate[i];
-		}
-	}
-	*exact = false;
-	return alpha;
-}
 
 PaStatus
 pa_draft_of(PaEnv *env, const PaAdapter *adapter, PaDraft **draft)

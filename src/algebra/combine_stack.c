@@ -1,11 +1,13 @@
 /*
- * stack_module.c
+ * combine_stack.c
  *	  One target module in delta space: the parts' ranks add up, and each part's
  *	  weight and scaling move into its factor B.  doc/algebra.md, "Delta space".
  *
  * SPDX-License-Identifier: PostgreSQL
  */
 #include "algebra/combine_impl.h"
+
+#include "adapter/scaling.h"
 
 static const PaTensor *
 part_tensor(const PaCombine *plan, const PaModuleRef *ref, PaRole role)

@@ -1,5 +1,5 @@
 /*
- * stack_difference.c
+ * combine_stack_difference.c
  *	  A module of differences in delta space: one stack for each of its tensors,
  *	  whose parts are the tensors that the sum pairs.
  *
