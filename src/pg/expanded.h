@@ -18,10 +18,10 @@
 #ifndef PA_PG_EXPANDED_H
 #define PA_PG_EXPANDED_H
 
-#include "pg/datum.h"
 #include "pg/expression.h"
 
 #include "utils/expandeddatum.h"
+#include "value/value.h"
 
 /*
  * Append the terms of an argument: those of an expression of the same space; or

@@ -29,7 +29,7 @@
 typedef struct PaRecipeLoader
 {
 	PaStatus	(*load) (PaEnv *env, void *state, PaText *recipe);
-	PaStatus	(*release) (PaEnv *env, void *state, const PaText *recipe);
+	void		(*release) (PaEnv *env, void *state, const PaText *recipe);
 } PaRecipeLoader;
 
 typedef struct PaOperand

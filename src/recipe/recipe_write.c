@@ -181,7 +181,8 @@ merge_operand(Merge *merge, const PaOperand *operand)
 		return merge_text(merge, operand->digest, &operand->recipe);
 	PA_TRY(operand->loader->load(merge->env, operand->state, &recipe));
 	PA_TRY(merge_text(merge, operand->digest, &recipe));
-	return operand->loader->release(merge->env, operand->state, &recipe);
+	operand->loader->release(merge->env, operand->state, &recipe);
+	return PA_OK;
 }
 
 /* merge->nodes: everything that the operands know, one after the other. */
