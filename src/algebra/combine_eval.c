@@ -85,7 +85,7 @@ combine_read(PaEnv *env, PaSource *source, uint32_t tensor, uint64_t first, size
 
 	for (size_t done = 0; done < n;)
 	{
-		size_t		step = n - done < PA_BLOCK_ELEMENTS ? n - done : PA_BLOCK_ELEMENTS;
+		size_t		step = pa_block_step(n - done);
 		uint8_t    *out = (uint8_t *) dst + done * (size_t) pa_dtype_plane_width(to->dtype);
 
 		PA_TRY(pa_check_cancel(env));

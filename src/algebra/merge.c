@@ -218,7 +218,7 @@ merge_read(PaEnv *env, PaSource *source, uint32_t tensor, uint64_t first, size_t
 	PA_TRY(prepare(env, self, tensor));
 	for (size_t done = 0; done < n;)
 	{
-		size_t		step = n - done < PA_BLOCK_ELEMENTS ? n - done : PA_BLOCK_ELEMENTS;
+		size_t		step = pa_block_step(n - done);
 
 		PA_TRY(merge_block(env, self, self->sums[tensor], to, first + done, step,
 						   (uint8_t *) dst + done * (size_t) pa_dtype_plane_width(to->dtype)));

@@ -7,8 +7,9 @@
  */
 #include "algebra/saved_modules.h"
 
-#include <stdlib.h>
 #include <string.h>
+
+#include "core/strings.h"
 
 /* Index of the first `length` bytes of path in a sorted list, or -1. */
 static int64_t
@@ -49,17 +50,10 @@ find_holder(const char *const *list, size_t n, const char *path)
 	}
 }
 
-static int
-compare_texts(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *) a, *(const char *const *) b);
-}
-
 static PaStatus
 collect_saved(PaEnv *env, uint32_t n, const PaAdapter *const *adapters, const char ***saved, size_t *n_saved)
 {
 	size_t		total = 0;
-	size_t		kept = 0;
 	const char **paths;
 
 	for (uint32_t i = 0; i < n; i++)
@@ -69,12 +63,8 @@ collect_saved(PaEnv *env, uint32_t n, const PaAdapter *const *adapters, const ch
 	for (uint32_t i = 0; i < n; i++)
 		for (uint32_t k = 0; k < adapters[i]->n_saved_modules; k++)
 			paths[total++] = adapters[i]->saved_modules[k];
-	qsort(paths, total, sizeof(char *), compare_texts);
-	for (size_t i = 0; i < total; i++)
-		if (kept == 0 || strcmp(paths[kept - 1], paths[i]) != 0)
-			paths[kept++] = paths[i];
 	*saved = paths;
-	*n_saved = kept;
+	*n_saved = pa_sort_distinct_strings(paths, total);
 	return PA_OK;
 }
 

@@ -89,9 +89,7 @@ pa_tensor_blocks(const PaTensor *tensor)
 static inline size_t
 pa_block_units(const PaTensor *tensor, uint64_t k)
 {
-	uint64_t	left = pa_tensor_units(tensor) - k * PA_BLOCK_ELEMENTS;
-
-	return (size_t) (left < PA_BLOCK_ELEMENTS ? left : PA_BLOCK_ELEMENTS);
+	return pa_block_step(pa_tensor_units(tensor) - k * PA_BLOCK_ELEMENTS);
 }
 
 extern size_t pa_toc_size(const PaAdapter *adapter);
