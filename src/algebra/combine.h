@@ -36,6 +36,7 @@ typedef struct PaLeaf
 	const uint8_t *digest;		/* PA_SHA256_LENGTH; names the leaf in messages */
 	double		p;
 	double		q;
+	uint32_t	tag;			/* the caller's own mark, kept */
 } PaLeaf;
 
 typedef struct PaCombine PaCombine;
@@ -59,7 +60,7 @@ extern PaStatus pa_combine_source(PaEnv *env, PaCombine *plan, const PaAdapter *
  */
 extern PaStatus pa_combine_stack(PaEnv *env, const PaCombine *plan, uint32_t module, const PaStack **stack);
 
-/* The leaves that the plan kept, and their number. */
+/* The leaves that the plan kept, in digest order, and their number. */
 extern const PaLeaf *pa_combine_leaves(const PaCombine *plan, uint32_t *n);
 
 #endif
