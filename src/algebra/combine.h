@@ -41,6 +41,10 @@ typedef struct PaLeaf
 
 typedef struct PaCombine PaCombine;
 
+/*
+ * PA_ERR_MISMATCH, PA_ERR_UNSUPPORTED, PA_ERR_RANGE or PA_ERR_LIMIT where the
+ * leaves have no sum of this rule.  *draft belongs to the plan.
+ */
 extern PaStatus pa_combine_plan(PaEnv *env, PaRule rule, uint32_t n_leaves, const PaLeaf *leaves,
 								PaCombine **plan, const PaDraft **draft);
 

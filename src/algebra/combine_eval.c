@@ -19,7 +19,8 @@
 
 /* acc gets or gains a term's n elements */
 static PaStatus
-add_term(PaEnv *env, PaCombineSource *self, const PaCombineTerm *term, bool is_first, const uint8_t *raw, size_t n)
+add_term(PaEnv *env, PaCombineSource *self, const PaCombineTerm *term, bool is_first,
+		 const uint8_t *raw, size_t n)
 {
 	PaDtype		dtype = pa_combine_tensor(self->plan, term)->dtype;
 	bool		finite;
@@ -55,7 +56,8 @@ sum_in_pieces(PaEnv *env, PaCombineSource *self, const PaCombineSum *sum, const 
 
 		for (uint32_t i = 0; i < sum->n_terms; i++)
 		{
-			size_t		width = (size_t) pa_dtype_plane_width(pa_combine_tensor(self->plan, &sum->terms[i])->dtype);
+			const PaTensor *of = pa_combine_tensor(self->plan, &sum->terms[i]);
+			size_t		width = (size_t) pa_dtype_plane_width(of->dtype);
 
 			PA_TRY(add_term(env, self, &sum->terms[i], i == 0, self->raw[i] + at * width, piece));
 		}

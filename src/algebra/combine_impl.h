@@ -102,20 +102,32 @@ pa_combine_tensor(const PaCombine *plan, const PaCombineTerm *term)
 	return &pa_combine_adapter(plan, term->leaf)->tensors[term->tensor];
 }
 
-/* combine_module.c: refs pair up, or PA_ERR_MISMATCH; then the weight of a leaf's tensor of a role. */
+/* combine_module.c: what n modules of one path make together, or PA_ERR_MISMATCH. */
 extern PaStatus pa_combine_pair(PaEnv *env, const PaCombine *plan, const PaModuleRef *refs, uint32_t n,
 								PaPairing *pairing);
+
+/* The weight of a leaf's tensor of a role; may be infinite. */
 extern double pa_combine_coefficient(const PaCombine *plan, const PaPairing *pairing,
 									 const PaModuleRef *ref, PaRole role);
 
-/* combine_sum.c: the next draft tensor and its sum, with room for n terms; then each of them. */
-extern PaStatus pa_combine_add_sum(PaEnv *env, PaCombine *plan, uint32_t module, const PaTensor *like, uint32_t n,
-								   PaDraftTensor **tensor, PaCombineSum **sum);
+/* combine_sum.c: the next draft tensor and its sum, with room for n terms. */
+extern PaStatus pa_combine_add_sum(PaEnv *env, PaCombine *plan, uint32_t module, const PaTensor *like,
+								   uint32_t n, PaDraftTensor **tensor, PaCombineSum **sum);
+
+/*
+ * Its next term, c times a leaf's tensor: PA_ERR_MISMATCH unless the shapes
+ * agree, PA_ERR_RANGE unless c is finite.
+ */
 extern PaStatus pa_combine_add_term(PaEnv *env, PaDraftTensor *to, PaCombineSum *sum, const PaTensor *first,
 									const PaAdapter *adapter, uint32_t leaf, uint32_t tensor, double c);
 
-/* combine_keyed.c: what the leaves have, before the modules are planned; then their sums. */
+/* combine_keyed.c: the keyed tensors of all leaves, before the modules are planned. */
 extern PaStatus pa_combine_keyed(PaEnv *env, const PaCombine *plan, PaKeyed *keyed);
+
+/*
+ * A sum for each key; dense tensors must be in every leaf, with weights that
+ * sum to 1.
+ */
 extern PaStatus pa_combine_plan_keyed(PaEnv *env, PaCombine *plan, const PaKeyed *keyed);
 
 /* combine_neutral.c: the value of a sum whose every leaf has the weights 0 and 0. */
@@ -128,9 +140,11 @@ extern PaStatus pa_combine_stack_module(PaEnv *env, const PaCombine *plan, PaPai
 extern PaStatus pa_combine_stack_differences(PaEnv *env, const PaCombine *plan, const PaPairing *pairing,
 											 const PaStack **stack);
 
-/* combine_term.c: elements [first, first + n) of a term's tensor; and the error if they are not finite. */
+/* combine_term.c: elements [first, first + n) of a term's tensor. */
 extern PaStatus pa_combine_read_term(PaEnv *env, const PaCombine *plan, const PaCombineTerm *term,
 									 uint64_t first, size_t n, uint8_t *raw);
+
+/* The error if they are not finite: PA_ERR_RANGE. */
 extern PaStatus pa_combine_not_finite(PaEnv *env, const PaCombine *plan, const PaCombineTerm *term);
 
 #endif

@@ -40,7 +40,8 @@ stack_tensor(PaEnv *env, const PaCombine *plan, const PaPairing *pairing, uint32
 }
 
 PaStatus
-pa_combine_stack_differences(PaEnv *env, const PaCombine *plan, const PaPairing *pairing, const PaStack **stack)
+pa_combine_stack_differences(PaEnv *env, const PaCombine *plan, const PaPairing *pairing,
+							 const PaStack **stack)
 {
 	*stack = NULL;
 	/* from the last to the first, so that each knows the next */

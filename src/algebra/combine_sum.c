@@ -35,13 +35,15 @@ pa_combine_add_sum(PaEnv *env, PaCombine *plan, uint32_t module, const PaTensor 
 
 /* A stack's factor in one of its dimensions is as long as its parts together. */
 static PaStatus
-extend_stack(PaEnv *env, PaDraftTensor *to, const PaCombineSum *sum, const PaTensor *first, const PaTensor *of)
+extend_stack(PaEnv *env, PaDraftTensor *to, const PaCombineSum *sum,
+			 const PaTensor *first, const PaTensor *of)
 {
 	int			along = sum->layout == PA_LAYOUT_ROWS ? 0 : 1;
 	PaTensor	like = *of;
 
 	like.shape[along] = first->shape[along];
-	if (like.ndim != first->ndim || memcmp(like.shape, first->shape, (size_t) like.ndim * sizeof(like.shape[0])) != 0)
+	if (like.ndim != first->ndim ||
+		memcmp(like.shape, first->shape, (size_t) like.ndim * sizeof(like.shape[0])) != 0)
 		return pa_agree_shape(env, first, of);
 	if (sum->n_terms > 0)
 		to->shape[along] += of->shape[along];

@@ -123,7 +123,8 @@ drop_entries(const MergeSource *self, const Pruning *pruning, uint64_t first, si
 
 /* A term's entries, pruned, into x. */
 static PaStatus
-read_term(PaEnv *env, MergeSource *self, const PaCombineTerm *term, const Pruning *pruning, uint64_t first, size_t n)
+read_term(PaEnv *env, MergeSource *self, const PaCombineTerm *term, const Pruning *pruning,
+		  uint64_t first, size_t n)
 {
 	PaDtype		dtype = pa_combine_tensor(self->plan, term)->dtype;
 

@@ -14,6 +14,7 @@
  * The saved modules of n adapters that hold a dense tensor of the draft: sorted,
  * distinct, none below another one (PEFT saves all that stands under one).
  */
-extern PaStatus pa_union_saved_modules(PaEnv *env, uint32_t n, const PaAdapter *const *adapters, PaDraft *draft);
+extern PaStatus pa_union_saved_modules(PaEnv *env, uint32_t n, const PaAdapter *const *adapters,
+									   PaDraft *draft);
 
 #endif

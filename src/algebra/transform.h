@@ -18,11 +18,26 @@
 #include "adapter/draft.h"
 #include "adapter/source.h"
 
+/* The adapter times s, with new alphas; PA_ERR_RANGE if one is out of range. */
 extern PaStatus pa_scale_draft(PaEnv *env, const PaAdapter *adapter, double s, PaDraft **draft);
+
+/*
+ * Tensor i of adapter, the described result, is the parent's tensor from[i]
+ * times s.
+ */
 extern PaStatus pa_scale_source(PaEnv *env, PaSource *parent, const PaAdapter *adapter,
 								const uint32_t *from, double s, PaSource **source);
 
+/*
+ * The adapter in another dtype; PA_ERR_UNSUPPORTED unless it is an arithmetic
+ * one.
+ */
 extern PaStatus pa_cast_draft(PaEnv *env, const PaAdapter *adapter, PaDtype dtype, PaDraft **draft);
+
+/*
+ * Tensor i of adapter is the parent's tensor from[i], rounded; beyond the dtype
+ * is PA_ERR_RANGE.
+ */
 extern PaStatus pa_cast_source(PaEnv *env, PaSource *parent, const PaAdapter *adapter,
 							   const uint32_t *from, PaSource **source);
 

@@ -9,6 +9,7 @@
 
 #include <stddef.h>
 
+/* Sort in place. */
 extern void pa_sort_strings(const char **list, size_t n);
 
 /* Sorted, and each once: the number of those that are left, at the beginning of the list. */

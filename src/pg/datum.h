@@ -18,10 +18,14 @@
 
 /* One of n values that are read side by side: read-ahead shares a budget. */
 extern PaBytes *datum_bytes_of(Bridge *bridge, Datum datum, size_t n);
+
+/* Its value, opened, or an error is raised. */
 extern PaValue *datum_value_of(Bridge *bridge, Datum datum, size_t n);
 
-/* Opened, or an error is raised. */
+/* The same of a value that is read alone. */
 extern PaValue *datum_value(Bridge *bridge, Datum datum);
+
+/* The header alone, or an error is raised. */
 extern void datum_header(Bridge *bridge, Datum datum, PaValueHeader *header);
 
 #endif

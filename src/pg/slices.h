@@ -20,10 +20,13 @@
 
 #include "value/value.h"
 
+/* Read as they are fetched, or now and whole if TOAST has compressed them. */
 extern PaBytes *slices_bytes(Bridge *bridge, struct varlena *flat, size_t n);
 
-/* Opened, or its header read; or an error is raised. */
+/* Opened, or an error is raised. */
 extern PaValue *slices_value(Bridge *bridge, struct varlena *flat, size_t n);
+
+/* The header alone, in one slice, or an error is raised. */
 extern void slices_header(Bridge *bridge, struct varlena *flat, PaValueHeader *header);
 
 #endif

@@ -41,6 +41,7 @@ typedef struct PaMemoryBytes
 	const uint8_t *p;
 } PaMemoryBytes;
 
+/* All n bytes at p, which must live as long. */
 extern void pa_bytes_from_memory(PaMemoryBytes *bytes, const void *p, size_t n);
 
 /* What stands in the fixed header. */
