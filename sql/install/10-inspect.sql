@@ -1,7 +1,12 @@
 create function adapter_kind(adapter) returns text
 	as 'MODULE_PATHNAME' language c immutable strict parallel safe;
 comment on function adapter_kind(adapter) is
-	'Kind of the adapter: lora, ia3 or difference. Reads the header only.';
+	'Kind of the adapter: lora, ia3, difference or opaque (every other type of PEFT: stored, not computed with). Reads the header only.';
+
+create function adapter_peft_type(adapter) returns text
+	as 'MODULE_PATHNAME' language c immutable strict parallel safe;
+comment on function adapter_peft_type(adapter) is
+	'peft_type of the adapter''s configuration: LORA, IA3, DIFFERENCE, or of kind opaque what it is, for example PROMPT_TUNING.';
 
 create function adapter_base_model(adapter) returns text
 	as 'MODULE_PATHNAME' language c immutable strict parallel safe;
@@ -11,7 +16,7 @@ comment on function adapter_base_model(adapter) is
 create function adapter_rank(adapter, module text default null) returns integer
 	as 'MODULE_PATHNAME' language c immutable parallel safe;
 comment on function adapter_rank(adapter, text) is
-	'LoRA rank of a module (rows of its factor A), or the largest rank if no module is named; null for (IA)^3 and differences. Error 42704: no such module.';
+	'LoRA rank of a module (rows of its factor A), or the largest rank if no module is named; null for every other kind. Error 42704: no such module.';
 
 create function adapter_digest(adapter) returns bytea
 	as 'MODULE_PATHNAME' language c immutable strict parallel safe;
@@ -45,7 +50,7 @@ create function adapter_modules(adapter,
 	returns setof record
 	as 'MODULE_PATHNAME' language c immutable strict parallel safe cost 1000 rows 100;
 comment on function adapter_modules(adapter) is
-	'One row a tensor, in order of name: module path, role (factor_a, factor_b, vector, bias, magnitude, dense, difference), tensor name, dtype, shape, scaling alpha/r of a LoRA module, bytes raw and stored, Frobenius norm (summed in element order in double; null for dtypes without arithmetic), SHA-256 of the raw bytes.';
+	'One row a tensor, in order of name: module path, role (factor_a, factor_b, vector, bias, magnitude, dense, difference, opaque), tensor name, dtype, shape, scaling alpha/r of a LoRA module, bytes raw and stored, Frobenius norm (summed in element order in double; null for dtypes without arithmetic), SHA-256 of the raw bytes.';
 
 create function adapter_tensor(adapter, name text) returns double precision[]
 	as 'MODULE_PATHNAME' language c immutable strict parallel safe cost 100;

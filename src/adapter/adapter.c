@@ -12,33 +12,12 @@
 
 #include "core/arith.h"
 
-_Static_assert(PA_ROLE_FACTOR_A == 1 && PA_ROLE_FACTOR_B == 2 && PA_ROLE_VECTOR == 3 &&
-			   PA_ROLE_BIAS == 4 && PA_ROLE_MAGNITUDE == 5 && PA_ROLE_DENSE == 6 &&
-			   PA_ROLE_DIFFERENCE == 7 && PA_ROLE_COUNT == 8,
-			   "role ids are on disk");
-
 bool
 pa_same_text(const char *a, const char *b)
 {
 	if (a == NULL || b == NULL)
 		return a == b;
 	return strcmp(a, b) == 0;
-}
-
-const char *
-pa_role_name(PaRole role)
-{
-	static const char *const names[PA_ROLE_COUNT] = {
-		[PA_ROLE_FACTOR_A] = "factor_a",
-		[PA_ROLE_FACTOR_B] = "factor_b",
-		[PA_ROLE_VECTOR] = "vector",
-		[PA_ROLE_BIAS] = "bias",
-		[PA_ROLE_MAGNITUDE] = "magnitude",
-		[PA_ROLE_DENSE] = "dense",
-		[PA_ROLE_DIFFERENCE] = "difference",
-	};
-
-	return role >= PA_ROLE_FACTOR_A && role < PA_ROLE_COUNT ? names[role] : "?";
 }
 
 PaStatus

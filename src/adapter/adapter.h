@@ -6,9 +6,10 @@
  * Terms are PEFT's.  A module is a target module of the base model, named by
  * its dotted path.  A tensor has a role in its module; dense tensors are
  * replacements (modules_to_save, saved biases, and everything else without a
- * LoRA or (IA)^3 role); differences are tuned - base of a whole parameter.  Both
- * are keyed: a module may have several, told apart by their keys.  Scaling s = alpha/r, or alpha/sqrt(r) with rsLoRA;
- * delta = s B A.
+ * LoRA or (IA)^3 role); differences are tuned - base of a whole parameter; opaque
+ * tensors are those of methods that are stored and not computed with.  These are
+ * keyed: a module may have several, told apart by their keys.  Scaling
+ * s = alpha/r, or alpha/sqrt(r) with rsLoRA; delta = s B A.
  *
  * A PaAdapter is made by pa_peft_describe (from a file and its configuration)
  * or by pa_value_open (from stored bytes), lives in the PaEnv's memory, and is
@@ -16,8 +17,8 @@
  * writer fills.  Strings are NUL-terminated valid UTF-8 without NUL or control
  * characters inside.  Invariants: modules sorted by path (strcmp), tensors
  * sorted by name (strcmp), all names and paths distinct, tensor->module in
- * range, at most one tensor of each role that is not keyed per module, all limits of
- * core/limits.h kept.  pa_adapter_check verifies every one of them.
+ * range, at most one tensor of each role that is not keyed per module, all limits
+ * of core/limits.h kept.  pa_adapter_check verifies every one of them.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
@@ -27,15 +28,22 @@
 #include "core/buf.h"
 #include "core/dtype.h"
 #include "core/limits.h"
+#include "core/text.h"
 
-/* ids are on disk and in the digest */
+/* ids are on disk and in the digest; what a kind is stands in kind.h */
 typedef enum PaKind
 {
 	PA_KIND_LORA = 1,
 	PA_KIND_IA3 = 2,
-	PA_KIND_DIFFERENCE = 3
+	PA_KIND_DIFFERENCE = 3,
+	PA_KIND_OPAQUE = 4
 } PaKind;
 
+/*
+ * What a tensor is to its module.  ids are on disk: 1 to 127 name a tensor within
+ * its module, which has at most one of each; of those from 128 on (keyed) a module
+ * may have several, told apart by their keys.  role.h says what each is.
+ */
 typedef enum PaRole
 {
 	PA_ROLE_FACTOR_A = 1,		/* (r, in), convolution (r, in, k...), embedding (r, entries) */
@@ -43,13 +51,15 @@ typedef enum PaRole
 	PA_ROLE_VECTOR = 3,			/* (IA)^3: (out, 1) or feedforward (1, in), convolution (1, n, 1...) */
 	PA_ROLE_BIAS = 4,			/* lora_bias: (out) */
 	PA_ROLE_MAGNITUDE = 5,		/* DoRA */
-	PA_ROLE_DENSE = 6,
-	PA_ROLE_DIFFERENCE = 7,		/* tuned - base, of the parameter's shape */
-	PA_ROLE_COUNT = 8
+	PA_ROLE_DENSE = 128,
+	PA_ROLE_DIFFERENCE = 129,	/* tuned - base, of the parameter's shape */
+	PA_ROLE_OPAQUE = 130		/* what only PEFT knows */
 } PaRole;
 
-/* Roles below this one name a tensor within its module; of the others (keyed) a module may have several. */
-#define PA_ROLE_FIRST_KEYED PA_ROLE_DENSE
+#define PA_ROLE_FIRST_KEYED 128
+
+/* Size of an array over the roles that are not keyed; 0 is none of them. */
+#define PA_SINGLE_ROLES 6
 
 static inline bool
 pa_role_is_keyed(PaRole role)
@@ -85,7 +95,7 @@ typedef struct PaModule
 	uint64_t	rank;			/* LoRA target: rows of A; else 0 */
 	double		scaling;		/* LoRA target: s; else 1 */
 	double		alpha;			/* as the configuration has it; not in the digest */
-	int64_t		tensor[PA_ROLE_COUNT];	/* index of the tensor of a role, or -1; always -1 for keyed roles */
+	int64_t		tensor[PA_SINGLE_ROLES];	/* index of the tensor of a role, or -1 */
 } PaModule;
 
 typedef struct PaTensor
@@ -117,6 +127,8 @@ typedef struct PaAdapter
 	const char **target_parameters; /* sorted, distinct */
 	uint32_t	n_saved_modules;
 	const char **saved_modules; /* paths that modules_to_save selected; sorted, distinct */
+	const char *opaque_type;	/* kind opaque: peft_type; else NULL */
+	uint8_t		settings[PA_SHA256_LENGTH]; /* kind opaque: of its configuration (doc/format.md); else 0 */
 	uint32_t	n_modules;
 	PaModule   *modules;
 	uint32_t	n_tensors;
@@ -127,8 +139,13 @@ typedef struct PaAdapter
 /* Texts that may be absent: NULL equals only NULL. */
 extern bool pa_same_text(const char *a, const char *b);
 
-extern const char *pa_kind_name(PaKind kind);	/* "lora", "ia3", "difference" */
-extern const char *pa_role_name(PaRole role);	/* "factor_a", "factor_b", "vector", "bias", "magnitude", "dense", "difference" */
+/* No tensor of any role. */
+static inline void
+pa_module_clear(PaModule *module)
+{
+	for (int role = 0; role < PA_SINGLE_ROLES; role++)
+		module->tensor[role] = -1;
+}
 
 /* elements and bytes from dtype and shape: overflow, dimension limit, whole bytes */
 extern PaStatus pa_tensor_measure(PaEnv *env, PaTensor *tensor, PaStatus code);
@@ -146,12 +163,6 @@ extern PaStatus pa_adapter_check(PaEnv *env, const PaAdapter *adapter, PaStatus 
 extern int64_t pa_adapter_find_tensor(const PaAdapter *adapter, const char *name);
 extern int64_t pa_adapter_find_module(const PaAdapter *adapter, const char *path);
 
-/* 0A000 with the feature's name, reason and way out, unless features is 0 */
-extern PaStatus pa_adapter_require_arithmetic(PaEnv *env, const PaAdapter *adapter);
-
-/* 0A000 if a tensor's dtype is not F64, F32, F16 or BF16 */
-extern PaStatus pa_tensor_require_arithmetic(PaEnv *env, const PaTensor *tensor);
-
 /*
  * Content digest (doc/format.md, "Digest"): all tensors' sha256 must be filled.
  * Uses PA_HASH_TENSOR.
@@ -160,9 +171,7 @@ extern PaStatus pa_adapter_digest(PaEnv *env, const PaAdapter *adapter, uint8_t 
 
 /* Envelope digest over digest, recipe, configuration and original header (NULL: none). */
 extern PaStatus pa_envelope_digest(PaEnv *env, const uint8_t digest[PA_SHA256_LENGTH],
-								   const char *recipe, size_t recipe_length,
-								   const char *config, size_t config_length,
-								   const char *header, size_t header_length,
+								   PaText recipe, PaText config, PaText header,
 								   uint8_t out[PA_SHA256_LENGTH]);
 
 /*

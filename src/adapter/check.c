@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "adapter/fault.h"
 #include "adapter/kind.h"
 #include "core/arith.h"
 #include "core/utf8.h"
@@ -35,18 +36,36 @@ check_list(PaEnv *env, const char *what, uint32_t n, const char **list, PaStatus
 	return PA_OK;
 }
 
+/* What stands in the place of everything that is known of other kinds. */
+static PaStatus
+check_opaque(PaEnv *env, const PaAdapter *adapter, PaStatus code)
+{
+	static const uint8_t none[PA_SHA256_LENGTH];
+
+	if ((adapter->opaque_type != NULL) != (pa_delta_form(adapter) == PA_DELTA_NONE))
+		return pa_fail(env, code, "adapter of kind %s %s a type of its own", pa_kind_name(adapter->kind),
+					   adapter->opaque_type != NULL ? "has" : "lacks");
+	if (adapter->opaque_type == NULL && memcmp(adapter->settings, none, sizeof(none)) != 0)
+		return pa_fail(env, code, "adapter of kind %s has a settings digest", pa_kind_name(adapter->kind));
+	if (adapter->opaque_type != NULL && *adapter->opaque_type == '\0')
+		return pa_fail(env, code, "type of the adapter is empty");
+	return check_text(env, "type of the adapter", adapter->opaque_type, code);
+}
+
 static PaStatus
 check_facts(PaEnv *env, const PaAdapter *adapter, PaStatus code)
 {
-	bool		bias_known = strcmp(adapter->bias, "none") == 0;
+	bool		bias_known = false;
 
-	if (adapter->kind == PA_KIND_LORA)
-		bias_known = bias_known || strcmp(adapter->bias, "all") == 0 || strcmp(adapter->bias, "lora_only") == 0;
+	for (const char *const *bias = pa_kind_methods(adapter->kind)->biases; *bias != NULL; bias++)
+		bias_known = bias_known || strcmp(adapter->bias, *bias) == 0;
 	PA_TRY(check_text(env, "bias", adapter->bias, code));
 	if (!bias_known)
 		return pa_fail(env, code, "bias \"%s\" is not one of those that PEFT has", adapter->bias);
 	if (adapter->features & ~PA_FEATURE_KNOWN)
-		return pa_fail(env, code, "adapter has unknown features %#x", adapter->features & ~PA_FEATURE_KNOWN);
+		return pa_fail_later(env, "It has features %#x, which this version does not know.",
+							 adapter->features & ~PA_FEATURE_KNOWN);
+	PA_TRY(check_opaque(env, adapter, code));
 	PA_TRY(check_text(env, "name of the base model", adapter->base_model, code));
 	PA_TRY(check_text(env, "revision of the base model", adapter->base_revision, code));
 	PA_TRY(check_text(env, "task type", adapter->task_type, code));
@@ -77,6 +96,15 @@ check_tensor_alone(PaEnv *env, const PaTensor *tensor, PaStatus code)
 	return PA_OK;
 }
 
+static bool
+may_have(const PaAdapter *adapter, PaRole role)
+{
+	for (const PaRole *of = pa_kind_methods(adapter->kind)->roles; *of != 0; of++)
+		if (*of == role)
+			return true;
+	return false;
+}
+
 /* Its place: role and module, known to both sides. */
 static PaStatus
 check_tensor_place(PaEnv *env, const PaAdapter *adapter, uint32_t index, PaStatus code)
@@ -84,12 +112,10 @@ check_tensor_place(PaEnv *env, const PaAdapter *adapter, uint32_t index, PaStatu
 	const PaTensor *tensor = &adapter->tensors[index];
 	const PaModule *module;
 
-	if (tensor->role < PA_ROLE_FACTOR_A || tensor->role >= PA_ROLE_COUNT)
-		return pa_fail(env, code, "tensor \"%s\" has an unknown role", tensor->name);
 	if (tensor->module >= adapter->n_modules)
 		return pa_fail(env, code, "tensor \"%s\" belongs to no module", tensor->name);
 	module = &adapter->modules[tensor->module];
-	if ((tensor->role == PA_ROLE_DIFFERENCE) != (adapter->kind == PA_KIND_DIFFERENCE))
+	if (!may_have(adapter, tensor->role))
 		return pa_fail(env, code, "tensor \"%s\" has role %s in an adapter of kind %s", tensor->name,
 					   pa_role_name(tensor->role), pa_kind_name(adapter->kind));
 	if (tensor->role == PA_ROLE_DENSE)
@@ -97,7 +123,7 @@ check_tensor_place(PaEnv *env, const PaAdapter *adapter, uint32_t index, PaStatu
 	if (!(module->flags & PA_MODULE_TARGET))
 		return pa_fail(env, code, "tensor \"%s\" stands in module \"%s\", which is no target module",
 					   tensor->name, module->path);
-	if (tensor->role == PA_ROLE_DIFFERENCE || module->tensor[tensor->role] == (int64_t) index)
+	if (pa_role_is_keyed(tensor->role) || module->tensor[tensor->role] == (int64_t) index)
 		return PA_OK;
 	pa_fail(env, code, "module \"%s\" has more than one tensor of role %s",
 			module->path, pa_role_name(tensor->role));
@@ -137,8 +163,9 @@ check_module_alone(PaEnv *env, const PaAdapter *adapter, uint32_t index, PaStatu
 	if (index > 0 && strcmp(adapter->modules[index - 1].path, module->path) >= 0)
 		return pa_fail(env, code, "module \"%s\" is out of order, or there twice", module->path);
 	if (module->flags & ~PA_MODULE_KNOWN)
-		return pa_fail(env, code, "module \"%s\" has unknown flags", module->path);
-	for (int role = PA_ROLE_FACTOR_A; role < PA_ROLE_FIRST_KEYED; role++)
+		return pa_fail_later(env, "Module \"%.200s\" has flags %#x, which this version does not know.",
+							 module->path, module->flags & ~PA_MODULE_KNOWN);
+	for (int role = 1; role < PA_SINGLE_ROLES; role++)
 	{
 		int64_t		t = module->tensor[role];
 
@@ -173,7 +200,7 @@ PaStatus
 pa_adapter_check(PaEnv *env, const PaAdapter *adapter, PaStatus code)
 {
 	if (pa_kind_methods(adapter->kind) == NULL)
-		return pa_fail(env, code, "adapter is of unknown kind %d", (int) adapter->kind);
+		return pa_fail_later(env, "It is of kind %d, which this version does not know.", (int) adapter->kind);
 	if (adapter->n_tensors > PA_MAX_TENSORS)
 	{
 		pa_fail(env, code, "adapter has %u tensors", adapter->n_tensors);

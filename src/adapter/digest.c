@@ -8,7 +8,7 @@
  *
  * SPDX-License-Identifier: PostgreSQL
  */
-#include "adapter/adapter.h"
+#include "adapter/scaling.h"
 
 #include <string.h>
 
@@ -73,18 +73,18 @@ add_u64(FieldHash *hash, uint64_t v)
 }
 
 static PaStatus
-add_text(FieldHash *hash, const char *s, size_t n)
+add_text(FieldHash *hash, PaText text)
 {
-	if (n > UINT32_MAX)
-		return pa_fail(hash->env, PA_ERR_LIMIT, "text of %zu bytes is too long", n);
-	PA_TRY(add_u32(hash, (uint32_t) n));
-	return add_bytes(hash, s, n);
+	if (text.length > UINT32_MAX)
+		return pa_fail(hash->env, PA_ERR_LIMIT, "text of %zu bytes is too long", text.length);
+	PA_TRY(add_u32(hash, (uint32_t) text.length));
+	return add_bytes(hash, text.text, text.length);
 }
 
 static PaStatus
 add_str(FieldHash *hash, const char *s)
 {
-	return add_text(hash, s, strlen(s));
+	return add_text(hash, pa_text_of(s));
 }
 
 static PaStatus
@@ -172,27 +172,29 @@ pa_adapter_digest(PaEnv *env, const PaAdapter *adapter, uint8_t digest[PA_SHA256
 	PA_TRY(add_facts(&hash, adapter));
 	PA_TRY(add_modules(&hash, adapter));
 	PA_TRY(add_tensors(&hash, adapter));
+	if (adapter->opaque_type != NULL)
+	{
+		PA_TRY(add_str(&hash, adapter->opaque_type));
+		PA_TRY(add_bytes(&hash, adapter->settings, PA_SHA256_LENGTH));
+	}
 	PA_TRY(flush(&hash));
 	return pa_hash_finish(env, PA_HASH_TENSOR, digest);
 }
 
 PaStatus
 pa_envelope_digest(PaEnv *env, const uint8_t digest[PA_SHA256_LENGTH],
-				   const char *recipe, size_t recipe_length,
-				   const char *config, size_t config_length,
-				   const char *header, size_t header_length,
-				   uint8_t out[PA_SHA256_LENGTH])
+				   PaText recipe, PaText config, PaText header, uint8_t out[PA_SHA256_LENGTH])
 {
 	FieldHash	hash = {.env = env};
 
 	PA_TRY(pa_hash_begin(env, PA_HASH_TENSOR));
 	PA_TRY(add_str(&hash, ENVELOPE_TAG));
 	PA_TRY(add_bytes(&hash, digest, PA_SHA256_LENGTH));
-	PA_TRY(add_text(&hash, recipe, recipe_length));
-	PA_TRY(add_text(&hash, config, config_length));
-	PA_TRY(add_u8(&hash, header != NULL));
-	if (header != NULL)
-		PA_TRY(add_text(&hash, header, header_length));
+	PA_TRY(add_text(&hash, recipe));
+	PA_TRY(add_text(&hash, config));
+	PA_TRY(add_u8(&hash, header.text != NULL));
+	if (header.text != NULL)
+		PA_TRY(add_text(&hash, header));
 	PA_TRY(flush(&hash));
 	return pa_hash_finish(env, PA_HASH_TENSOR, out);
 }

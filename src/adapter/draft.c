@@ -21,8 +21,7 @@ pa_draft_of(PaEnv *env, const PaAdapter *adapter, PaDraft **draft)
 	for (uint32_t i = 0; i < adapter->n_modules; i++)
 	{
 		d->facts.modules[i] = adapter->modules[i];
-		for (int role = 0; role < PA_ROLE_COUNT; role++)
-			d->facts.modules[i].tensor[role] = -1;
+		pa_module_clear(&d->facts.modules[i]);
 	}
 	PA_TRY(PA_NEW_ARRAY(env, adapter->n_tensors, &d->tensors));
 	d->n_tensors = adapter->n_tensors;

@@ -38,6 +38,9 @@ pa_facts_write(PaBuf *buf, const PaAdapter *adapter)
 	PA_TRY(pa_buf_u8(buf, adapter->rslora));
 	PA_TRY(write_list(buf, adapter->n_target_parameters, adapter->target_parameters));
 	PA_TRY(write_list(buf, adapter->n_saved_modules, adapter->saved_modules));
+	PA_TRY(pa_buf_optstr(buf, adapter->opaque_type));
+	if (adapter->opaque_type != NULL)
+		PA_TRY(pa_buf_bytes(buf, adapter->settings, PA_SHA256_LENGTH));
 	for (uint32_t i = 0; i < adapter->n_modules; i++)
 	{
 		const PaModule *module = &adapter->modules[i];
@@ -75,6 +78,7 @@ pa_facts_size(const PaAdapter *adapter)
 
 	size += list_size(adapter->n_target_parameters, adapter->target_parameters);
 	size += list_size(adapter->n_saved_modules, adapter->saved_modules);
+	size += optstr_size(adapter->opaque_type) + (adapter->opaque_type != NULL ? PA_SHA256_LENGTH : 0);
 	for (uint32_t i = 0; i < adapter->n_modules; i++)
 		size += 4 + strlen(adapter->modules[i].path) + MODULE_FIXED_BYTES;
 	return size;
@@ -137,8 +141,20 @@ take_module(PaReader *r, PaModule *module)
 	PA_TRY(pa_take_u64(r, &module->rank));
 	PA_TRY(pa_take_f64(r, &module->scaling));
 	PA_TRY(pa_take_f64(r, &module->alpha));
-	for (int role = 0; role < PA_ROLE_COUNT; role++)
-		module->tensor[role] = -1;
+	pa_module_clear(module);
+	return PA_OK;
+}
+
+static PaStatus
+take_opaque(PaReader *r, PaAdapter *adapter)
+{
+	const uint8_t *settings = NULL;
+
+	PA_TRY(pa_take_optstr(r, PA_MAX_NAME_BYTES, &adapter->opaque_type));
+	if (adapter->opaque_type == NULL)
+		return PA_OK;
+	PA_TRY(pa_take(r, PA_SHA256_LENGTH, &settings));
+	memcpy(adapter->settings, settings, PA_SHA256_LENGTH);
 	return PA_OK;
 }
 
@@ -159,6 +175,7 @@ pa_facts_read(PaEnv *env, const void *p, size_t n, PaKind kind, PaAdapter *adapt
 	PA_TRY(take_bool(&r, &adapter->rslora));
 	PA_TRY(take_list(&r, &adapter->n_target_parameters, &adapter->target_parameters));
 	PA_TRY(take_list(&r, &adapter->n_saved_modules, &adapter->saved_modules));
+	PA_TRY(take_opaque(&r, adapter));
 	PA_TRY(count_modules(r, &adapter->n_modules));
 	PA_TRY(PA_NEW_ARRAY(env, adapter->n_modules, &adapter->modules));
 	for (uint32_t i = 0; i < adapter->n_modules; i++)

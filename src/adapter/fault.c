@@ -1,10 +1,13 @@
 /*
  * fault.c
- *	  Errors about weights that cannot be computed with.  See fault.h.
+ *	  Errors about adapters that cannot be computed with, or read.  See fault.h.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
 #include "adapter/fault.h"
+
+#include <stdarg.h>
+#include <stdio.h>
 
 PaStatus
 pa_fail_not_finite(PaEnv *env, const char *name, const uint8_t *digest)
@@ -28,4 +31,19 @@ pa_fail_overflow(PaEnv *env, const PaTensor *tensor)
 	if (tensor->dtype != PA_F64)
 		pa_hint(env, "A wider type holds it: adapter_cast() converts an adapter.");
 	return PA_ERR_RANGE;
+}
+
+PaStatus
+pa_fail_later(PaEnv *env, const char *fmt,...)
+{
+	char		detail[sizeof(env->error.detail)];
+	va_list		args;
+
+	va_start(args, fmt);
+	vsnprintf(detail, sizeof(detail), fmt, args);
+	va_end(args);
+	pa_fail(env, PA_ERR_UNSUPPORTED, "adapter was written by a later version of the extension");
+	pa_detail(env, "%s", detail);
+	pa_hint(env, "Install the version of the extension that wrote it, or a later one.");
+	return PA_ERR_UNSUPPORTED;
 }

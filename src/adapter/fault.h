@@ -1,6 +1,7 @@
 /*
  * fault.h
- *	  The two errors that every computation with weights can come to.
+ *	  Errors that can come from every adapter: of computing with its weights, and of
+ *	  what a later version wrote.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
@@ -14,5 +15,11 @@ extern PaStatus pa_fail_not_finite(PaEnv *env, const char *name, const uint8_t *
 
 /* 22003: a result is beyond its dtype */
 extern PaStatus pa_fail_overflow(PaEnv *env, const PaTensor *tensor);
+
+/*
+ * 0A000: sound bytes have a number in them that this version does not know
+ * (doc/format.md, "What a later version may add").  The text is the detail.
+ */
+extern PaStatus pa_fail_later(PaEnv *env, const char *fmt,...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -12,10 +12,7 @@
 static PaStatus
 check_module(PaEnv *env, const PaAdapter *adapter, const PaModule *module, PaStatus code)
 {
-	for (int role = PA_ROLE_FACTOR_A; role < PA_ROLE_FIRST_KEYED; role++)
-		if (module->tensor[role] >= 0)
-			return pa_fail(env, code, "module \"%s\" of differences has a tensor of another kind: \"%s\"",
-						   module->path, adapter->tensors[module->tensor[role]].name);
+	(void) adapter;
 	if (module->flags != PA_MODULE_TARGET)
 		return pa_fail(env, code, "module \"%s\" of differences is marked as one of another kind", module->path);
 	if (module->rank != 0 || module->scaling != 1.0)
@@ -23,10 +20,18 @@ check_module(PaEnv *env, const PaAdapter *adapter, const PaModule *module, PaSta
 	return PA_OK;
 }
 
+static const PaRole roles[] = {PA_ROLE_DIFFERENCE, 0};
+static const char *const biases[] = {"none", NULL};
+
 const PaKindMethods pa_kind_difference = {
 	.id = PA_KIND_DIFFERENCE,
 	.name = "difference",
 	.peft_type = "DIFFERENCE",
+	.title = "a difference",
+	.delta = PA_DELTA_TENSORS,
 	.linear = true,
+	.may_be_empty = true,
+	.roles = roles,
+	.biases = biases,
 	.check_module = check_module,
 };

@@ -28,10 +28,6 @@ check_module(PaEnv *env, const PaAdapter *adapter, const PaModule *module, PaSta
 {
 	const PaTensor *vector;
 
-	for (int role = PA_ROLE_FACTOR_A; role < PA_ROLE_FIRST_KEYED; role++)
-		if (role != PA_ROLE_VECTOR && module->tensor[role] >= 0)
-			return pa_fail(env, code, "(IA)^3 module \"%s\" has a tensor of LoRA: \"%s\"",
-						   module->path, adapter->tensors[module->tensor[role]].name);
 	if (module->tensor[PA_ROLE_VECTOR] < 0)
 		return pa_fail(env, code, "(IA)^3 module \"%s\" has no vector", module->path);
 	if (module->flags & (PA_MODULE_EMBEDDING | PA_MODULE_PARAMETER))
@@ -48,9 +44,17 @@ check_module(PaEnv *env, const PaAdapter *adapter, const PaModule *module, PaSta
 	return code;
 }
 
+static const PaRole roles[] = {PA_ROLE_VECTOR, PA_ROLE_DENSE, 0};
+static const char *const biases[] = {"none", NULL};
+
 const PaKindMethods pa_kind_ia3 = {
 	.id = PA_KIND_IA3,
 	.name = "ia3",
 	.peft_type = "IA3",
+	.title = "an (IA)^3",
+	.delta = PA_DELTA_VECTOR,
+	.roles = roles,
+	.biases = biases,
+	.neutral = 1,
 	.check_module = check_module,
 };

@@ -13,6 +13,7 @@
 #include <inttypes.h>
 #include <math.h>
 
+#include "adapter/scaling.h"
 #include "adapter/shape.h"
 
 typedef struct Factors
@@ -150,8 +151,8 @@ check_module(PaEnv *env, const PaAdapter *adapter, const PaModule *module, PaSta
 		pa_hint(env, "The file may be cut, or tensors were left out of it.");
 		return code;
 	}
-	if ((module->flags & PA_MODULE_FEEDFORWARD) || module->tensor[PA_ROLE_VECTOR] >= 0)
-		return pa_fail(env, code, "LoRA module \"%s\" has parts of an (IA)^3 module", module->path);
+	if (module->flags & PA_MODULE_FEEDFORWARD)
+		return pa_fail(env, code, "LoRA module \"%s\" is marked as an (IA)^3 module", module->path);
 	if (isnan(module->scaling))
 		return pa_fail(env, code, "scaling of module \"%s\" is not a number", module->path);
 	f.a = &adapter->tensors[a];
@@ -161,9 +162,64 @@ check_module(PaEnv *env, const PaAdapter *adapter, const PaModule *module, PaSta
 	return check_magnitude(env, adapter, module, code, f.b);
 }
 
+/* How many times the smallest rank of its layer the module's rank is. */
+static uint64_t
+neutral_divisor(const PaAdapter *adapter, const PaModule *module)
+{
+	if (module->flags & PA_MODULE_PARAMETER)
+		return pa_config_rank(module, adapter->rslora);
+	return adapter->tensors[module->tensor[PA_ROLE_FACTOR_B]].shape[1];
+}
+
+/*
+ * Rank 1, zero factors, alpha 1.  A grouped convolution cannot have rank 1: its
+ * rank is the number of groups, and alpha equals it; stacked experts have rank 1
+ * each.
+ */
+static PaStatus
+neutral_module(PaEnv *env, const PaAdapter *adapter, const PaModule *from, PaModule *module, uint64_t *divisor)
+{
+	*divisor = neutral_divisor(adapter, from);
+	if (*divisor == 0 || from->rank % *divisor != 0)
+		return pa_fail(env, PA_ERR_MISMATCH, "module \"%.300s\" has no neutral value", from->path);
+	module->rank = from->rank / *divisor;
+	module->scaling = 1;
+	module->alpha = from->flags & PA_MODULE_PARAMETER ? 1 : (double) module->rank;
+	return PA_OK;
+}
+
+/* alpha carries the magnitude of s, B and its bias the sign (role.c). */
+static PaStatus
+scale_module(PaEnv *env, const PaAdapter *adapter, PaModule *module, double s)
+{
+	bool		exact;
+	uint64_t	r = pa_config_rank(module, adapter->rslora);
+
+	if (r == 0)
+		return pa_fail(env, PA_ERR_MISMATCH, "scaling of module \"%.300s\" does not tell its rank", module->path);
+	module->alpha = pa_alpha_for(module->scaling, r, &exact);
+	if (s != 0)
+		module->alpha = module->alpha * fabs(s);
+	module->scaling = module->alpha / (double) r;
+	if (!isfinite(module->alpha))
+		return pa_fail(env, PA_ERR_RANGE, "alpha of module \"%.300s\" is out of range", module->path);
+	return PA_OK;
+}
+
+static const PaRole roles[] = {
+	PA_ROLE_FACTOR_A, PA_ROLE_FACTOR_B, PA_ROLE_BIAS, PA_ROLE_MAGNITUDE, PA_ROLE_DENSE, 0
+};
+static const char *const biases[] = {"none", "all", "lora_only", NULL};
+
 const PaKindMethods pa_kind_lora = {
 	.id = PA_KIND_LORA,
 	.name = "lora",
 	.peft_type = "LORA",
+	.title = "a LoRA",
+	.delta = PA_DELTA_PRODUCT,
+	.roles = roles,
+	.biases = biases,
 	.check_module = check_module,
+	.neutral_module = neutral_module,
+	.scale_module = scale_module,
 };

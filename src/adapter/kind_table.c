@@ -9,12 +9,15 @@
 #include <string.h>
 
 /* doc/format.md and every stored value have these. */
-_Static_assert(PA_KIND_LORA == 1 && PA_KIND_IA3 == 2 && PA_KIND_DIFFERENCE == 3, "kind ids are on disk");
+_Static_assert(PA_KIND_LORA == 1 && PA_KIND_IA3 == 2 && PA_KIND_DIFFERENCE == 3 && PA_KIND_OPAQUE == 4,
+			   "kind ids are on disk");
 
+/* The one that takes every type that no other has comes last. */
 static const PaKindMethods *const kinds[] = {
 	&pa_kind_lora,
 	&pa_kind_ia3,
 	&pa_kind_difference,
+	&pa_kind_opaque,
 };
 
 #define N_KINDS (sizeof(kinds) / sizeof(kinds[0]))
@@ -32,7 +35,7 @@ const PaKindMethods *
 pa_kind_by_peft_type(const char *peft_type)
 {
 	for (size_t i = 0; i < N_KINDS; i++)
-		if (strcmp(kinds[i]->peft_type, peft_type) == 0)
+		if (kinds[i]->peft_type == NULL || strcmp(kinds[i]->peft_type, peft_type) == 0)
 			return kinds[i];
 	return NULL;
 }
@@ -43,4 +46,16 @@ pa_kind_name(PaKind kind)
 	const PaKindMethods *methods = pa_kind_methods(kind);
 
 	return methods != NULL ? methods->name : "?";
+}
+
+PaDeltaForm
+pa_delta_form(const PaAdapter *adapter)
+{
+	return pa_kind_methods(adapter->kind)->delta;
+}
+
+const char *
+pa_peft_type(const PaAdapter *adapter)
+{
+	return adapter->opaque_type != NULL ? adapter->opaque_type : pa_kind_methods(adapter->kind)->peft_type;
 }

@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "adapter/kind.h"
 #include "adapter/shape.h"
 
 static PaStatus

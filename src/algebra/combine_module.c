@@ -14,6 +14,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "adapter/kind.h"
 #include "adapter/scaling.h"
 #include "core/arith.h"
 
@@ -133,8 +134,7 @@ pa_combine_pair(PaEnv *env, const PaCombine *plan, const PaModuleRef *refs, uint
 	pairing->module = *pa_combine_module(plan, &refs[0]);
 	pairing->fold = false;
 	pairing->groups = 1;
-	for (int role = 0; role < PA_ROLE_COUNT; role++)
-		pairing->module.tensor[role] = -1;
+	pa_module_clear(&pairing->module);
 	for (uint32_t i = 1; i < n; i++)
 	{
 		const PaModule *other = pa_combine_module(plan, &refs[i]);
@@ -143,7 +143,7 @@ pa_combine_pair(PaEnv *env, const PaCombine *plan, const PaModuleRef *refs, uint
 		if (plan->rule != PA_RULE_DELTA)
 			PA_TRY(pair_rank(env, &pairing->module, other));
 	}
-	if (plan->draft.facts.kind != PA_KIND_LORA || !(pairing->module.flags & PA_MODULE_TARGET))
+	if (pa_delta_form(&plan->draft.facts) != PA_DELTA_PRODUCT || !(pairing->module.flags & PA_MODULE_TARGET))
 		return PA_OK;
 	switch (plan->rule)
 	{
@@ -157,22 +157,32 @@ pa_combine_pair(PaEnv *env, const PaCombine *plan, const PaModuleRef *refs, uint
 	return pa_fail(env, PA_ERR_INTERNAL, "unknown rule of a sum");
 }
 
-/* Delta space: A as it is, B and the bias carry weight and scaling. */
-static double
-stack_coefficient(double w, double s, PaRole role)
-{
-	return role == PA_ROLE_FACTOR_A ? 1 : w * s;
-}
-
 /* PEFT's share of w s for each factor, with the sign on A. */
 static double
-merge_coefficient(double w, double s, PaRole role)
+signed_root(double both)
 {
-	double		both = w * s;
+	return both < 0 ? -sqrt(-both) : sqrt(both);
+}
 
-	if (role == PA_ROLE_FACTOR_A)
-		return both < 0 ? -sqrt(-both) : sqrt(both);
-	return role == PA_ROLE_FACTOR_B ? sqrt(fabs(both)) : both;
+/* Delta space: A as it is, B and the bias carry weight and scaling. */
+static double
+coefficient_of_a(const PaCombine *plan, const PaPairing *pairing, const PaLeaf *leaf, double s)
+{
+	if (plan->rule == PA_RULE_DELTA)
+		return 1;
+	if (plan->rule == PA_RULE_MERGE)
+		return signed_root(leaf->q * s);
+	return pairing->fold ? leaf->p * sqrt(s) : leaf->p;
+}
+
+static double
+coefficient_of_b(const PaCombine *plan, const PaPairing *pairing, const PaLeaf *leaf, double s)
+{
+	if (plan->rule == PA_RULE_DELTA)
+		return leaf->q * s;
+	if (plan->rule == PA_RULE_MERGE)
+		return sqrt(fabs(leaf->q * s));
+	return pairing->fold ? leaf->q * sqrt(s) : leaf->q;
 }
 
 double
@@ -181,17 +191,19 @@ pa_combine_coefficient(const PaCombine *plan, const PaPairing *pairing, const Pa
 	const PaLeaf *leaf = &plan->leaves[ref->leaf];
 	double		s = pa_combine_module(plan, ref)->scaling;
 
-	if (role == PA_ROLE_VECTOR)
-		return leaf->q;
-	if (plan->rule == PA_RULE_DELTA)
-		return stack_coefficient(leaf->q, s, role);
-	if (plan->rule == PA_RULE_MERGE)
-		return merge_coefficient(leaf->q, s, role);
-	if (role == PA_ROLE_FACTOR_A)
-		return pairing->fold ? leaf->p * sqrt(s) : leaf->p;
-	if (role == PA_ROLE_FACTOR_B)
-		return pairing->fold ? leaf->q * sqrt(s) : leaf->q;
-	if (role == PA_ROLE_BIAS)
-		return pairing->fold ? leaf->q * s : leaf->q;
-	return leaf->q;
+	switch (pa_role(role)->weight)
+	{
+		case PA_WEIGHT_FACTOR_A:
+			return coefficient_of_a(plan, pairing, leaf, s);
+		case PA_WEIGHT_FACTOR_B:
+			return coefficient_of_b(plan, pairing, leaf, s);
+		case PA_WEIGHT_PRODUCT:
+			return pairing->fold || plan->rule != PA_RULE_PARAMETER ? leaf->q * s : leaf->q;
+		case PA_WEIGHT_AROUND_ONE:
+		case PA_WEIGHT_PLAIN:
+			return leaf->q;
+		case PA_WEIGHT_NONE:
+			break;
+	}
+	return NAN;					/* refused before */
 }

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "adapter/operation.h"
 #include "algebra/agree.h"
 #include "algebra/saved_modules.h"
 #include "core/fsum.h"
@@ -95,9 +96,11 @@ vector_constant(const PaCombine *plan, const PaPairing *pairing)
 static void
 set_layout(const PaCombine *plan, const PaPairing *pairing, PaRole role, PaCombineSum *sum)
 {
-	if (plan->rule != PA_RULE_DELTA || (role != PA_ROLE_FACTOR_A && role != PA_ROLE_FACTOR_B))
+	PaWeightRule weight = pa_role(role)->weight;
+
+	if (plan->rule != PA_RULE_DELTA || (weight != PA_WEIGHT_FACTOR_A && weight != PA_WEIGHT_FACTOR_B))
 		return;
-	sum->layout = role == PA_ROLE_FACTOR_A ? PA_LAYOUT_ROWS : PA_LAYOUT_COLUMNS;
+	sum->layout = weight == PA_WEIGHT_FACTOR_A ? PA_LAYOUT_ROWS : PA_LAYOUT_COLUMNS;
 	sum->groups = pairing->groups;
 }
 
@@ -116,8 +119,9 @@ plan_role(PaEnv *env, PaCombine *plan, const PaPairing *pairing, uint32_t module
 
 		if (tensor < 0)
 			continue;
-		if (role == PA_ROLE_MAGNITUDE)
-			return pa_fail(env, PA_ERR_UNSUPPORTED, "tensor \"%.300s\" is a DoRA magnitude", adapter->tensors[tensor].name);
+		if (pa_role(role)->weight == PA_WEIGHT_NONE)
+			return pa_fail(env, PA_ERR_UNSUPPORTED, "tensor \"%.300s\" of role %s has no part in arithmetic",
+						   adapter->tensors[tensor].name, pa_role_name(role));
 		if (first == NULL)
 		{
 			first = &adapter->tensors[tensor];
@@ -127,7 +131,7 @@ plan_role(PaEnv *env, PaCombine *plan, const PaPairing *pairing, uint32_t module
 		PA_TRY(pa_combine_add_term(env, to, sum, first, adapter, ref->leaf, (uint32_t) tensor,
 								   pa_combine_coefficient(plan, pairing, ref, role)));
 	}
-	if (first == NULL || role != PA_ROLE_VECTOR)
+	if (first == NULL || pa_role(role)->weight != PA_WEIGHT_AROUND_ONE)
 		return PA_OK;
 	sum->constant = vector_constant(plan, pairing);
 	if (!isfinite(sum->constant))
@@ -157,7 +161,7 @@ plan_module(PaEnv *env, PaCombine *plan, PaModuleRef *refs, uint32_t n, uint32_t
 	plan->draft.facts.modules[module] = pairing->module;
 	if (targets == 0)
 		return PA_OK;
-	for (int role = PA_ROLE_FACTOR_A; role < PA_ROLE_FIRST_KEYED; role++)
+	for (int role = 1; role < PA_SINGLE_ROLES; role++)
 		PA_TRY(plan_role(env, plan, pairing, module, (PaRole) role));
 	return PA_OK;
 }
@@ -200,7 +204,7 @@ plan_modules(PaEnv *env, PaCombine *plan, size_t n_keys)
 	if (n_paths > PA_MAX_TENSORS)
 		return pa_fail(env, PA_ERR_LIMIT, "adapter would have %zu modules, more than %d", n_paths, PA_MAX_TENSORS);
 	/* A module has at most one tensor of each role that is not keyed. */
-	plan->room = n_paths * (PA_ROLE_FIRST_KEYED - 1) + n_keys;
+	plan->room = n_paths * (PA_SINGLE_ROLES - 1) + n_keys;
 	PA_TRY(PA_NEW_ARRAY(env, n_paths, &plan->draft.facts.modules));
 	PA_TRY(PA_NEW_ARRAY(env, n_paths, &plan->pairings));
 	PA_TRY(PA_NEW_ARRAY(env, plan->room, &plan->draft.tensors));

@@ -7,6 +7,7 @@
  */
 #include "algebra/combine_impl.h"
 
+#include "adapter/kind.h"
 #include "adapter/scaling.h"
 
 static const PaTensor *
@@ -101,6 +102,7 @@ stack_part(const PaCombine *plan, const PaModuleRef *ref)
 PaStatus
 pa_combine_stack(PaEnv *env, const PaCombine *plan, uint32_t module, const PaStack **stack)
 {
+	PaDeltaForm form = pa_delta_form(&plan->draft.facts);
 	const PaPairing *pairing;
 	PaStack    *self;
 
@@ -110,7 +112,7 @@ pa_combine_stack(PaEnv *env, const PaCombine *plan, uint32_t module, const PaSta
 	pairing = &plan->pairings[module];
 	if (!(pairing->module.flags & PA_MODULE_TARGET))
 		return PA_OK;
-	if (plan->draft.facts.kind == PA_KIND_DIFFERENCE)
+	if (form == PA_DELTA_TENSORS)
 		return pa_combine_stack_differences(env, plan, pairing, stack);
 	PA_TRY(PA_NEW(env, &self));
 	PA_TRY(PA_NEW_ARRAY(env, pairing->n, &self->parts));
@@ -120,7 +122,7 @@ pa_combine_stack(PaEnv *env, const PaCombine *plan, uint32_t module, const PaSta
 	self->n_parts = pairing->n;
 	for (uint32_t i = 0; i < pairing->n; i++)
 		self->parts[i] = stack_part(plan, &pairing->refs[i]);
-	if (plan->draft.facts.kind == PA_KIND_LORA)
+	if (form == PA_DELTA_PRODUCT)
 	{
 		const PaTensor *a = part_tensor(plan, &pairing->refs[0], PA_ROLE_FACTOR_A);
 		const PaTensor *b = part_tensor(plan, &pairing->refs[0], PA_ROLE_FACTOR_B);

@@ -16,6 +16,7 @@
 
 #include "adapter/fault.h"
 #include "algebra/combine_impl.h"
+#include "adapter/operation.h"
 #include "core/draw.h"
 #include "kernel/kernel.h"
 
@@ -56,13 +57,7 @@ pa_merge_require(PaEnv *env, uint32_t n_leaves, const PaLeaf *leaves)
 		const PaAdapter *adapter = leaves[i].source->adapter;
 
 		PA_TRY(pa_check_cancel(env));
-		if (adapter->kind != PA_KIND_LORA)
-		{
-			pa_fail(env, PA_ERR_UNSUPPORTED, "merge methods are not supported for adapters of kind %s", pa_kind_name(adapter->kind));
-			pa_detail(env, "They prune the factors of LoRA adapters.");
-			pa_hint(env, "A weighted sum is defined for every kind.");
-			return PA_ERR_UNSUPPORTED;
-		}
+		PA_TRY(pa_require(env, adapter, PA_OPERATION_MERGE));
 		for (uint32_t t = 0; t < adapter->n_tensors; t++)
 		{
 			if (adapter->tensors[t].role != PA_ROLE_DENSE)

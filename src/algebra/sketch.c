@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "adapter/fault.h"
+#include "adapter/role.h"
 #include "core/draw.h"
 #include "kernel/kernel.h"
 #include "kernel/rotate.h"

@@ -6,6 +6,7 @@
  */
 #include "algebra/transform.h"
 
+#include "adapter/operation.h"
 #include "algebra/pass.h"
 #include "kernel/kernel.h"
 

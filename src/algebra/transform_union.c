@@ -94,8 +94,7 @@ union_modules(PaEnv *env, uint32_t n, const PaAdapter *const *adapters, const si
 			return PA_ERR_MISMATCH;
 		}
 		*module = adapter->modules[refs[k].module];
-		for (int role = 0; role < PA_ROLE_COUNT; role++)
-			module->tensor[role] = -1;
+		pa_module_clear(module);
 		if (!d->facts.rslora)
 			plain_form(adapter, module);
 		moved[offset[refs[k].adapter] + refs[k].module] = (uint32_t) k;

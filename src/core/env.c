@@ -152,7 +152,7 @@ pa_free(PaEnv *env, void *p)
 PaStatus
 pa_defer(PaEnv *env, void (*clean) (void *arg), void *arg)
 {
-	PaDeferred *d;
+	PaDeferred *d = NULL;
 	PaStatus	status = PA_NEW(env, &d);
 
 	if (status != PA_OK)
@@ -175,6 +175,8 @@ pa_check_cancel(PaEnv *env)
 	return PA_OK;
 }
 
+#define HASH_STEP ((size_t) 1024 * 1024)
+
 static PaStatus
 hash_result(PaEnv *env, bool ok)
 {
@@ -190,7 +192,14 @@ pa_hash_begin(PaEnv *env, PaHashSlot slot)
 PaStatus
 pa_hash_update(PaEnv *env, PaHashSlot slot, const void *p, size_t n)
 {
-	return hash_result(env, env->host->hash_update(env->host->state, slot, p, n));
+	const uint8_t *next = p;
+
+	for (; n > HASH_STEP; n -= HASH_STEP, next += HASH_STEP)
+	{
+		PA_TRY(pa_check_cancel(env));
+		PA_TRY(hash_result(env, env->host->hash_update(env->host->state, slot, next, HASH_STEP)));
+	}
+	return hash_result(env, env->host->hash_update(env->host->state, slot, next, n));
 }
 
 PaStatus

@@ -102,7 +102,10 @@ extern PaStatus pa_defer(PaEnv *env, void (*clean) (void *arg), void *arg);
 /* PA_ERR_CANCELLED if the host wants to stop. */
 extern PaStatus pa_check_cancel(PaEnv *env);
 
-/* Begin a slot's hash anew, feed it, read it; PA_ERR_HOST if the host fails. */
+/*
+ * Begin a slot's hash anew, feed it, read it; PA_ERR_HOST if the host fails.  An
+ * update of more than 1 MiB asks on the way whether to stop.
+ */
 extern PaStatus pa_hash_begin(PaEnv *env, PaHashSlot slot);
 extern PaStatus pa_hash_update(PaEnv *env, PaHashSlot slot, const void *p, size_t n);
 extern PaStatus pa_hash_finish(PaEnv *env, PaHashSlot slot, uint8_t out[PA_SHA256_LENGTH]);

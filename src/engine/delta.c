@@ -9,11 +9,13 @@
  *
  * SPDX-License-Identifier: PostgreSQL
  */
-#include "engine/engine_impl.h"
+#include "engine/delta.h"
 
 #include <string.h>
 
+#include "adapter/operation.h"
 #include "core/arith.h"
+#include "engine/inspect.h"
 
 static const PaTensor *
 tensor_of(PaValue *value, uint32_t module, PaRole role)
@@ -70,16 +72,11 @@ check_one_delta(PaEnv *env, const PaAdapter *adapter, const PaModule *module)
 		pa_detail(env, "Its tensors replace those of the base model.");
 		return PA_ERR_NOT_FOUND;
 	}
-	if (adapter->kind != PA_KIND_DIFFERENCE)
-		return PA_OK;
-	pa_fail(env, PA_ERR_UNSUPPORTED, "module \"%.300s\" of differences has no one delta", module->path);
-	pa_detail(env, "Each of its tensors is the change of a parameter of its own.");
-	pa_hint(env, "adapter_tensor() gives the change of one parameter.");
-	return PA_ERR_UNSUPPORTED;
+	return pa_require(env, adapter, PA_OPERATION_DELTA);
 }
 
 PaStatus
-pa_engine_delta_measure(PaEnv *env, PaValue *value, const char *path, PaDelta *delta)
+pa_delta_measure(PaEnv *env, PaValue *value, const char *path, PaDelta *delta)
 {
 	const PaAdapter *adapter = pa_value_adapter(value);
 	int64_t		index = pa_adapter_find_module(adapter, path);
@@ -90,8 +87,7 @@ pa_engine_delta_measure(PaEnv *env, PaValue *value, const char *path, PaDelta *d
 		return pa_fail(env, PA_ERR_NOT_FOUND, "adapter has no module \"%.300s\"", path);
 	module = &adapter->modules[index];
 	PA_TRY(check_one_delta(env, adapter, module));
-	PA_TRY(pa_adapter_require_arithmetic(env, adapter));
-	for (int role = 0; role < PA_ROLE_COUNT; role++)
+	for (int role = 1; role < PA_SINGLE_ROLES; role++)
 		if (module->tensor[role] >= 0)
 			PA_TRY(pa_tensor_require_arithmetic(env, &adapter->tensors[module->tensor[role]]));
 	memset(delta, 0, sizeof(*delta));
@@ -146,11 +142,11 @@ static PaStatus
 read_factor(PaEnv *env, PaValue *value, const PaTensor *tensor, double **out)
 {
 	PA_TRY(PA_NEW_ARRAY(env, (size_t) tensor->elements, out));
-	return pa_engine_tensor_read(env, value, tensor, *out);
+	return pa_inspect_read(env, value, tensor, *out);
 }
 
 PaStatus
-pa_engine_delta_read(PaEnv *env, PaValue *value, const PaDelta *delta, double *out)
+pa_delta_read(PaEnv *env, PaValue *value, const PaDelta *delta, double *out)
 {
 	const PaModule *module = &pa_value_adapter(value)->modules[delta->module];
 	const PaTensor *vector = tensor_of(value, delta->module, PA_ROLE_VECTOR);
@@ -162,7 +158,7 @@ pa_engine_delta_read(PaEnv *env, PaValue *value, const PaDelta *delta, double *o
 
 	if (vector != NULL)
 	{
-		PA_TRY(pa_engine_tensor_read(env, value, vector, out));
+		PA_TRY(pa_inspect_read(env, value, vector, out));
 		for (uint64_t i = 0; i < vector->elements; i++)
 			out[i] = out[i] - 1;
 		return PA_OK;

@@ -1,33 +1,24 @@
 /*
  * export.c
- *	  From a value to a file: the PEFT file byte for byte as it was imported, or
- *	  with a canonical header if the value was composed; or the envelope.
- *
- * The size is known before a byte is written.
+ *	  Files of values.  See export.h.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
-#include "engine/engine_impl.h"
+#include "engine/export.h"
 
 #include <string.h>
 
+#include "core/bytes.h"
 #include "core/limits.h"
+#include "interchange/safetensors.h"
 
-struct PaExport
-{
-	PaSource   *source;
-	const char *header;
-	size_t		header_length;
-	uint32_t   *order;			/* the adapter's tensors as they lie in the file */
-};
-
-/* The stored header must describe the value's tensors: order from it. */
+/* The header's tensors must be those of the value: order from it. */
 static PaStatus
-order_of_header(PaEnv *env, const PaAdapter *adapter, const char *header, size_t length, uint32_t **order)
+order_of_header(PaEnv *env, const PaAdapter *adapter, PaText header, uint32_t **order)
 {
 	PaSafetensors file;
 
-	PA_TRY(pa_safetensors_read_header(env, header, length, adapter->raw_bytes, PA_ERR_CORRUPT, &file));
+	PA_TRY(pa_safetensors_read_header(env, header, adapter->raw_bytes, PA_ERR_CORRUPT, &file));
 	if (file.n_tensors != adapter->n_tensors)
 		return pa_fail(env, PA_ERR_CORRUPT, "stored header has %u tensors, the value %u",
 					   file.n_tensors, adapter->n_tensors);
@@ -47,61 +38,48 @@ order_of_header(PaEnv *env, const PaAdapter *adapter, const char *header, size_t
 }
 
 static PaStatus
-envelope_header(PaEnv *env, PaValue *value, const char *inner, size_t inner_length, PaExport *self)
+envelope_header(PaEnv *env, PaValue *value, PaText inner, const uint32_t *order, PaText *header)
 {
 	const PaAdapter *adapter = pa_value_adapter(value);
-	PaFileTensor *by_name;
-	PaFileTensor *in_file;
+	PaEnvelope	envelope = {
+		.inner_header = inner, .envelope_digest = pa_value_header(value)->envelope_digest
+	};
+	PaFileTensor *tensors;
 	uint64_t	offset = 0;
-	PaText		config;
-	PaText		recipe;
 
-	PA_TRY(pa_engine_file_tensors(env, adapter, &by_name));
-	PA_TRY(PA_NEW_ARRAY(env, adapter->n_tensors, &in_file));
+	PA_TRY(PA_NEW_ARRAY(env, adapter->n_tensors, &tensors));
 	for (uint32_t k = 0; k < adapter->n_tensors; k++)
 	{
-		in_file[k] = by_name[self->order[k]];
-		in_file[k].offset = offset;
-		offset += in_file[k].bytes;
+		tensors[k] = pa_safetensors_tensor(&adapter->tensors[order[k]], offset);
+		offset += tensors[k].bytes;
 	}
-	PA_TRY(pa_value_document(env, value, PA_DOCUMENT_CONFIG, &config.text, &config.length));
-	PA_TRY(pa_value_document(env, value, PA_DOCUMENT_RECIPE, &recipe.text, &recipe.length));
-	return pa_safetensors_envelope_header(env, adapter->n_tensors, in_file, config.text, config.length,
-										  recipe.text, recipe.length, inner, inner_length,
-										  pa_value_header(value)->envelope_digest,
-										  &self->header, &self->header_length);
+	PA_TRY(pa_value_document(env, value, PA_DOCUMENT_CONFIG, &envelope.config));
+	PA_TRY(pa_value_document(env, value, PA_DOCUMENT_RECIPE, &envelope.recipe));
+	return pa_safetensors_envelope_header(env, adapter->n_tensors, tensors, &envelope, header);
 }
 
-PaStatus
-pa_engine_export(PaEnv *env, PaValue *value, PaExportForm form, PaExport **out, uint64_t *size)
+/* order[k] is the value's tensor that is the k-th in the file. */
+static PaStatus
+make_header(PaEnv *env, PaValue *value, PaExportForm form, PaText *header, uint32_t **order)
 {
 	const PaAdapter *adapter = pa_value_adapter(value);
-	const char *inner;
-	size_t		inner_length;
-	PaExport   *self;
+	PaText		inner;
 
-	PA_TRY(PA_NEW(env, &self));
-	PA_TRY(pa_value_document(env, value, PA_DOCUMENT_HEADER, &inner, &inner_length));
-	if (inner != NULL)
-	{
-		PA_TRY(order_of_header(env, adapter, inner, inner_length, &self->order));
-		self->header = inner;
-		self->header_length = inner_length;
-	}
+	PA_TRY(pa_value_document(env, value, PA_DOCUMENT_HEADER, &inner));
+	*header = inner;
+	if (inner.text != NULL)
+		PA_TRY(order_of_header(env, adapter, inner, order));
 	else
-		PA_TRY(pa_safetensors_canonical_header(env, adapter, &self->header, &self->header_length, &self->order));
+		PA_TRY(pa_safetensors_canonical_header(env, adapter, header, order));
 	if (form == PA_EXPORT_ENVELOPE)
-		PA_TRY(envelope_header(env, value, inner, inner_length, self));
-	PA_TRY(pa_value_source(env, value, &self->source));
-	*out = self;
-	*size = 8 + (uint64_t) self->header_length + adapter->raw_bytes;
+		PA_TRY(envelope_header(env, value, inner, *order, header));
 	return PA_OK;
 }
 
 static PaStatus
-write_tensor(PaEnv *env, PaExport *self, uint32_t tensor, PaBuf *out)
+write_tensor(PaSource *source, uint32_t tensor, PaBuf *out)
 {
-	const PaTensor *of = &self->source->adapter->tensors[tensor];
+	const PaTensor *of = &source->adapter->tensors[tensor];
 	size_t		width = (size_t) pa_dtype_plane_width(of->dtype);
 	uint64_t	units = pa_tensor_units(of);
 
@@ -109,9 +87,9 @@ write_tensor(PaEnv *env, PaExport *self, uint32_t tensor, PaBuf *out)
 	{
 		size_t		step = pa_block_step(units - done);
 
-		PA_TRY(pa_check_cancel(env));
+		PA_TRY(pa_check_cancel(out->env));
 		PA_TRY(pa_buf_room(out, step * width));
-		PA_TRY(self->source->read(env, self->source, tensor, done, step, out->data + out->length));
+		PA_TRY(source->read(out->env, source, tensor, done, step, out->data + out->length));
 		out->length += step * width;
 		done += step;
 	}
@@ -119,21 +97,67 @@ write_tensor(PaEnv *env, PaExport *self, uint32_t tensor, PaBuf *out)
 }
 
 static PaStatus
-write_file(PaEnv *env, PaExport *self, PaBuf *out)
+write_file(PaText header, PaSource *source, const uint32_t *order, PaBuf *out)
 {
-	PA_TRY(pa_buf_u64(out, self->header_length));
-	PA_TRY(pa_buf_bytes(out, self->header, self->header_length));
-	for (uint32_t k = 0; k < self->source->adapter->n_tensors; k++)
-		PA_TRY(write_tensor(env, self, self->order[k], out));
+	PA_TRY(pa_buf_u64(out, header.length));
+	PA_TRY(pa_buf_bytes(out, header.text, header.length));
+	for (uint32_t k = 0; k < source->adapter->n_tensors; k++)
+		PA_TRY(write_tensor(source, order[k], out));
 	return PA_OK;
 }
 
 PaStatus
-pa_engine_export_write(PaEnv *env, PaExport *self, PaBuf *out)
+pa_export_value(PaEnv *env, PaValue *value, PaExportForm form, size_t reserve, PaBuf *out)
 {
-	PaStatus	status = write_file(env, self, out);
+	PaText		header;
+	uint32_t   *order;
+	PaSource   *source;
+	size_t		size;
+	PaStatus	status;
 
+	PA_TRY(make_header(env, value, form, &header, &order));
+	PA_TRY(pa_value_source(env, value, &source));
+	size = 8 + header.length + (size_t) source->adapter->raw_bytes;
+	PA_TRY(pa_buf_init(env, out, reserve, reserve + size));
+	status = write_file(header, source, order, out);
 	if (status != PA_OK)
 		pa_buf_release(out);
 	return status;
+}
+
+static PaStatus
+hash_tensor(PaEnv *env, PaSource *source, uint32_t tensor, uint8_t *raw)
+{
+	const PaTensor *of = &source->adapter->tensors[tensor];
+	size_t		width = (size_t) pa_dtype_plane_width(of->dtype);
+	uint64_t	units = pa_tensor_units(of);
+	size_t		step;
+
+	for (uint64_t done = 0; done < units; done += step)
+	{
+		step = pa_block_step(units - done);
+		PA_TRY(pa_check_cancel(env));
+		PA_TRY(source->read(env, source, tensor, done, step, raw));
+		PA_TRY(pa_hash_update(env, PA_HASH_FILE, raw, step * width));
+	}
+	return PA_OK;
+}
+
+PaStatus
+pa_export_canonical(PaEnv *env, PaSource *source, PaText *header, uint8_t sha256[PA_SHA256_LENGTH])
+{
+	uint32_t   *order;
+	uint8_t		length[8];
+	uint8_t    *raw;
+
+	PA_TRY(pa_safetensors_canonical_header(env, source->adapter, header, &order));
+	PA_TRY(PA_NEW_RAW(env, PA_BLOCK_ELEMENTS * sizeof(double), &raw));
+	pa_store_u64(length, header->length);
+	PA_TRY(pa_hash_begin(env, PA_HASH_FILE));
+	PA_TRY(pa_hash_update(env, PA_HASH_FILE, length, sizeof(length)));
+	PA_TRY(pa_hash_update(env, PA_HASH_FILE, header->text, header->length));
+	for (uint32_t k = 0; k < source->adapter->n_tensors; k++)
+		PA_TRY(hash_tensor(env, source, order[k], raw));
+	pa_free(env, raw);
+	return pa_hash_finish(env, PA_HASH_FILE, sha256);
 }

@@ -1,17 +1,18 @@
 /*
  * inspect.c
- *	  Looking into a value: rank, norm, the elements of one tensor.
+ *	  Rank, norm, elements.  See inspect.h.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
-#include "engine/engine_impl.h"
+#include "engine/inspect.h"
 
 #include <math.h>
 
+#include "adapter/operation.h"
 #include "kernel/kernel.h"
 
 PaStatus
-pa_engine_rank(PaEnv *env, PaValue *value, const char *path, uint64_t *rank)
+pa_inspect_rank(PaEnv *env, PaValue *value, const char *path, uint64_t *rank)
 {
 	const PaAdapter *adapter = pa_value_adapter(value);
 	int64_t		module;
@@ -65,7 +66,7 @@ visit_squares(void *state, const PaTensor *tensor, const void *raw, size_t n)
 }
 
 PaStatus
-pa_engine_norm(PaEnv *env, PaValue *value, uint32_t tensor, double *norm)
+pa_inspect_norm(PaEnv *env, PaValue *value, uint32_t tensor, double *norm)
 {
 	double		sum = 0;
 
@@ -76,7 +77,7 @@ pa_engine_norm(PaEnv *env, PaValue *value, uint32_t tensor, double *norm)
 }
 
 PaStatus
-pa_engine_tensor_measure(PaEnv *env, PaValue *value, const char *name, const PaTensor **tensor)
+pa_inspect_measure(PaEnv *env, PaValue *value, const char *name, const PaTensor **tensor)
 {
 	const PaAdapter *adapter = pa_value_adapter(value);
 	int64_t		index = pa_adapter_find_tensor(adapter, name);
@@ -109,7 +110,7 @@ visit_widen(void *state, const PaTensor *tensor, const void *raw, size_t n)
 }
 
 PaStatus
-pa_engine_tensor_read(PaEnv *env, PaValue *value, const PaTensor *tensor, double *out)
+pa_inspect_read(PaEnv *env, PaValue *value, const PaTensor *tensor, double *out)
 {
 	return visit_blocks(env, value, (uint32_t) (tensor - pa_value_adapter(value)->tensors), visit_widen, &out);
 }

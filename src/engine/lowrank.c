@@ -4,17 +4,18 @@
  *
  * SPDX-License-Identifier: PostgreSQL
  */
-#include "engine/lowrank_impl.h"
+#include "engine/lowrank.h"
 
-#include <math.h>
 #include <string.h>
 
+#include "adapter/operation.h"
+#include "engine/result.h"
 #include "lowrank/blas.h"
 #include "lowrank/spectrum.h"
 #include "lowrank/truncate.h"
 
 PaStatus
-pa_keep_rank(PaEnv *env, int64_t rank, PaKeep *keep)
+pa_lowrank_keep_rank(PaEnv *env, int64_t rank, PaKeep *keep)
 {
 	if (rank < 1)
 		return pa_fail(env, PA_ERR_CONFIG, "rank must be at least 1, not %lld", (long long) rank);
@@ -23,7 +24,7 @@ pa_keep_rank(PaEnv *env, int64_t rank, PaKeep *keep)
 }
 
 PaStatus
-pa_keep_energy(PaEnv *env, double energy, PaKeep *keep)
+pa_lowrank_keep_energy(PaEnv *env, double energy, PaKeep *keep)
 {
 	if (!(energy > 0 && energy <= 1))
 		return pa_fail(env, PA_ERR_CONFIG, "energy must be above 0 and at most 1, not %g", energy);
@@ -61,27 +62,13 @@ kept_rank(PaEnv *env, const PaStack *stack, const double *weights, PaKeep keep, 
 	return PA_OK;
 }
 
-/* Only LoRA has a rank, whatever the modules. */
-static PaStatus
-check_has_factors(PaEnv *env, PaKind kind)
-{
-	if (kind == PA_KIND_LORA)
-		return PA_OK;
-	if (kind == PA_KIND_IA3)
-		pa_fail(env, PA_ERR_UNSUPPORTED, "an (IA)^3 adapter has no singular values");
-	else
-		pa_fail(env, PA_ERR_UNSUPPORTED, "singular values are not supported for adapters of kind %s", pa_kind_name(kind));
-	pa_detail(env, "Truncation and spectra are of LoRA's product of two factors.");
-	return PA_ERR_UNSUPPORTED;
-}
-
 /* A stack that cannot be done is refused before any is. */
 static PaStatus
 check_sum(PaEnv *env, const PaPlannedSum *sum, const PaStack *const *stacks)
 {
 	PaStackReader reader;
 
-	PA_TRY(check_has_factors(env, sum->draft->facts.kind));
+	PA_TRY(pa_require(env, &sum->draft->facts, PA_OPERATION_SINGULAR_VALUES));
 	for (uint32_t i = 0; sum->n_leaves > 0 && i < sum->draft->facts.n_modules; i++)
 		if (stacks[i] != NULL)
 		{
@@ -126,16 +113,17 @@ truncated_draft(PaEnv *env, const PaPlannedSum *sum, const PaStack *const *stack
 
 static PaStatus
 truncated_source(PaEnv *env, const PaPlannedSum *sum, const PaStack *const *stacks, const PaDraft *draft,
-				 const PaAdapter *adapter, const uint32_t *draft_of, PaSource **source)
+				 const PaResult *result, PaSource **source)
 {
+	const PaAdapter *adapter = result->adapter;
 	const PaStack **of_tensor;
 	PaSource   *rest;
 
-	PA_TRY(pa_combine_source(env, sum->plan, adapter, draft_of, &rest));
+	PA_TRY(pa_combine_source(env, sum->plan, adapter, result->of, &rest));
 	PA_TRY(PA_NEW_ARRAY(env, adapter->n_tensors, &of_tensor));
 	for (uint32_t i = 0; i < adapter->n_tensors; i++)
 	{
-		const PaDraftTensor *tensor = &draft->tensors[draft_of[i]];
+		const PaDraftTensor *tensor = &draft->tensors[result->of[i]];
 
 		if (tensor->role == PA_ROLE_FACTOR_A || tensor->role == PA_ROLE_FACTOR_B)
 			of_tensor[i] = stacks[tensor->module];
@@ -146,57 +134,47 @@ truncated_source(PaEnv *env, const PaPlannedSum *sum, const PaStack *const *stac
 static PaStatus
 truncate_recipe(PaEnv *env, const PaPlannedSum *sum, PaKeep keep, PaText *recipe)
 {
-	PaOperand  *operands;
+	const PaOperands *operands = &sum->operands;
 	PaTerm	   *terms;
 
-	PA_TRY(PA_NEW_ARRAY(env, sum->n_summands, &operands));
-	PA_TRY(PA_NEW_ARRAY(env, sum->n_summands, &terms));
-	for (uint32_t i = 0; i < sum->n_summands; i++)
-	{
-		operands[i] = pa_engine_one_of_many(sum->summands[i].value);
-		terms[i] = (PaTerm) {.leaf = i, .v = sum->summands[i].weight[0]};
-	}
-	return pa_recipe_truncate(env, sum->n_summands, operands, sum->n_summands, terms,
+	PA_TRY(PA_NEW_ARRAY(env, operands->n, &terms));
+	for (uint32_t i = 0; i < operands->n; i++)
+		terms[i] = (PaTerm) {.leaf = i, .v = sum->given[0][i]};
+	return pa_recipe_truncate(env, operands->n, operands->named, operands->n, terms,
 							  keep.rank, keep.energy, pa_blas_library(), recipe);
 }
 
 PaStatus
-pa_engine_truncate(PaEnv *env, const PaDeltaSum *sum, PaKeep keep, size_t reserve, PaBuf *out)
+pa_lowrank_truncate(PaEnv *env, const PaDeltaSum *sum, PaKeep keep, size_t reserve, PaBuf *out)
 {
 	PaPlannedSum planned;
 	const PaStack **stacks;
 	PaDraft		draft;
-	PaAdapter  *adapter;
-	uint32_t   *draft_of;
+	PaResult	result;
 	PaSource   *source;
-	PaDocuments documents = {0};
 	PaText		recipe;
 
-	PA_TRY(pa_engine_plan_sum(env, sum, NULL, true, &planned));
-	PA_TRY(pa_engine_stacks(env, &planned, &stacks));
+	PA_TRY(pa_delta_sum_plan(env, sum, NULL, true, &planned));
+	PA_TRY(pa_delta_sum_stacks(env, &planned, &stacks));
 	PA_TRY(check_sum(env, &planned, stacks));
 	PA_TRY(pa_blas_open(env));
 	PA_TRY(truncated_draft(env, &planned, stacks, keep, &draft));
-	PA_TRY(pa_peft_describe_draft(env, &draft, NULL, 0,
-								  &documents.document[PA_DOCUMENT_CONFIG].text,
-								  &documents.document[PA_DOCUMENT_CONFIG].length,
-								  &adapter, &draft_of));
-	PA_TRY(truncated_source(env, &planned, stacks, &draft, adapter, draft_of, &source));
+	PA_TRY(pa_result_describe(env, &draft, &result));
+	PA_TRY(truncated_source(env, &planned, stacks, &draft, &result, &source));
 	PA_TRY(truncate_recipe(env, &planned, keep, &recipe));
-	pa_engine_set_document(&documents, PA_DOCUMENT_RECIPE, recipe.text, recipe.length);
-	return pa_engine_store(env, source, adapter, &documents, reserve, out);
+	return pa_result_store(env, &result, source, recipe, reserve, out);
 }
 
 static PaStatus
 plan_spectra(PaEnv *env, const PaDeltaSum *sum, PaPlannedSum *planned, const PaStack ***stacks)
 {
-	PA_TRY(pa_engine_plan_sum(env, sum, NULL, false, planned));
-	PA_TRY(pa_engine_stacks(env, planned, stacks));
+	PA_TRY(pa_delta_sum_plan(env, sum, NULL, false, planned));
+	PA_TRY(pa_delta_sum_stacks(env, planned, stacks));
 	return check_sum(env, planned, *stacks);
 }
 
 PaStatus
-pa_engine_spectrum(PaEnv *env, const PaDeltaSum *sum, uint32_t *n, PaModuleSpectrum **modules)
+pa_lowrank_spectrum(PaEnv *env, const PaDeltaSum *sum, uint32_t *n, PaModuleSpectrum **modules)
 {
 	PaPlannedSum planned;
 	const PaStack **stacks;
@@ -224,7 +202,7 @@ pa_engine_spectrum(PaEnv *env, const PaDeltaSum *sum, uint32_t *n, PaModuleSpect
 }
 
 PaStatus
-pa_engine_truncation_error(PaEnv *env, const PaDeltaSum *sum, PaKeep keep, uint32_t *n, PaModuleError **modules)
+pa_lowrank_error(PaEnv *env, const PaDeltaSum *sum, PaKeep keep, uint32_t *n, PaModuleError **modules)
 {
 	PaPlannedSum planned;
 	const PaStack **stacks;

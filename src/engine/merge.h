@@ -9,7 +9,7 @@
 #ifndef PA_ENGINE_MERGE_H
 #define PA_ENGINE_MERGE_H
 
-#include "engine/engine.h"
+#include "value/value.h"
 
 typedef enum PaMergeMethod
 {
@@ -28,12 +28,15 @@ typedef struct PaMergeArguments
 	int64_t		seed;			/* of the DARE methods */
 } PaMergeArguments;
 
+/* By the name that a recipe has for it; PA_ERR_CONFIG if there is none. */
+extern PaStatus pa_merge_method_by_name(PaEnv *env, const char *name, PaMergeMethod *method);
+
 /*
  * values[i] has weights[i]; a value may be there several times.  22023 for an
  * argument that names nothing or is out of its range, 22003 for a weight that
  * is not finite.
  */
-extern PaStatus pa_engine_merge(PaEnv *env, uint32_t n, PaValue *const *values, const double *weights,
+extern PaStatus pa_merge_values(PaEnv *env, uint32_t n, PaValue *const *values, const double *weights,
 								const PaMergeArguments *arguments, size_t reserve, PaBuf *out);
 
 #endif

@@ -9,13 +9,14 @@
  *
  * SPDX-License-Identifier: PostgreSQL
  */
-#include "engine/recompute_impl.h"
+#include "engine/recompute.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/fsum.h"
+#include "engine/recompute_ops.h"
 
 /* A value: one that was given, or one that was computed and is kept until its last use. */
 typedef struct Held
@@ -178,7 +179,7 @@ put_in_order(Run *run)
 			depth--;
 			continue;
 		}
-		of = run->graph.nodes[node].operands[slot->next++].of;
+		of = run->graph.nodes[node].operands[slot->next++].leaf;
 		run->slots[of].uses++;
 		if (run->slots[of].state == STATE_OPEN)
 		{
@@ -256,7 +257,7 @@ gather(PaEnv *env, Run *run, uint32_t number, Operand **left, size_t *n)
 	PA_TRY(PA_NEW_ARRAY(env, node->n_operands, left));
 	for (uint32_t i = 0; i < node->n_operands; i++)
 	{
-		const Slot *of = &run->slots[node->operands[i].of];
+		const Slot *of = &run->slots[node->operands[i].leaf];
 
 		slot->changed |= of->changed;
 		slot->tolerant |= of->tolerant;
@@ -385,8 +386,8 @@ compute_node(Run *run, uint32_t number)
 	else if (!gone)
 		PA_TRY(hold(run, slot, &buf));
 	for (uint32_t i = 0; i < node->n_operands; i++)
-		if (--run->slots[node->operands[i].of].uses == 0)
-			drop_slot(run, &run->slots[node->operands[i].of]);
+		if (--run->slots[node->operands[i].leaf].uses == 0)
+			drop_slot(run, &run->slots[node->operands[i].leaf]);
 	return gone ? PA_OK : check_digest(run, number);
 }
 
@@ -434,7 +435,7 @@ fail_without(Run *run, bool met)
 }
 
 PaStatus
-pa_engine_recompute(PaEnv *env, const PaRecompute *task, size_t reserve, PaBuf *out)
+pa_recompute_recipe(PaEnv *env, const PaRecompute *task, size_t reserve, PaBuf *out)
 {
 	Run		   *run;
 	Held	   *same;
@@ -443,7 +444,7 @@ pa_engine_recompute(PaEnv *env, const PaRecompute *task, size_t reserve, PaBuf *
 	PA_TRY(PA_NEW(env, &run));
 	run->env = env;
 	run->task = task;
-	PA_TRY(pa_recipe_read(env, task->recipe, task->recipe_length, &run->graph));
+	PA_TRY(pa_recipe_read(env, task->recipe, &run->graph));
 	PA_TRY(PA_NEW_ARRAY(env, run->graph.n, &run->slots));
 	PA_TRY(PA_NEW_ARRAY(env, run->graph.n, &run->order));
 	PA_TRY(pa_defer(env, drop_all, run));

@@ -24,21 +24,20 @@
  *
  * SPDX-License-Identifier: PostgreSQL
  */
-#ifndef PA_RECOMPUTE_H
-#define PA_RECOMPUTE_H
+#ifndef PA_ENGINE_RECOMPUTE_H
+#define PA_ENGINE_RECOMPUTE_H
 
-#include "engine/engine.h"
+#include "value/value.h"
 
 typedef struct PaRecompute
 {
-	const char *recipe;			/* as pa_recipe_read takes it */
-	size_t		recipe_length;
+	PaText		recipe;			/* as pa_recipe_read takes it */
 	uint32_t	n_known;
 	PaBytes   **known;			/* stored values; of equal digests the smallest envelope digest counts */
 	const uint8_t *without;		/* PA_SHA256_LENGTH, or NULL */
 	bool		renormalize;
 } PaRecompute;
 
-extern PaStatus pa_engine_recompute(PaEnv *env, const PaRecompute *task, size_t reserve, PaBuf *out);
+extern PaStatus pa_recompute_recipe(PaEnv *env, const PaRecompute *task, size_t reserve, PaBuf *out);
 
 #endif

@@ -1,28 +1,32 @@
 /*
  * recompute_ops.c
- *	  Which function of the engine an operation of a recipe is.
+ *	  Nodes handed to the functions of the engine.  See recompute_ops.h.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
-#include "engine/recompute_impl.h"
+#include "engine/recompute_ops.h"
 
 #include <string.h>
 
+#include "engine/evaluate.h"
 #include "engine/lowrank.h"
 #include "engine/merge.h"
+#include "engine/split.h"
+#include "engine/transform.h"
+#include "engine/union.h"
 
 static PaStatus
 run_combine(PaEnv *env, PaStep *step, PaBuf *out)
 {
-	return pa_engine_evaluate(env, PA_SPACE_PARAMETER, step->n_values, step->values,
-							  step->n_terms, step->terms, step->reserve, out, &step->same_as);
+	return pa_evaluate_terms(env, PA_SPACE_PARAMETER, step->n_values, step->values,
+							 step->n_terms, step->terms, step->reserve, out, &step->same_as);
 }
 
 static PaStatus
 run_concatenate(PaEnv *env, PaStep *step, PaBuf *out)
 {
-	return pa_engine_evaluate(env, PA_SPACE_DELTA, step->n_values, step->values,
-							  step->n_terms, step->terms, step->reserve, out, &step->same_as);
+	return pa_evaluate_terms(env, PA_SPACE_DELTA, step->n_values, step->values,
+							 step->n_terms, step->terms, step->reserve, out, &step->same_as);
 }
 
 /* Its terms are exact sums already; those of values that fell together are summed. */
@@ -34,31 +38,12 @@ run_truncate(PaEnv *env, PaStep *step, PaBuf *out)
 	double	   *none;
 	PaKeep		keep;
 
-	PA_TRY(rank > 0 ? pa_keep_rank(env, rank, &keep) :
-		   pa_keep_energy(env, pa_recipe_number(step->node, "energy"), &keep));
+	PA_TRY(rank > 0 ? pa_lowrank_keep_rank(env, rank, &keep) :
+		   pa_lowrank_keep_energy(env, pa_recipe_number(step->node, "energy"), &keep));
 	PA_TRY(PA_NEW_ARRAY(env, step->n_values, &none));
 	PA_TRY(PA_NEW_ARRAY(env, step->n_values, &sum.weights));
 	PA_TRY(pa_terms_total(env, step->terms, step->n_terms, step->n_values, none, sum.weights));
-	return pa_engine_truncate(env, &sum, keep, step->reserve, out);
-}
-
-static PaStatus
-merge_method(PaEnv *env, const char *name, PaMergeMethod *method)
-{
-	static const char *const names[] = {
-		[PA_MERGE_MAGNITUDE_PRUNE] = "magnitude_prune",
-		[PA_MERGE_TIES] = "ties",
-		[PA_MERGE_DARE_LINEAR] = "dare_linear",
-		[PA_MERGE_DARE_TIES] = "dare_ties"
-	};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (strcmp(names[i], name) == 0)
-		{
-			*method = (PaMergeMethod) i;
-			return PA_OK;
-		}
-	return pa_fail(env, PA_ERR_CONFIG, "unknown merge method \"%.64s\"", name);
+	return pa_lowrank_truncate(env, &sum, keep, step->reserve, out);
 }
 
 static PaStatus
@@ -74,7 +59,7 @@ run_merge(PaEnv *env, PaStep *step, PaBuf *out)
 	PaValue   **values;
 	double	   *weights;
 
-	PA_TRY(merge_method(env, pa_recipe_text(step->node, "method"), &arguments.method));
+	PA_TRY(pa_merge_method_by_name(env, pa_recipe_text(step->node, "method"), &arguments.method));
 	PA_TRY(PA_NEW_ARRAY(env, step->n_terms, &values));
 	PA_TRY(PA_NEW_ARRAY(env, step->n_terms, &weights));
 	for (size_t i = 0; i < step->n_terms; i++)
@@ -82,35 +67,33 @@ run_merge(PaEnv *env, PaStep *step, PaBuf *out)
 		values[i] = step->values[step->terms[i].leaf];
 		weights[i] = step->terms[i].v;
 	}
-	return pa_engine_merge(env, (uint32_t) step->n_terms, values, weights, &arguments, step->reserve, out);
+	return pa_merge_values(env, (uint32_t) step->n_terms, values, weights, &arguments, step->reserve, out);
 }
 
 static PaStatus
 run_scale(PaEnv *env, PaStep *step, PaBuf *out)
 {
-	return pa_engine_scale(env, step->values[0], pa_recipe_number(step->node, "by"), step->reserve, out);
+	return pa_transform_scale(env, step->values[0], pa_recipe_number(step->node, "by"), step->reserve, out);
 }
 
 static PaStatus
 run_cast(PaEnv *env, PaStep *step, PaBuf *out)
 {
-	const char *dtype = pa_recipe_text(step->node, "dtype");
-
-	return pa_engine_cast(env, step->values[0], dtype, strlen(dtype), step->reserve, out);
+	return pa_transform_cast(env, step->values[0], pa_recipe_text(step->node, "dtype"), step->reserve, out);
 }
 
 static PaStatus
 run_select(PaEnv *env, PaStep *step, PaBuf *out)
 {
-	return pa_engine_select(env, step->values[0], pa_recipe_text(step->node, "pattern"),
-							pa_recipe_flag(step->node, "invert"), step->reserve, out);
+	return pa_transform_select(env, step->values[0], pa_recipe_text(step->node, "pattern"),
+							   pa_recipe_flag(step->node, "invert"), step->reserve, out);
 }
 
 static PaStatus
 run_set_base_model(PaEnv *env, PaStep *step, PaBuf *out)
 {
-	return pa_engine_set_base_model(env, step->values[0], pa_recipe_text(step->node, "base_model"),
-									pa_recipe_text(step->node, "revision"), step->reserve, out);
+	return pa_transform_set_base_model(env, step->values[0], pa_recipe_text(step->node, "base_model"),
+									   pa_recipe_text(step->node, "revision"), step->reserve, out);
 }
 
 static PaStatus
@@ -120,12 +103,12 @@ run_split(PaEnv *env, PaStep *step, PaBuf *out)
 	PaSplit    *split;
 	uint32_t	n_parts;
 
-	PA_TRY(pa_engine_split(env, step->values[0], (uint64_t) pa_recipe_integer(step->node, "max_bytes"),
-						   &split, &n_parts));
+	PA_TRY(pa_split_value(env, step->values[0], (uint64_t) pa_recipe_integer(step->node, "max_bytes"),
+						  &split, &n_parts));
 	if (part >= n_parts)
 		return pa_fail(env, PA_ERR_CONFIG, "recipe has part %lld of a split into %u",
 					   (long long) part, n_parts);
-	return pa_engine_split_part(env, split, (uint32_t) part, step->reserve, out);
+	return pa_split_part(env, split, (uint32_t) part, step->reserve, out);
 }
 
 /* Every part that was given, also one that is there twice: that is for the union to refuse. */
@@ -137,7 +120,7 @@ run_union(PaEnv *env, PaStep *step, PaBuf *out)
 	PA_TRY(PA_NEW_ARRAY(env, step->n_terms, &parts));
 	for (size_t i = 0; i < step->n_terms; i++)
 		parts[i] = step->values[step->terms[i].leaf];
-	return pa_engine_union(env, (uint32_t) step->n_terms, parts, step->reserve, out);
+	return pa_union_values(env, (uint32_t) step->n_terms, parts, step->reserve, out);
 }
 
 static const struct

@@ -9,7 +9,6 @@
 #include <math.h>
 
 #include "algebra/sketch.h"
-#include "engine/lowrank_impl.h"
 
 static PaStatus
 sketch_modules(PaEnv *env, const PaPlannedSum *planned, PaSketch *sketch)
@@ -17,7 +16,7 @@ sketch_modules(PaEnv *env, const PaPlannedSum *planned, PaSketch *sketch)
 	const PaAdapter *facts = &planned->draft->facts;
 	const PaStack **stacks;
 
-	PA_TRY(pa_engine_stacks(env, planned, &stacks));
+	PA_TRY(pa_delta_sum_stacks(env, planned, &stacks));
 	for (uint32_t i = 0; i < facts->n_modules; i++)
 	{
 		if (stacks[i] == NULL)
@@ -30,14 +29,14 @@ sketch_modules(PaEnv *env, const PaPlannedSum *planned, PaSketch *sketch)
 }
 
 PaStatus
-pa_engine_sketch(PaEnv *env, const PaDeltaSum *sum, int64_t dims, int64_t seed, float **out)
+pa_sketch_of_sum(PaEnv *env, const PaDeltaSum *sum, int64_t dims, int64_t seed, float **out)
 {
 	PaPlannedSum planned;
 	PaSketch   *sketch;
 
 	if (dims < 1 || dims > PA_MAX_SKETCH)
 		return pa_fail(env, PA_ERR_CONFIG, "dims must be between 1 and %d", PA_MAX_SKETCH);
-	PA_TRY(pa_engine_plan_sum(env, sum, NULL, false, &planned));
+	PA_TRY(pa_delta_sum_plan(env, sum, NULL, false, &planned));
 	PA_TRY(pa_sketch_begin(env, (uint32_t) dims, seed, &sketch));
 	PA_TRY(sketch_modules(env, &planned, sketch));
 	PA_TRY(PA_NEW_ARRAY(env, (size_t) dims, out));

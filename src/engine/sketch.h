@@ -8,13 +8,13 @@
 #ifndef PA_ENGINE_SKETCH_H
 #define PA_ENGINE_SKETCH_H
 
-#include "engine/engine.h"
+#include "engine/delta_sum.h"
 
 /*
  * dims numbers in env memory, each rounded once.  dims outside 1..4096 is
  * PA_ERR_CONFIG, a number beyond float PA_ERR_RANGE.  Dense tensors do not
  * count.
  */
-extern PaStatus pa_engine_sketch(PaEnv *env, const PaDeltaSum *sum, int64_t dims, int64_t seed, float **out);
+extern PaStatus pa_sketch_of_sum(PaEnv *env, const PaDeltaSum *sum, int64_t dims, int64_t seed, float **out);
 
 #endif

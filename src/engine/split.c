@@ -9,10 +9,14 @@
  *
  * SPDX-License-Identifier: PostgreSQL
  */
+#include "engine/split.h"
+
 #include <string.h>
 
+#include "adapter/operation.h"
 #include "algebra/transform.h"
-#include "engine/engine_impl.h"
+#include "engine/file.h"
+#include "engine/operands.h"
 
 struct PaSplit
 {
@@ -20,7 +24,6 @@ struct PaSplit
 	PaSource   *source;
 	PaConfig	config;
 	PaText		config_text;
-	PaFileTensor *tensors;		/* of the whole, in name order */
 	uint32_t	n_parts;
 	uint32_t   *start;			/* part k has the tensors member[start[k]] to member[start[k + 1] - 1] */
 	uint32_t   *member;
@@ -60,11 +63,11 @@ cut(PaEnv *env, PaSplit *self, uint64_t max_bytes, uint32_t *n_parts)
 
 	if (max_bytes == 0 || max_bytes > INT64_MAX)
 		return pa_fail(env, PA_ERR_CONFIG, "size of a part must be positive");
+	PA_TRY(pa_require(env, self->whole, PA_OPERATION_PARTS));
 	PA_TRY(PA_NEW_ARRAY(env, self->whole->n_modules, &group));
 	PA_TRY(pa_split_groups(env, self->whole, most, group, &self->n_parts));
 	PA_TRY(list_members(env, self, group));
 	pa_free(env, group);
-	PA_TRY(pa_engine_file_tensors(env, self->whole, &self->tensors));
 	self->max_bytes = max_bytes;
 	*n_parts = self->n_parts;
 	return PA_OK;
@@ -72,49 +75,47 @@ cut(PaEnv *env, PaSplit *self, uint64_t max_bytes, uint32_t *n_parts)
 
 /* The digest that the file would have as a value. */
 static PaStatus
-whole_digest(PaEnv *env, const PaOpenedFile *opened, const uint8_t *data, uint8_t digest[PA_SHA256_LENGTH])
+whole_digest(PaEnv *env, const PaOpenedFile *opened, uint8_t digest[PA_SHA256_LENGTH])
 {
-	PaAdapter  *adapter = opened->adapter;
+	PaAdapter  *adapter = opened->result.adapter;
 	const PaSafetensors *file = &opened->file;
 
 	for (uint32_t k = 0; k < file->n_tensors; k++)
 	{
-		int64_t		i = pa_adapter_find_tensor(adapter, file->tensors[k].name);
+		const PaFileTensor *tensor = &file->tensors[k];
+		int64_t		i = pa_adapter_find_tensor(adapter, tensor->name);
 
 		if (i < 0)
-			return pa_fail(env, PA_ERR_INTERNAL, "tensor \"%.300s\" is lost", file->tensors[k].name);
+			return pa_fail(env, PA_ERR_INTERNAL, "tensor \"%.300s\" is lost", tensor->name);
 		PA_TRY(pa_hash_begin(env, PA_HASH_TENSOR));
-		PA_TRY(pa_engine_hash_bytes(env, PA_HASH_TENSOR, data + file->tensors[k].offset, file->tensors[k].bytes));
+		PA_TRY(pa_check_cancel(env));
+		PA_TRY(pa_hash_update(env, PA_HASH_TENSOR, file->data + tensor->offset, (size_t) tensor->bytes));
 		PA_TRY(pa_hash_finish(env, PA_HASH_TENSOR, adapter->tensors[i].sha256));
 	}
 	return pa_adapter_digest(env, adapter, digest);
 }
 
 PaStatus
-pa_engine_import_split(PaEnv *env, const void *file, size_t length,
-					   const char *config, size_t config_length,
-					   uint64_t max_bytes, PaSplit **split, uint32_t *n_parts)
+pa_split_file(PaEnv *env, PaText file, PaText config, uint64_t max_bytes, PaSplit **split, uint32_t *n_parts)
 {
 	PaOpenedFile opened;
 	PaSplit    *self;
 
 	PA_TRY(PA_NEW(env, &self));
-	PA_TRY(pa_engine_open_file(env, file, length, config, config_length, false, &opened));
-	self->whole = opened.adapter;
+	PA_TRY(pa_file_open(env, file, config, false, &opened));
+	self->whole = opened.result.adapter;
 	self->source = opened.source;
 	self->config = opened.config;
-	self->config_text.text = opened.documents.document[PA_DOCUMENT_CONFIG].text;
-	self->config_text.length = opened.documents.document[PA_DOCUMENT_CONFIG].length;
-	self->recipe.text = opened.documents.document[PA_DOCUMENT_RECIPE].text;
-	self->recipe.length = opened.documents.document[PA_DOCUMENT_RECIPE].length;
+	self->config_text = opened.result.documents.document[PA_DOCUMENT_CONFIG];
+	self->recipe = opened.recipe;
 	PA_TRY(cut(env, self, max_bytes, n_parts));
-	PA_TRY(whole_digest(env, &opened, opened.file.data, self->digest));
+	PA_TRY(whole_digest(env, &opened, self->digest));
 	*split = self;
 	return PA_OK;
 }
 
 PaStatus
-pa_engine_split(PaEnv *env, PaValue *value, uint64_t max_bytes, PaSplit **split, uint32_t *n_parts)
+pa_split_value(PaEnv *env, PaValue *value, uint64_t max_bytes, PaSplit **split, uint32_t *n_parts)
 {
 	PaSplit    *self;
 	PaOperand	operand;
@@ -122,9 +123,9 @@ pa_engine_split(PaEnv *env, PaValue *value, uint64_t max_bytes, PaSplit **split,
 	PA_TRY(PA_NEW(env, &self));
 	self->whole = pa_value_adapter(value);
 	PA_TRY(pa_value_source(env, value, &self->source));
-	PA_TRY(pa_value_document(env, value, PA_DOCUMENT_CONFIG, &self->config_text.text, &self->config_text.length));
+	PA_TRY(pa_value_document(env, value, PA_DOCUMENT_CONFIG, &self->config_text));
 	PA_TRY(pa_peft_config_read(env, self->config_text.text, self->config_text.length, &self->config));
-	PA_TRY(pa_engine_operand(env, value, &operand));
+	PA_TRY(pa_operands_single(env, value, &operand));
 	memcpy(self->digest, operand.digest, PA_SHA256_LENGTH);
 	self->recipe = operand.recipe;
 	PA_TRY(cut(env, self, max_bytes, n_parts));
@@ -133,27 +134,23 @@ pa_engine_split(PaEnv *env, PaValue *value, uint64_t max_bytes, PaSplit **split,
 }
 
 PaStatus
-pa_engine_split_part(PaEnv *env, PaSplit *self, uint32_t part, size_t reserve, PaBuf *out)
+pa_split_part(PaEnv *env, PaSplit *self, uint32_t part, size_t reserve, PaBuf *out)
 {
 	const uint32_t *member = self->member + self->start[part];
 	uint32_t	n = self->start[part + 1] - self->start[part];
 	PaFileTensor *tensors;
-	PaAdapter  *adapter;
-	uint32_t   *from;
+	PaResult	result;
 	PaSource   *source;
-	PaDocuments documents = {0};
 	PaOperand	whole = {.digest = self->digest, .recipe = self->recipe};
 	PaText		recipe;
 
 	PA_TRY(PA_NEW_ARRAY(env, n, &tensors));
 	for (uint32_t i = 0; i < n; i++)
-		tensors[i] = self->tensors[member[i]];
-	PA_TRY(pa_peft_describe(env, &self->config, n, tensors, &adapter, &from));
-	for (uint32_t i = 0; i < adapter->n_tensors; i++)
-		from[i] = member[from[i]];
-	PA_TRY(pa_source_subset(env, adapter, self->source, from, &source));
+		tensors[i] = pa_safetensors_tensor(&self->whole->tensors[member[i]], 0);
+	PA_TRY(pa_result_describe_as(env, &self->config, self->config_text, n, tensors, &result));
+	for (uint32_t i = 0; i < n; i++)
+		result.of[i] = member[result.of[i]];
+	PA_TRY(pa_source_subset(env, result.adapter, self->source, result.of, &source));
 	PA_TRY(pa_recipe_split(env, &whole, self->max_bytes, part, &recipe));
-	pa_engine_set_document(&documents, PA_DOCUMENT_CONFIG, self->config_text.text, self->config_text.length);
-	pa_engine_set_document(&documents, PA_DOCUMENT_RECIPE, recipe.text, recipe.length);
-	return pa_engine_store(env, source, adapter, &documents, reserve, out);
+	return pa_result_store(env, &result, source, recipe, reserve, out);
 }

@@ -6,81 +6,69 @@
  *
  * SPDX-License-Identifier: PostgreSQL
  */
-#include "algebra/transform.h"
+#include "engine/transform.h"
 
 #include <string.h>
 
+#include "adapter/operation.h"
+#include "algebra/transform.h"
 #include "core/pattern.h"
-#include "engine/engine_impl.h"
+#include "engine/operands.h"
+#include "engine/result.h"
 
-/* A draft with one operand, described: from[i] is the operand's tensor of tensor i. */
-typedef struct Described
-{
-	PaSource   *parent;
-	PaAdapter  *adapter;
-	uint32_t   *from;
-	PaDocuments documents;
-} Described;
-
+/* The result described, with the operand's tensor for each of its own in place of the draft's. */
 static PaStatus
-describe(PaEnv *env, PaValue *value, const PaDraft *draft, Described *result)
+describe(PaEnv *env, const PaDraft *draft, PaResult *result)
 {
-	memset(result, 0, sizeof(*result));
-	PA_TRY(pa_peft_describe_draft(env, draft, NULL, 0,
-								  &result->documents.document[PA_DOCUMENT_CONFIG].text,
-								  &result->documents.document[PA_DOCUMENT_CONFIG].length,
-								  &result->adapter, &result->from));
+	PA_TRY(pa_result_describe(env, draft, result));
 	for (uint32_t i = 0; i < result->adapter->n_tensors; i++)
-		result->from[i] = (uint32_t) draft->tensors[result->from[i]].tag;
-	return pa_value_source(env, value, &result->parent);
-}
-
-static PaStatus
-store(PaEnv *env, Described *result, PaSource *source, const PaText *recipe, size_t reserve, PaBuf *out)
-{
-	pa_engine_set_document(&result->documents, PA_DOCUMENT_RECIPE, recipe->text, recipe->length);
-	return pa_engine_store(env, source, result->adapter, &result->documents, reserve, out);
+		result->of[i] = (uint32_t) draft->tensors[result->of[i]].tag;
+	return PA_OK;
 }
 
 PaStatus
-pa_engine_scale(PaEnv *env, PaValue *value, double s, size_t reserve, PaBuf *out)
+pa_transform_scale(PaEnv *env, PaValue *value, double s, size_t reserve, PaBuf *out)
 {
 	PaDraft    *draft;
-	Described	result;
+	PaResult	result;
+	PaSource   *parent;
 	PaSource   *source;
 	PaOperand	operand;
 	PaText		recipe;
 
 	PA_TRY(pa_scale_draft(env, pa_value_adapter(value), s, &draft));
-	PA_TRY(describe(env, value, draft, &result));
-	PA_TRY(pa_scale_source(env, result.parent, result.adapter, result.from, s, &source));
-	PA_TRY(pa_engine_operand(env, value, &operand));
+	PA_TRY(describe(env, draft, &result));
+	PA_TRY(pa_value_source(env, value, &parent));
+	PA_TRY(pa_scale_source(env, parent, result.adapter, result.of, s, &source));
+	PA_TRY(pa_operands_single(env, value, &operand));
 	PA_TRY(pa_recipe_scale(env, &operand, s, &recipe));
-	return store(env, &result, source, &recipe, reserve, out);
+	return pa_result_store(env, &result, source, recipe, reserve, out);
 }
 
 PaStatus
-pa_engine_cast(PaEnv *env, PaValue *value, const char *dtype, size_t dtype_length, size_t reserve, PaBuf *out)
+pa_transform_cast(PaEnv *env, PaValue *value, const char *dtype, size_t reserve, PaBuf *out)
 {
-	PaDtype		to = pa_dtype_by_name_any_case(dtype, dtype_length);
+	PaDtype		to = pa_dtype_by_name_any_case(dtype, strlen(dtype));
 	PaDraft    *draft;
-	Described	result;
+	PaResult	result;
+	PaSource   *parent;
 	PaSource   *source;
 	PaOperand	operand;
 	PaText		recipe;
 
 	if (to == PA_DTYPE_INVALID)
 	{
-		pa_fail(env, PA_ERR_CONFIG, "unknown dtype \"%.*s\"", dtype_length < 64 ? (int) dtype_length : 64, dtype);
+		pa_fail(env, PA_ERR_CONFIG, "unknown dtype \"%.64s\"", dtype);
 		pa_hint(env, "The types that can be computed with are F64, F32, F16 and BF16.");
 		return PA_ERR_CONFIG;
 	}
 	PA_TRY(pa_cast_draft(env, pa_value_adapter(value), to, &draft));
-	PA_TRY(describe(env, value, draft, &result));
-	PA_TRY(pa_cast_source(env, result.parent, result.adapter, result.from, &source));
-	PA_TRY(pa_engine_operand(env, value, &operand));
+	PA_TRY(describe(env, draft, &result));
+	PA_TRY(pa_value_source(env, value, &parent));
+	PA_TRY(pa_cast_source(env, parent, result.adapter, result.of, &source));
+	PA_TRY(pa_operands_single(env, value, &operand));
 	PA_TRY(pa_recipe_cast(env, &operand, pa_dtype_name(to), &recipe));
-	return store(env, &result, source, &recipe, reserve, out);
+	return pa_result_store(env, &result, source, recipe, reserve, out);
 }
 
 static PaStatus
@@ -102,12 +90,13 @@ match_modules(PaEnv *env, const PaAdapter *adapter, const char *pattern, bool in
 }
 
 PaStatus
-pa_engine_select(PaEnv *env, PaValue *value, const char *pattern, bool invert, size_t reserve, PaBuf *out)
+pa_transform_select(PaEnv *env, PaValue *value, const char *pattern, bool invert, size_t reserve, PaBuf *out)
 {
 	const PaAdapter *adapter = pa_value_adapter(value);
 	bool	   *keep;
 	PaDraft    *draft;
-	Described	result;
+	PaResult	result;
+	PaSource   *parent;
 	PaSource   *source;
 	PaOperand	operand;
 	PaText		recipe;
@@ -115,41 +104,49 @@ pa_engine_select(PaEnv *env, PaValue *value, const char *pattern, bool invert, s
 	PA_TRY(pa_adapter_require_arithmetic(env, adapter));
 	PA_TRY(match_modules(env, adapter, pattern, invert, &keep));
 	PA_TRY(pa_select_draft(env, adapter, keep, &draft));
-	PA_TRY(describe(env, value, draft, &result));
-	PA_TRY(pa_source_subset(env, result.adapter, result.parent, result.from, &source));
-	PA_TRY(pa_engine_operand(env, value, &operand));
+	PA_TRY(describe(env, draft, &result));
+	PA_TRY(pa_value_source(env, value, &parent));
+	PA_TRY(pa_source_subset(env, result.adapter, parent, result.of, &source));
+	PA_TRY(pa_operands_single(env, value, &operand));
 	PA_TRY(pa_recipe_select(env, &operand, pattern, invert, &recipe));
-	return store(env, &result, source, &recipe, reserve, out);
+	return pa_result_store(env, &result, source, recipe, reserve, out);
 }
 
 /* The same tensors under the same names and header: only the configuration says something else. */
-PaStatus
-pa_engine_set_base_model(PaEnv *env, PaValue *value, const char *base_model,
-						 const char *revision, size_t reserve, PaBuf *out)
+static PaStatus
+describe_renamed(PaEnv *env, PaValue *value, const char *base_model, const char *revision, PaResult *result)
 {
 	const PaAdapter *adapter = pa_value_adapter(value);
-	Described	result;
 	PaFileTensor *tensors;
 	PaConfig	config;
 	PaText		before;
 	PaText		after;
-	PaText		header;
+
+	PA_TRY(pa_value_document(env, value, PA_DOCUMENT_CONFIG, &before));
+	PA_TRY(pa_peft_config_rename(env, before.text, before.length, base_model, revision,
+								 &after.text, &after.length));
+	PA_TRY(pa_peft_config_read(env, after.text, after.length, &config));
+	PA_TRY(PA_NEW_ARRAY(env, adapter->n_tensors, &tensors));
+	for (uint32_t i = 0; i < adapter->n_tensors; i++)
+		tensors[i] = pa_safetensors_tensor(&adapter->tensors[i], 0);
+	PA_TRY(pa_result_describe_as(env, &config, after, adapter->n_tensors, tensors, result));
+	return pa_value_document(env, value, PA_DOCUMENT_HEADER, &result->documents.document[PA_DOCUMENT_HEADER]);
+}
+
+PaStatus
+pa_transform_set_base_model(PaEnv *env, PaValue *value, const char *base_model,
+							const char *revision, size_t reserve, PaBuf *out)
+{
+	PaResult	result;
+	PaSource   *parent;
 	PaSource   *source;
 	PaOperand	operand;
 	PaText		recipe;
 
-	memset(&result, 0, sizeof(result));
-	PA_TRY(pa_value_document(env, value, PA_DOCUMENT_CONFIG, &before.text, &before.length));
-	PA_TRY(pa_value_document(env, value, PA_DOCUMENT_HEADER, &header.text, &header.length));
-	PA_TRY(pa_peft_config_rename(env, before.text, before.length, base_model, revision, &after.text, &after.length));
-	PA_TRY(pa_peft_config_read(env, after.text, after.length, &config));
-	PA_TRY(pa_engine_file_tensors(env, adapter, &tensors));
-	PA_TRY(pa_peft_describe(env, &config, adapter->n_tensors, tensors, &result.adapter, &result.from));
-	PA_TRY(pa_value_source(env, value, &result.parent));
-	PA_TRY(pa_source_subset(env, result.adapter, result.parent, result.from, &source));
-	pa_engine_set_document(&result.documents, PA_DOCUMENT_CONFIG, after.text, after.length);
-	pa_engine_set_document(&result.documents, PA_DOCUMENT_HEADER, header.text, header.length);
-	PA_TRY(pa_engine_operand(env, value, &operand));
+	PA_TRY(describe_renamed(env, value, base_model, revision, &result));
+	PA_TRY(pa_value_source(env, value, &parent));
+	PA_TRY(pa_source_subset(env, result.adapter, parent, result.of, &source));
+	PA_TRY(pa_operands_single(env, value, &operand));
 	PA_TRY(pa_recipe_set_base_model(env, &operand, base_model, revision, &recipe));
-	return store(env, &result, source, &recipe, reserve, out);
+	return pa_result_store(env, &result, source, recipe, reserve, out);
 }

@@ -90,14 +90,14 @@ scan_mark(Scan *s, char c)
 }
 
 PaStatus
-pa_header_scan(PaEnv *env, const char *header, size_t length, PaStatus code)
+pa_header_scan(PaEnv *env, PaText header, PaStatus code)
 {
 	Scan		s = {.env = env, .code = code};
 	bool		in_string = false;
 
-	for (size_t i = 0; i < length; i++)
+	for (size_t i = 0; i < header.length; i++)
 	{
-		char		c = header[i];
+		char		c = header.text[i];
 
 		if (c == '"')
 			in_string = !in_string;

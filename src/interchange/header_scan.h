@@ -15,8 +15,9 @@
 #define PA_HEADER_SCAN_H
 
 #include "core/env.h"
+#include "core/text.h"
 
 /* Limits are PA_ERR_LIMIT, the rest is `code`. */
-extern PaStatus pa_header_scan(PaEnv *env, const char *header, size_t length, PaStatus code);
+extern PaStatus pa_header_scan(PaEnv *env, PaText header, PaStatus code);
 
 #endif

@@ -23,10 +23,8 @@
  * Parse; the result looks like a file that was read: tensors in canonical
  * order with data in env memory.  *config is the member's text.
  */
-extern PaStatus pa_json_form_read(PaEnv *env, const char *text, size_t length,
-								  PaSafetensors *file, const char **config, size_t *config_length);
+extern PaStatus pa_json_form_read(PaEnv *env, PaText text, PaSafetensors *file, PaText *config);
 
-extern PaStatus pa_json_form_write(PaEnv *env, PaSource *source, const char *config, size_t config_length,
-								   PaBuf *out);
+extern PaStatus pa_json_form_write(PaEnv *env, PaSource *source, PaText config, PaBuf *out);
 
 #endif

@@ -294,14 +294,13 @@ read_tensors(PaEnv *env, json_t *tensors, PaSafetensors *file)
 }
 
 PaStatus
-pa_json_form_read(PaEnv *env, const char *text, size_t length,
-				  PaSafetensors *file, const char **config, size_t *config_length)
+pa_json_form_read(PaEnv *env, PaText text, PaSafetensors *file, PaText *config)
 {
 	json_t	   *root;
 	json_t	   *tensors;
 
 	memset(file, 0, sizeof(*file));
-	PA_TRY(pa_json_parse(env, text, length, "adapter", &root));
+	PA_TRY(pa_json_parse(env, text.text, text.length, "adapter", &root));
 	tensors = json_object_get(root, "tensors");
 	if (json_object_size(root) != 2 || !json_is_object(tensors) || !json_is_object(json_object_get(root, "config")))
 	{
@@ -309,6 +308,6 @@ pa_json_form_read(PaEnv *env, const char *text, size_t length,
 		pa_detail(env, "An adapter is an object with the members config and tensors, both objects.");
 		return PA_ERR_TEXT;
 	}
-	PA_TRY(pa_json_write(env, json_object_get(root, "config"), true, config, config_length));
+	PA_TRY(pa_json_write(env, json_object_get(root, "config"), true, &config->text, &config->length));
 	return read_tensors(env, tensors, file);
 }

@@ -225,13 +225,13 @@ check_size(PaEnv *env, const PaAdapter *adapter)
 }
 
 static PaStatus
-write_all(PaEnv *env, PaSource *source, const char *config, size_t config_length, PaBuf *out)
+write_all(PaEnv *env, PaSource *source, PaText config, PaBuf *out)
 {
 	uint8_t    *raw;
 
 	PA_TRY(PA_NEW_RAW(env, (size_t) PA_BLOCK_ELEMENTS * 8, &raw));
 	PA_TRY(pa_buf_bytes(out, "{\"config\": ", 11));
-	PA_TRY(pa_buf_bytes(out, config, config_length));
+	PA_TRY(pa_buf_bytes(out, config.text, config.length));
 	PA_TRY(pa_buf_bytes(out, ", \"tensors\": {", 14));
 	for (uint32_t i = 0; i < source->adapter->n_tensors; i++)
 	{
@@ -244,12 +244,12 @@ write_all(PaEnv *env, PaSource *source, const char *config, size_t config_length
 }
 
 PaStatus
-pa_json_form_write(PaEnv *env, PaSource *source, const char *config, size_t config_length, PaBuf *out)
+pa_json_form_write(PaEnv *env, PaSource *source, PaText config, PaBuf *out)
 {
 	PaStatus	status = check_size(env, source->adapter);
 
 	if (status == PA_OK)
-		status = write_all(env, source, config, config_length, out);
+		status = write_all(env, source, config, out);
 	if (status != PA_OK)
 		pa_buf_release(out);
 	return status;

@@ -10,9 +10,13 @@
  */
 #include "interchange/peft.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "adapter/role.h"
+#include "core/strings.h"
+#include "interchange/peft_dialect.h"
+#include "interchange/peft_path.h"
 
 typedef struct Named
 {
@@ -25,12 +29,6 @@ static int
 compare_named(const void *a, const void *b)
 {
 	return strcmp(((const Named *) a)->from->name, ((const Named *) b)->from->name);
-}
-
-static int
-compare_strings(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *) a, *(const char *const *) b);
 }
 
 /* The tensors in name order, each name parsed. */
@@ -67,7 +65,7 @@ check_keys(PaEnv *env, uint32_t n, const Named *named)
 	PA_TRY(PA_NEW_ARRAY(env, n, &keys));
 	for (uint32_t i = 0; i < n; i++)
 		keys[i] = named[i].from->name + named[i].name.prefix;
-	qsort(keys, n, sizeof(char *), compare_strings);
+	pa_sort_strings(keys, n);
 	for (uint32_t i = 1; i < n; i++)
 	{
 		if (strcmp(keys[i - 1], keys[i]) != 0)
@@ -87,34 +85,19 @@ make_modules(PaEnv *env, uint32_t n, const Named *named, PaAdapter *adapter)
 	PA_TRY(PA_NEW_ARRAY(env, n, &paths));
 	for (uint32_t i = 0; i < n; i++)
 		paths[i] = named[i].name.path;
-	qsort(paths, n, sizeof(char *), compare_strings);
+	n = (uint32_t) pa_sort_distinct_strings(paths, n);
 	PA_TRY(PA_NEW_ARRAY(env, n, &adapter->modules));
+	adapter->n_modules = n;
 	for (uint32_t i = 0; i < n; i++)
 	{
-		PaModule   *module = &adapter->modules[adapter->n_modules];
+		PaModule   *module = &adapter->modules[i];
 
-		if (i > 0 && strcmp(paths[i - 1], paths[i]) == 0)
-			continue;
 		module->path = paths[i];
 		module->scaling = 1;
 		module->alpha = 1;
-		for (int role = 0; role < PA_ROLE_COUNT; role++)
-			module->tensor[role] = -1;
-		adapter->n_modules++;
+		pa_module_clear(module);
 	}
 	pa_free(env, paths);
-	return PA_OK;
-}
-
-/* A module is an embedding by both of its factors, or by none. */
-static PaStatus
-check_factors_alike(PaEnv *env, const PaModule *module, const PaPeftName *name)
-{
-	bool		other = name->role == PA_ROLE_FACTOR_A ? module->tensor[PA_ROLE_FACTOR_B] >= 0 :
-		name->role == PA_ROLE_FACTOR_B && module->tensor[PA_ROLE_FACTOR_A] >= 0;
-
-	if (other && ((module->flags ^ name->module_flags) & PA_MODULE_EMBEDDING))
-		return pa_fail(env, PA_ERR_FILE, "module \"%.300s\" has one factor of an embedding and one of another layer", module->path);
 	return PA_OK;
 }
 
@@ -143,76 +126,14 @@ place_tensor(PaEnv *env, const Named *named, uint32_t i, PaAdapter *adapter)
 	}
 	if (module->tensor[t->role] >= 0)
 	{
-		pa_fail(env, PA_ERR_FILE, "module \"%.300s\" has two tensors of role %s", module->path, pa_role_name(t->role));
-		pa_detail(env, "They are \"%.300s\" and \"%.300s\".", adapter->tensors[module->tensor[t->role]].name, t->name);
+		pa_fail(env, PA_ERR_FILE, "module \"%.300s\" has two tensors of role %s",
+				module->path, pa_role_name(t->role));
+		pa_detail(env, "They are \"%.300s\" and \"%.300s\".",
+				  adapter->tensors[module->tensor[t->role]].name, t->name);
 		return PA_ERR_FILE;
 	}
-	PA_TRY(check_factors_alike(env, module, &named->name));
 	module->tensor[t->role] = i;
 	module->flags |= named->name.module_flags;
-	return PA_OK;
-}
-
-/* configured[i] is the r that the configuration has for module i. */
-static PaStatus
-describe_lora(PaEnv *env, PaConfig *config, PaAdapter *adapter, double **configured)
-{
-	PA_TRY(PA_NEW_ARRAY(env, adapter->n_modules, configured));
-	for (uint32_t i = 0; i < adapter->n_modules; i++)
-	{
-		PaModule   *module = &adapter->modules[i];
-		int64_t		a = module->tensor[PA_ROLE_FACTOR_A];
-		bool		parameter;
-
-		if (!(module->flags & PA_MODULE_TARGET))
-			continue;
-		if (a >= 0 && adapter->tensors[a].ndim > 0)
-			module->rank = adapter->tensors[a].shape[0];
-		PA_TRY(pa_peft_config_module(env, config, module->path,
-									 &(*configured)[i], &module->alpha, &module->scaling));
-		PA_TRY(pa_peft_config_is_parameter(env, config, module->path, &parameter));
-		if (parameter)
-			module->flags |= PA_MODULE_PARAMETER;
-	}
-	return PA_OK;
-}
-
-static bool
-ends_with(const char *s, size_t n, const char *end)
-{
-	size_t		length = strlen(end);
-
-	return n >= length && memcmp(s + n - length, end, length) == 0;
-}
-
-/* PEFT's rule; where the configuration is silent, a lying vector tells. */
-static PaStatus
-is_feedforward(PaEnv *env, const PaConfig *config, const PaTensor *vector, const char *path, bool *is)
-{
-	*is = false;
-	if (config->feedforward_pattern != NULL)
-		return pa_pattern_match(env, config->feedforward_pattern, path, is);
-	if (config->feedforward == NULL)
-		*is = vector->ndim == 2 && vector->shape[0] == 1 && vector->shape[1] != 1;
-	for (uint32_t i = 0; i < config->n_feedforward && !*is; i++)
-		*is = ends_with(path, strlen(path), config->feedforward[i]);
-	return PA_OK;
-}
-
-static PaStatus
-describe_ia3(PaEnv *env, const PaConfig *config, PaAdapter *adapter)
-{
-	for (uint32_t i = 0; i < adapter->n_modules; i++)
-	{
-		PaModule   *module = &adapter->modules[i];
-		bool		is;
-
-		if (!(module->flags & PA_MODULE_TARGET))
-			continue;
-		PA_TRY(is_feedforward(env, config, &adapter->tensors[module->tensor[PA_ROLE_VECTOR]], module->path, &is));
-		if (is)
-			module->flags |= PA_MODULE_FEEDFORWARD;
-	}
 	return PA_OK;
 }
 
@@ -226,7 +147,7 @@ saved_prefix(const PaConfig *config, const char *path)
 	{
 		n += strcspn(path + n, ".");
 		for (uint32_t i = 0; i < config->n_modules_to_save; i++)
-			if (ends_with(path, n, config->modules_to_save[i]))
+			if (pa_peft_path_ends(path, n, config->modules_to_save[i]))
 				return n;
 	} while (path[n] != '\0' && path[++n] != '\0');
 	return 0;
@@ -258,32 +179,9 @@ find_saved_modules(PaEnv *env, const PaConfig *config, PaAdapter *adapter)
 		if (length > 0)
 			PA_TRY(pa_strndup(env, path, length, &found[n++]));
 	}
-	qsort(found, n, sizeof(char *), compare_strings);
-	for (uint32_t i = 0; i < n; i++)
-		if (i == 0 || strcmp(found[adapter->n_saved_modules - 1], found[i]) != 0)
-			found[adapter->n_saved_modules++] = found[i];
+	n = (uint32_t) pa_sort_distinct_strings(found, n);
 	adapter->saved_modules = found;
-	return PA_OK;
-}
-
-/* What the configuration claims of a LoRA module against what the tensors are. */
-static PaStatus
-check_ranks(PaEnv *env, const PaAdapter *adapter, const double *configured)
-{
-	for (uint32_t i = 0; i < adapter->n_modules; i++)
-	{
-		const PaModule *module = &adapter->modules[i];
-		double		r = configured[i];
-
-		if (!(module->flags & PA_MODULE_TARGET))
-			continue;
-		if (module->flags & PA_MODULE_PARAMETER ? fmod((double) module->rank, r) == 0 : (double) module->rank == r)
-			continue;
-		pa_fail(env, PA_ERR_CONFIG, "module \"%.300s\" has rank %llu in the tensors and %.0f in the configuration",
-				module->path, (unsigned long long) module->rank, r);
-		pa_hint(env, "r and rank_pattern must be those of the file; it may be the configuration of another adapter.");
-		return PA_ERR_CONFIG;
-	}
+	adapter->n_saved_modules = n;
 	return PA_OK;
 }
 
@@ -316,6 +214,8 @@ copy_facts(const PaConfig *config, PaAdapter *adapter)
 	adapter->rslora = config->rslora;
 	adapter->n_target_parameters = config->n_target_parameters;
 	adapter->target_parameters = config->target_parameters;
+	adapter->opaque_type = config->opaque_type;
+	memcpy(adapter->settings, config->settings, PA_SHA256_LENGTH);
 }
 
 PaStatus
@@ -324,7 +224,8 @@ pa_peft_describe(PaEnv *env, PaConfig *config, uint32_t n, const PaFileTensor *t
 {
 	PaAdapter  *adapter;
 	Named	   *named;
-	double	   *configured = NULL;
+	const PaPeftDialect *dialect = pa_peft_dialect(config->kind);
+	double	   *ranks;
 
 	PA_TRY(parse_names(env, config->kind, n, tensors, &named));
 	PA_TRY(check_keys(env, n, named));
@@ -341,15 +242,15 @@ pa_peft_describe(PaEnv *env, PaConfig *config, uint32_t n, const PaFileTensor *t
 		(*file_of)[i] = named[i].index;
 	}
 	pa_free(env, named);
-	if (config->kind == PA_KIND_LORA)
-		PA_TRY(describe_lora(env, config, adapter, &configured));
-	else if (config->kind == PA_KIND_IA3)
-		PA_TRY(describe_ia3(env, config, adapter));
+	PA_TRY(PA_NEW_ARRAY(env, adapter->n_modules, &ranks));
+	if (dialect->describe != NULL)
+		PA_TRY(dialect->describe(env, config, adapter, ranks));
 	PA_TRY(find_saved_modules(env, config, adapter));
 	PA_TRY(pa_adapter_check(env, adapter, PA_ERR_FILE));
 	PA_TRY(check_not_empty(env, adapter));
-	if (config->kind == PA_KIND_LORA)
-		PA_TRY(check_ranks(env, adapter, configured));
+	if (dialect->check_described != NULL)
+		PA_TRY(dialect->check_described(env, adapter, ranks));
+	pa_free(env, ranks);
 	*result = adapter;
 	return PA_OK;
 }

@@ -94,20 +94,22 @@ check_same(PaEnv *env, const PaAdapter *meant, const PaAdapter *read)
 }
 
 PaStatus
-pa_peft_describe_draft(PaEnv *env, const PaDraft *draft,
-					   const char *keep_config, size_t keep_config_length,
-					   const char **config, size_t *config_length,
-					   PaAdapter **adapter, uint32_t **draft_of)
+pa_peft_describe_kept(PaEnv *env, const PaDraft *draft,
+					  PaText config, PaAdapter **adapter, uint32_t **draft_of)
 {
 	PaFileTensor *tensors;
 	PaConfig	read;
 
 	PA_TRY(name_tensors(env, draft, &tensors));
-	*config = keep_config;
-	*config_length = keep_config_length;
-	if (keep_config == NULL)
-		PA_TRY(pa_peft_config_write(env, draft, config, config_length));
-	PA_TRY(pa_peft_config_read(env, *config, *config_length, &read));
+	PA_TRY(pa_peft_config_read(env, config.text, config.length, &read));
 	PA_TRY(pa_peft_describe(env, &read, draft->n_tensors, tensors, adapter, draft_of));
 	return check_same(env, &draft->facts, *adapter);
+}
+
+PaStatus
+pa_peft_describe_draft(PaEnv *env, const PaDraft *draft,
+					   PaText *config, PaAdapter **adapter, uint32_t **draft_of)
+{
+	PA_TRY(pa_peft_config_write(env, draft, &config->text, &config->length));
+	return pa_peft_describe_kept(env, draft, *config, adapter, draft_of);
 }

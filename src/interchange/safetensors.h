@@ -30,7 +30,11 @@ typedef struct PaFileTensor
 	uint64_t	offset;			/* into the data region */
 } PaFileTensor;
 
-/* Reserved keys of an envelope's __metadata__. */
+/* A tensor of an adapter as it is in a file, at this offset. */
+extern PaFileTensor pa_safetensors_tensor(const PaTensor *tensor, uint64_t offset);
+
+/* Reserved keys of an envelope's __metadata__; every other with this prefix is a later version's. */
+#define PA_META_PREFIX "peftarith."
 #define PA_META_CONFIG "peftarith.config"
 #define PA_META_RECIPE "peftarith.recipe"
 #define PA_META_HEADER "peftarith.header"
@@ -38,28 +42,30 @@ typedef struct PaFileTensor
 
 typedef struct PaSafetensors
 {
-	const char *header;			/* the JSON text as it stands, padding included */
-	size_t		header_length;
+	PaText		header;			/* the JSON text as it stands, padding included */
 	const uint8_t *data;		/* NULL when only a header was read */
 	uint64_t	data_length;
 	uint32_t	n_tensors;
 	PaFileTensor *tensors;		/* in order of offset, then of size, then of name */
-	const char *config;			/* values of the reserved keys; NULL if absent */
-	size_t		config_length;
-	const char *recipe;
-	size_t		recipe_length;
-	const char *inner_header;
-	size_t		inner_header_length;
-	const char *envelope_digest;	/* hexadecimal, or what stands there */
-	size_t		envelope_digest_length;
+	PaText		config;			/* values of the reserved keys; without text if absent */
+	PaText		recipe;
+	PaText		inner_header;
+	PaText		envelope_digest;	/* hexadecimal, or what stands there */
 } PaSafetensors;
 
+/* Whether there is one of the reserved keys that hold documents. */
+static inline bool
+pa_safetensors_is_envelope(const PaSafetensors *file)
+{
+	return file->config.text != NULL || file->recipe.text != NULL || file->inner_header.text != NULL;
+}
+
 /* A whole file.  max_header: PA_MAX_HEADER_BYTES, or PA_MAX_ENVELOPE_HEADER_BYTES if it has reserved keys. */
-extern PaStatus pa_safetensors_read(PaEnv *env, const void *file, size_t length, PaSafetensors *out);
+extern PaStatus pa_safetensors_read(PaEnv *env, PaText file, PaSafetensors *out);
 
 /* A header text alone, for a data region of data_length bytes (UINT64_MAX: as the header says). */
-extern PaStatus pa_safetensors_read_header(PaEnv *env, const char *header, size_t length,
-										   uint64_t data_length, PaStatus code, PaSafetensors *out);
+extern PaStatus pa_safetensors_read_header(PaEnv *env, PaText header, uint64_t data_length,
+										   PaStatus code, PaSafetensors *out);
 
 /*
  * The canonical header of a composed value, byte for byte what the safetensors
@@ -68,23 +74,28 @@ extern PaStatus pa_safetensors_read_header(PaEnv *env, const char *header, size_
  * order[k] is the index of the k-th tensor in the data region.
  */
 extern PaStatus pa_safetensors_canonical_header(PaEnv *env, const PaAdapter *adapter,
-												const char **header, size_t *length, uint32_t **order);
+												PaText *header, uint32_t **order);
 
 /* The place of a dtype in the canonical order: lower ones come first. */
 extern int	pa_safetensors_place(PaDtype dtype);
 
 /*
+ * What an envelope has under its reserved keys; what has no text is left out.
+ */
+typedef struct PaEnvelope
+{
+	PaText		config;
+	PaText		recipe;
+	PaText		inner_header;
+	const uint8_t *envelope_digest; /* PA_SHA256_LENGTH, or NULL */
+} PaEnvelope;
+
+/*
  * The envelope's header for a value whose data region is laid out as `tensors`
- * (order of offset): metadata format, then the reserved keys (recipe and
- * inner_header may be NULL, envelope_digest too: PA_SHA256_LENGTH bytes).
- * Padded to 8 bytes.  Larger than
- * PA_MAX_ENVELOPE_HEADER_BYTES is PA_ERR_LIMIT.
+ * (order of offset): metadata format, then the reserved keys.  Padded to 8
+ * bytes.  Larger than PA_MAX_ENVELOPE_HEADER_BYTES is PA_ERR_LIMIT.
  */
 extern PaStatus pa_safetensors_envelope_header(PaEnv *env, uint32_t n, const PaFileTensor *tensors,
-											   const char *config, size_t config_length,
-											   const char *recipe, size_t recipe_length,
-											   const char *inner_header, size_t inner_header_length,
-											   const uint8_t *envelope_digest,
-											   const char **header, size_t *length);
+											   const PaEnvelope *envelope, PaText *header);
 
 #endif

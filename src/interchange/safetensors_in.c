@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "adapter/fault.h"
 #include "core/arith.h"
 #include "core/bytes.h"
 #include "core/utf8.h"
@@ -145,16 +146,16 @@ read_metadata(PaEnv *env, json_t *metadata, PaStatus code, PaSafetensors *out)
 	const struct
 	{
 		const char *key;
-		const char **text;
-		size_t	   *length;
+		PaText	   *text;
 	}			reserved[] = {
-		{PA_META_CONFIG, &out->config, &out->config_length},
-		{PA_META_RECIPE, &out->recipe, &out->recipe_length},
-		{PA_META_HEADER, &out->inner_header, &out->inner_header_length},
-		{PA_META_DIGEST, &out->envelope_digest, &out->envelope_digest_length},
+		{PA_META_CONFIG, &out->config},
+		{PA_META_RECIPE, &out->recipe},
+		{PA_META_HEADER, &out->inner_header},
+		{PA_META_DIGEST, &out->envelope_digest},
 	};
 	const char *key;
 	json_t	   *v;
+	size_t		at;
 
 	/* the reference reader takes null as absent */
 	if (json_is_null(metadata))
@@ -165,17 +166,17 @@ read_metadata(PaEnv *env, json_t *metadata, PaStatus code, PaSafetensors *out)
 	{
 		if (!json_is_string(v))
 			return pa_fail(env, code, "metadata \"%.100s\" of the safetensors file is not a string", key);
-		for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++)
-		{
-			if (strcmp(key, reserved[i].key) != 0)
-				continue;
-			*reserved[i].text = json_string_value(v);
-			*reserved[i].length = json_string_length(v);
-		}
+		if (strncmp(key, PA_META_PREFIX, strlen(PA_META_PREFIX)) != 0)
+			continue;
+		for (at = 0; at < sizeof(reserved) / sizeof(reserved[0]) && strcmp(key, reserved[at].key) != 0;)
+			at++;
+		if (at == sizeof(reserved) / sizeof(reserved[0]))
+			return pa_fail_later(env, "The file has the metadata key \"%.100s\", which this version does not know.", key);
+		*reserved[at].text = pa_text(json_string_value(v), json_string_length(v));
 	}
-	for (size_t i = 1; out->config == NULL && i < sizeof(reserved) / sizeof(reserved[0]); i++)
+	for (size_t i = 1; out->config.text == NULL && i < sizeof(reserved) / sizeof(reserved[0]); i++)
 	{
-		if (*reserved[i].text == NULL)
+		if (reserved[i].text->text == NULL)
 			continue;
 		pa_fail(env, code, "safetensors file has the metadata key \"%s\" but not \"%s\"",
 				reserved[i].key, PA_META_CONFIG);
@@ -229,23 +230,19 @@ check_cover(PaEnv *env, PaSafetensors *out, uint64_t data_length, PaStatus code)
 
 /* The text (it begins with a brace) without its padding, which is spaces and nothing else. */
 static PaStatus
-trim_header(PaEnv *env, const char *header, size_t *length, PaStatus code)
+trim_header(PaEnv *env, PaText *header, PaStatus code)
 {
-	size_t		n = *length;
-
-	while (header[n - 1] == ' ')
-		n--;
-	if (header[n - 1] != '}')
+	while (header->text[header->length - 1] == ' ')
+		header->length--;
+	if (header->text[header->length - 1] != '}')
 		return pa_fail(env, code, "safetensors header does not end with \"}\" and spaces");
-	*length = n;
 	return PA_OK;
 }
 
 PaStatus
-pa_safetensors_read_header(PaEnv *env, const char *header, size_t length,
-						   uint64_t data_length, PaStatus code, PaSafetensors *out)
+pa_safetensors_read_header(PaEnv *env, PaText header, uint64_t data_length,
+						   PaStatus code, PaSafetensors *out)
 {
-	size_t		trimmed = length;
 	json_t	   *root;
 	json_t	   *v;
 	const char *key;
@@ -253,15 +250,14 @@ pa_safetensors_read_header(PaEnv *env, const char *header, size_t length,
 
 	memset(out, 0, sizeof(*out));
 	out->header = header;
-	out->header_length = length;
-	if (length > PA_MAX_ENVELOPE_HEADER_BYTES)
+	if (header.length > PA_MAX_ENVELOPE_HEADER_BYTES)
 		return pa_fail(env, PA_ERR_LIMIT, "safetensors header of %zu bytes is larger than %zu",
-					   length, PA_MAX_ENVELOPE_HEADER_BYTES);
-	if (length == 0 || header[0] != '{')
+					   header.length, PA_MAX_ENVELOPE_HEADER_BYTES);
+	if (header.length == 0 || header.text[0] != '{')
 		return pa_fail(env, code, "safetensors header does not begin with \"{\"");
-	PA_TRY(pa_header_scan(env, header, length, code));
-	PA_TRY(trim_header(env, header, &trimmed, code));
-	PA_TRY(pa_json_parse(env, header, trimmed, "safetensors header", &root));
+	PA_TRY(pa_header_scan(env, header, code));
+	PA_TRY(trim_header(env, &header, code));
+	PA_TRY(pa_json_parse(env, header.text, header.length, "safetensors header", &root));
 	n = json_object_size(root) - (json_object_get(root, METADATA) != NULL ? 1 : 0);
 	if (n > PA_MAX_TENSORS)
 		return pa_fail(env, PA_ERR_LIMIT, "safetensors file has %zu tensors, more than %d", n, PA_MAX_TENSORS);
@@ -305,9 +301,10 @@ check_header_length(PaEnv *env, const uint8_t *p, uint64_t header, size_t length
 }
 
 PaStatus
-pa_safetensors_read(PaEnv *env, const void *file, size_t length, PaSafetensors *out)
+pa_safetensors_read(PaEnv *env, PaText file, PaSafetensors *out)
 {
-	const uint8_t *p = file;
+	const uint8_t *p = (const uint8_t *) file.text;
+	size_t		length = file.length;
 	uint64_t	header;
 
 	memset(out, 0, sizeof(*out));
@@ -323,9 +320,9 @@ pa_safetensors_read(PaEnv *env, const void *file, size_t length, PaSafetensors *
 	}
 	header = pa_load_u64(p);
 	PA_TRY(check_header_length(env, p, header, length));
-	PA_TRY(pa_safetensors_read_header(env, (const char *) p + 8, (size_t) header,
+	PA_TRY(pa_safetensors_read_header(env, pa_text(p + 8, (size_t) header),
 									  length - 8 - (size_t) header, PA_ERR_FILE, out));
-	if (header > PA_MAX_HEADER_BYTES && out->config == NULL)
+	if (header > PA_MAX_HEADER_BYTES && out->config.text == NULL)
 		return pa_fail(env, PA_ERR_LIMIT, "safetensors header of %llu bytes is larger than %zu",
 					   (unsigned long long) header, PA_MAX_HEADER_BYTES);
 	out->data = p + 8 + header;

@@ -25,6 +25,18 @@ pa_safetensors_place(PaDtype dtype)
 	return place_of_dtype[dtype];
 }
 
+PaFileTensor
+pa_safetensors_tensor(const PaTensor *tensor, uint64_t offset)
+{
+	PaFileTensor result = {
+		.name = tensor->name, .dtype = tensor->dtype, .ndim = tensor->ndim,
+		.bytes = tensor->bytes, .offset = offset
+	};
+
+	memcpy(result.shape, tensor->shape, sizeof(result.shape));
+	return result;
+}
+
 typedef struct Placed
 {
 	int			place;
@@ -66,11 +78,11 @@ write_end(PaBuf *buf)
 
 /* The text into env memory; the buffer goes, whatever happened. */
 static PaStatus
-take_text(PaEnv *env, PaBuf *buf, PaStatus status, const char **text, size_t *length)
+take_text(PaEnv *env, PaBuf *buf, PaStatus status, PaText *text)
 {
 	if (status == PA_OK)
-		status = pa_strndup(env, (const char *) buf->data, buf->length, text);
-	*length = buf->length;
+		status = pa_strndup(env, (const char *) buf->data, buf->length, &text->text);
+	text->length = buf->length;
 	pa_buf_release(buf);
 	return status;
 }
@@ -94,7 +106,7 @@ canonical_text(PaBuf *buf, const PaAdapter *adapter, const uint32_t *order)
 
 PaStatus
 pa_safetensors_canonical_header(PaEnv *env, const PaAdapter *adapter,
-								const char **header, size_t *length, uint32_t **order)
+								PaText *header, uint32_t **order)
 {
 	Placed	   *placed;
 	PaBuf		buf;
@@ -108,16 +120,16 @@ pa_safetensors_canonical_header(PaEnv *env, const PaAdapter *adapter,
 		(*order)[i] = placed[i].index;
 	pa_free(env, placed);
 	PA_TRY(pa_buf_init(env, &buf, 0, 128 * ((size_t) adapter->n_tensors + 1)));
-	return take_text(env, &buf, canonical_text(&buf, adapter, *order), header, length);
+	return take_text(env, &buf, canonical_text(&buf, adapter, *order), header);
 }
 
 static PaStatus
-write_document(PaBuf *buf, const char *key, const char *text, size_t length)
+write_document(PaBuf *buf, const char *key, PaText document)
 {
-	if (text == NULL)
+	if (document.text == NULL)
 		return PA_OK;
 	PA_TRY(pa_buf_printf(buf, ",\"%s\":", key));
-	return pa_json_quote(buf, text, length);
+	return pa_json_quote(buf, document.text, document.length);
 }
 
 static PaStatus
@@ -132,39 +144,37 @@ write_tensors(PaBuf *buf, uint32_t n, const PaFileTensor *tensors)
 	return write_end(buf);
 }
 
-PaStatus
-pa_safetensors_envelope_header(PaEnv *env, uint32_t n, const PaFileTensor *tensors,
-							   const char *config, size_t config_length,
-							   const char *recipe, size_t recipe_length,
-							   const char *inner_header, size_t inner_header_length,
-							   const uint8_t *envelope_digest,
-							   const char **header, size_t *length)
+static PaStatus
+envelope_text(PaBuf *buf, uint32_t n, const PaFileTensor *tensors, const PaEnvelope *envelope)
 {
 	char		hex[2 * PA_SHA256_LENGTH + 1];
-	PaBuf		buf;
-	PaStatus	status;
 
-	PA_TRY(pa_buf_init(env, &buf, 0, 128 * ((size_t) n + 1) + config_length + recipe_length + inner_header_length));
-	status = pa_buf_printf(&buf, "{\"__metadata__\":{\"format\":\"pt\"");
-	if (status == PA_OK)
-		status = write_document(&buf, PA_META_CONFIG, config, config_length);
-	if (status == PA_OK)
-		status = write_document(&buf, PA_META_RECIPE, recipe, recipe_length);
-	if (status == PA_OK)
-		status = write_document(&buf, PA_META_HEADER, inner_header, inner_header_length);
-	if (envelope_digest != NULL)
-		pa_hex(hex, envelope_digest);
-	if (status == PA_OK && envelope_digest != NULL)
-		status = write_document(&buf, PA_META_DIGEST, hex, strlen(hex));
-	if (status == PA_OK)
-		status = pa_buf_u8(&buf, '}');
-	if (status == PA_OK)
-		status = write_tensors(&buf, n, tensors);
-	if (status == PA_OK && buf.length > PA_MAX_ENVELOPE_HEADER_BYTES)
+	PA_TRY(pa_buf_printf(buf, "{\"__metadata__\":{\"format\":\"pt\""));
+	PA_TRY(write_document(buf, PA_META_CONFIG, envelope->config));
+	PA_TRY(write_document(buf, PA_META_RECIPE, envelope->recipe));
+	PA_TRY(write_document(buf, PA_META_HEADER, envelope->inner_header));
+	if (envelope->envelope_digest != NULL)
 	{
-		status = pa_fail(env, PA_ERR_LIMIT, "header of the envelope would have %zu bytes, more than %zu",
-						 buf.length, PA_MAX_ENVELOPE_HEADER_BYTES);
-		pa_hint(env, "Cut the adapter with adapter_split().");
+		pa_hex(hex, envelope->envelope_digest);
+		PA_TRY(write_document(buf, PA_META_DIGEST, pa_text_of(hex)));
 	}
-	return take_text(env, &buf, status, header, length);
+	PA_TRY(pa_buf_u8(buf, '}'));
+	PA_TRY(write_tensors(buf, n, tensors));
+	if (buf->length <= PA_MAX_ENVELOPE_HEADER_BYTES)
+		return PA_OK;
+	pa_fail(buf->env, PA_ERR_LIMIT, "header of the envelope would have %zu bytes, more than %zu",
+			buf->length, PA_MAX_ENVELOPE_HEADER_BYTES);
+	pa_hint(buf->env, "Cut the adapter with adapter_split().");
+	return PA_ERR_LIMIT;
+}
+
+PaStatus
+pa_safetensors_envelope_header(PaEnv *env, uint32_t n, const PaFileTensor *tensors,
+							   const PaEnvelope *envelope, PaText *header)
+{
+	PaBuf		buf;
+
+	PA_TRY(pa_buf_init(env, &buf, 0, 128 * ((size_t) n + 1) + envelope->config.length +
+					   envelope->recipe.length + envelope->inner_header.length));
+	return take_text(env, &buf, envelope_text(&buf, n, tensors, envelope), header);
 }

@@ -136,7 +136,7 @@ aggregate_state_serialize(const AggregateState *state)
 
 	bridge_check(bridge, pa_buf_init(&bridge->env, &out, VARHDRSZ, 1024 + state->expression.held));
 	bridge_check(bridge, write_state(&out, state));
-	result = (bytea *) bridge_varlena(bridge, &out);
+	result = (bytea *) bridge_varlena(&out);
 	bridge_close(bridge);
 	return result;
 }

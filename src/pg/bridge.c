@@ -285,7 +285,7 @@ bridge_check(Bridge *bridge, PaStatus status)
 }
 
 struct varlena *
-bridge_varlena(Bridge *bridge, PaBuf *buf)
+bridge_varlena(PaBuf *buf)
 {
 	if (!AllocSizeIsValid(buf->length))
 		ereport(ERROR,
@@ -295,6 +295,17 @@ bridge_varlena(Bridge *bridge, PaBuf *buf)
 				 errhint("Split the adapter with adapter_split().")));
 	SET_VARSIZE(buf->data, buf->length);
 	return (struct varlena *) buf->data;
+}
+
+Datum
+bridge_return(Bridge *bridge, PaStatus status, PaBuf *value)
+{
+	struct varlena *result;
+
+	bridge_check(bridge, status);
+	result = bridge_varlena(value);
+	bridge_close(bridge);
+	return PointerGetDatum(result);
 }
 
 char *
@@ -317,12 +328,11 @@ bridge_text_argument(Datum argument)
 	return bridge_to_utf8(s, strlen(s));
 }
 
-const char *
-bridge_long_text_argument(Datum argument, size_t *length)
+PaText
+bridge_long_text_argument(Datum argument)
 {
 	text	   *t = DatumGetTextPP(argument);
 	const char *utf8 = bridge_to_utf8(VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t));
 
-	*length = utf8 == VARDATA_ANY(t) ? VARSIZE_ANY_EXHDR(t) : strlen(utf8);
-	return utf8;
+	return utf8 == VARDATA_ANY(t) ? bridge_bytes(t) : pa_text_of(utf8);
 }

@@ -23,6 +23,7 @@
 #include "common/cryptohash.h"
 #include "core/buf.h"
 #include "core/env.h"
+#include "core/text.h"
 
 typedef struct Bridge
 {
@@ -48,7 +49,10 @@ extern void bridge_check(Bridge *bridge, PaStatus status);
 extern void bridge_keep_error(Bridge *bridge);
 
 /* The PaBuf (with VARHDRSZ reserved) as a varlena. */
-extern struct varlena *bridge_varlena(Bridge *bridge, PaBuf *buf);
+extern struct varlena *bridge_varlena(PaBuf *buf);
+
+/* How a function ends that has the core make a value: the status is checked, the bridge closed. */
+extern Datum bridge_return(Bridge *bridge, PaStatus status, PaBuf *value);
 
 /* UTF-8 of the core to the database's encoding and back; may return the argument. */
 extern char *bridge_to_server(const char *utf8, size_t length);
@@ -57,7 +61,14 @@ extern char *bridge_to_utf8(const char *text, size_t length);
 /* An argument of type text as a string in UTF-8. */
 extern char *bridge_text_argument(Datum argument);
 
-/* An argument of type text or json in UTF-8, with its length and no NUL. */
-extern const char *bridge_long_text_argument(Datum argument, size_t *length);
+/* An argument of type text or json, which may be long, in UTF-8; without NUL. */
+extern PaText bridge_long_text_argument(Datum argument);
+
+/* A bytea argument where it stands. */
+static inline PaText
+bridge_bytes(const bytea *bytes)
+{
+	return pa_text(VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
+}
 
 #endif

@@ -14,7 +14,7 @@
 
 #include "pg/bridge.h"
 
-#include "engine/engine.h"
+#include "engine/delta_sum.h"
 
 /* The leaves are opened; they stay valid as long as the bridge is open and the argument lives. */
 extern void delta_argument(Bridge *bridge, Datum argument, PaDeltaSum *sum);

@@ -4,32 +4,22 @@
  *
  * SPDX-License-Identifier: PostgreSQL
  */
-#include "pg/datum.h"
+#include "pg/bridge.h"
 
-#include "engine/engine.h"
+#include "engine/difference.h"
 #include "fmgr.h"
 
 PG_FUNCTION_INFO_V1(adapter_difference);
 
-static PaEngineFile
-file_of(const bytea *file)
-{
-	return (PaEngineFile) {VARDATA_ANY(file), VARSIZE_ANY_EXHDR(file)};
-}
-
 Datum
 adapter_difference(PG_FUNCTION_ARGS)
 {
-	PaEngineFile tuned = file_of(PG_GETARG_BYTEA_PP(0));
-	PaEngineFile base = file_of(PG_GETARG_BYTEA_PP(1));
-	size_t		length;
-	const char *config = bridge_long_text_argument(PG_GETARG_DATUM(2), &length);
+	PaText		tuned = bridge_bytes(PG_GETARG_BYTEA_PP(0));
+	PaText		base = bridge_bytes(PG_GETARG_BYTEA_PP(1));
+	PaText		config = bridge_long_text_argument(PG_GETARG_DATUM(2));
 	Bridge	   *bridge = bridge_open();
 	PaBuf		out;
-	struct varlena *result;
+	PaStatus	status = pa_difference_of_files(&bridge->env, tuned, base, config, VARHDRSZ, &out);
 
-	bridge_check(bridge, pa_engine_difference(&bridge->env, &tuned, &base, config, length, VARHDRSZ, &out));
-	result = bridge_varlena(bridge, &out);
-	bridge_close(bridge);
-	PG_RETURN_POINTER(result);
+	return bridge_return(bridge, status, &out);
 }

@@ -7,7 +7,7 @@
  */
 #include "pg/expanded.h"
 
-#include "engine/engine.h"
+#include "engine/evaluate.h"
 #include "fmgr.h"
 #include "pg/slices.h"
 #include "utils/memutils.h"
@@ -136,12 +136,12 @@ expression_evaluate(Bridge *bridge, const Expression *expression)
 	PaBuf		out;
 	int64_t		same_as;
 
-	bridge_check(bridge, pa_engine_evaluate(&bridge->env, expression->space, expression->n_leaves, values,
-											expression->n_terms, expression->terms,
-											VARHDRSZ, &out, &same_as));
+	bridge_check(bridge, pa_evaluate_terms(&bridge->env, expression->space, expression->n_leaves, values,
+										   expression->n_terms, expression->terms,
+										   VARHDRSZ, &out, &same_as));
 	if (same_as >= 0)
 		return PG_DETOAST_DATUM_COPY(PointerGetDatum(expression->leaves[same_as].ref));
-	return bridge_varlena(bridge, &out);
+	return bridge_varlena(&out);
 }
 
 /*

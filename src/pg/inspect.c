@@ -6,8 +6,10 @@
  */
 #include "pg/datum.h"
 
+#include "adapter/kind.h"
 #include "catalog/pg_type.h"
-#include "engine/engine.h"
+#include "engine/delta.h"
+#include "engine/inspect.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "utils/array.h"
@@ -15,6 +17,7 @@
 #include "utils/jsonb.h"
 
 PG_FUNCTION_INFO_V1(adapter_kind);
+PG_FUNCTION_INFO_V1(adapter_peft_type);
 PG_FUNCTION_INFO_V1(adapter_base_model);
 PG_FUNCTION_INFO_V1(adapter_rank);
 PG_FUNCTION_INFO_V1(adapter_digest);
@@ -86,6 +89,16 @@ adapter_raw_size(PG_FUNCTION_ARGS)
 }
 
 Datum
+adapter_peft_type(PG_FUNCTION_ARGS)
+{
+	Bridge	   *bridge = bridge_open();
+	text	   *result = text_of(pa_peft_type(pa_value_adapter(datum_value(bridge, PG_GETARG_DATUM(0)))));
+
+	bridge_close(bridge);
+	PG_RETURN_TEXT_P(result);
+}
+
+Datum
 adapter_base_model(PG_FUNCTION_ARGS)
 {
 	Bridge	   *bridge = bridge_open();
@@ -111,8 +124,8 @@ adapter_rank(PG_FUNCTION_ARGS)
 	if (!PG_ARGISNULL(1))
 		module = bridge_text_argument(PG_GETARG_DATUM(1));
 	bridge = bridge_open();
-	bridge_check(bridge, pa_engine_rank(&bridge->env, datum_value(bridge, PG_GETARG_DATUM(0)),
-										module, &rank));
+	bridge_check(bridge, pa_inspect_rank(&bridge->env, datum_value(bridge, PG_GETARG_DATUM(0)),
+										 module, &rank));
 	bridge_close(bridge);
 	if (rank == 0)
 		PG_RETURN_NULL();
@@ -123,13 +136,12 @@ Datum
 adapter_recipe(PG_FUNCTION_ARGS)
 {
 	Bridge	   *bridge = bridge_open();
-	const char *recipe;
-	size_t		length;
+	PaText		recipe;
 	char	   *copy;
 
 	bridge_check(bridge, pa_value_document(&bridge->env, datum_value(bridge, PG_GETARG_DATUM(0)),
-										   PA_DOCUMENT_RECIPE, &recipe, &length));
-	copy = bridge_to_server(pnstrdup(recipe, length), length);
+										   PA_DOCUMENT_RECIPE, &recipe));
+	copy = bridge_to_server(pnstrdup(recipe.text, recipe.length), recipe.length);
 	bridge_close(bridge);
 	return DirectFunctionCall1(jsonb_in, CStringGetDatum(copy));
 }
@@ -169,8 +181,8 @@ modules_row(ReturnSetInfo *result, Bridge *bridge, PaValue *value, uint32_t i)
 
 	nulls[8] = !pa_dtype_is_arithmetic(tensor->dtype);
 	if (!nulls[8])
-		bridge_check(bridge, pa_engine_norm(&bridge->env, value, i, &norm));
-	nulls[5] = adapter->kind != PA_KIND_LORA || (module->flags & PA_MODULE_TARGET) == 0;
+		bridge_check(bridge, pa_inspect_norm(&bridge->env, value, i, &norm));
+	nulls[5] = pa_delta_form(adapter) != PA_DELTA_PRODUCT || (module->flags & PA_MODULE_TARGET) == 0;
 	values[0] = PointerGetDatum(text_of(module->path));
 	values[1] = PointerGetDatum(cstring_to_text(pa_role_name(tensor->role)));
 	values[2] = PointerGetDatum(text_of(tensor->name));
@@ -234,12 +246,12 @@ adapter_tensor(PG_FUNCTION_ARGS)
 	const PaTensor *tensor;
 	ArrayType  *array;
 
-	bridge_check(bridge, pa_engine_tensor_measure(&bridge->env, value,
-												  bridge_text_argument(PG_GETARG_DATUM(1)), &tensor));
+	bridge_check(bridge, pa_inspect_measure(&bridge->env, value,
+											bridge_text_argument(PG_GETARG_DATUM(1)), &tensor));
 	array = make_array(tensor->ndim, tensor->shape, tensor->elements);
 	if (tensor->elements > 0)
-		bridge_check(bridge, pa_engine_tensor_read(&bridge->env, value, tensor,
-												   (double *) ARR_DATA_PTR(array)));
+		bridge_check(bridge, pa_inspect_read(&bridge->env, value, tensor,
+											 (double *) ARR_DATA_PTR(array)));
 	bridge_close(bridge);
 	PG_RETURN_ARRAYTYPE_P(array);
 }
@@ -252,12 +264,12 @@ adapter_module_delta(PG_FUNCTION_ARGS)
 	PaDelta		delta;
 	ArrayType  *array;
 
-	bridge_check(bridge, pa_engine_delta_measure(&bridge->env, value,
-												 bridge_text_argument(PG_GETARG_DATUM(1)), &delta));
+	bridge_check(bridge, pa_delta_measure(&bridge->env, value,
+										  bridge_text_argument(PG_GETARG_DATUM(1)), &delta));
 	array = make_array(delta.ndim, delta.shape, delta.elements);
 	if (delta.elements > 0)
-		bridge_check(bridge, pa_engine_delta_read(&bridge->env, value, &delta,
-												  (double *) ARR_DATA_PTR(array)));
+		bridge_check(bridge, pa_delta_read(&bridge->env, value, &delta,
+										   (double *) ARR_DATA_PTR(array)));
 	bridge_close(bridge);
 	PG_RETURN_ARRAYTYPE_P(array);
 }

@@ -7,6 +7,7 @@
  */
 #include "pg/delta_argument.h"
 
+#include "engine/geometry.h"
 #include "engine/lowrank.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -31,7 +32,7 @@ rank_argument(FunctionCallInfo fcinfo, Bridge *bridge)
 {
 	PaKeep		keep;
 
-	bridge_check(bridge, pa_keep_rank(&bridge->env, PG_GETARG_INT32(1), &keep));
+	bridge_check(bridge, pa_lowrank_keep_rank(&bridge->env, PG_GETARG_INT32(1), &keep));
 	return keep;
 }
 
@@ -40,7 +41,7 @@ energy_argument(FunctionCallInfo fcinfo, Bridge *bridge)
 {
 	PaKeep		keep;
 
-	bridge_check(bridge, pa_keep_energy(&bridge->env, PG_GETARG_FLOAT8(1), &keep));
+	bridge_check(bridge, pa_lowrank_keep_energy(&bridge->env, PG_GETARG_FLOAT8(1), &keep));
 	return keep;
 }
 
@@ -49,13 +50,9 @@ truncate_to(FunctionCallInfo fcinfo, Bridge *bridge, PaKeep keep)
 {
 	PaDeltaSum	sum;
 	PaBuf		out;
-	struct varlena *result;
 
 	delta_argument(bridge, PG_GETARG_DATUM(0), &sum);
-	bridge_check(bridge, pa_engine_truncate(&bridge->env, &sum, keep, VARHDRSZ, &out));
-	result = bridge_varlena(bridge, &out);
-	bridge_close(bridge);
-	PG_RETURN_POINTER(result);
+	return bridge_return(bridge, pa_lowrank_truncate(&bridge->env, &sum, keep, VARHDRSZ, &out), &out);
 }
 
 Datum
@@ -100,7 +97,7 @@ adapter_spectrum(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	bridge = bridge_open();
 	delta_argument(bridge, PG_GETARG_DATUM(0), &sum);
-	bridge_check(bridge, pa_engine_spectrum(&bridge->env, &sum, &n, &modules));
+	bridge_check(bridge, pa_lowrank_spectrum(&bridge->env, &sum, &n, &modules));
 	for (uint32_t i = 0; i < n; i++)
 	{
 		Datum		path = path_datum(modules[i].path);
@@ -120,7 +117,7 @@ truncation_errors(FunctionCallInfo fcinfo, Bridge *bridge, PaKeep keep)
 	uint32_t	n;
 
 	delta_argument(bridge, PG_GETARG_DATUM(0), &sum);
-	bridge_check(bridge, pa_engine_truncation_error(&bridge->env, &sum, keep, &n, &modules));
+	bridge_check(bridge, pa_lowrank_error(&bridge->env, &sum, keep, &n, &modules));
 	for (uint32_t i = 0; i < n; i++)
 		put_row(fcinfo, (Datum[]) {path_datum(modules[i].path), Int32GetDatum((int32) modules[i].full_rank),
 								   Int32GetDatum((int32) modules[i].rank), Float8GetDatum(modules[i].relative_error)});
@@ -159,7 +156,7 @@ geometry(FunctionCallInfo fcinfo, Bridge *bridge, bool both, uint32_t *n, PaModu
 	delta_argument(bridge, PG_GETARG_DATUM(0), &d);
 	if (both)
 		delta_argument(bridge, PG_GETARG_DATUM(1), &e);
-	bridge_check(bridge, pa_engine_geometry(&bridge->env, &d, both ? &e : NULL, &total, n, modules));
+	bridge_check(bridge, pa_geometry_measure(&bridge->env, &d, both ? &e : NULL, &total, n, modules));
 	return total;
 }
 

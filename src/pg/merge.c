@@ -61,14 +61,12 @@ merge(FunctionCallInfo fcinfo, const PaMergeArguments *arguments)
 	Bridge	   *bridge = bridge_open();
 	PaValue   **values = palloc(sizeof(PaValue *) * (n + 1));
 	PaBuf		out;
-	struct varlena *result;
+	PaStatus	status;
 
 	for (int i = 0; i < n; i++)
 		values[i] = datum_value_of(bridge, elements[i], n);
-	bridge_check(bridge, pa_engine_merge(&bridge->env, (uint32_t) n, values, weights, arguments, VARHDRSZ, &out));
-	result = bridge_varlena(bridge, &out);
-	bridge_close(bridge);
-	PG_RETURN_POINTER(result);
+	status = pa_merge_values(&bridge->env, (uint32_t) n, values, weights, arguments, VARHDRSZ, &out);
+	return bridge_return(bridge, status, &out);
 }
 
 Datum

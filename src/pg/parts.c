@@ -29,8 +29,8 @@ parts_return(FunctionCallInfo fcinfo, Bridge *bridge, PaSplit *split, uint32_t n
 		Datum		value;
 		bool		null = false;
 
-		bridge_check(bridge, pa_engine_split_part(&bridge->env, split, part, VARHDRSZ, &out));
-		value = PointerGetDatum(bridge_varlena(bridge, &out));
+		bridge_check(bridge, pa_split_part(&bridge->env, split, part, VARHDRSZ, &out));
+		value = PointerGetDatum(bridge_varlena(&out));
 		tuplestore_putvalues(result->setResult, result->setDesc, &value, &null);
 		pfree(out.data);
 	}

@@ -10,7 +10,7 @@
 
 #include "pg/bridge.h"
 
-#include "engine/engine.h"
+#include "engine/split.h"
 #include "fmgr.h"
 
 /* A max_bytes argument, checked: 22023 unless it is positive. */

@@ -9,12 +9,12 @@
  */
 #include "pg/datum.h"
 
-#include "recipe/recipe_walk.h"
 #include "catalog/pg_type.h"
 #include "engine/recompute.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "pg/aggregate_state.h"
+#include "recipe/recipe_walk.h"
 #include "utils/array.h"
 #include "utils/jsonb.h"
 
@@ -24,12 +24,12 @@ PG_FUNCTION_INFO_V1(adapter_recompute_needs);
 PG_FUNCTION_INFO_V1(adapter_recipe_edges);
 
 /* jsonb as UTF-8. */
-static const char *
+static PaText
 recipe_text(Jsonb *recipe)
 {
 	char	   *text = JsonbToCString(NULL, &recipe->root, VARSIZE(recipe));
 
-	return bridge_to_utf8(text, strlen(text));
+	return pa_text_of(bridge_to_utf8(text, strlen(text)));
 }
 
 static const uint8_t *
@@ -76,9 +76,7 @@ known_argument(FunctionCallInfo fcinfo, int n)
 static void
 read_recipe(Bridge *bridge, FunctionCallInfo fcinfo, int n, PaRecipeGraph *graph)
 {
-	const char *text = recipe_text(PG_GETARG_JSONB_P(n));
-
-	bridge_check(bridge, pa_recipe_read(&bridge->env, text, strlen(text), graph));
+	bridge_check(bridge, pa_recipe_read(&bridge->env, recipe_text(PG_GETARG_JSONB_P(n)), graph));
 }
 
 Datum
@@ -291,21 +289,16 @@ adapter_recompute_final(PG_FUNCTION_ARGS)
 	PaRecompute task;
 	Bridge	   *bridge;
 	PaBuf		out;
-	struct varlena *result;
 
 	if (state->recipe == NULL)
 		PG_RETURN_NULL();
 	bridge = bridge_open();
 	task.recipe = recipe_text(DatumGetJsonbP(PointerGetDatum(state->recipe)));
-	task.recipe_length = strlen(task.recipe);
 	task.n_known = (uint32_t) state->n;
 	task.known = palloc((state->n + 1) * sizeof(PaBytes *));
 	for (size_t i = 0; i < state->n; i++)
 		task.known[i] = datum_bytes_of(bridge, PointerGetDatum(state->values[i]), state->n);
 	task.without = state->without != NULL ? digest_bytes(state->without) : NULL;
 	task.renormalize = state->renormalize;
-	bridge_check(bridge, pa_engine_recompute(&bridge->env, &task, VARHDRSZ, &out));
-	result = bridge_varlena(bridge, &out);
-	bridge_close(bridge);
-	PG_RETURN_POINTER(result);
+	return bridge_return(bridge, pa_recompute_recipe(&bridge->env, &task, VARHDRSZ, &out), &out);
 }

@@ -24,7 +24,7 @@ adapter_sketch(PG_FUNCTION_ARGS)
 	ArrayType  *result;
 
 	delta_argument(bridge, PG_GETARG_DATUM(0), &sum);
-	bridge_check(bridge, pa_engine_sketch(&bridge->env, &sum, dims, PG_GETARG_INT64(2), &numbers));
+	bridge_check(bridge, pa_sketch_of_sum(&bridge->env, &sum, dims, PG_GETARG_INT64(2), &numbers));
 	elements = palloc(sizeof(Datum) * dims);
 	for (int i = 0; i < dims; i++)
 		elements[i] = Float4GetDatum(numbers[i]);

@@ -8,7 +8,8 @@
  */
 #include "pg/datum.h"
 
-#include "engine/engine.h"
+#include "engine/transform.h"
+#include "engine/union.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "pg/aggregate_state.h"
@@ -22,25 +23,15 @@ PG_FUNCTION_INFO_V1(adapter_split);
 PG_FUNCTION_INFO_V1(adapter_union_transition);
 PG_FUNCTION_INFO_V1(adapter_union_final);
 
-static Datum
-finish(Bridge *bridge, PaStatus status, PaBuf *out)
-{
-	struct varlena *result;
-
-	bridge_check(bridge, status);
-	result = bridge_varlena(bridge, out);
-	bridge_close(bridge);
-	PG_RETURN_POINTER(result);
-}
-
 Datum
 adapter_scale(PG_FUNCTION_ARGS)
 {
 	Bridge	   *bridge = bridge_open();
+	PaValue    *value = datum_value(bridge, PG_GETARG_DATUM(0));
 	PaBuf		out;
 
-	return finish(bridge, pa_engine_scale(&bridge->env, datum_value(bridge, PG_GETARG_DATUM(0)),
-										  PG_GETARG_FLOAT8(1), VARHDRSZ, &out), &out);
+	return bridge_return(bridge, pa_transform_scale(&bridge->env, value, PG_GETARG_FLOAT8(1), VARHDRSZ, &out),
+						 &out);
 }
 
 Datum
@@ -48,21 +39,23 @@ adapter_cast(PG_FUNCTION_ARGS)
 {
 	Bridge	   *bridge = bridge_open();
 	const char *dtype = bridge_text_argument(PG_GETARG_DATUM(1));
+	PaValue    *value = datum_value(bridge, PG_GETARG_DATUM(0));
 	PaBuf		out;
 
-	return finish(bridge, pa_engine_cast(&bridge->env, datum_value(bridge, PG_GETARG_DATUM(0)),
-										 dtype, strlen(dtype), VARHDRSZ, &out), &out);
+	return bridge_return(bridge, pa_transform_cast(&bridge->env, value, dtype, VARHDRSZ, &out), &out);
 }
 
 Datum
 adapter_select(PG_FUNCTION_ARGS)
 {
 	Bridge	   *bridge = bridge_open();
+	PaValue    *value = datum_value(bridge, PG_GETARG_DATUM(0));
+	const char *pattern = bridge_text_argument(PG_GETARG_DATUM(1));
+	bool		invert = PG_GETARG_BOOL(2);
 	PaBuf		out;
 
-	return finish(bridge, pa_engine_select(&bridge->env, datum_value(bridge, PG_GETARG_DATUM(0)),
-										   bridge_text_argument(PG_GETARG_DATUM(1)), PG_GETARG_BOOL(2),
-										   VARHDRSZ, &out), &out);
+	return bridge_return(bridge, pa_transform_select(&bridge->env, value, pattern, invert, VARHDRSZ, &out),
+						 &out);
 }
 
 /* Not strict: null names no base model. */
@@ -70,15 +63,20 @@ Datum
 adapter_set_base_model(PG_FUNCTION_ARGS)
 {
 	Bridge	   *bridge;
+	PaValue    *value;
+	const char *base_model;
+	const char *revision;
 	PaBuf		out;
+	PaStatus	status;
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	bridge = bridge_open();
-	return finish(bridge, pa_engine_set_base_model(&bridge->env, datum_value(bridge, PG_GETARG_DATUM(0)),
-												   PG_ARGISNULL(1) ? NULL : bridge_text_argument(PG_GETARG_DATUM(1)),
-												   PG_ARGISNULL(2) ? NULL : bridge_text_argument(PG_GETARG_DATUM(2)),
-												   VARHDRSZ, &out), &out);
+	value = datum_value(bridge, PG_GETARG_DATUM(0));
+	base_model = PG_ARGISNULL(1) ? NULL : bridge_text_argument(PG_GETARG_DATUM(1));
+	revision = PG_ARGISNULL(2) ? NULL : bridge_text_argument(PG_GETARG_DATUM(2));
+	status = pa_transform_set_base_model(&bridge->env, value, base_model, revision, VARHDRSZ, &out);
+	return bridge_return(bridge, status, &out);
 }
 
 Datum
@@ -90,8 +88,8 @@ adapter_split(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	bridge = bridge_open();
-	bridge_check(bridge, pa_engine_split(&bridge->env, datum_value(bridge, PG_GETARG_DATUM(0)),
-										 parts_max_bytes(PG_GETARG_INT64(1)), &split, &n));
+	bridge_check(bridge, pa_split_value(&bridge->env, datum_value(bridge, PG_GETARG_DATUM(0)),
+										parts_max_bytes(PG_GETARG_INT64(1)), &split, &n));
 	parts_return(fcinfo, bridge, split, n);
 	bridge_close(bridge);
 	return (Datum) 0;
@@ -171,6 +169,6 @@ adapter_union_final(PG_FUNCTION_ARGS)
 	values = palloc(state->n * sizeof(PaValue *));
 	for (size_t i = 0; i < state->n; i++)
 		values[i] = datum_value_of(bridge, PointerGetDatum(state->parts[i]), state->n);
-	return finish(bridge, pa_engine_union(&bridge->env, (uint32_t) state->n, values,
-										  VARHDRSZ, &out), &out);
+	return bridge_return(bridge, pa_union_values(&bridge->env, (uint32_t) state->n, values,
+												 VARHDRSZ, &out), &out);
 }

@@ -7,7 +7,8 @@
  */
 #include "pg/datum.h"
 
-#include "engine/engine.h"
+#include "engine/export.h"
+#include "engine/import.h"
 #include "fmgr.h"
 #include "lib/stringinfo.h"
 #include "libpq/pqformat.h"
@@ -26,36 +27,25 @@ PG_FUNCTION_INFO_V1(adapter_send);
 #define BINARY_PIECE (TEXT_PIECE / 4 * 3)
 
 static Datum
-import_envelope(const void *envelope, size_t length)
+import_envelope(PaText envelope)
 {
 	Bridge	   *bridge = bridge_open();
 	PaBuf		out;
-	struct varlena *result;
+	PaStatus	status = pa_import_file(&bridge->env, envelope, pa_text_of(NULL), true, VARHDRSZ, &out);
 
-	bridge_check(bridge, pa_engine_import(&bridge->env, envelope, length, NULL, 0, true,
-										  VARHDRSZ, &out));
-	result = bridge_varlena(bridge, &out);
-	bridge_close(bridge);
-	PG_RETURN_POINTER(result);
+	return bridge_return(bridge, status, &out);
 }
 
 /* The envelope behind VARHDRSZ bytes. */
 static struct varlena *
-export_envelope(Datum value)
+export_envelope(Datum datum)
 {
 	Bridge	   *bridge = bridge_open();
-	PaExport   *export;
-	uint64_t	size;
+	PaValue    *value = datum_value(bridge, datum);
 	PaBuf		out;
-	struct varlena *result;
+	PaStatus	status = pa_export_value(&bridge->env, value, PA_EXPORT_ENVELOPE, VARHDRSZ, &out);
 
-	bridge_check(bridge, pa_engine_export(&bridge->env, datum_value(bridge, value),
-										  PA_EXPORT_ENVELOPE, &export, &size));
-	bridge_check(bridge, pa_buf_init(&bridge->env, &out, VARHDRSZ, VARHDRSZ + size));
-	bridge_check(bridge, pa_engine_export_write(&bridge->env, export, &out));
-	result = bridge_varlena(bridge, &out);
-	bridge_close(bridge);
-	return result;
+	return (struct varlena *) DatumGetPointer(bridge_return(bridge, status, &out));
 }
 
 static bool
@@ -105,7 +95,7 @@ adapter_in(PG_FUNCTION_ARGS)
 {
 	size_t		length;
 	char	   *envelope = decode_text(fcinfo, PG_GETARG_CSTRING(0), &length);
-	Datum		result = import_envelope(envelope, length);
+	Datum		result = import_envelope(pa_text(envelope, length));
 
 	pfree(envelope);
 	return result;
@@ -152,7 +142,7 @@ adapter_recv(PG_FUNCTION_ARGS)
 	int			length = message->len - message->cursor;
 	const char *envelope = pq_getmsgbytes(message, length);
 
-	return import_envelope(envelope, length);
+	return import_envelope(pa_text(envelope, length));
 }
 
 Datum

@@ -106,6 +106,6 @@ extern PaStatus pa_recipe_split(PaEnv *env, const PaOperand *of, uint64_t max_by
 extern PaStatus pa_recipe_union(PaEnv *env, uint32_t n, const PaOperand *operands, PaText *recipe);
 
 /* Grammar, digests, weights, limits; PA_ERR_CONFIG and pa_json_parse's codes. */
-extern PaStatus pa_recipe_check(PaEnv *env, const char *text, size_t length);
+extern PaStatus pa_recipe_check(PaEnv *env, PaText recipe);
 
 #endif

@@ -195,9 +195,16 @@ pa_recipe_check_document(PaEnv *env, const json_t *document)
 
 	if (!json_is_integer(version))
 		return pa_fail(env, PA_ERR_CONFIG, "recipe has no version");
-	if (json_integer_value(version) != PA_RECIPE_VERSION)
-		return pa_fail(env, PA_ERR_CONFIG, "recipe has version %lld, not %d",
-					   (long long) json_integer_value(version), PA_RECIPE_VERSION);
+	if (json_integer_value(version) > PA_RECIPE_VERSION)
+	{
+		pa_fail(env, PA_ERR_UNSUPPORTED, "recipe was written by a later version of the extension");
+		pa_detail(env, "It has version %lld; this version reads %d and earlier ones.",
+				  (long long) json_integer_value(version), PA_RECIPE_VERSION);
+		pa_hint(env, "Install the version of the extension that wrote it, or a later one.");
+		return PA_ERR_UNSUPPORTED;
+	}
+	if (json_integer_value(version) < 1)
+		return pa_fail(env, PA_ERR_CONFIG, "recipe has version %lld", (long long) json_integer_value(version));
 	if (json_object_size(document) != 3 || !json_is_object(nodes))
 		return pa_fail(env, PA_ERR_CONFIG, "recipe does not have the members version, root and nodes");
 	PA_TRY(check_node(env, json_object_get(document, "root"), "root"));
@@ -214,13 +221,14 @@ pa_recipe_check_document(PaEnv *env, const json_t *document)
 }
 
 PaStatus
-pa_recipe_check(PaEnv *env, const char *text, size_t length)
+pa_recipe_check(PaEnv *env, PaText recipe)
 {
 	json_t	   *document;
 
-	if (length > PA_MAX_RECIPE_BYTES)
-		return pa_fail(env, PA_ERR_LIMIT, "recipe has %zu bytes, more than %zu", length, PA_MAX_RECIPE_BYTES);
-	PA_TRY(pa_json_parse(env, text, length, "recipe", &document));
+	if (recipe.length > PA_MAX_RECIPE_BYTES)
+		return pa_fail(env, PA_ERR_LIMIT, "recipe has %zu bytes, more than %zu",
+					   recipe.length, PA_MAX_RECIPE_BYTES);
+	PA_TRY(pa_json_parse(env, recipe.text, recipe.length, "recipe", &document));
 	return pa_recipe_check_document(env, document);
 }
 

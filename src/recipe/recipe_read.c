@@ -104,11 +104,11 @@ weight_of(const json_t *value)
 }
 
 static void
-read_term(const PaRecipeGraph *graph, const json_t *term, PaRecipeOperand *operand)
+read_term(const PaRecipeGraph *graph, const json_t *term, PaTerm *operand)
 {
 	const json_t *w = json_object_get(term, "w");
 
-	operand->of = find_hex(graph, json_object_get(term, "of"));
+	operand->leaf = find_hex(graph, json_object_get(term, "of"));
 	operand->u = weight_of(json_object_get(term, "u"));
 	operand->v = weight_of(w != NULL ? w : json_object_get(term, "v"));
 }
@@ -130,23 +130,24 @@ read_node(PaEnv *env, const PaRecipeGraph *graph, const json_t *json, PaRecipeNo
 		if (terms != NULL)
 			read_term(graph, json_array_get(terms, i), &node->operands[i]);
 		else
-			node->operands[i] = (PaRecipeOperand) {
+			node->operands[i] = (PaTerm) {
 				find_hex(graph, json_is_string(of) ? of : json_array_get(of, i)), 1, 1
 			};
 	return PA_OK;
 }
 
 PaStatus
-pa_recipe_read(PaEnv *env, const char *text, size_t length, PaRecipeGraph *graph)
+pa_recipe_read(PaEnv *env, PaText recipe, PaRecipeGraph *graph)
 {
 	json_t	   *document;
 	json_t	   *nodes;
 	const char *key;
 	json_t	   *node;
 
-	if (length > PA_RECIPE_READ_BYTES)
-		return pa_fail(env, PA_ERR_LIMIT, "recipe has %zu bytes, more than %zu", length, PA_RECIPE_READ_BYTES);
-	PA_TRY(pa_json_parse(env, text, length, "recipe", &document));
+	if (recipe.length > PA_RECIPE_READ_BYTES)
+		return pa_fail(env, PA_ERR_LIMIT, "recipe has %zu bytes, more than %zu",
+					   recipe.length, PA_RECIPE_READ_BYTES);
+	PA_TRY(pa_json_parse(env, recipe.text, recipe.length, "recipe", &document));
 	PA_TRY(pa_recipe_check_document(env, document));
 	PA_TRY(number_nodes(env, document, graph));
 	PA_TRY(read_node(env, graph, json_object_get(document, "root"), &graph->nodes[0]));

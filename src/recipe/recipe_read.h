@@ -3,6 +3,9 @@
  *	  A recipe as a graph: nodes numbered, operands as numbers, and what its
  *	  members say without JSON.
  *
+ * An operand is a term: in a sum in delta space u is 0 and v the weight, in no
+ * sum both are 1.
+ *
  * Node 0 is the root and has no digest; the others are all digests that the
  * recipe names, as operands or as nodes, in order.  Nothing is said about
  * circles: a recipe is a claim, and who follows operands remembers where it
@@ -15,14 +18,6 @@
 
 #include "recipe/recipe.h"
 
-/* An operand: in a sum in delta space u is 0 and v the weight, in no sum both are 1. */
-typedef struct PaRecipeOperand
-{
-	uint32_t	of;				/* number of a node, not 0 */
-	double		u;
-	double		v;
-} PaRecipeOperand;
-
 typedef struct PaRecipeNode
 {
 	uint8_t		digest[PA_SHA256_LENGTH];
@@ -30,7 +25,7 @@ typedef struct PaRecipeNode
 	bool		weighted;		/* the operands are terms */
 	bool		tolerance;		/* the operation is not bit for bit */
 	uint32_t	n_operands;
-	PaRecipeOperand *operands;
+	PaTerm	   *operands;		/* a leaf is the number of a node, not 0 */
 	const void *members;		/* for the functions below */
 } PaRecipeNode;
 
@@ -45,7 +40,7 @@ typedef struct PaRecipeGraph
  * longer than the recipe of a value, up to 16 MiB: jsonb's text has spaces, and
  * a reader may have put several recipes together.
  */
-extern PaStatus pa_recipe_read(PaEnv *env, const char *text, size_t length, PaRecipeGraph *graph);
+extern PaStatus pa_recipe_read(PaEnv *env, PaText recipe, PaRecipeGraph *graph);
 
 /* The number of the node with this digest; 0 if there is none. */
 extern uint32_t pa_recipe_find(const PaRecipeGraph *graph, const uint8_t digest[PA_SHA256_LENGTH]);

@@ -68,7 +68,7 @@ pa_recipe_needs(PaEnv *env, const PaRecipeGraph *graph, const PaRecipeKnown *kno
 			continue;
 		}
 		for (uint32_t k = 0; k < node->n_operands; k++)
-			reach(&walk, node->operands[k].of);
+			reach(&walk, node->operands[k].leaf);
 	}
 	return PA_OK;
 }
@@ -76,8 +76,8 @@ pa_recipe_needs(PaEnv *env, const PaRecipeGraph *graph, const PaRecipeKnown *kno
 static int
 compare_operands(const void *a, const void *b)
 {
-	uint32_t	x = ((const PaRecipeOperand *) a)->of;
-	uint32_t	y = ((const PaRecipeOperand *) b)->of;
+	uint32_t	x = ((const PaTerm *) a)->leaf;
+	uint32_t	y = ((const PaTerm *) b)->leaf;
 
 	return x < y ? -1 : x > y;
 }
@@ -100,17 +100,17 @@ edges_of(PaEnv *env, const PaRecipeNode *node, PaRecipeEdge *edges, uint32_t *n)
 	double	   *p;
 	double	   *q;
 
-	qsort(node->operands, node->n_operands, sizeof(PaRecipeOperand), compare_operands);
+	qsort(node->operands, node->n_operands, sizeof(PaTerm), compare_operands);
 	PA_TRY(PA_NEW_ARRAY(env, node->n_operands, &terms));
 	PA_TRY(PA_NEW_ARRAY(env, room, &p));
 	PA_TRY(PA_NEW_ARRAY(env, room, &q));
 	*n = 0;
 	for (uint32_t i = 0; i < node->n_operands; i++)
 	{
-		const PaRecipeOperand *operand = &node->operands[i];
+		const PaTerm *operand = &node->operands[i];
 
-		if (i == 0 || operand->of != operand[-1].of)
-			edges[(*n)++] = (PaRecipeEdge) {.parent = operand->of, .weights = weights};
+		if (i == 0 || operand->leaf != operand[-1].leaf)
+			edges[(*n)++] = (PaRecipeEdge) {.parent = operand->leaf, .weights = weights};
 		terms[i] = (PaTerm) {*n - 1, operand->u, operand->v};
 	}
 	if (weights != PA_EDGE_NONE)

@@ -13,6 +13,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "adapter/fault.h"
 #include "adapter/kind.h"
 #include "core/bytes.h"
 
@@ -48,6 +49,18 @@ _Static_assert((int) PA_DOCUMENT_CONFIG == 0 &&
 			   (int) PA_SECTION_CONFIG + (int) PA_DOCUMENT_HEADER == (int) PA_SECTION_HEADER &&
 			   (int) PA_SECTION_CONFIG + (int) PA_DOCUMENT_RECIPE == (int) PA_SECTION_RECIPE,
 			   "documents lie in their own order");
+
+const char *
+pa_document_name(PaDocument which)
+{
+	static const char *const names[PA_DOCUMENT_COUNT] = {
+		[PA_DOCUMENT_CONFIG] = "configuration",
+		[PA_DOCUMENT_HEADER] = "original header",
+		[PA_DOCUMENT_RECIPE] = "recipe"
+	};
+
+	return names[which];
+}
 
 size_t
 pa_document_limit(PaDocument which)
@@ -110,12 +123,8 @@ check_identity(PaEnv *env, const uint8_t *p)
 		return PA_ERR_CORRUPT;
 	}
 	if (version > PA_VALUE_VERSION)
-	{
-		pa_fail(env, PA_ERR_UNSUPPORTED, "adapter is stored in format %u", version);
-		pa_detail(env, "This version of the extension reads format %d and earlier ones.", PA_VALUE_VERSION);
-		pa_hint(env, "Install the version of the extension that wrote the value, or a later one.");
-		return PA_ERR_UNSUPPORTED;
-	}
+		return pa_fail_later(env, "It is stored in format %u; this version reads format %d and earlier ones.",
+							 version, PA_VALUE_VERSION);
 	if (version == 0)
 		return pa_value_damaged(env, "Its header has format version 0.");
 	if (pa_load_u16(p + AT_HEADER_BYTES) != PA_VALUE_HEADER_BYTES)
@@ -124,9 +133,10 @@ check_identity(PaEnv *env, const uint8_t *p)
 		return pa_value_damaged(env, "Its header does not have the checksum that stands in it.");
 	for (int i = AT_RESERVED_1; i < AT_SIZE; i++)
 		if (p[i] != 0)
-			return pa_value_damaged(env, "A reserved byte of its header is not zero.");
+			return pa_fail_later(env, "Byte %d of its header, which this version does not know, is %u.", i, p[i]);
 	if (pa_load_u64(p + AT_RESERVED_2) != 0)
-		return pa_value_damaged(env, "A reserved byte of its header is not zero.");
+		return pa_fail_later(env, "Bytes %d to %d of its header, which this version does not know, are not zero.",
+							 AT_RESERVED_2, AT_CHECKSUM - 1);
 	return PA_OK;
 }
 
@@ -198,8 +208,10 @@ check_places(PaEnv *env, const PaLayout *layout, uint64_t size)
 static PaStatus
 check_numbers(PaEnv *env, const PaValueHeader *header)
 {
+	if (header->kind == 0)
+		return pa_value_damaged(env, "It is of no kind.");
 	if (pa_kind_methods(header->kind) == NULL)
-		return pa_value_damaged(env, "It is of unknown kind %d.", (int) header->kind);
+		return pa_fail_later(env, "It is of kind %d, which this version does not know.", (int) header->kind);
 	if (header->raw_bytes > PA_MAX_RAW_BYTES)
 		return pa_value_damaged(env, "It has %" PRIu64 " raw bytes.", header->raw_bytes);
 	if (header->n_tensors > PA_MAX_TENSORS || header->n_modules > header->n_tensors)

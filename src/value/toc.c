@@ -13,6 +13,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "adapter/fault.h"
+#include "adapter/role.h"
 #include "core/arith.h"
 #include "core/bytes.h"
 
@@ -112,6 +114,11 @@ take_description(PaReader *r, PaTensor *tensor)
 	tensor->dtype = (PaDtype) dtype;
 	tensor->role = (PaRole) role;
 	tensor->ndim = ndim;
+	if (dtype == 0)
+		return pa_value_damaged(r->env, "Tensor \"%.200s\" has no type.", tensor->name);
+	if (pa_dtype_bits(tensor->dtype) == 0)
+		return pa_fail_later(r->env, "Tensor \"%.200s\" has type %d, which this version does not know.",
+							 tensor->name, dtype);
 	if (ndim > PA_MAX_NDIM)
 		return pa_fail(r->env, r->code, "tensor \"%s\" has %u dimensions", tensor->name, ndim);
 	for (int d = 0; d < ndim; d++)
@@ -165,8 +172,14 @@ link_tensor(PaEnv *env, PaAdapter *adapter, uint32_t index)
 	const PaTensor *tensor = &adapter->tensors[index];
 	PaModule   *module;
 
-	if (tensor->module >= adapter->n_modules || tensor->role < PA_ROLE_FACTOR_A || tensor->role >= PA_ROLE_COUNT)
-		return pa_value_damaged(env, "Tensor \"%.200s\" has an unknown role or module.", tensor->name);
+	if (tensor->role == 0)
+		return pa_value_damaged(env, "Tensor \"%.200s\" has no role.", tensor->name);
+	if (pa_role(tensor->role) == NULL)
+		return pa_fail_later(env, "Tensor \"%.200s\" has role %d, which this version does not know.",
+							 tensor->name, (int) tensor->role);
+	if (tensor->module >= adapter->n_modules)
+		return pa_value_damaged(env, "Tensor \"%.200s\" has module %u of %u.",
+								tensor->name, tensor->module, adapter->n_modules);
 	module = &adapter->modules[tensor->module];
 	if (!pa_role_is_keyed(tensor->role) && module->tensor[tensor->role] < 0)
 		module->tensor[tensor->role] = index;

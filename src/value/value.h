@@ -66,11 +66,7 @@ typedef enum PaDocument
 
 typedef struct PaDocuments
 {
-	struct
-	{
-		const char *text;		/* NULL: absent (the header only) */
-		size_t		length;
-	}			document[PA_DOCUMENT_COUNT];
+	PaText		document[PA_DOCUMENT_COUNT];	/* without text: absent (the header only) */
 } PaDocuments;
 
 /* Only the header: one fetch of PA_VALUE_HEADER_BYTES. */
@@ -86,12 +82,11 @@ extern const PaAdapter *pa_value_adapter(const PaValue *value);
 /* Bytes that a tensor takes in storage. */
 extern uint64_t pa_value_stored_bytes(const PaValue *value, uint32_t tensor);
 
-/* The decompressed document in env memory; *text NULL if absent. */
-extern PaStatus pa_value_document(PaEnv *env, PaValue *value, PaDocument which,
-								  const char **text, size_t *length);
+/* The decompressed document in env memory, NUL-terminated; without text if absent. */
+extern PaStatus pa_value_document(PaEnv *env, PaValue *value, PaDocument which, PaText *document);
 
 /* Give back a document, and what the host holds for its stored form. */
-extern void pa_value_release_document(PaEnv *env, PaValue *value, const char *text);
+extern void pa_value_release_document(PaEnv *env, PaValue *value, const PaText *document);
 
 /*
  * Decode with another value's decoder: for many values that are read one block

@@ -34,19 +34,16 @@ check_tensor(PaEnv *env, PaSource *source, uint32_t index, void *block)
 static PaStatus
 check_digests(PaEnv *env, PaValue *value)
 {
-	const char *text[PA_DOCUMENT_COUNT];
-	size_t		length[PA_DOCUMENT_COUNT];
+	PaText		document[PA_DOCUMENT_COUNT];
 	uint8_t		digest[PA_SHA256_LENGTH];
 
 	PA_TRY(pa_adapter_digest(env, &value->adapter, digest));
 	if (memcmp(digest, value->layout.header.digest, sizeof(digest)) != 0)
 		return pa_value_damaged(env, "It does not have the digest that stands in its header.");
 	for (int i = 0; i < PA_DOCUMENT_COUNT; i++)
-		PA_TRY(pa_value_document(env, value, (PaDocument) i, &text[i], &length[i]));
-	PA_TRY(pa_envelope_digest(env, digest,
-							  text[PA_DOCUMENT_RECIPE], length[PA_DOCUMENT_RECIPE],
-							  text[PA_DOCUMENT_CONFIG], length[PA_DOCUMENT_CONFIG],
-							  text[PA_DOCUMENT_HEADER], length[PA_DOCUMENT_HEADER], digest));
+		PA_TRY(pa_value_document(env, value, (PaDocument) i, &document[i]));
+	PA_TRY(pa_envelope_digest(env, digest, document[PA_DOCUMENT_RECIPE], document[PA_DOCUMENT_CONFIG],
+							  document[PA_DOCUMENT_HEADER], digest));
 	if (memcmp(digest, value->layout.header.envelope_digest, sizeof(digest)) != 0)
 		return pa_value_damaged(env, "It does not have the envelope digest that stands in its header.");
 	return PA_OK;

@@ -67,6 +67,9 @@ struct PaValue
 /* Largest raw length of a document. */
 extern size_t pa_document_limit(PaDocument which);
 
+/* As messages call it: "recipe". */
+extern const char *pa_document_name(PaDocument which);
+
 /* Fetch, with the range checked against bytes->size. */
 extern PaStatus pa_value_fetch(PaEnv *env, PaBytes *bytes, uint64_t offset, uint64_t length, const uint8_t **p);
 

@@ -92,32 +92,29 @@ pa_value_borrow_decoder(PaValue *value, PaValue *lender)
 }
 
 PaStatus
-pa_value_document(PaEnv *env, PaValue *value, PaDocument which, const char **text, size_t *length)
+pa_value_document(PaEnv *env, PaValue *value, PaDocument which, PaText *document)
 {
-	static const char *const names[PA_DOCUMENT_COUNT] = {"configuration", "original header", "recipe"};
 	const PaSection *section = &value->layout.section[PA_SECTION_CONFIG + which];
 	const uint8_t *stored = NULL;
 	char	   *raw;
 
-	*text = NULL;
-	*length = 0;
+	*document = (PaText) {0};
 	if (section->raw == 0)
 		return PA_OK;
 	PA_TRY(pa_value_planes(env, value));
 	PA_TRY(pa_value_fetch(env, value->bytes, section->offset, section->stored, &stored));
-	PA_TRY(check_section(env, section, stored, names[which]));
+	PA_TRY(check_section(env, section, stored, pa_document_name(which)));
 	PA_TRY(PA_NEW_RAW(env, (size_t) section->raw + 1, &raw));
 	PA_TRY(pa_document_decode(value->planes, stored, section->stored, raw, section->raw));
 	raw[section->raw] = '\0';
-	*text = raw;
-	*length = section->raw;
+	*document = pa_text(raw, section->raw);
 	return PA_OK;
 }
 
 void
-pa_value_release_document(PaEnv *env, PaValue *value, const char *text)
+pa_value_release_document(PaEnv *env, PaValue *value, const PaText *document)
 {
-	pa_free(env, (void *) text);
+	pa_free(env, (void *) document->text);
 	if (value->bytes->release != NULL)
 		value->bytes->release(value->bytes);
 }

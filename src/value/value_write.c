@@ -41,19 +41,18 @@ check_limits(PaEnv *env, const PaAdapter *adapter)
 static PaStatus
 check_documents(PaEnv *env, const PaDocuments *documents)
 {
-	static const char *const names[PA_DOCUMENT_COUNT] = {"configuration", "original header", "recipe"};
-
 	for (int i = 0; i < PA_DOCUMENT_COUNT; i++)
 	{
+		const char *name = pa_document_name((PaDocument) i);
 		size_t		length = documents->document[i].length;
 
 		if (documents->document[i].text == NULL && i == PA_DOCUMENT_HEADER)
 			continue;
 		if (documents->document[i].text == NULL || length == 0)
-			return pa_fail(env, PA_ERR_INTERNAL, "adapter to be stored has no %s", names[i]);
+			return pa_fail(env, PA_ERR_INTERNAL, "adapter to be stored has no %s", name);
 		if (length > pa_document_limit((PaDocument) i))
 		{
-			pa_fail(env, PA_ERR_LIMIT, "%s of the adapter has %zu bytes", names[i], length);
+			pa_fail(env, PA_ERR_LIMIT, "%s of the adapter has %zu bytes", name, length);
 			pa_detail(env, "At most %zu bytes are allowed.", pa_document_limit((PaDocument) i));
 			return PA_ERR_LIMIT;
 		}
@@ -164,7 +163,7 @@ static PaStatus
 fill_header(Writer *w)
 {
 	PaValueHeader *header = &w->layout.header;
-	const PaDocuments *d = w->documents;
+	const PaText *document = w->documents->document;
 
 	header->kind = w->adapter->kind;
 	header->size = w->out->length - w->start;
@@ -172,11 +171,8 @@ fill_header(Writer *w)
 	header->n_tensors = w->adapter->n_tensors;
 	header->n_modules = w->adapter->n_modules;
 	PA_TRY(pa_adapter_digest(w->env, w->adapter, header->digest));
-	PA_TRY(pa_envelope_digest(w->env, header->digest,
-							  d->document[PA_DOCUMENT_RECIPE].text, d->document[PA_DOCUMENT_RECIPE].length,
-							  d->document[PA_DOCUMENT_CONFIG].text, d->document[PA_DOCUMENT_CONFIG].length,
-							  d->document[PA_DOCUMENT_HEADER].text, d->document[PA_DOCUMENT_HEADER].length,
-							  header->envelope_digest));
+	PA_TRY(pa_envelope_digest(w->env, header->digest, document[PA_DOCUMENT_RECIPE],
+							  document[PA_DOCUMENT_CONFIG], document[PA_DOCUMENT_HEADER], header->envelope_digest));
 	pa_layout_write(&w->layout, w->out->data + w->start);
 	return PA_OK;
 }

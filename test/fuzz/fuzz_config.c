@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "interchange/peft.h"
+#include "interchange/peft_lora.h"
 #include "limited_host.h"
 
 extern int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -101,6 +102,16 @@ make_difference(PaEnv *env, PaConfig *config, PaFileTensor *tensors, uint32_t *n
 }
 
 static bool
+make_opaque(PaEnv *env, PaConfig *config, PaFileTensor *tensors, uint32_t *n)
+{
+	add(tensors, n, "prompt_embeddings", 4, 5);
+	for (size_t i = 0; i < N_TARGETS; i++)
+		add(tensors, n, join(env, targets[i], ".hada_w1_a"), 4, 1);
+	(void) config;
+	return true;
+}
+
+static bool
 make_tensors(PaEnv *env, PaConfig *config, PaFileTensor *tensors, uint32_t *n)
 {
 	switch (config->kind)
@@ -111,6 +122,8 @@ make_tensors(PaEnv *env, PaConfig *config, PaFileTensor *tensors, uint32_t *n)
 			return make_ia3(env, config, tensors, n);
 		case PA_KIND_DIFFERENCE:
 			return make_difference(env, config, tensors, n);
+		case PA_KIND_OPAQUE:
+			return make_opaque(env, config, tensors, n);
 	}
 	limited_insist(false, "kind", env);
 	return false;
@@ -142,14 +155,13 @@ static void
 check_composed(PaEnv *env, const PaAdapter *adapter)
 {
 	PaDraft		draft;
-	const char *text;
-	size_t		length;
+	PaText		text;
 	PaAdapter  *again;
 	uint32_t   *of;
 	PaStatus	status;
 
 	make_draft(env, adapter, &draft);
-	status = limited_proper(env, pa_peft_describe_draft(env, &draft, NULL, 0, &text, &length, &again, &of), "composed");
+	status = limited_proper(env, pa_peft_describe_draft(env, &draft, &text, &again, &of), "composed");
 	if (status != PA_OK)
 	{
 		limited_insist(status == PA_ERR_UNSUPPORTED || status == PA_ERR_LIMIT, "refusal to compose", env);

@@ -18,10 +18,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "recipe/recipe_walk.h"
+#include "engine/json_form.h"
 #include "engine/recompute.h"
 #include "kept_value.h"
 #include "limited_host.h"
+#include "recipe/recipe_walk.h"
 
 extern int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -42,30 +43,30 @@ static const char *const leaf_texts[N_LEAVES] = {
 };
 
 /* The input with the digests in the place of @0 and @1. */
-static char *
-expand(PaEnv *env, const uint8_t *data, size_t size, KeptValue *const *leaves, size_t *length)
+static PaText
+expand(PaEnv *env, const uint8_t *data, size_t size, KeptValue *const *leaves)
 {
 	char	   *text = NULL;
+	size_t		length = 0;
 
 	limited_insist(PA_NEW_ARRAY(env, size * (HEX / 2) + HEX + 1, &text) == PA_OK, "memory", env);
-	*length = 0;
 	for (size_t i = 0; i < size; i++)
 	{
 		if (data[i] == '@' && i + 1 < size && data[i + 1] >= '0' && data[i + 1] < '0' + N_LEAVES)
 		{
-			pa_hex(text + *length, pa_value_header(leaves[data[++i] - '0']->value)->digest);
-			*length += HEX;
+			pa_hex(text + length, pa_value_header(leaves[data[++i] - '0']->value)->digest);
+			length += HEX;
 			continue;
 		}
-		text[(*length)++] = (char) data[i];
+		text[length++] = (char) data[i];
 	}
-	text[*length] = '\0';
-	return text;
+	text[length] = '\0';
+	return pa_text(text, length);
 }
 
 /* The graph, its ends and its edges. */
 static void
-check_walk(PaEnv *env, const char *text, size_t length, KeptValue *const *leaves, PaStatus status)
+check_walk(PaEnv *env, PaText recipe, KeptValue *const *leaves, PaStatus status)
 {
 	uint8_t		digests[N_LEAVES * PA_SHA256_LENGTH];
 	PaRecipeKnown known = {N_LEAVES, digests};
@@ -78,7 +79,7 @@ check_walk(PaEnv *env, const char *text, size_t length, KeptValue *const *leaves
 
 	for (int i = 0; i < N_LEAVES; i++)
 		memcpy(digests + i * PA_SHA256_LENGTH, pa_value_header(leaves[i]->value)->digest, PA_SHA256_LENGTH);
-	if (limited_proper(env, pa_recipe_read(env, text, length, &graph), "reading") != PA_OK)
+	if (limited_proper(env, pa_recipe_read(env, recipe, &graph), "reading") != PA_OK)
 	{
 		limited_insist(status != PA_OK, "what cannot be read was evaluated", env);
 		return;
@@ -110,8 +111,8 @@ check_made(PaEnv *env, PaBuf *buf, PaBytes **known)
 	PaRecipeGraph graph;
 
 	limited_insist(pa_value_check(env, made) == PA_OK, "deep check", env);
-	limited_insist(pa_value_document(env, made, PA_DOCUMENT_RECIPE, &recipe.text, &recipe.length) == PA_OK, "recipe", env);
-	limited_insist(pa_recipe_read(env, recipe.text, recipe.length, &graph) == PA_OK, "a stored recipe is read", env);
+	limited_insist(pa_value_document(env, made, PA_DOCUMENT_RECIPE, &recipe) == PA_OK, "recipe", env);
+	limited_insist(pa_recipe_read(env, recipe, &graph) == PA_OK, "a stored recipe is read", env);
 	/* nothing was left of the root but one of the known values */
 	if (!pa_recipe_is_end(&graph.nodes[0]))
 		check_recomputes(env, made, N_LEAVES, known);
@@ -129,15 +130,15 @@ run(PaEnv *env, uint8_t choice, const uint8_t *data, size_t size)
 
 	for (int i = 0; i < N_LEAVES; i++)
 	{
-		limited_insist(pa_engine_import_json(env, leaf_texts[i], strlen(leaf_texts[i]), 0, &buf) == PA_OK, "leaf", env);
+		limited_insist(pa_json_form_import(env, pa_text_of(leaf_texts[i]), 0, &buf) == PA_OK, "leaf", env);
 		leaves[i] = keep_value(env, &buf);
 		known[i] = &leaves[i]->bytes.base;
 	}
-	task.recipe = expand(env, data, size, leaves, &task.recipe_length);
+	task.recipe = expand(env, data, size, leaves);
 	task.without = (choice & 3) == 0 ? NULL : (choice & 3) == 3 ? zeros : pa_value_header(leaves[(choice & 3) - 1]->value)->digest;
 	task.renormalize = (choice & 4) != 0;
-	status = limited_proper(env, pa_engine_recompute(env, &task, 0, &buf), "recompute");
-	check_walk(env, task.recipe, task.recipe_length, leaves, task.without == NULL ? status : PA_ERR_CONFIG);
+	status = limited_proper(env, pa_recompute_recipe(env, &task, 0, &buf), "recompute");
+	check_walk(env, task.recipe, leaves, task.without == NULL ? status : PA_ERR_CONFIG);
 	if (status == PA_OK)
 		check_made(env, &buf, known);
 }

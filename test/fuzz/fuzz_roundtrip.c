@@ -23,10 +23,20 @@
 #include <string.h>
 
 #include "core/json.h"
-#include "engine/engine.h"
+#include "engine/delta.h"
+#include "engine/difference.h"
+#include "engine/evaluate.h"
+#include "engine/export.h"
+#include "engine/geometry.h"
+#include "engine/import.h"
+#include "engine/inspect.h"
+#include "engine/json_form.h"
 #include "engine/lowrank.h"
 #include "engine/merge.h"
 #include "engine/sketch.h"
+#include "engine/split.h"
+#include "engine/transform.h"
+#include "engine/union.h"
 #include "kept_value.h"
 #include "limited_host.h"
 
@@ -57,13 +67,8 @@ open_value(PaEnv *env, PaBuf *buf)
 static void
 export(PaEnv *env, PaValue *value, PaExportForm form, PaBuf *out)
 {
-	PaExport   *export;
-	uint64_t	size;
-
-	limited_insist(pa_engine_export(env, value, form, &export, &size) == PA_OK, "export", env);
-	limited_insist(pa_buf_init(env, out, 0, size) == PA_OK, "memory", env);
-	limited_insist(pa_engine_export_write(env, export, out) == PA_OK, "export is written", env);
-	limited_insist(out->length == size, "size of an export", env);
+	limited_insist(pa_export_value(env, value, form, 0, out) == PA_OK, "export", env);
+	limited_insist(out->length == out->capacity, "size of an export", env);
 }
 
 static bool
@@ -80,7 +85,7 @@ check_envelope(PaEnv *env, PaValue *value)
 	PaValue    *again;
 
 	export(env, value, PA_EXPORT_ENVELOPE, &out);
-	limited_insist(pa_engine_import(env, out.data, out.length, NULL, 0, true, 0, &buf) == PA_OK, "envelope comes back", env);
+	limited_insist(pa_import_file(env, pa_text(out.data, out.length), pa_text_of(NULL), true, 0, &buf) == PA_OK, "envelope comes back", env);
 	again = open_value(env, &buf);
 	limited_insist(memcmp(pa_value_header(value)->envelope_digest, pa_value_header(again)->envelope_digest,
 						  PA_SHA256_LENGTH) == 0, "envelope digest", env);
@@ -115,14 +120,13 @@ check_file(PaEnv *env, PaValue *value, const uint8_t *file, size_t length)
 {
 	PaBuf		out;
 	PaBuf		buf;
-	const char *config;
-	size_t		config_length;
+	PaText		config;
 
 	export(env, value, PA_EXPORT_FILE, &out);
 	if (file != NULL)
 		limited_insist(out.length == length && memcmp(out.data, file, length) == 0, "exported file", env);
-	limited_insist(pa_value_document(env, value, PA_DOCUMENT_CONFIG, &config, &config_length) == PA_OK, "configuration", env);
-	if (limited_proper(env, pa_engine_import(env, out.data, out.length, config, config_length, false, 0, &buf), "import") == PA_OK)
+	limited_insist(pa_value_document(env, value, PA_DOCUMENT_CONFIG, &config) == PA_OK, "configuration", env);
+	if (limited_proper(env, pa_import_file(env, pa_text(out.data, out.length), config, false, 0, &buf), "import") == PA_OK)
 		limited_insist(same_digest(value, open_value(env, &buf)), "digest of an exported file", env);
 	else
 		limited_insist(!has_target(value), "exported file comes back", env);
@@ -137,15 +141,15 @@ check_split(PaEnv *env, PaValue *value)
 	PaValue    *parts[16];
 	PaBuf		buf;
 
-	if (limited_proper(env, pa_engine_split(env, value, pa_value_header(value)->raw_bytes / 2 + 1, &split, &n), "split") != PA_OK)
+	if (limited_proper(env, pa_split_value(env, value, pa_value_header(value)->raw_bytes / 2 + 1, &split, &n), "split") != PA_OK)
 		return;
 	limited_insist(n >= 1 && n <= 16, "number of parts", env);
 	for (uint32_t i = 0; i < n; i++)
 	{
-		limited_insist(pa_engine_split_part(env, split, i, 0, &buf) == PA_OK, "part of a split", env);
+		limited_insist(pa_split_part(env, split, i, 0, &buf) == PA_OK, "part of a split", env);
 		parts[i] = open_value(env, &buf);
 	}
-	limited_insist(pa_engine_union(env, n, parts, 0, &buf) == PA_OK, "union of parts", env);
+	limited_insist(pa_union_values(env, n, parts, 0, &buf) == PA_OK, "union of parts", env);
 	limited_insist(same_digest(value, open_value(env, &buf)), "digest of a union", env);
 }
 
@@ -153,14 +157,13 @@ check_split(PaEnv *env, PaValue *value)
 static size_t
 recipe_terms(PaEnv *env, PaSpace space, PaValue *value, PaValue *const leaves[2], PaTerm terms[4])
 {
-	const char *text;
-	size_t		length;
+	PaText		text;
 	json_t	   *recipe;
 	json_t	   *array;
 	size_t		n;
 
-	limited_insist(pa_value_document(env, value, PA_DOCUMENT_RECIPE, &text, &length) == PA_OK, "recipe", env);
-	limited_insist(pa_json_parse(env, text, length, "recipe", &recipe) == PA_OK, "recipe is JSON", env);
+	limited_insist(pa_value_document(env, value, PA_DOCUMENT_RECIPE, &text) == PA_OK, "recipe", env);
+	limited_insist(pa_json_parse(env, text.text, text.length, "recipe", &recipe) == PA_OK, "recipe is JSON", env);
 	array = json_object_get(json_object_get(recipe, "root"), "terms");
 	n = json_array_size(array);
 	limited_insist(n >= 1 && n <= 4, "terms of a recipe", env);
@@ -191,7 +194,7 @@ check_sum(PaEnv *env, PaSpace space, uint32_t n_leaves, PaValue *const *leaves, 
 	int64_t		same_as;
 	PaValue    *sum;
 
-	if (limited_proper(env, pa_engine_evaluate(env, space, n_leaves, leaves, n, terms, 0, &buf, &same_as), "sum") != PA_OK)
+	if (limited_proper(env, pa_evaluate_terms(env, space, n_leaves, leaves, n, terms, 0, &buf, &same_as), "sum") != PA_OK)
 		return;
 	if (same_as >= 0)
 		return;
@@ -199,7 +202,7 @@ check_sum(PaEnv *env, PaSpace space, uint32_t n_leaves, PaValue *const *leaves, 
 	check_envelope(env, sum);
 	check_file(env, sum, NULL, 0);
 	n = recipe_terms(env, space, sum, leaves, again);
-	limited_insist(pa_engine_evaluate(env, space, n_leaves, leaves, n, again, 0, &buf, &same_as) == PA_OK && same_as < 0,
+	limited_insist(pa_evaluate_terms(env, space, n_leaves, leaves, n, again, 0, &buf, &same_as) == PA_OK && same_as < 0,
 				   "recipe evaluates", env);
 	limited_insist(same_digest(sum, open_value(env, &buf)), "digest of a recipe", env);
 }
@@ -219,12 +222,12 @@ check_algebra(PaEnv *env, KeptValue *of)
 	PaBuf		buf;
 	int64_t		same_as = -1;
 
-	limited_insist(pa_engine_evaluate(env, PA_SPACE_PARAMETER, 1, leaves, 2, whole, 0, &buf, &same_as) == PA_OK && same_as == 0, "1 * a", env);
+	limited_insist(pa_evaluate_terms(env, PA_SPACE_PARAMETER, 1, leaves, 2, whole, 0, &buf, &same_as) == PA_OK && same_as == 0, "1 * a", env);
 	check_sum(env, PA_SPACE_PARAMETER, 1, leaves, 2, part);
 	check_sum(env, PA_SPACE_PARAMETER, 1, leaves, 2, nothing);
 	check_sum(env, PA_SPACE_DELTA, 1, leaves, 2, halved);
 	check_sum(env, PA_SPACE_DELTA, 1, leaves, 2, removed);
-	if (limited_proper(env, pa_engine_scale(env, value, -0.7, 0, &buf), "scale") == PA_OK)
+	if (limited_proper(env, pa_transform_scale(env, value, -0.7, 0, &buf), "scale") == PA_OK)
 	{
 		leaves[1] = check_made(env, &buf, of);
 		check_envelope(env, leaves[1]);
@@ -234,11 +237,11 @@ check_algebra(PaEnv *env, KeptValue *of)
 			check_sum(env, PA_SPACE_DELTA, 2, leaves, 3, stack);
 		}
 	}
-	if (limited_proper(env, pa_engine_cast(env, value, "bf16", 4, 0, &buf), "cast") == PA_OK)
+	if (limited_proper(env, pa_transform_cast(env, value, "bf16", 0, &buf), "cast") == PA_OK)
 		check_envelope(env, check_made(env, &buf, of));
-	if (limited_proper(env, pa_engine_select(env, value, ".*[a-m]", false, 0, &buf), "select") == PA_OK)
+	if (limited_proper(env, pa_transform_select(env, value, ".*[a-m]", false, 0, &buf), "select") == PA_OK)
 		check_envelope(env, check_made(env, &buf, of));
-	if (limited_proper(env, pa_engine_set_base_model(env, value, "other", NULL, 0, &buf), "set_base_model") == PA_OK)
+	if (limited_proper(env, pa_transform_set_base_model(env, value, "other", NULL, 0, &buf), "set_base_model") == PA_OK)
 		check_file(env, check_made(env, &buf, of), NULL, 0);
 }
 
@@ -261,32 +264,32 @@ check_methods(PaEnv *env, KeptValue *of)
 	uint32_t	n;
 	float	   *sketch;
 
-	if (limited_proper(env, pa_engine_merge(env, 2, both, weights, &arguments, 0, &buf), "merge") == PA_OK)
+	if (limited_proper(env, pa_merge_values(env, 2, both, weights, &arguments, 0, &buf), "merge") == PA_OK)
 		check_envelope(env, check_made(env, &buf, of));
-	if (limited_proper(env, pa_engine_truncate(env, &sum, keep, 0, &buf), "truncate") == PA_OK)
+	if (limited_proper(env, pa_lowrank_truncate(env, &sum, keep, 0, &buf), "truncate") == PA_OK)
 		check_envelope(env, check_made(env, &buf, of));
-	limited_proper(env, pa_engine_spectrum(env, &sum, &n, &spectra), "spectrum");
-	if (limited_proper(env, pa_engine_geometry(env, &sum, &sum, &total, &n, NULL), "geometry") == PA_OK)
+	limited_proper(env, pa_lowrank_spectrum(env, &sum, &n, &spectra), "spectrum");
+	if (limited_proper(env, pa_geometry_measure(env, &sum, &sum, &total, &n, NULL), "geometry") == PA_OK)
 		limited_insist(total.distance == 0 && total.norm_d == total.norm_e, "distance from itself", env);
-	limited_proper(env, pa_engine_sketch(env, &sum, 8, 7, &sketch), "sketch");
+	limited_proper(env, pa_sketch_of_sum(env, &sum, 8, 7, &sketch), "sketch");
 }
 
 /* Weights less themselves: as many tensors as can be computed with, all zero. */
 static void
 check_difference(PaEnv *env, const uint8_t *file, size_t length)
 {
-	PaEngineFile weights = {file, length};
+	PaText		weights = pa_text(file, length);
 	PaBuf		buf;
 	PaValue    *zeros;
 	double		norm;
 
-	if (limited_proper(env, pa_engine_difference(env, &weights, &weights, DIFFERENCE, strlen(DIFFERENCE), 0, &buf), "difference") != PA_OK)
+	if (limited_proper(env, pa_difference_of_files(env, weights, weights, pa_text_of(DIFFERENCE), 0, &buf), "difference") != PA_OK)
 		return;
 	zeros = open_value(env, &buf);
 	check_file(env, zeros, NULL, 0);
 	check_envelope(env, zeros);
 	for (uint32_t i = 0; i < pa_value_adapter(zeros)->n_tensors; i++)
-		limited_insist(pa_engine_norm(env, zeros, i, &norm) == PA_OK && norm == 0, "a difference from itself is 0", env);
+		limited_insist(pa_inspect_norm(env, zeros, i, &norm) == PA_OK && norm == 0, "a difference from itself is 0", env);
 }
 
 static void
@@ -300,19 +303,19 @@ check_looks(PaEnv *env, PaValue *value)
 	double	   *out;
 
 	for (uint32_t i = 0; i < adapter->n_tensors; i++)
-		limited_proper(env, pa_engine_norm(env, value, i, &norm), "norm");
+		limited_proper(env, pa_inspect_norm(env, value, i, &norm), "norm");
 	for (uint32_t i = 0; i < adapter->n_modules && i < 4; i++)
 	{
-		if (limited_proper(env, pa_engine_delta_measure(env, value, adapter->modules[i].path, &delta), "delta") != PA_OK ||
-					delta.elements > 100000)
+		if (limited_proper(env, pa_delta_measure(env, value, adapter->modules[i].path, &delta), "delta") != PA_OK ||
+			delta.elements > 100000)
 			continue;
 		limited_insist(PA_NEW_ARRAY(env, delta.elements, &out) == PA_OK, "memory", env);
-		limited_insist(pa_engine_delta_read(env, value, &delta, out) == PA_OK, "delta is read", env);
+		limited_insist(pa_delta_read(env, value, &delta, out) == PA_OK, "delta is read", env);
 	}
 	limited_insist(pa_buf_init(env, &text, 0, 64) == PA_OK, "memory", env);
-	if (limited_proper(env, pa_engine_export_json(env, value, &text), "readable form") != PA_OK)
+	if (limited_proper(env, pa_json_form_export(env, value, &text), "readable form") != PA_OK)
 		return;
-	limited_insist(pa_engine_import_json(env, (const char *) text.data, text.length, 0, &buf) == PA_OK,
+	limited_insist(pa_json_form_import(env, pa_text(text.data, text.length), 0, &buf) == PA_OK,
 				   "readable form comes back", env);
 	/* NaN payloads are the one thing that it cannot tell */
 	open_value(env, &buf);
@@ -325,11 +328,11 @@ run(PaEnv *env, const char *config, const uint8_t *file, size_t length)
 	PaBuf		buf;
 	KeptValue  *kept;
 	PaValue    *value;
-	PaStatus	status = limited_proper(env, pa_engine_import(env, file, length, config, strlen(config), false, 0, &buf), "import");
+	PaStatus	status = limited_proper(env, pa_import_file(env, pa_text(file, length), pa_text_of(config), false, 0, &buf), "import");
 	bool		envelope = status == PA_ERR_CONFIG;
 
 	if (envelope)
-		status = limited_proper(env, pa_engine_import(env, file, length, NULL, 0, true, 0, &buf), "import of an envelope");
+		status = limited_proper(env, pa_import_file(env, pa_text(file, length), pa_text_of(NULL), true, 0, &buf), "import of an envelope");
 	if (status != PA_OK)
 		return;
 	kept = keep_value(env, &buf);

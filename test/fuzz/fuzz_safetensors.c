@@ -32,29 +32,29 @@ check_cover(const PaEnv *env, const PaSafetensors *st)
 		end += t->bytes;
 	}
 	limited_insist(end == st->data_length, "length of the data", env);
-	limited_insist(st->config != NULL || (st->recipe == NULL && st->inner_header == NULL), "reserved keys", env);
+	limited_insist(st->config.text != NULL || (st->recipe.text == NULL && st->inner_header.text == NULL), "reserved keys", env);
 }
 
 static bool
-same_document(const char *a, size_t n, const char *b, size_t m)
+same_document(PaText a, PaText b)
 {
-	return n == m && (a == NULL) == (b == NULL) && (a == NULL || memcmp(a, b, n) == 0);
+	return (a.text == NULL) == (b.text == NULL) && pa_text_equal(a, b);
 }
 
 /* The same tensors and documents, written as an envelope and read. */
 static void
 check_envelope(PaEnv *env, const PaSafetensors *st)
 {
+	PaEnvelope	envelope = {
+		st->config.text != NULL ? st->config : pa_text_of("{}"), st->recipe, st->inner_header, NULL
+	};
 	PaSafetensors again;
-	const char *header;
-	size_t		length;
+	PaText		header;
 
-	limited_insist(pa_safetensors_envelope_header(env, st->n_tensors, st->tensors,
-												  st->config != NULL ? st->config : "{}", st->config != NULL ? st->config_length : 2,
-												  st->recipe, st->recipe_length, st->inner_header, st->inner_header_length, NULL,
-												  &header, &length) == PA_OK, "envelope is written", env);
-	limited_insist(length % 8 == 0, "padding", env);
-	limited_insist(pa_safetensors_read_header(env, header, length, st->data_length, PA_ERR_FILE, &again) == PA_OK,
+	limited_insist(pa_safetensors_envelope_header(env, st->n_tensors, st->tensors, &envelope, &header) == PA_OK,
+				   "envelope is written", env);
+	limited_insist(header.length % 8 == 0, "padding", env);
+	limited_insist(pa_safetensors_read_header(env, header, st->data_length, PA_ERR_FILE, &again) == PA_OK,
 				   "envelope is read", env);
 	limited_insist(again.n_tensors == st->n_tensors, "tensors of the envelope", env);
 	for (uint32_t i = 0; i < st->n_tensors; i++)
@@ -65,8 +65,7 @@ check_envelope(PaEnv *env, const PaSafetensors *st)
 		limited_insist(strcmp(a->name, b->name) == 0 && a->dtype == b->dtype && a->ndim == b->ndim && a->bytes == b->bytes &&
 					   a->offset == b->offset && memcmp(a->shape, b->shape, sizeof(a->shape)) == 0, "tensor of the envelope", env);
 	}
-	limited_insist(same_document(st->recipe, st->recipe_length, again.recipe, again.recipe_length) &&
-				   same_document(st->inner_header, st->inner_header_length, again.inner_header, again.inner_header_length),
+	limited_insist(same_document(st->recipe, again.recipe) && same_document(st->inner_header, again.inner_header),
 				   "documents of the envelope", env);
 }
 
@@ -82,9 +81,9 @@ run(const uint8_t *data, size_t size, bool whole)
 	limited_host_init(&host, 64 * size + 65536);
 	pa_env_init(&env, &host.host);
 	if (whole)
-		status = pa_safetensors_read(&env, data, size, &st);
+		status = pa_safetensors_read(&env, pa_text(data, size), &st);
 	else
-		status = pa_safetensors_read_header(&env, (const char *) data, size, UINT64_MAX, PA_ERR_FILE, &st);
+		status = pa_safetensors_read_header(&env, pa_text(data, size), UINT64_MAX, PA_ERR_FILE, &st);
 	if (limited_proper(&env, status, whole ? "file" : "header") == PA_OK)
 	{
 		if (whole)

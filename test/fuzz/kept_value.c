@@ -36,8 +36,8 @@ check_recomputes(PaEnv *env, PaValue *made, uint32_t n, PaBytes **known)
 	PaRecompute task = {.n_known = n, .known = known};
 	PaBuf		buf;
 
-	limited_insist(pa_value_document(env, made, PA_DOCUMENT_RECIPE, &task.recipe, &task.recipe_length) == PA_OK, "recipe", env);
-	limited_insist(pa_engine_recompute(env, &task, 0, &buf) == PA_OK, "a recipe is recomputed", env);
+	limited_insist(pa_value_document(env, made, PA_DOCUMENT_RECIPE, &task.recipe) == PA_OK, "recipe", env);
+	limited_insist(pa_recompute_recipe(env, &task, 0, &buf) == PA_OK, "a recipe is recomputed", env);
 	limited_insist(memcmp(pa_value_header(made)->envelope_digest,
 						  pa_value_header(keep_value(env, &buf)->value)->envelope_digest,
 						  PA_SHA256_LENGTH) == 0, "envelope digest of a recomputed value", env);

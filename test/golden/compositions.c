@@ -14,7 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/engine.h"
+#include "engine/difference.h"
+#include "engine/evaluate.h"
+#include "engine/export.h"
+#include "engine/json_form.h"
+#include "engine/transform.h"
 #include "merges.h"
 #include "test/unit/host.h"
 
@@ -269,17 +273,17 @@ compose(PaEnv *env, PaSpace space, int index)
 	for (uint32_t i = 0; i < n_leaves; i++)
 	{
 		make_adapter(&text, &family);
-		must(env, pa_engine_import_json(env, text.p, text.length, 0, &leaves[i].buf));
+		must(env, pa_json_form_import(env, pa_text(text.p, text.length), 0, &leaves[i].buf));
 		open_stored(env, &leaves[i]);
 		values[i] = leaves[i].value;
 	}
 	n_terms = make_terms(env, space, n_leaves, terms);
-	must(env, pa_engine_evaluate(env, space, n_leaves, values, n_terms, terms, 0, &sum.buf, &same_as));
+	must(env, pa_evaluate_terms(env, space, n_leaves, values, n_terms, terms, 0, &sum.buf, &same_as));
 	if (same_as < 0)
 	{
 		open_stored(env, &sum);
 		print_digest(index, space == PA_SPACE_DELTA ? "stack" : "sum  ", env, &sum);
-		must(env, pa_engine_scale(env, sum.value, index % 2 ? -0.7 : 3.3, 0, &scaled.buf));
+		must(env, pa_transform_scale(env, sum.value, index % 2 ? -0.7 : 3.3, 0, &scaled.buf));
 		open_stored(env, &scaled);
 		print_digest(index, "scale", env, &scaled);
 		pa_buf_release(&scaled.buf);
@@ -301,15 +305,11 @@ make_file(PaEnv *env, const Family *family, PaBuf *file)
 {
 	Text		text = {0};
 	Stored		stored;
-	PaExport   *export;
-	uint64_t	size;
 
 	make_weights(&text, family);
-	must(env, pa_engine_import_json(env, text.p, text.length, 0, &stored.buf));
+	must(env, pa_json_form_import(env, pa_text(text.p, text.length), 0, &stored.buf));
 	open_stored(env, &stored);
-	must(env, pa_engine_export(env, stored.value, PA_EXPORT_FILE, &export, &size));
-	must(env, pa_buf_init(env, file, 0, size));
-	must(env, pa_engine_export_write(env, export, file));
+	must(env, pa_export_value(env, stored.value, PA_EXPORT_FILE, 0, file));
 	pa_buf_release(&stored.buf);
 	free(text.p);
 }
@@ -335,15 +335,15 @@ compose_differences(PaEnv *env, int index)
 		PaBuf		tuned;
 
 		make_file(env, &family, &tuned);
-		must(env, pa_engine_difference(env, &(PaEngineFile) {tuned.data, tuned.length}, &(PaEngineFile) {base.data, base.length},
-									   difference_config, strlen(difference_config), 0, &leaves[i].buf));
+		must(env, pa_difference_of_files(env, pa_text(tuned.data, tuned.length), pa_text(base.data, base.length),
+										 pa_text_of(difference_config), 0, &leaves[i].buf));
 		pa_buf_release(&tuned);
 		open_stored(env, &leaves[i]);
 		values[i] = leaves[i].value;
 		print_digest(index, "minus", env, &leaves[i]);
 	}
 	n_terms = make_terms(env, PA_SPACE_PARAMETER, n_leaves, terms);
-	must(env, pa_engine_evaluate(env, PA_SPACE_PARAMETER, n_leaves, values, n_terms, terms, 0, &sum.buf, &same_as));
+	must(env, pa_evaluate_terms(env, PA_SPACE_PARAMETER, n_leaves, values, n_terms, terms, 0, &sum.buf, &same_as));
 	if (same_as < 0)
 	{
 		open_stored(env, &sum);

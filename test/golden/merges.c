@@ -39,7 +39,7 @@ print_sketch(PaEnv *env, int index, uint32_t n, PaValue **values, double *w)
 	PaDeltaSum	sum = {n, values, w};
 	float	   *numbers;
 
-	PA_TRY(pa_engine_sketch(env, &sum, DIMS, index, &numbers));
+	PA_TRY(pa_sketch_of_sum(env, &sum, DIMS, index, &numbers));
 	printf("%03d sketch", index);
 	for (int i = 0; i < DIMS; i++)
 	{
@@ -68,7 +68,7 @@ print_merge(PaEnv *env, int index, uint32_t n, PaValue **values)
 
 	for (uint32_t i = 0; i < n; i++)
 		w[i] = weights[((uint32_t) index + i) % 7];
-	PA_TRY(pa_engine_merge(env, n, values, w, &arguments, 0, &out));
+	PA_TRY(pa_merge_values(env, n, values, w, &arguments, 0, &out));
 	status = print_digest(env, index, &out);
 	pa_buf_release(&out);
 	PA_TRY(status);

@@ -7,7 +7,8 @@
 #ifndef PA_TEST_MERGES_H
 #define PA_TEST_MERGES_H
 
-#include "engine/engine.h"
+#include "recipe/terms.h"
+#include "value/value.h"
 
 /* Prints the digest of one merge and the bits of a sketch, chosen by index. */
 extern PaStatus print_merge(PaEnv *env, int index, uint32_t n, PaValue **values);

@@ -19,7 +19,7 @@ select fails($$select adapter_from_safetensors(file) from files$$);
 select fails($$select adapter_from_safetensors(file, '{"peft_type": "LORA", "r": 1}') from files$$);
 -- What the tensors say and what the configuration says must agree.
 select fails($$select adapter_from_safetensors(file, '{"peft_type": "LORA", "r": 2, "lora_alpha": 1}') from files$$);
-select fails($$select adapter_from_safetensors(file, '{"peft_type": "VERA", "r": 2}') from files$$);
+select fails($$select adapter_from_safetensors(file, '{"peft_type": "vera", "r": 2}') from files$$);
 select fails($$select adapter_from_safetensors(file, '{"peft_type": "LORA", "r": 1, "r": 1, "lora_alpha": 1}') from files$$);
 select fails($$select adapter_from_safetensors(file, '{"peft_type": "LORA", "r": 2147483648, "lora_alpha": 1}') from files$$);
 select fails($$select adapter_from_safetensors(file, 'null') from files$$);
@@ -66,6 +66,41 @@ select adapter_from_safetensors(null, '{}') is null as file, adapter_from_json(n
 -- A composed file has the header that the safetensors library writes.
 select convert_from(substr(f, 9, length(f) - 8 - 12), 'UTF8') as header
 from files, adapter_from_safetensors(file, config::json) a, adapter_to_safetensors(2 * a) f;
+
+-- Every other type of PEFT is stored as it is, whatever its tensors are called.
+create table opaque as
+select type, safetensors(header, data) as file, config, adapter_from_safetensors(safetensors(header, data), config::json) as a
+from (values
+	('PROMPT_TUNING', '{"prompt_embeddings":{"dtype":"F32","shape":[2,1],"data_offsets":[0,8]}}', '\x0000803f00000040'::bytea,
+		'{"peft_type": "PROMPT_TUNING", "task_type": "CAUSAL_LM", "base_model_name_or_path": "tiny", "num_virtual_tokens": 2}'),
+	('XLORA', '{"inner.0.weight":{"dtype":"BF16","shape":[2],"data_offsets":[0,4]}}', '\x803f0040'::bytea,
+		'{"peft_type": "XLORA", "adapters": {"0": "path/a"}, "layerwise_scalings": true}'),
+	('TRAINABLE_TOKENS', '{"base_model.model.embed.trainable_tokens_delta":{"dtype":"F16","shape":[1,2],"data_offsets":[0,4]}}', '\x003c0040'::bytea,
+		'{"peft_type": "TRAINABLE_TOKENS", "token_indices": [7], "target_modules": ["embed"]}'),
+	('LOHA', '{"base_model.model.q.hada_w1_a":{"dtype":"F8_E4M3","shape":[2,1],"data_offsets":[0,2]},"base_model.model.q.lora_A":{"dtype":"U8","shape":[],"data_offsets":[2,3]}}', '\x384001'::bytea,
+		'{"peft_type": "LOHA", "r": 1, "alpha": 1, "rank_pattern": {"[": 1}}')) t(type, header, data, config);
+select type, adapter_kind(a), adapter_peft_type(a), adapter_base_model(a), adapter_rank(a), adapter_check(a),
+	adapter_to_safetensors(a) = file as file, adapter_config(a)::text = config as config, a::text::adapter = a as text from opaque order by type;
+select type, m.module, m.role, m.tensor, m.dtype, m.shape, m.scaling, m.raw_bytes, m.norm from opaque, adapter_modules(a) m order by type, m.tensor;
+select adapter_tensor(a, 'prompt_embeddings') from opaque where type = 'PROMPT_TUNING';
+-- Type and settings are in the digest; what says nothing of the adapter is not.
+select count(distinct adapter_digest(adapter_from_safetensors(file, c::json))), count(*)
+from opaque, (values ('{"peft_type": "VERA", "n": 1, "m": [1.5]}'), ('{"peft_type": "VERA", "m": [1.5], "n": 1, "inference_mode": true, "peft_version": "9"}'),
+	('{"peft_type": "VERA", "n": 2, "m": [1.5]}'), ('{"peft_type": "VERA2", "n": 1, "m": [1.5]}'), ('{"peft_type": "VERA", "n": 1, "m": [1.5], "task_type": "X"}')) v(c)
+where type = 'PROMPT_TUNING';
+-- It can be given another base model, and back: the value that it was.
+select adapter_base_model(b), adapter_config(b) ->> 'num_virtual_tokens' as tokens, adapter_set_base_model(b, 'tiny') = a as back
+from opaque, adapter_set_base_model(a, 'other') b where type = 'PROMPT_TUNING';
+select 1 * a = a and delta(a) = delta(1 * a) as itself from opaque where type = 'LOHA';
+-- Nothing computes with it, and the error names its type, and the way to a LoRA where there is one.
+select type, fails(format('select 2 * a from opaque where type = %L', type)) from opaque order by type;
+select operation, split_part(fails(format('select %s from opaque where type = ''LOHA''', operation)), E'\n', 1) as error
+from unnest(array['a + a', 'a - a', '-a', 'a / 2', 'adapter_lerp(a, a, 0.5)', 'delta(a) + delta(a)', 'sum(a)', 'avg(a)', 'adapter_scale(a, 2)', 'adapter_cast(a, ''F32'')',
+	'adapter_select(a, ''q'')', '(select count(*) from adapter_split(a, 10) s)', 'adapter_union(a)', 'adapter_truncate(a, 1)', '(select count(*) from adapter_spectrum(a))',
+	'adapter_module_delta(a, ''q'')', 'a <-> a', 'a <=> a', 'adapter_norm(a)', 'adapter_inner(a, a)', 'adapter_sketch(a, 8, 1)',
+	'adapter_ties(array[a], array[1.0], 0.5, ''peft'')']) operation;
+select fails($$select count(*) from opaque, adapter_import_split(file, config::json, 100) where type = 'LOHA'$$);
+drop table opaque;
 
 drop table files;
 drop function safetensors;

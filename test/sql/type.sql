@@ -35,6 +35,35 @@ select decode(a::text, 'base64') as bytes from t where id = 1 \gset
 select fails(format($$select encode(substr(%L::bytea, 1, length(%L::bytea) - 1), 'base64')::adapter$$, :'bytes', :'bytes'));
 select fails(format($$select encode(%L::bytea || '\x00', 'base64')::adapter$$, :'bytes'));
 
+-- What a later version wrote is not damaged, and says what to do: each number
+-- that this version does not know, in a stored value and in an envelope.
+create cast (bytea as adapter) without function;
+\set version `base64 -w 0 "$PG_ABS_SRCDIR/golden/later/version.bin"`
+\set kind `base64 -w 0 "$PG_ABS_SRCDIR/golden/later/kind.bin"`
+\set reserved_1 `base64 -w 0 "$PG_ABS_SRCDIR/golden/later/reserved_1.bin"`
+\set reserved_2 `base64 -w 0 "$PG_ABS_SRCDIR/golden/later/reserved_2.bin"`
+\set dtype `base64 -w 0 "$PG_ABS_SRCDIR/golden/later/dtype.bin"`
+\set role `base64 -w 0 "$PG_ABS_SRCDIR/golden/later/role.bin"`
+\set feature `base64 -w 0 "$PG_ABS_SRCDIR/golden/later/feature.bin"`
+\set flag `base64 -w 0 "$PG_ABS_SRCDIR/golden/later/flag.bin"`
+select sort, fails(format($$select a::text from (select decode(%L, 'base64')::adapter as a) s$$, bytes))
+from (values ('version', :'version'), ('kind', :'kind'), ('reserved_1', :'reserved_1'), ('reserved_2', :'reserved_2'),
+	('dtype', :'dtype'), ('role', :'role'), ('feature', :'feature'), ('flag', :'flag')) later(sort, bytes);
+drop cast (bytea as adapter);
+-- The same of an envelope, as text and as COPY's binary form.
+create table later as select n, decode(replace(encode(adapter_send(a), 'escape'), known, unknown), 'escape') as e
+from t, (values (1, 'peftarith.envelope_digest', 'peftarith.envelope_future'), (2, 'version\\":1', 'version\\":9')) of(n, known, unknown)
+where id = 1;
+select n, fails(format('select %L::adapter', encode(e, 'base64'))) from later order by n;
+create table came (a adapter);
+\copy (select e from later where n = 1) to 'results/later.bin' binary
+\copy came from 'results/later.bin' binary
+\copy (select e from later where n = 2) to 'results/later.bin' binary
+\copy came from 'results/later.bin' binary
+select count(*) from came;
+drop table later, came;
+
+
 -- The value knows its sizes, and a check reads everything.
 select id, adapter_kind(a), adapter_raw_size(a), length(adapter_digest(a)) as digest_bytes, adapter_check(a) from t order by id;
 

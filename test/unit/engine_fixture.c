@@ -10,6 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/evaluate.h"
+#include "engine/import.h"
+#include "engine/inspect.h"
+
 typedef struct Kept
 {
 	PaBuf		buf;
@@ -48,7 +52,7 @@ fixture_import(PaEnv *env, BuildFile *file, const char *config)
 	size_t		length;
 	uint8_t    *bytes = build_finish(file, &length);
 	PaBuf		buf;
-	PaStatus	status = pa_engine_import(env, bytes, length, config, strlen(config), false, 0, &buf);
+	PaStatus	status = pa_import_file(env, pa_text(bytes, length), pa_text_of(config), false, 0, &buf);
 
 	free(bytes);
 	if (status == PA_OK)
@@ -65,7 +69,7 @@ fixture_evaluate(PaEnv *env, uint32_t n, PaValue *const *leaves,
 	int64_t		same_as;
 
 	*value = NULL;
-	PA_TRY(pa_engine_evaluate(env, PA_SPACE_PARAMETER, n, leaves, n_terms, terms, 0, &buf, &same_as));
+	PA_TRY(pa_evaluate_terms(env, PA_SPACE_PARAMETER, n, leaves, n_terms, terms, 0, &buf, &same_as));
 	*value = same_as >= 0 ? leaves[same_as] : fixture_open(env, &buf);
 	return *value != NULL ? PA_OK : env->error.code;
 }
@@ -90,9 +94,9 @@ fixture_tensor(PaEnv *env, PaValue *value, const char *name, uint64_t *n)
 	double	   *out;
 
 	*n = 0;
-	if (pa_engine_tensor_measure(env, value, name, &tensor) != PA_OK ||
+	if (pa_inspect_measure(env, value, name, &tensor) != PA_OK ||
 		PA_NEW_ARRAY(env, tensor->elements + 1, &out) != PA_OK ||
-		pa_engine_tensor_read(env, value, tensor, out) != PA_OK)
+		pa_inspect_read(env, value, tensor, out) != PA_OK)
 		return NULL;
 	*n = tensor->elements;
 	return out;
@@ -101,12 +105,11 @@ fixture_tensor(PaEnv *env, PaValue *value, const char *name, uint64_t *n)
 const char *
 fixture_document(PaEnv *env, PaValue *value, PaDocument which)
 {
-	const char *text;
-	size_t		length;
+	PaText		document;
 
-	if (pa_value_document(env, value, which, &text, &length) != PA_OK || text == NULL)
+	if (pa_value_document(env, value, which, &document) != PA_OK || document.text == NULL)
 		return "";
-	return text;
+	return document.text;
 }
 
 bool

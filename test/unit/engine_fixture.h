@@ -10,7 +10,8 @@
 #define PA_TEST_ENGINE_FIXTURE_H
 
 #include "build_file.h"
-#include "engine/engine.h"
+#include "recipe/terms.h"
+#include "value/value.h"
 
 /* The value's bytes go to the PaEnv; NULL after a failure. */
 extern PaValue *fixture_open(PaEnv *env, PaBuf *buf);

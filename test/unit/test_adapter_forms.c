@@ -126,6 +126,11 @@ expected_digest(PaEnv *env, const PaAdapter *a, PaBuf *b, uint8_t digest[PA_SHA2
 			PA_TRY(pa_buf_u64(b, a->tensors[i].shape[d]));
 		PA_TRY(pa_buf_bytes(b, a->tensors[i].sha256, PA_SHA256_LENGTH));
 	}
+	if (a->kind == PA_KIND_OPAQUE)
+	{
+		PA_TRY(pa_buf_str(b, a->opaque_type));
+		PA_TRY(pa_buf_bytes(b, a->settings, PA_SHA256_LENGTH));
+	}
 	PA_TRY(pa_hash_begin(env, PA_HASH_FILE));
 	PA_TRY(pa_hash_update(env, PA_HASH_FILE, b->data, b->length));
 	return pa_hash_finish(env, PA_HASH_FILE, digest);
@@ -195,8 +200,8 @@ UNIT_TEST(envelope_digest)
 		CHECK_OK(pa_hash_begin(env, PA_HASH_FILE), env);
 		CHECK_OK(pa_hash_update(env, PA_HASH_FILE, b.data, b.length), env);
 		CHECK_OK(pa_hash_finish(env, PA_HASH_FILE, expected), env);
-		CHECK_OK(pa_envelope_digest(env, digest, texts[0], 6, texts[1], 6,
-									header ? texts[2] : NULL, header ? 6 : 0, got), env);
+		CHECK_OK(pa_envelope_digest(env, digest, pa_text_of(texts[0]), pa_text_of(texts[1]),
+									pa_text_of(header ? texts[2] : NULL), got), env);
 		CHECK(memcmp(expected, got, sizeof(got)) == 0);
 		pa_buf_release(&b);
 	}

@@ -15,8 +15,15 @@
 
 #include "core/draw.h"
 #include "core/half.h"
+#include "engine/delta.h"
+#include "engine/difference.h"
+#include "engine/evaluate.h"
+#include "engine/export.h"
+#include "engine/geometry.h"
+#include "engine/import.h"
 #include "engine/lowrank.h"
 #include "engine/sketch.h"
+#include "engine/transform.h"
 #include "engine_fixture.h"
 
 #define CONFIG "{\"peft_type\":\"DIFFERENCE\",\"base_model_name_or_path\":\"m\"}"
@@ -63,7 +70,7 @@ delta_sum(PaEnv *env, uint32_t n, PaValue *const *leaves, const double *w)
 
 	for (uint32_t i = 0; i < n; i++)
 		terms[i] = (PaTerm) {i, 0, w[i]};
-	if (!CHECK_OK(pa_engine_evaluate(env, PA_SPACE_DELTA, n, leaves, n, terms, 0, &buf, &same_as), env))
+	if (!CHECK_OK(pa_evaluate_terms(env, PA_SPACE_DELTA, n, leaves, n, terms, 0, &buf, &same_as), env))
 		return NULL;
 	return same_as >= 0 ? leaves[same_as] : fixture_open(env, &buf);
 }
@@ -104,12 +111,12 @@ UNIT_TEST(scales)
 	PaValue    *v = MAKE({"h.weight", PA_F32, 2, {1, -2}});
 	PaBuf		buf;
 
-	CHECK_OK(pa_engine_scale(env, v, -1.5, 0, &buf), env);
+	CHECK_OK(pa_transform_scale(env, v, -1.5, 0, &buf), env);
 	CHECK(HOLDS(fixture_open(env, &buf), "h.weight", -1.5, 3));
-	CHECK_OK(pa_engine_scale(env, v, 0, 0, &buf), env);
+	CHECK_OK(pa_transform_scale(env, v, 0, 0, &buf), env);
 	CHECK(HOLDS(fixture_open(env, &buf), "h.weight", 0, 0));
 	v = MAKE({"h.weight", PA_F16, 1, {60000}});
-	CHECK_STATUS(pa_engine_scale(env, v, 2, 0, &buf), PA_ERR_RANGE, env);
+	CHECK_STATUS(pa_transform_scale(env, v, 2, 0, &buf), PA_ERR_RANGE, env);
 }
 
 UNIT_TEST(refusals)
@@ -127,8 +134,8 @@ UNIT_TEST(refusals)
 	build_tensor(&file, "base_model.model.h.ia3_l", PA_F32, 2, (uint64_t[]) {1, 1}, (double[]) {1});
 	v[1] = fixture_import(env, &file, "{\"peft_type\":\"IA3\",\"base_model_name_or_path\":\"m\",\"feedforward_modules\":[]}");
 	CHECK_STATUS(fixture_sum(env, 2, v, (double[]) {1, 1}, &sum), PA_ERR_MISMATCH, env);
-	CHECK_STATUS(pa_engine_delta_measure(env, v[0], "h", &delta), PA_ERR_UNSUPPORTED, env);
-	CHECK_STATUS(pa_engine_spectrum(env, &deltas, &n, &spectra), PA_ERR_UNSUPPORTED, env);
+	CHECK_STATUS(pa_delta_measure(env, v[0], "h", &delta), PA_ERR_UNSUPPORTED, env);
+	CHECK_STATUS(pa_lowrank_spectrum(env, &deltas, &n, &spectra), PA_ERR_UNSUPPORTED, env);
 	v[0] = MAKE({"h.weight", PA_F32, 2, {1, INFINITY}});
 	CHECK_STATUS(fixture_sum(env, 1, v, (double[]) {2}, &sum), PA_ERR_RANGE, env);
 }
@@ -156,7 +163,7 @@ UNIT_TEST(geometry)
 	PaModuleGeometry *modules;
 	uint32_t	n;
 
-	CHECK_OK(pa_engine_geometry(env, &d, &e, &total, &n, &modules), env);
+	CHECK_OK(pa_geometry_measure(env, &d, &e, &total, &n, &modules), env);
 	CHECK(total.norm_d == 13 && total.norm_e == 2 && total.inner == -6 && total.distance == sqrt(169 + 12 + 4));
 	CHECK(n == 2 && strcmp(modules[0].path, "h") == 0 && modules[0].norm_d == 5 && modules[1].norm_d == 12);
 }
@@ -183,7 +190,7 @@ UNIT_TEST(sketches)
 			wanted[pa_draw_below(bits, 4)] += pa_draw_sign(bits) * (-0.5 * x[t][i]);
 		}
 	}
-	if (!CHECK_OK(pa_engine_sketch(env, &sum, 4, 9, &got), env))
+	if (!CHECK_OK(pa_sketch_of_sum(env, &sum, 4, 9, &got), env))
 		return;
 	for (int i = 0; i < 4; i++)
 		CHECK(got[i] == (float) wanted[i]);
@@ -194,17 +201,14 @@ UNIT_TEST(sketches)
 static PaStatus
 subtract(PaEnv *env, BuildFile *tuned, BuildFile *base, const char *config, PaValue **value)
 {
-	PaEngineFile a;
-	PaEngineFile b;
-	uint8_t    *p = build_finish(tuned, &a.length);
-	uint8_t    *q = build_finish(base, &b.length);
+	size_t		n[2];
+	uint8_t    *p = build_finish(tuned, &n[0]);
+	uint8_t    *q = build_finish(base, &n[1]);
 	PaBuf		buf;
 	PaStatus	status;
 
-	a.p = p;
-	b.p = q;
 	*value = NULL;
-	status = pa_engine_difference(env, &a, &b, config, strlen(config), 0, &buf);
+	status = pa_difference_of_files(env, pa_text(p, n[0]), pa_text(q, n[1]), pa_text_of(config), 0, &buf);
 	free(p);
 	free(q);
 	if (status == PA_OK)
@@ -224,8 +228,6 @@ UNIT_TEST(files)
 	PaValue    *value;
 	PaBuf		exported;
 	PaBuf		again;
-	PaExport   *export;
-	uint64_t	size;
 	uint64_t	got_n;
 	double	   *got;
 
@@ -249,10 +251,8 @@ UNIT_TEST(files)
 			CHECK(!"element of a difference differs");
 			break;
 		}
-	CHECK_OK(pa_engine_export(env, value, PA_EXPORT_FILE, &export, &size), env);
-	CHECK_OK(pa_buf_init(env, &exported, 0, size), env);
-	CHECK_OK(pa_engine_export_write(env, export, &exported), env);
-	CHECK_OK(pa_engine_import(env, exported.data, exported.length, CONFIG, strlen(CONFIG), false, 0, &again), env);
+	CHECK_OK(pa_export_value(env, value, PA_EXPORT_FILE, 0, &exported), env);
+	CHECK_OK(pa_import_file(env, pa_text(exported.data, exported.length), pa_text_of(CONFIG), false, 0, &again), env);
 	pa_buf_release(&exported);
 	CHECK(memcmp(pa_value_header(fixture_open(env, &again))->envelope_digest,
 				 pa_value_header(value)->envelope_digest, PA_SHA256_LENGTH) == 0);

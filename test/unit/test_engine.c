@@ -14,6 +14,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/delta.h"
+#include "engine/export.h"
+#include "engine/import.h"
+#include "engine/inspect.h"
+#include "engine/json_form.h"
+#include "engine/split.h"
+#include "engine/transform.h"
+#include "engine/union.h"
 #include "engine_fixture.h"
 
 #define CONFIG "{\"peft_type\": \"LORA\", \"r\": 2, \"lora_alpha\": 3, \"base_model_name_or_path\": \"m\"}\n"
@@ -47,7 +55,7 @@ import(PaEnv *env, const uint8_t *p, size_t n, const char *config, bool envelope
 	PaBuf		buf;
 
 	*value = NULL;
-	PA_TRY(pa_engine_import(env, p, n, config, config ? strlen(config) : 0, envelope, 0, &buf));
+	PA_TRY(pa_import_file(env, pa_text(p, n), pa_text_of(config), envelope, 0, &buf));
 	*value = fixture_open(env, &buf);
 	return *value != NULL ? PA_OK : env->error.code;
 }
@@ -55,13 +63,8 @@ import(PaEnv *env, const uint8_t *p, size_t n, const char *config, bool envelope
 static PaStatus
 export(PaEnv *env, PaValue *value, PaExportForm form, PaBuf *out)
 {
-	PaExport   *export;
-	uint64_t	size;
-
-	PA_TRY(pa_engine_export(env, value, form, &export, &size));
-	PA_TRY(pa_buf_init(env, out, 0, size));
-	PA_TRY(pa_engine_export_write(env, export, out));
-	unit_ok(out->length == size);
+	PA_TRY(pa_export_value(env, value, form, 0, out));
+	unit_ok(out->length == out->capacity);
 	return PA_OK;
 }
 
@@ -264,16 +267,16 @@ test_inspect(PaEnv *env)
 	build_lora(&file, "q", PA_F16, 2, 40000, 4, &seed);
 	build_bytes(&file, "base_model.model.i.weight", "I32", 1, 4, 1);
 	a = fixture_import(env, &file, CONFIG);
-	unit_ok(pa_engine_rank(env, a, NULL, &rank) == PA_OK && rank == 2);
-	unit_ok(pa_engine_rank(env, a, "i", &rank) == PA_OK && rank == 0);
-	unit_ok(pa_engine_rank(env, a, "x", &rank) == PA_ERR_NOT_FOUND);
-	unit_ok(pa_engine_tensor_measure(env, a, "q", &tensor) == PA_ERR_NOT_FOUND);
-	unit_ok(pa_engine_tensor_measure(env, a, "base_model.model.i.weight", &tensor) == PA_ERR_UNSUPPORTED);
-	unit_ok(pa_engine_tensor_measure(env, a, "base_model.model.q.lora_A.weight", &tensor) == PA_OK);
+	unit_ok(pa_inspect_rank(env, a, NULL, &rank) == PA_OK && rank == 2);
+	unit_ok(pa_inspect_rank(env, a, "i", &rank) == PA_OK && rank == 0);
+	unit_ok(pa_inspect_rank(env, a, "x", &rank) == PA_ERR_NOT_FOUND);
+	unit_ok(pa_inspect_measure(env, a, "q", &tensor) == PA_ERR_NOT_FOUND);
+	unit_ok(pa_inspect_measure(env, a, "base_model.model.i.weight", &tensor) == PA_ERR_UNSUPPORTED);
+	unit_ok(pa_inspect_measure(env, a, "base_model.model.q.lora_A.weight", &tensor) == PA_OK);
 	x = fixture_tensor(env, a, tensor->name, &n);
 	for (uint64_t i = 0; i < n; i++)
 		sum = sum + x[i] * x[i];
-	unit_ok(pa_engine_norm(env, a, (uint32_t) (tensor - pa_value_adapter(a)->tensors), &norm) == PA_OK);
+	unit_ok(pa_inspect_norm(env, a, (uint32_t) (tensor - pa_value_adapter(a)->tensors), &norm) == PA_OK);
 	unit_ok(norm == sqrt(sum));
 }
 
@@ -284,10 +287,10 @@ delta_is(PaEnv *env, PaValue *value, const char *path, int ndim, const uint64_t 
 	PaDelta		delta;
 	double	   *got;
 
-	if (pa_engine_delta_measure(env, value, path, &delta) != PA_OK || delta.ndim != ndim ||
+	if (pa_delta_measure(env, value, path, &delta) != PA_OK || delta.ndim != ndim ||
 		memcmp(delta.shape, shape, (size_t) ndim * sizeof(uint64_t)) != 0 ||
 		PA_NEW_ARRAY(env, delta.elements, &got) != PA_OK ||
-		pa_engine_delta_read(env, value, &delta, got) != PA_OK)
+		pa_delta_read(env, value, &delta, got) != PA_OK)
 		return false;
 	return memcmp(got, wanted, delta.elements * sizeof(double)) == 0;
 }
@@ -323,7 +326,7 @@ test_delta(PaEnv *env)
 
 	v = delta_sample(env, "q.lora_A.weight", "q.lora_B.weight", 2, a, b, CONFIG);
 	unit_ok(delta_is(env, v, "q", 2, straight_shape, straight));
-	unit_ok(pa_engine_delta_measure(env, v, "k", &delta) == PA_ERR_NOT_FOUND);
+	unit_ok(pa_delta_measure(env, v, "k", &delta) == PA_ERR_NOT_FOUND);
 	v = delta_sample(env, "q.lora_A.weight", "q.lora_B.weight", 2, a, b,
 					 "{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":3,\"fan_in_fan_out\":true}");
 	unit_ok(delta_is(env, v, "q", 2, transposed_shape, transposed));
@@ -336,12 +339,12 @@ test_delta(PaEnv *env)
 	build_random(&file, "q.lora_A.weight", PA_F32, 4, a, &seed);
 	build_random(&file, "q.lora_B.weight", PA_F32, 4, (uint64_t[]) {2, 1, 1, 1}, &seed);
 	v = fixture_import(env, &file, CONFIG);
-	unit_ok(pa_engine_delta_measure(env, v, "q", &delta) == PA_ERR_UNSUPPORTED);
+	unit_ok(pa_delta_measure(env, v, "q", &delta) == PA_ERR_UNSUPPORTED);
 	/* the outer product of two small factors */
 	build_begin(&file, NULL);
 	build_lora(&file, "q", PA_F16, 1, 5000, 5000, &seed);
 	v = fixture_import(env, &file, "{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":3}");
-	unit_ok(pa_engine_delta_measure(env, v, "q", &delta) == PA_ERR_LIMIT);
+	unit_ok(pa_delta_measure(env, v, "q", &delta) == PA_ERR_LIMIT);
 	build_begin(&file, NULL);
 	build_tensor(&file, "k.ia3_l", PA_F32, 2, (uint64_t[]) {2, 1}, (double[]) {1.5, -1});
 	v = fixture_import(env, &file, "{\"peft_type\":\"IA3\",\"feedforward_modules\":[]}");
@@ -364,8 +367,8 @@ test_json(PaEnv *env)
 	build_lora(&file, "q", PA_BF16, 2, 3, 4, &seed);
 	a = fixture_import(env, &file, CONFIG);
 	unit_ok(pa_buf_init(env, &text, 0, 16) == PA_OK);
-	unit_ok(pa_engine_export_json(env, a, &text) == PA_OK);
-	unit_ok(pa_engine_import_json(env, (char *) text.data, text.length, 0, &buf) == PA_OK);
+	unit_ok(pa_json_form_export(env, a, &text) == PA_OK);
+	unit_ok(pa_json_form_import(env, pa_text(text.data, text.length), 0, &buf) == PA_OK);
 	b = fixture_open(env, &buf);
 	unit_ok(b != NULL && fixture_same_digest(a, b));
 	/* the origin it tells is the file that it exports as */
@@ -384,8 +387,8 @@ readable_story(PaEnv *env, PaValue *value)
 	PaStatus	status;
 
 	PA_TRY(pa_buf_init(env, &text, 0, 16));
-	PA_TRY(pa_engine_export_json(env, value, &text));
-	status = pa_engine_import_json(env, (const char *) text.data, text.length, 0, &out);
+	PA_TRY(pa_json_form_export(env, value, &text));
+	status = pa_json_form_import(env, pa_text(text.data, text.length), 0, &out);
 	pa_buf_release(&text);
 	if (status == PA_OK)
 		pa_buf_release(&out);
@@ -407,7 +410,7 @@ whole_story(PaEnv *env, const Bytes *a, const Bytes *b)
 	PA_TRY(import(env, a->p, a->n, CONFIG, false, &v[0]));
 	PA_TRY(import(env, b->p, b->n, CONFIG, false, &v[1]));
 	PA_TRY(fixture_sum(env, 2, v, (double[]) {0.5, 0.25}, &sum));
-	PA_TRY(pa_engine_scale(env, sum, -2, 0, &out));
+	PA_TRY(pa_transform_scale(env, sum, -2, 0, &out));
 	sum = fixture_open(env, &out);
 	if (sum == NULL)
 		return env->error.code;
@@ -415,21 +418,21 @@ whole_story(PaEnv *env, const Bytes *a, const Bytes *b)
 	status = import(env, out.data, out.length, NULL, true, &back);
 	pa_buf_release(&out);
 	PA_TRY(status);
-	PA_TRY(pa_engine_split(env, back, 100000, &split, &n));
-	PA_TRY(pa_engine_split_part(env, split, 0, 0, &out));
+	PA_TRY(pa_split_value(env, back, 100000, &split, &n));
+	PA_TRY(pa_split_part(env, split, 0, 0, &out));
 	v[0] = fixture_open(env, &out);
 	if (v[0] == NULL)
 		return env->error.code;
-	PA_TRY(pa_engine_union(env, 1, v, 0, &out));
+	PA_TRY(pa_union_values(env, 1, v, 0, &out));
 	pa_buf_release(&out);
-	PA_TRY(pa_engine_import_split(env, a->p, a->n, CONFIG, strlen(CONFIG), 300, &split, &n));
-	PA_TRY(pa_engine_split_part(env, split, n - 1, 0, &out));
+	PA_TRY(pa_split_file(env, pa_text(a->p, a->n), pa_text_of(CONFIG), 300, &split, &n));
+	PA_TRY(pa_split_part(env, split, n - 1, 0, &out));
 	pa_buf_release(&out);
-	PA_TRY(pa_engine_select(env, v[0], "q", true, 0, &out));
+	PA_TRY(pa_transform_select(env, v[0], "q", true, 0, &out));
 	pa_buf_release(&out);
-	PA_TRY(pa_engine_cast(env, v[0], "F64", 3, 0, &out));
+	PA_TRY(pa_transform_cast(env, v[0], "F64", 0, &out));
 	pa_buf_release(&out);
-	PA_TRY(pa_engine_set_base_model(env, v[0], "x", NULL, 0, &out));
+	PA_TRY(pa_transform_set_base_model(env, v[0], "x", NULL, 0, &out));
 	pa_buf_release(&out);
 	return readable_story(env, v[0]);
 }

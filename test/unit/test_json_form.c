@@ -18,11 +18,10 @@ static PaStatus
 read_one(PaEnv *env, const char *dtype, const char *shape, const char *data, PaSafetensors *file)
 {
 	char		text[2048];
-	const char *config;
-	size_t		length;
+	PaText		config;
 
 	snprintf(text, sizeof(text), "{\"config\":{},\"tensors\":{\"x\":{\"dtype\":\"%s\",\"shape\":%s,\"data\":%s}}}", dtype, shape, data);
-	return pa_json_form_read(env, text, strlen(text), file, &config, &length);
+	return pa_json_form_read(env, pa_text_of(text), file, &config);
 }
 
 /* An adapter of one tensor over memory, written. */
@@ -43,7 +42,7 @@ write_one(PaEnv *env, PaDtype dtype, int ndim, const uint64_t *shape, const void
 	if (status == PA_OK)
 		status = pa_buf_init(env, out, 0, 64);
 	if (status == PA_OK)
-		status = pa_json_form_write(env, source, "{}", 2, out);
+		status = pa_json_form_write(env, source, pa_text_of("{}"), out);
 	return status;
 }
 
@@ -111,12 +110,11 @@ round_trip(PaEnv *env, PaDtype dtype, uint64_t n, const void *data, size_t width
 {
 	PaBuf		out;
 	PaSafetensors file;
-	const char *config;
-	size_t		length;
+	PaText		config;
 	int			wrong = 0;
 
 	if (!CHECK_OK(write_one(env, dtype, 1, &n, data, &out), env) ||
-		!CHECK_OK(pa_json_form_read(env, (const char *) out.data, out.length, &file, &config, &length), env))
+		!CHECK_OK(pa_json_form_read(env, pa_text(out.data, out.length), &file, &config), env))
 		return;
 	CHECK(file.n_tensors == 1 && file.data_length == n * width && file.tensors[0].dtype == dtype);
 	for (uint64_t i = 0; i < n; i++)
@@ -286,14 +284,13 @@ UNIT_TEST(refusals)
 		{"{\"config\":{},\"config\":{},\"tensors\":{}}", PA_ERR_DUPLICATE_KEY}, {"{\"config\":{},\"tensors\":{}}", PA_OK},
 	};
 	PaSafetensors file;
-	const char *config;
-	size_t		length;
+	PaText		config;
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (!CHECK_STATUS(read_one(env, rows[i].dtype, rows[i].shape, rows[i].data, &file), rows[i].status, env))
 			printf("#   %s %s %s\n", rows[i].dtype, rows[i].shape, rows[i].data);
 	for (size_t i = 0; i < sizeof(documents) / sizeof(documents[0]); i++)
-		if (!CHECK_STATUS(pa_json_form_read(env, documents[i].text, strlen(documents[i].text), &file, &config, &length),
+		if (!CHECK_STATUS(pa_json_form_read(env, pa_text_of(documents[i].text), &file, &config),
 						  documents[i].status, env))
 			printf("#   %s\n", documents[i].text);
 }
@@ -304,14 +301,13 @@ UNIT_TEST(a_whole_adapter)
 		"\"z\": {\"dtype\": \"F32\", \"shape\": [1], \"data\": [1]}, \"a\": {\"dtype\": \"F16\", \"shape\": [], \"data\": 3}}, "
 		"\"config\": {\"r\": 8, \"a\": 1.5}}";
 	PaSafetensors file;
-	const char *config;
-	size_t		length;
+	PaText		config;
 
-	if (!CHECK_OK(pa_json_form_read(env, text, strlen(text), &file, &config, &length), env))
+	if (!CHECK_OK(pa_json_form_read(env, pa_text_of(text), &file, &config), env))
 		return;
-	CHECK(strcmp(config, "{\n  \"a\": 1.5,\n  \"r\": 8\n}") == 0 && length == strlen(config));
+	CHECK(strcmp(config.text, "{\n  \"a\": 1.5,\n  \"r\": 8\n}") == 0 && config.length == strlen(config.text));
 	/* canonical order: wider dtypes first, then by name */
-	CHECK(file.n_tensors == 3 && file.header == NULL && file.data_length == 10);
+	CHECK(file.n_tensors == 3 && file.header.text == NULL && file.data_length == 10);
 	CHECK(strcmp(file.tensors[0].name, "z") == 0 && file.tensors[0].offset == 0);
 	CHECK(strcmp(file.tensors[1].name, "a") == 0 && file.tensors[1].offset == 4);
 	CHECK(strcmp(file.tensors[2].name, "b") == 0 && file.tensors[2].offset == 6);
@@ -335,12 +331,11 @@ there_and_back(PaEnv *env, void *arg)
 	static const uint64_t shape[] = {2, 2};
 	PaBuf		out = {0};
 	PaSafetensors file;
-	const char *config;
-	size_t		length;
+	PaText		config;
 	PaStatus	status = write_one(env, PA_F32, 2, shape, arg, &out);
 
 	if (status == PA_OK)
-		status = pa_json_form_read(env, (const char *) out.data, out.length, &file, &config, &length);
+		status = pa_json_form_read(env, pa_text(out.data, out.length), &file, &config);
 	if (out.data != NULL)
 		pa_buf_release(&out);
 	return status;

@@ -15,6 +15,7 @@
 #include "algebra/merge.h"
 #include "core/bytes.h"
 #include "core/draw.h"
+#include "engine/import.h"
 #include "engine/merge.h"
 #include "engine_fixture.h"
 
@@ -51,7 +52,7 @@ merge(PaEnv *env, uint32_t n, PaValue *const *values, const double *weights, PaM
 	PaBuf		buf;
 
 	*out = NULL;
-	PA_TRY(pa_engine_merge(env, n, values, weights, &how, 0, &buf));
+	PA_TRY(pa_merge_values(env, n, values, weights, &how, 0, &buf));
 	*out = fixture_open(env, &buf);
 	return *out != NULL ? PA_OK : env->error.code;
 }
@@ -317,7 +318,7 @@ merge_stored(PaEnv *env, void *arg)
 		pa_bytes_from_memory(&bytes[i], stored->buf[i].data, stored->buf[i].length);
 		PA_TRY(pa_value_open(env, &bytes[i].base, &values[i]));
 	}
-	PA_TRY(pa_engine_merge(env, 2, values, (double[]) {1, 2}, &how, 0, &out));
+	PA_TRY(pa_merge_values(env, 2, values, (double[]) {1, 2}, &how, 0, &out));
 	pa_buf_release(&out);
 	return PA_OK;
 }
@@ -336,7 +337,7 @@ UNIT_TEST(test_faults)
 		build_begin(&file, NULL);
 		build_lora(&file, "q", PA_F32, 1, 5, 4, &seed);
 		bytes = build_finish(&file, &length);
-		CHECK_OK(pa_engine_import(env, bytes, length, PLAIN, strlen(PLAIN), false, 0, &stored.buf[i]), env);
+		CHECK_OK(pa_import_file(env, pa_text(bytes, length), pa_text_of(PLAIN), false, 0, &stored.buf[i]), env);
 		free(bytes);
 	}
 	unit_fail_every_allocation(merge_stored, &stored);

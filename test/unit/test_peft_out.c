@@ -112,8 +112,7 @@ UNIT_TEST(composed_parameters)
 	static const double alphas[] = {8, 8, 6, 8};
 	static const char *parameters[] = {"e.w", "g.w"};
 	PaDraft    *d = lora_draft(env, 4, paths, ranks, alphas);
-	const char *text;
-	size_t		length;
+	PaText		text;
 	PaAdapter  *a;
 	uint32_t   *of;
 
@@ -124,11 +123,11 @@ UNIT_TEST(composed_parameters)
 	d->facts.lora_bias = false;
 	d->facts.target_parameters = parameters;
 	d->facts.n_target_parameters = 2;
-	if (!CHECK_OK(pa_peft_describe_draft(env, d, NULL, 0, &text, &length, &a, &of), env))
+	if (!CHECK_OK(pa_peft_describe_draft(env, d, &text, &a, &of), env))
 		return;
-	CHECK(strstr(text, "\"^g\\\\.w\": 3") != NULL && strstr(text, "\"^g\\\\.w\": 6") != NULL);
-	CHECK(strstr(text, "\"target_parameters\": [\n    \"e.w\",\n    \"g.w\"\n  ]") != NULL);
-	CHECK(strstr(text, "\"target_modules\": [\n    \"fc\",\n    \"g.fc\"\n  ]") != NULL);
+	CHECK(strstr(text.text, "\"^g\\\\.w\": 3") != NULL && strstr(text.text, "\"^g\\\\.w\": 6") != NULL);
+	CHECK(strstr(text.text, "\"target_parameters\": [\n    \"e.w\",\n    \"g.w\"\n  ]") != NULL);
+	CHECK(strstr(text.text, "\"target_modules\": [\n    \"fc\",\n    \"g.fc\"\n  ]") != NULL);
 	CHECK(peft_module(a, "g")->rank == 9 && peft_module(a, "g")->scaling == 2);
 }
 
@@ -184,14 +183,13 @@ UNIT_TEST(feedforward_that_a_list_cannot_say)
 {
 	static const char *const paths[] = {"a+b", "fc", "h.fc"};
 	static const bool feedforward[] = {true, true, false};
-	const char *text;
-	size_t		length;
+	PaText		text;
 	PaAdapter  *a;
 	uint32_t   *of;
 
-	if (!CHECK_OK(pa_peft_describe_draft(env, ia3_draft(env, 3, paths, feedforward), NULL, 0, &text, &length, &a, &of), env))
+	if (!CHECK_OK(pa_peft_describe_draft(env, ia3_draft(env, 3, paths, feedforward), &text, &a, &of), env))
 		return;
-	CHECK(strstr(text, "\"feedforward_modules\": \"a\\\\+b|fc\"") != NULL);
+	CHECK(strstr(text.text, "\"feedforward_modules\": \"a\\\\+b|fc\"") != NULL);
 	CHECK(!(peft_module(a, "h.fc")->flags & PA_MODULE_FEEDFORWARD) && (peft_module(a, "fc")->flags & PA_MODULE_FEEDFORWARD));
 }
 
@@ -202,8 +200,7 @@ UNIT_TEST(targets_that_a_list_cannot_say)
 	static const uint64_t ranks[] = {2, 2, 2};
 	static const double alphas[] = {2, 2, 2};
 	PaDraft    *d = lora_draft(env, 3, paths, ranks, alphas);
-	const char *text;
-	size_t		length;
+	PaText		text;
 	PaAdapter  *a;
 	uint32_t   *of;
 
@@ -212,8 +209,8 @@ UNIT_TEST(targets_that_a_list_cannot_say)
 	d->tensors[2] = (PaDraftTensor) {.module = 1, .role = PA_ROLE_DENSE, .key = "h.fc.bias", .dtype = PA_F32, .ndim = 1, .shape = {3}};
 	d->tensors[3] = d->tensors[5];
 	d->n_tensors = 5;
-	if (CHECK_OK(pa_peft_describe_draft(env, d, NULL, 0, &text, &length, &a, &of), env))
-		CHECK(strstr(text, "\"target_modules\": \"fc|h\\\\.q\"") != NULL);
+	if (CHECK_OK(pa_peft_describe_draft(env, d, &text, &a, &of), env))
+		CHECK(strstr(text.text, "\"target_modules\": \"fc|h\\\\.q\"") != NULL);
 }
 
 UNIT_TEST(names_of_a_draft)
@@ -267,8 +264,7 @@ UNIT_TEST(random_drafts_come_back)
 		uint32_t	n = 1 + (uint32_t) (unit_random(&state) % 6);
 		bool		rslora = unit_random(&state) % 2;
 		PaDraft    *d;
-		const char *text;
-		size_t		length;
+		PaText		text;
 		PaAdapter  *a;
 		uint32_t   *of;
 
@@ -283,9 +279,9 @@ UNIT_TEST(random_drafts_come_back)
 		d->facts.rslora = rslora;
 		for (uint32_t i = 0; rslora && i < n; i++)
 			d->facts.modules[i].scaling = alphas[i] / sqrt((double) ranks[i]);
-		if (!CHECK_OK(pa_peft_describe_draft(env, d, NULL, 0, &text, &length, &a, &of), env))
+		if (!CHECK_OK(pa_peft_describe_draft(env, d, &text, &a, &of), env))
 		{
-			printf("%.*s\n", (int) length, text);
+			printf("%.*s\n", (int) text.length, text.text);
 			return;
 		}
 		CHECK(a->n_tensors == d->n_tensors && a->n_modules == n);
@@ -306,28 +302,27 @@ UNIT_TEST(what_cannot_be_written)
 	static const uint64_t ranks[] = {3};
 	static const double alphas[] = {1};
 	PaDraft    *d = lora_draft(env, 1, paths, ranks, alphas);
-	const char *text;
-	size_t		length;
+	PaText		text;
 	PaAdapter  *a;
 	uint32_t   *of;
 
-	CHECK_OK(pa_peft_describe_draft(env, d, NULL, 0, &text, &length, &a, &of), env);
+	CHECK_OK(pa_peft_describe_draft(env, d, &text, &a, &of), env);
 	d->facts.modules[0].scaling = nextafter(1.0 / 3, 1);
-	CHECK_STATUS(pa_peft_describe_draft(env, d, NULL, 0, &text, &length, &a, &of), PA_ERR_UNSUPPORTED, env);
+	CHECK_STATUS(pa_peft_describe_draft(env, d, &text, &a, &of), PA_ERR_UNSUPPORTED, env);
 	CHECK(env->error.hint[0] != '\0');
 	d->facts.modules[0].alpha = INFINITY;
-	CHECK_STATUS(pa_peft_describe_draft(env, d, NULL, 0, &text, &length, &a, &of), PA_ERR_UNSUPPORTED, env);
+	CHECK_STATUS(pa_peft_describe_draft(env, d, &text, &a, &of), PA_ERR_UNSUPPORTED, env);
 	d->facts.modules[0].alpha = 1;
 	d->facts.modules[0].scaling = 1.0 / 3;
 	d->facts.features = PA_FEATURE_DORA;
-	CHECK_STATUS(pa_peft_describe_draft(env, d, NULL, 0, &text, &length, &a, &of), PA_ERR_UNSUPPORTED, env);
+	CHECK_STATUS(pa_peft_describe_draft(env, d, &text, &a, &of), PA_ERR_UNSUPPORTED, env);
 	d->facts.features = 0;
 	d->facts.modules[0].flags |= PA_MODULE_FEEDFORWARD;
-	CHECK_STATUS(pa_peft_describe_draft(env, d, NULL, 0, &text, &length, &a, &of), PA_ERR_INTERNAL, env);
+	CHECK_STATUS(pa_peft_describe_draft(env, d, &text, &a, &of), PA_ERR_INTERNAL, env);
 	d->facts.modules[0].flags = PA_MODULE_TARGET;
 	/* a configuration that is kept must say the same */
-	CHECK_OK(pa_peft_describe_draft(env, d, "{\"peft_type\":\"LORA\",\"r\":3,\"lora_alpha\":1}", 41, &text, &length, &a, &of), env);
-	CHECK_STATUS(pa_peft_describe_draft(env, d, "{\"peft_type\":\"LORA\",\"r\":3,\"lora_alpha\":2}", 41, &text, &length, &a, &of),
+	CHECK_OK(pa_peft_describe_kept(env, d, pa_text_of("{\"peft_type\":\"LORA\",\"r\":3,\"lora_alpha\":1}"), &a, &of), env);
+	CHECK_STATUS(pa_peft_describe_kept(env, d, pa_text_of("{\"peft_type\":\"LORA\",\"r\":3,\"lora_alpha\":2}"), &a, &of),
 				 PA_ERR_UNSUPPORTED, env);
 }
 
@@ -341,12 +336,11 @@ UNIT_TEST(alphas_keep_their_bits)
 	for (size_t i = 0; i < sizeof(alphas) / sizeof(alphas[0]); i++)
 	{
 		PaDraft    *d = lora_draft(env, 1, paths, ranks, &alphas[i]);
-		const char *text;
-		size_t		length;
+		PaText		text;
 		PaAdapter  *a;
 		uint32_t   *of;
 
-		if (CHECK_OK(pa_peft_describe_draft(env, d, NULL, 0, &text, &length, &a, &of), env))
+		if (CHECK_OK(pa_peft_describe_draft(env, d, &text, &a, &of), env))
 			CHECK(memcmp(&a->modules[0].alpha, &alphas[i], sizeof(double)) == 0);
 	}
 }
@@ -369,12 +363,11 @@ UNIT_TEST(renaming)
 static PaStatus
 write_draft(PaEnv *env, void *arg)
 {
-	const char *text;
-	size_t		length;
+	PaText		text;
 	PaAdapter  *a;
 	uint32_t   *of;
 
-	return pa_peft_describe_draft(env, arg, NULL, 0, &text, &length, &a, &of);
+	return pa_peft_describe_draft(env, arg, &text, &a, &of);
 }
 
 UNIT_TEST(without_memory)

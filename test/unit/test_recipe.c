@@ -43,7 +43,7 @@ expect(PaEnv *env, PaStatus status, const PaText *recipe, const char *wanted)
 	if (status != PA_OK)
 		return;
 	unit_ok(recipe->length == strlen(wanted) && memcmp(recipe->text, wanted, recipe->length) == 0);
-	unit_ok(pa_recipe_check(env, recipe->text, recipe->length) == PA_OK);
+	unit_ok(pa_recipe_check(env, *recipe) == PA_OK);
 }
 
 static void
@@ -208,7 +208,7 @@ test_limit(PaEnv *env)
 		unit_ok(pa_recipe_set_base_model(env, &of, name, NULL, &r) == PA_OK);
 	}
 	unit_ok(r.length <= PA_MAX_RECIPE_BYTES && r.length > PA_MAX_RECIPE_BYTES - 20300);
-	unit_ok(pa_recipe_check(env, r.text, r.length) == PA_OK);
+	unit_ok(pa_recipe_check(env, r) == PA_OK);
 	pa_hex(oldest, digest_of(digest, 1));
 	pa_hex(newest, digest_of(digest, 69));
 	unit_ok(strstr(r.text, oldest) == NULL && strstr(r.text, newest) != NULL);
@@ -381,7 +381,7 @@ compose_many(PaEnv *env)
 	if (CHECK_OK(pa_recipe_union(env, MANY, of, &r), env))
 	{
 		unit_ok(r.length <= PA_MAX_RECIPE_BYTES && r.length > PA_MAX_RECIPE_BYTES - 300);
-		unit_ok(pa_recipe_check(env, r.text, r.length) == PA_OK);
+		unit_ok(pa_recipe_check(env, r) == PA_OK);
 		for (int i = 0; i < MANY; i++)
 			all = all && has_node(&r, &chains[i], 0) && has_node(&r, &chains[i], 1) == (i <= 16) &&
 				chains[i].loaded == 1 && chains[i].released == 1;
@@ -429,7 +429,8 @@ static const Case cases[] = {
 	{"[]", PA_ERR_JSON},
 	{ROOT(IMPORT_A) "x", PA_ERR_JSON},
 	{"{\"version\":1,\"version\":1,\"root\":" IMPORT_A ",\"nodes\":{}}", PA_ERR_DUPLICATE_KEY},
-	{"{\"version\":2,\"root\":" IMPORT_A ",\"nodes\":{}}", PA_ERR_CONFIG},
+	{"{\"version\":2,\"root\":" IMPORT_A ",\"nodes\":{}}", PA_ERR_UNSUPPORTED},
+	{"{\"version\":0,\"root\":" IMPORT_A ",\"nodes\":{}}", PA_ERR_CONFIG},
 	{"{\"version\":1.0,\"root\":" IMPORT_A ",\"nodes\":{}}", PA_ERR_CONFIG},
 	{"{\"root\":" IMPORT_A ",\"nodes\":{}}", PA_ERR_CONFIG},
 	{"{\"version\":1,\"nodes\":{}}", PA_ERR_CONFIG},
@@ -514,7 +515,7 @@ test_grammar(PaEnv *env)
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 	{
-		PaStatus	status = pa_recipe_check(env, cases[i].text, strlen(cases[i].text));
+		PaStatus	status = pa_recipe_check(env, pa_text_of(cases[i].text));
 
 		if (status != cases[i].status)
 			fprintf(stderr, "recipe case %zu: status %d\n", i, (int) status);
@@ -522,8 +523,8 @@ test_grammar(PaEnv *env)
 	}
 	memset(large, ' ', PA_MAX_RECIPE_BYTES + 1);
 	memcpy(large, cases[0].text, strlen(cases[0].text));
-	unit_ok(pa_recipe_check(env, large, PA_MAX_RECIPE_BYTES) == PA_OK);
-	unit_ok(pa_recipe_check(env, large, PA_MAX_RECIPE_BYTES + 1) == PA_ERR_LIMIT);
+	unit_ok(pa_recipe_check(env, pa_text(large, PA_MAX_RECIPE_BYTES)) == PA_OK);
+	unit_ok(pa_recipe_check(env, pa_text(large, PA_MAX_RECIPE_BYTES + 1)) == PA_ERR_LIMIT);
 	free(large);
 }
 

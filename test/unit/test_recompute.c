@@ -11,11 +11,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "recipe/recipe_walk.h"
 #include "build_file.h"
+#include "engine/evaluate.h"
+#include "engine/import.h"
 #include "engine/lowrank.h"
 #include "engine/merge.h"
 #include "engine/recompute.h"
+#include "engine/split.h"
+#include "engine/transform.h"
+#include "engine/union.h"
+#include "recipe/recipe_walk.h"
 
 #define CONFIG "{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":3,\"base_model_name_or_path\":\"m\"}"
 #define MAX_GIVEN 8
@@ -61,7 +66,7 @@ leaf(PaEnv *env, uint64_t seed)
 	build_lora(&file, "b.k", PA_F32, 2, 3, 4, &seed);
 	build_lora(&file, "a.q", PA_F32, 2, 5, 2, &seed);
 	bytes = build_finish(&file, &length);
-	status = pa_engine_import(env, bytes, length, CONFIG, strlen(CONFIG), false, 0, &buf);
+	status = pa_import_file(env, pa_text(bytes, length), pa_text_of(CONFIG), false, 0, &buf);
 	free(bytes);
 	return store(env, status, &buf);
 }
@@ -75,7 +80,7 @@ sum(PaEnv *env, PaSpace space, Stored *a, double v, Stored *b, double w)
 	PaBuf		buf;
 	int64_t		same_as;
 
-	return store(env, pa_engine_evaluate(env, space, 2, values, 2, terms, 0, &buf, &same_as), &buf);
+	return store(env, pa_evaluate_terms(env, space, 2, values, 2, terms, 0, &buf, &same_as), &buf);
 }
 
 static Stored *
@@ -83,7 +88,7 @@ scale(PaEnv *env, Stored *a, double s)
 {
 	PaBuf		buf;
 
-	return store(env, pa_engine_scale(env, a->value, s, 0, &buf), &buf);
+	return store(env, pa_transform_scale(env, a->value, s, 0, &buf), &buf);
 }
 
 static PaText
@@ -91,7 +96,7 @@ recipe_of(PaEnv *env, const Stored *made)
 {
 	PaText		recipe;
 
-	if (!CHECK_OK(pa_value_document(env, made->value, PA_DOCUMENT_RECIPE, &recipe.text, &recipe.length), env))
+	if (!CHECK_OK(pa_value_document(env, made->value, PA_DOCUMENT_RECIPE, &recipe), env))
 		abort();
 	return recipe;
 }
@@ -100,7 +105,7 @@ recipe_of(PaEnv *env, const Stored *made)
 static PaRecompute
 task_of(PaText recipe, PaBytes **known, Stored *const *given)
 {
-	PaRecompute task = {.recipe = recipe.text, .recipe_length = recipe.length, .known = known};
+	PaRecompute task = {.recipe = recipe, .known = known};
 
 	for (; *given != NULL; given++)
 		known[task.n_known++] = &(*given)->bytes.base;
@@ -116,7 +121,7 @@ recompute(PaEnv *env, const Stored *made, Stored *const *given, const Stored *wi
 	if (without != NULL)
 		task.without = pa_value_header(without->value)->digest;
 	task.renormalize = renormalize;
-	return pa_engine_recompute(env, &task, 0, out);
+	return pa_recompute_recipe(env, &task, 0, out);
 }
 
 /* The result is this value, to the last byte of its stored form. */
@@ -165,16 +170,16 @@ UNIT_TEST(operations)
 	unit_ok(same_again(env, sum(env, PA_SPACE_PARAMETER, a, 0.3, b, -0.7), given));
 	unit_ok(same_again(env, sum(env, PA_SPACE_DELTA, a, 0.3, b, -0.7), given));
 	unit_ok(same_again(env, scale(env, a, -0.1), given));
-	unit_ok(same_again(env, store(env, pa_engine_cast(env, a->value, "BF16", 4, 0, &buf), &buf), given));
-	unit_ok(same_again(env, store(env, pa_engine_select(env, a->value, "a\\..*", true, 0, &buf), &buf), given));
-	unit_ok(same_again(env, store(env, pa_engine_set_base_model(env, a->value, NULL, "r", 0, &buf), &buf), given));
-	unit_ok(pa_engine_split(env, a->value, 60, &split, &n) == PA_OK && n == 2);
+	unit_ok(same_again(env, store(env, pa_transform_cast(env, a->value, "BF16", 0, &buf), &buf), given));
+	unit_ok(same_again(env, store(env, pa_transform_select(env, a->value, "a\\..*", true, 0, &buf), &buf), given));
+	unit_ok(same_again(env, store(env, pa_transform_set_base_model(env, a->value, NULL, "r", 0, &buf), &buf), given));
+	unit_ok(pa_split_value(env, a->value, 60, &split, &n) == PA_OK && n == 2);
 	for (uint32_t k = 0; k < 2; k++)
 	{
-		part[k] = store(env, pa_engine_split_part(env, split, k, 0, &buf), &buf);
+		part[k] = store(env, pa_split_part(env, split, k, 0, &buf), &buf);
 		unit_ok(same_again(env, part[k], given));
 	}
-	unit_ok(same_again(env, store(env, pa_engine_union(env, 2, (PaValue *[]) {part[0]->value, part[1]->value}, 0, &buf),
+	unit_ok(same_again(env, store(env, pa_union_values(env, 2, (PaValue *[]) {part[0]->value, part[1]->value}, 0, &buf),
 								  &buf), given));
 }
 
@@ -190,14 +195,14 @@ UNIT_TEST(merges)
 	for (int method = PA_MERGE_MAGNITUDE_PRUNE; method <= PA_MERGE_DARE_TIES; method++)
 	{
 		PaMergeArguments arguments = {(PaMergeMethod) method, 0.6, "peft", "frequency", -7};
-		Stored	   *merged = store(env, pa_engine_merge(env, 3, values, weights, &arguments, 0, &buf), &buf);
+		Stored	   *merged = store(env, pa_merge_values(env, 3, values, weights, &arguments, 0, &buf), &buf);
 		PaBuf		out;
 		PaStatus	status;
 
 		unit_ok(same_again(env, merged, given));
 		/* Without b the weight of a is multiplied by 1.75. */
 		status = recompute(env, merged, given, b, true, &out);
-		unit_ok(is_value(env, status, &out, store(env, pa_engine_merge(env, 1, &a->value, (double[]) {1.75},
+		unit_ok(is_value(env, status, &out, store(env, pa_merge_values(env, 1, &a->value, (double[]) {1.75},
 																	   &arguments, 0, &buf), &buf)));
 	}
 }
@@ -217,15 +222,15 @@ UNIT_TEST(truncation)
 	PaBuf		out;
 	PaStatus	status;
 
-	unit_ok(pa_keep_rank(env, 1, &keep) == PA_OK);
-	made = store(env, pa_engine_truncate(env, &both, keep, 0, &buf), &buf);
+	unit_ok(pa_lowrank_keep_rank(env, 1, &keep) == PA_OK);
+	made = store(env, pa_lowrank_truncate(env, &both, keep, 0, &buf), &buf);
 	unit_ok(same_again(env, made, given));
 	status = recompute(env, made, given, b, true, &out);
-	unit_ok(is_value(env, status, &out, store(env, pa_engine_truncate(env, &one, keep, 0, &buf), &buf)));
+	unit_ok(is_value(env, status, &out, store(env, pa_lowrank_truncate(env, &one, keep, 0, &buf), &buf)));
 	other = scale(env, made, 2);
 	unit_ok(same_again(env, other, given));
-	unit_ok(pa_keep_energy(env, 0.75, &keep) == PA_OK);
-	unit_ok(same_again(env, store(env, pa_engine_truncate(env, &both, keep, 0, &buf), &buf), given));
+	unit_ok(pa_lowrank_keep_energy(env, 0.75, &keep) == PA_OK);
+	unit_ok(same_again(env, store(env, pa_lowrank_truncate(env, &both, keep, 0, &buf), &buf), given));
 }
 
 /* Nodes that are used often, given in part, and of one digest but another envelope. */
@@ -248,7 +253,7 @@ UNIT_TEST(graphs)
 	unit_ok(refused(env, all, (Stored *[]) {twice, a, NULL}, NULL, false) == PA_ERR_NOT_FOUND);
 	unit_ok(refused(env, a, (Stored *[]) {a, NULL}, NULL, false) == PA_ERR_NOT_FOUND);
 	/* A cast that changes nothing: the digest of a, another recipe.  The smaller envelope digest counts. */
-	other = store(env, pa_engine_cast(env, a->value, "F32", 3, 0, &buf), &buf);
+	other = store(env, pa_transform_cast(env, a->value, "F32", 0, &buf), &buf);
 	first = memcmp(pa_value_header(a->value)->envelope_digest,
 				   pa_value_header(other->value)->envelope_digest, PA_SHA256_LENGTH) < 0 ? a : other;
 	twice = scale(env, first, 2);
@@ -273,8 +278,8 @@ UNIT_TEST(left_out)
 	int64_t		same_as;
 	PaStatus	status;
 
-	x = store(env, pa_engine_evaluate(env, PA_SPACE_PARAMETER, 1, &a->value, 1, &(PaTerm) {0, 0.25, 0.25},
-									  0, &buf, &same_as), &buf);
+	x = store(env, pa_evaluate_terms(env, PA_SPACE_PARAMETER, 1, &a->value, 1, &(PaTerm) {0, 0.25, 0.25},
+									 0, &buf, &same_as), &buf);
 	status = recompute(env, ab2, given, b, false, &out);
 	unit_ok(is_value(env, status, &out, scale(env, x, 2)));
 	/* With the total kept a is itself, and then the leaf of the next sum. */
@@ -285,8 +290,8 @@ UNIT_TEST(left_out)
 	status = recompute(env, abc, given, b, true, &out);
 	unit_ok(is_value(env, status, &out, sum(env, PA_SPACE_DELTA, a, 0.5, c, 2)));
 	status = recompute(env, abc, given, ab, true, &out);
-	unit_ok(is_value(env, status, &out, store(env, pa_engine_evaluate(env, PA_SPACE_DELTA, 1, &c->value, 1, &(PaTerm) {0, 0, 2.5},
-																	  0, &buf, &same_as), &buf)));
+	unit_ok(is_value(env, status, &out, store(env, pa_evaluate_terms(env, PA_SPACE_DELTA, 1, &c->value, 1, &(PaTerm) {0, 0, 2.5},
+																	 0, &buf, &same_as), &buf)));
 	/* Another node falls together with a leaf. */
 	status = recompute(env, sum(env, PA_SPACE_PARAMETER, ab, 0.5, a, 0.5), given, b, true, &out);
 	unit_ok(is_value(env, status, &out, a));
@@ -297,13 +302,13 @@ UNIT_TEST(left_out)
 	unit_ok(refused(env, zero, given, c, true) == PA_OK);
 	unit_ok(refused(env, gone, given, c, true) == PA_OK);
 	x = sum(env, PA_SPACE_PARAMETER, a, 1, b, -1);
-	status = pa_engine_evaluate(env, PA_SPACE_PARAMETER, 3, (PaValue *[]) {a->value, b->value, c->value}, 3,
-								(PaTerm[]) {{0, 1, 1}, {1, 1, -1}, {2, 1, 1}}, 0, &buf, &same_as);
+	status = pa_evaluate_terms(env, PA_SPACE_PARAMETER, 3, (PaValue *[]) {a->value, b->value, c->value}, 3,
+							   (PaTerm[]) {{0, 1, 1}, {1, 1, -1}, {2, 1, 1}}, 0, &buf, &same_as);
 	x = store(env, status, &buf);
 	unit_ok(refused(env, x, given, c, true) == PA_ERR_DIVISION);
 	status = recompute(env, x, given, c, false, &out);
-	unit_ok(is_value(env, status, &out, store(env, pa_engine_evaluate(env, PA_SPACE_PARAMETER, 2, (PaValue *[]) {a->value, b->value}, 2,
-																	  (PaTerm[]) {{0, 1, 1}, {1, 1, -1}}, 0, &buf, &same_as), &buf)));
+	unit_ok(is_value(env, status, &out, store(env, pa_evaluate_terms(env, PA_SPACE_PARAMETER, 2, (PaValue *[]) {a->value, b->value}, 2,
+																	 (PaTerm[]) {{0, 1, 1}, {1, 1, -1}}, 0, &buf, &same_as), &buf)));
 }
 
 /* A node of `op` with one operand, in a recipe whose nodes are given. */
@@ -318,7 +323,7 @@ claim(PaEnv *env, const char *text, Stored *const *given)
 	PaBytes    *known[MAX_GIVEN];
 	PaRecompute task = task_of((PaText) {text, strlen(text)}, known, given);
 	PaBuf		out;
-	PaStatus	status = pa_engine_recompute(env, &task, 0, &out);
+	PaStatus	status = pa_recompute_recipe(env, &task, 0, &out);
 
 	if (status == PA_OK)
 		pa_buf_release(&out);
@@ -379,7 +384,7 @@ UNIT_TEST(depth)
 	int			n = 5000;
 	char	   *text = long_chain(n);
 	uint8_t		last[PA_SHA256_LENGTH] = {0};
-	PaRecompute task = {.recipe = text, .recipe_length = strlen(text)};
+	PaRecompute task = {.recipe = pa_text_of(text)};
 	PaRecipeKnown known = {0, NULL};
 	PaRecipeGraph graph;
 	PaRecipeEdge *edges;
@@ -388,13 +393,13 @@ UNIT_TEST(depth)
 	uint32_t	n_needs;
 	PaBuf		out;
 
-	unit_ok(pa_engine_recompute(env, &task, 0, &out) == PA_ERR_NOT_FOUND);
+	unit_ok(pa_recompute_recipe(env, &task, 0, &out) == PA_ERR_NOT_FOUND);
 	last[PA_SHA256_LENGTH - 1] = (uint8_t) n;
 	last[PA_SHA256_LENGTH - 2] = (uint8_t) (n >> 8);
 	task.without = last;
-	unit_ok(pa_engine_recompute(env, &task, 0, &out) == PA_ERR_CONFIG);
+	unit_ok(pa_recompute_recipe(env, &task, 0, &out) == PA_ERR_CONFIG);
 	unit_ok(strncmp(env->error.message, "nothing is left", 15) == 0);
-	unit_ok(pa_recipe_read(env, text, strlen(text), &graph) == PA_OK && graph.n == (uint32_t) n + 1);
+	unit_ok(pa_recipe_read(env, pa_text_of(text), &graph) == PA_OK && graph.n == (uint32_t) n + 1);
 	unit_ok(pa_recipe_needs(env, &graph, &known, &needs, &n_needs) == PA_OK);
 	unit_ok(n_needs == 1 && memcmp(graph.nodes[needs[0]].digest, last, PA_SHA256_LENGTH) == 0);
 	unit_ok(pa_recipe_edges(env, &graph, NULL, &known, &edges, &n_edges) == PA_OK && n_edges == (size_t) n);
@@ -415,13 +420,13 @@ act(PaEnv *env, void *arg)
 	const Task *self = arg;
 	PaMemoryBytes bytes[2];
 	PaBytes    *known[2] = {&bytes[0].base, &bytes[1].base};
-	PaRecompute task = {self->recipe.text, self->recipe.length, 2, known, self->without, true};
+	PaRecompute task = {self->recipe, 2, known, self->without, true};
 	PaBuf		out;
 	PaStatus	status;
 
 	for (int i = 0; i < 2; i++)
 		pa_bytes_from_memory(&bytes[i], self->given[i]->buf.data, self->given[i]->buf.length);
-	status = pa_engine_recompute(env, &task, 4, &out);
+	status = pa_recompute_recipe(env, &task, 4, &out);
 	if (status == PA_OK)
 		pa_buf_release(&out);
 	return status;

@@ -42,7 +42,7 @@ read_text(PaEnv *env, const char *header, size_t data_length, PaSafetensors *out
 {
 	size_t		length;
 	uint8_t    *file = make_file(header, strlen(header), data_length, &length);
-	PaStatus	status = pa_safetensors_read(env, file, length, out);
+	PaStatus	status = pa_safetensors_read(env, pa_text(file, length), out);
 
 	free(file);
 	return status;
@@ -60,11 +60,11 @@ UNIT_TEST(reads_what_is_there)
 	uint8_t    *file = make_file(header, strlen(header), 17, &length);
 	PaSafetensors st;
 
-	if (CHECK_OK(pa_safetensors_read(env, file, length, &st), env))
+	if (CHECK_OK(pa_safetensors_read(env, pa_text(file, length), &st), env))
 	{
-		CHECK(st.header == (const char *) file + 8 && st.header_length == strlen(header));
+		CHECK(st.header.text == (const char *) file + 8 && st.header.length == strlen(header));
 		CHECK(st.data == file + 8 + strlen(header) && st.data_length == 17);
-		CHECK(st.n_tensors == 4 && st.config == NULL && st.recipe == NULL && st.inner_header == NULL);
+		CHECK(st.n_tensors == 4 && st.config.text == NULL && st.recipe.text == NULL && st.inner_header.text == NULL);
 		CHECK(strcmp(st.tensors[0].name, "a") == 0 && st.tensors[0].dtype == PA_BF16);
 		CHECK(strcmp(st.tensors[1].name, "none") == 0 && st.tensors[1].bytes == 0 && st.tensors[1].offset == 4);
 		CHECK(strcmp(st.tensors[2].name, "b") == 0 && st.tensors[2].ndim == 2 && st.tensors[2].shape[0] == 2 &&
@@ -131,6 +131,8 @@ static const Refusal refusals[] = {
 	{"{\"x\":{\"dtype\":\"F32\",\"shape\":[2147483647,2147483647,2147483647,0],\"data_offsets\":[0,0]}}", 0, PA_ERR_FILE},
 	{"{\"x\":{\"dtype\":\"F32\",\"shape\":[1073741824,1073741824,16],\"data_offsets\":[0,0]}}", 0, PA_ERR_FILE},
 	{"{\"__metadata__\":{\"peftarith.recipe\":\"{}\"}}", 0, PA_ERR_FILE},
+	{"{\"__metadata__\":{\"peftarith.config\":\"{}\",\"peftarith.part\":\"1\"}}", 0, PA_ERR_UNSUPPORTED},
+	{"{\"__metadata__\":{\"peftarith.\":\"\"}}", 0, PA_ERR_UNSUPPORTED},
 	{"{\"__metadata__\":{\"peftarith.header\":\"{}\"}}", 0, PA_ERR_FILE},
 	{"{\"__metadata__\":{\"peftarith.envelope_digest\":\"{}\"}}", 0, PA_ERR_FILE},
 };
@@ -161,7 +163,7 @@ UNIT_TEST(accepts_what_the_reference_accepts)
 	CHECK_OK(read_text(env, "{\"x\":{\"dtype\":\"U8\",\"shape\":[1,1,1,1,1,1,1,2],\"data_offsets\":[0,2]}}", 2, &st), env);
 	/* reserved keys as names of tensors are nothing special */
 	CHECK_OK(read_text(env, "{\"peftarith.recipe\":" F32_2 "}", 8, &st), env);
-	CHECK(st.recipe == NULL);
+	CHECK(st.recipe.text == NULL);
 }
 
 UNIT_TEST(refuses_every_truncation)
@@ -175,7 +177,7 @@ UNIT_TEST(refuses_every_truncation)
 		uint8_t    *cut = malloc(n > 0 ? n : 1);
 
 		memcpy(cut, file, n);
-		CHECK_STATUS(pa_safetensors_read(env, cut, n, &st), PA_ERR_FILE, env);
+		CHECK_STATUS(pa_safetensors_read(env, pa_text(cut, n), &st), PA_ERR_FILE, env);
 		free(cut);
 	}
 	free(file);
@@ -204,7 +206,7 @@ UNIT_TEST(names_other_files)
 		uint8_t    *file = malloc(files[i].length);
 
 		memcpy(file, files[i].bytes, files[i].length);
-		CHECK_STATUS(pa_safetensors_read(env, file, files[i].length, &st), PA_ERR_FILE, env);
+		CHECK_STATUS(pa_safetensors_read(env, pa_text(file, files[i].length), &st), PA_ERR_FILE, env);
 		if (!CHECK(strstr(env->error.message, files[i].type) != NULL && env->error.hint[0] != '\0'))
 			printf("#   %s: %s\n", files[i].type, env->error.message);
 		free(file);
@@ -246,7 +248,7 @@ UNIT_TEST(number_of_tensors)
 		char	   *text = many_entries(counts[i], &length);
 		PaSafetensors st;
 
-		CHECK_STATUS(pa_safetensors_read_header(env, text, length, 0, PA_ERR_FILE, &st),
+		CHECK_STATUS(pa_safetensors_read_header(env, pa_text(text, length), 0, PA_ERR_FILE, &st),
 					 i == 0 ? PA_OK : PA_ERR_LIMIT, env);
 		if (i == 0)
 			CHECK(st.n_tensors == PA_MAX_TENSORS && strcmp(st.tensors[0].name, "t0") == 0);
@@ -268,7 +270,7 @@ read_long(PaEnv *env, size_t n, bool envelope)
 	memset(header, ' ', n);
 	memcpy(header, begin, strlen(begin));
 	file = make_file(header, n, 0, &length);
-	status = pa_safetensors_read(env, file, length, &st);
+	status = pa_safetensors_read(env, pa_text(file, length), &st);
 	free(header);
 	free(file);
 	return status;
@@ -314,7 +316,7 @@ UNIT_TEST(bombs)
 			memcpy(text + length, bombs[i].part, step);
 		memcpy(text + length, bombs[i].end, strlen(bombs[i].end));
 		length += strlen(bombs[i].end);
-		CHECK_STATUS(pa_safetensors_read_header(env, text, length, 0, PA_ERR_FILE, &st), bombs[i].status, env);
+		CHECK_STATUS(pa_safetensors_read_header(env, pa_text(text, length), 0, PA_ERR_FILE, &st), bombs[i].status, env);
 		/* nothing but the error was taken from the host */
 		CHECK(env->allocations == NULL && env->deferred == NULL);
 		free(text);
@@ -343,17 +345,16 @@ static void
 expect_canonical(PaEnv *env, PaTensor *tensors, uint32_t n, const char *expected)
 {
 	PaAdapter	adapter;
-	const char *header;
-	size_t		length;
+	PaText		header;
 	uint32_t   *order;
 	PaSafetensors st;
 
 	only_tensors(&adapter, tensors, n);
-	if (!CHECK_OK(pa_safetensors_canonical_header(env, &adapter, &header, &length, &order), env))
+	if (!CHECK_OK(pa_safetensors_canonical_header(env, &adapter, &header, &order), env))
 		return;
-	if (!CHECK(length == strlen(expected) && memcmp(header, expected, length) == 0))
-		printf("#   %.*s\n", (int) length, header);
-	if (!CHECK_OK(pa_safetensors_read_header(env, header, length, UINT64_MAX, PA_ERR_FILE, &st), env))
+	if (!CHECK(header.length == strlen(expected) && memcmp(header.text, expected, header.length) == 0))
+		printf("#   %.*s\n", (int) header.length, header.text);
+	if (!CHECK_OK(pa_safetensors_read_header(env, header, UINT64_MAX, PA_ERR_FILE, &st), env))
 		return;
 	CHECK(st.n_tensors == n);
 	for (uint32_t k = 0; k < n; k++)
@@ -399,8 +400,7 @@ UNIT_TEST(canonical_headers)
 		{.name = "base_model.model.m.lora_B.weight", .dtype = PA_BF16, .ndim = 2, .shape = {3, 2}},
 	};
 	PaAdapter	adapter;
-	const char *header;
-	size_t		length;
+	PaText		header;
 	uint32_t   *order;
 
 	expect_canonical(env, one, 20, every_dtype);
@@ -411,8 +411,8 @@ UNIT_TEST(canonical_headers)
 	expect_canonical(env, NULL, 0, "{\"__metadata__\":{\"format\":\"pt\"}}");
 	/* a name that our reader would refuse for its DEL: only the text is compared */
 	only_tensors(&adapter, two, 3);
-	if (CHECK_OK(pa_safetensors_canonical_header(env, &adapter, &header, &length, &order), env))
-		CHECK(strcmp(header, "{\"__metadata__\":{\"format\":\"pt\"},\"a\":{\"dtype\":\"F32\",\"shape\":[0,3],\"data_offsets\":[0,0]},"
+	if (CHECK_OK(pa_safetensors_canonical_header(env, &adapter, &header, &order), env))
+		CHECK(strcmp(header.text, "{\"__metadata__\":{\"format\":\"pt\"},\"a\":{\"dtype\":\"F32\",\"shape\":[0,3],\"data_offsets\":[0,0]},"
 					 "\"a\\\"b\\\\c/\x7f\xc3\xa9\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
 					 "\"b\":{\"dtype\":\"F16\",\"shape\":[],\"data_offsets\":[4,6]}}      ") == 0);
 }
@@ -421,33 +421,37 @@ UNIT_TEST(envelopes)
 {
 	static const char config[] = "{\n  \"r\": 1, \"s\": \"\\u00e9\\\\ \xc3\xa9\t\"\r\n}";
 	static const char inner[] = GOOD "   ";
+	const PaEnvelope envelope = {
+		pa_text_of(config), pa_text_of("{}"), pa_text_of(inner),
+		(const uint8_t *) "0123456789abcdefghijklmnopqrstuv"
+	};
 	PaFileTensor tensors[] = {
 		{.name = "y", .dtype = PA_U8, .ndim = 1, .shape = {3}, .bytes = 3, .offset = 0},
 		{.name = "x", .dtype = PA_F32, .ndim = 2, .shape = {1, 2}, .bytes = 8, .offset = 3},
 	};
-	const char *header;
-	size_t		length;
+	PaText		header;
 	PaSafetensors st;
 
-	if (!CHECK_OK(pa_safetensors_envelope_header(env, 2, tensors, config, strlen(config), "{}", 2,
-												 inner, strlen(inner), (const uint8_t *) "0123456789abcdefghijklmnopqrstuv", &header, &length), env))
+	if (!CHECK_OK(pa_safetensors_envelope_header(env, 2, tensors, &envelope, &header), env))
 		return;
-	CHECK(length % 8 == 0);
-	if (!CHECK_OK(pa_safetensors_read_header(env, header, length, 11, PA_ERR_FILE, &st), env))
+	CHECK(header.length % 8 == 0);
+	if (!CHECK_OK(pa_safetensors_read_header(env, header, 11, PA_ERR_FILE, &st), env))
 		return;
-	CHECK(st.config_length == strlen(config) && memcmp(st.config, config, st.config_length) == 0);
-	CHECK(st.recipe_length == 2 && memcmp(st.recipe, "{}", 2) == 0);
-	CHECK(st.inner_header_length == strlen(inner) && memcmp(st.inner_header, inner, st.inner_header_length) == 0);
-	CHECK(st.envelope_digest_length == 64 && memcmp(st.envelope_digest, "303132333435363738396162", 24) == 0);
+	CHECK(st.config.length == strlen(config) && memcmp(st.config.text, config, st.config.length) == 0);
+	CHECK(st.recipe.length == 2 && memcmp(st.recipe.text, "{}", 2) == 0);
+	CHECK(st.inner_header.length == strlen(inner) && memcmp(st.inner_header.text, inner, st.inner_header.length) == 0);
+	CHECK(st.envelope_digest.length == 64 && memcmp(st.envelope_digest.text, "303132333435363738396162", 24) == 0);
 	CHECK(st.n_tensors == 2 && strcmp(st.tensors[0].name, "y") == 0 && st.tensors[1].offset == 3);
-	if (CHECK_OK(pa_safetensors_envelope_header(env, 0, NULL, "{}", 2, NULL, 0, NULL, 0, NULL, &header, &length), env))
-		CHECK(strcmp(header, "{\"__metadata__\":{\"format\":\"pt\",\"peftarith.config\":\"{}\"}}") == 0);
+	if (CHECK_OK(pa_safetensors_envelope_header(env, 0, NULL, &(PaEnvelope) {.config = pa_text_of("{}")}, &header), env))
+		CHECK(strcmp(header.text, "{\"__metadata__\":{\"format\":\"pt\",\"peftarith.config\":\"{}\"}}") == 0);
 	{
 		size_t		n = PA_MAX_ENVELOPE_HEADER_BYTES;
 		char	   *text = malloc(n);
 
 		memset(text, 'x', n);
-		CHECK_STATUS(pa_safetensors_envelope_header(env, 0, NULL, "{}", 2, NULL, 0, text, n, NULL, &header, &length),
+		CHECK_STATUS(pa_safetensors_envelope_header(env, 0, NULL, &(PaEnvelope) {
+			.config = pa_text_of("{}"), .inner_header = pa_text(text, n)
+		}, &header),
 					 PA_ERR_LIMIT, env);
 		free(text);
 	}
@@ -471,7 +475,7 @@ UNIT_TEST(mutants)
 
 		for (int i = 0; i < changes; i++)
 			file[unit_random(&state) % (length - 12)] = (uint8_t) bytes[unit_random(&state) % (sizeof(bytes) - 1)];
-		if (pa_safetensors_read(env, file, length, &st) == PA_OK)
+		if (pa_safetensors_read(env, pa_text(file, length), &st) == PA_OK)
 		{
 			uint64_t	end = 0;
 
@@ -502,11 +506,10 @@ read_good(PaEnv *env, void *arg)
 static PaStatus
 write_canonical(PaEnv *env, void *arg)
 {
-	const char *header;
-	size_t		length;
+	PaText		header;
 	uint32_t   *order;
 
-	return pa_safetensors_canonical_header(env, arg, &header, &length, &order);
+	return pa_safetensors_canonical_header(env, arg, &header, &order);
 }
 
 UNIT_TEST(without_memory)

@@ -46,7 +46,7 @@ sketch(PaEnv *env, uint32_t n, PaValue **values, double *weights, int64_t dims, 
 	PaDeltaSum	sum = {n, values, weights};
 	float	   *out = NULL;
 
-	CHECK_OK(pa_engine_sketch(env, &sum, dims, seed, &out), env);
+	CHECK_OK(pa_sketch_of_sum(env, &sum, dims, seed, &out), env);
 	return out;
 }
 
@@ -260,21 +260,21 @@ UNIT_TEST(test_refusals)
 	BuildFile	file;
 	float	   *out;
 
-	CHECK_STATUS(pa_engine_sketch(env, &sum, 0, 1, &out), PA_ERR_CONFIG, env);
-	CHECK_STATUS(pa_engine_sketch(env, &sum, 4097, 1, &out), PA_ERR_CONFIG, env);
-	CHECK_OK(pa_engine_sketch(env, &sum, 4096, 1, &out), env);
+	CHECK_STATUS(pa_sketch_of_sum(env, &sum, 0, 1, &out), PA_ERR_CONFIG, env);
+	CHECK_STATUS(pa_sketch_of_sum(env, &sum, 4097, 1, &out), PA_ERR_CONFIG, env);
+	CHECK_OK(pa_sketch_of_sum(env, &sum, 4096, 1, &out), env);
 	w = 1e300;
-	CHECK_STATUS(pa_engine_sketch(env, &sum, 4, 1, &out), PA_ERR_RANGE, env);
+	CHECK_STATUS(pa_sketch_of_sum(env, &sum, 4, 1, &out), PA_ERR_RANGE, env);
 	w = 1;
 	build_begin(&file, NULL);
 	build_tensor(&file, "base_model.model.q.ia3_l", PA_F32, 2, (uint64_t[]) {1, 1}, (double[]) {NAN});
 	value = fixture_import(env, &file, IA3);
-	CHECK_STATUS(pa_engine_sketch(env, &sum, 4, 1, &out), PA_ERR_RANGE, env);
+	CHECK_STATUS(pa_sketch_of_sum(env, &sum, 4, 1, &out), PA_ERR_RANGE, env);
 	build_begin(&file, NULL);
 	build_random(&file, A_OF("q"), PA_F32, 4, (uint64_t[]) {2, 3, 1, 1}, &seed);
 	build_random(&file, B_OF("q"), PA_F32, 4, (uint64_t[]) {4, 1, 1, 1}, &seed);
 	value = fixture_import(env, &file, "{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":3}");
-	CHECK_STATUS(pa_engine_sketch(env, &sum, 4, 1, &out), PA_ERR_UNSUPPORTED, env);
+	CHECK_STATUS(pa_sketch_of_sum(env, &sum, 4, 1, &out), PA_ERR_UNSUPPORTED, env);
 }
 
 UNIT_TEST(test_rotate)

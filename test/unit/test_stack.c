@@ -174,11 +174,10 @@ open_stack(PaEnv *env, uint32_t n, const PaLeaf *leaves, PaSource **source)
 	const PaDraft *draft;
 	PaAdapter  *adapter;
 	uint32_t   *draft_of;
-	const char *config;
-	size_t		length;
+	PaText		config;
 
 	PA_TRY(pa_combine_plan(env, PA_RULE_DELTA, n, leaves, &plan, &draft));
-	PA_TRY(pa_peft_describe_draft(env, draft, NULL, 0, &config, &length, &adapter, &draft_of));
+	PA_TRY(pa_peft_describe_draft(env, draft, &config, &adapter, &draft_of));
 	return pa_combine_source(env, plan, adapter, draft_of, source);
 }
 

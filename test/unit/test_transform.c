@@ -12,6 +12,10 @@
 
 #include "adapter/scaling.h"
 #include "algebra/transform.h"
+#include "engine/import.h"
+#include "engine/split.h"
+#include "engine/transform.h"
+#include "engine/union.h"
 #include "engine_fixture.h"
 
 #define A_OF(path) "base_model.model." path ".lora_A.weight"
@@ -87,7 +91,7 @@ scale(PaEnv *env, PaValue *value, double s)
 {
 	PaBuf		buf;
 
-	return pa_engine_scale(env, value, s, 0, &buf) == PA_OK ? fixture_open(env, &buf) : NULL;
+	return pa_transform_scale(env, value, s, 0, &buf) == PA_OK ? fixture_open(env, &buf) : NULL;
 }
 
 static void
@@ -108,8 +112,8 @@ test_scale(PaEnv *env)
 	b = sample(env, CONFIG_RS, false, unit_seed());
 	b = scale(env, b, 2);
 	unit_ok(b != NULL && !pa_value_adapter(b)->rslora && module_of(b, "a.q")->scaling == 3 / sqrt(2) * 2);
-	unit_ok(pa_engine_scale(env, a, INFINITY, 0, &buf) == PA_ERR_RANGE);
-	unit_ok(pa_engine_scale(env, sample(env, CONFIG_DORA, false, 1), 1, 0, &buf) == PA_ERR_UNSUPPORTED);
+	unit_ok(pa_transform_scale(env, a, INFINITY, 0, &buf) == PA_ERR_RANGE);
+	unit_ok(pa_transform_scale(env, sample(env, CONFIG_DORA, false, 1), 1, 0, &buf) == PA_ERR_UNSUPPORTED);
 }
 
 static void
@@ -140,19 +144,19 @@ test_cast(PaEnv *env)
 	double	   *x;
 	double	   *y;
 
-	unit_ok(pa_engine_cast(env, a, "bf16", 4, 0, &buf) == PA_OK);
+	unit_ok(pa_transform_cast(env, a, "bf16", 0, &buf) == PA_OK);
 	b = fixture_open(env, &buf);
 	x = fixture_tensor(env, a, B_OF("b.k"), &n);
 	y = fixture_tensor(env, b, B_OF("b.k"), &n);
 	for (uint64_t i = 0; i < n; i++)
 		unit_ok(y[i] == (double) pa_bf16_to_f32(pa_f64_to_bf16(x[i])));
 	unit_ok(module_of(b, "b.k")->scaling == 1.5);
-	unit_ok(pa_engine_cast(env, b, "F64", 3, 0, &buf) == PA_OK);
+	unit_ok(pa_transform_cast(env, b, "F64", 0, &buf) == PA_OK);
 	c = fixture_open(env, &buf);
 	unit_ok(scaled(env, b, c, B_OF("b.k"), 1) && pa_value_header(c)->raw_bytes == 4 * pa_value_header(b)->raw_bytes);
-	unit_ok(pa_engine_cast(env, a, "F8", 2, 0, &buf) == PA_ERR_CONFIG);
-	unit_ok(pa_engine_cast(env, a, "I32", 3, 0, &buf) == PA_ERR_UNSUPPORTED);
-	unit_ok(pa_engine_cast(env, sample(env, CONFIG_DORA, false, 1), "F32", 3, 0, &buf) == PA_ERR_UNSUPPORTED);
+	unit_ok(pa_transform_cast(env, a, "F8", 0, &buf) == PA_ERR_CONFIG);
+	unit_ok(pa_transform_cast(env, a, "I32", 0, &buf) == PA_ERR_UNSUPPORTED);
+	unit_ok(pa_transform_cast(env, sample(env, CONFIG_DORA, false, 1), "F32", 0, &buf) == PA_ERR_UNSUPPORTED);
 }
 
 static void
@@ -162,17 +166,17 @@ test_select(PaEnv *env)
 	PaBuf		buf;
 	PaValue    *b;
 
-	unit_ok(pa_engine_select(env, a, "a\\.q|head", false, 0, &buf) == PA_OK);
+	unit_ok(pa_transform_select(env, a, "a\\.q|head", false, 0, &buf) == PA_OK);
 	b = fixture_open(env, &buf);
 	unit_ok(pa_value_adapter(b)->n_modules == 2 && module_of(b, "b.k") == NULL);
 	unit_ok(pa_value_adapter(b)->n_saved_modules == 1 && strcmp(pa_value_adapter(b)->saved_modules[0], "head") == 0);
 	unit_ok(scaled(env, a, b, A_OF("a.q"), 1) && module_of(b, "a.q")->scaling == 1.5);
-	unit_ok(pa_engine_select(env, a, "a\\.q|head", true, 0, &buf) == PA_OK);
+	unit_ok(pa_transform_select(env, a, "a\\.q|head", true, 0, &buf) == PA_OK);
 	b = fixture_open(env, &buf);
 	unit_ok(pa_value_adapter(b)->n_modules == 1 && module_of(b, "b.k") != NULL);
 	unit_ok(pa_value_adapter(b)->n_saved_modules == 0);
-	unit_ok(pa_engine_select(env, a, "q", false, 0, &buf) == PA_ERR_CONFIG);
-	unit_ok(pa_engine_select(env, a, "(", false, 0, &buf) == PA_ERR_REGEX);
+	unit_ok(pa_transform_select(env, a, "q", false, 0, &buf) == PA_ERR_CONFIG);
+	unit_ok(pa_transform_select(env, a, "(", false, 0, &buf) == PA_ERR_REGEX);
 }
 
 static void
@@ -182,12 +186,12 @@ test_set_base_model(PaEnv *env)
 	PaBuf		buf;
 	PaValue    *b;
 
-	unit_ok(pa_engine_set_base_model(env, a, "n", "r1", 0, &buf) == PA_OK);
+	unit_ok(pa_transform_set_base_model(env, a, "n", "r1", 0, &buf) == PA_OK);
 	b = fixture_open(env, &buf);
 	unit_ok(strcmp(pa_value_adapter(b)->base_model, "n") == 0 && strcmp(pa_value_adapter(b)->base_revision, "r1") == 0);
 	unit_ok(!fixture_same_digest(a, b));
 	unit_ok(strcmp(fixture_document(env, a, PA_DOCUMENT_HEADER), fixture_document(env, b, PA_DOCUMENT_HEADER)) == 0);
-	unit_ok(pa_engine_set_base_model(env, b, "m", NULL, 0, &buf) == PA_OK);
+	unit_ok(pa_transform_set_base_model(env, b, "m", NULL, 0, &buf) == PA_OK);
 	b = fixture_open(env, &buf);
 	unit_ok(fixture_same_digest(a, b));
 }
@@ -201,22 +205,22 @@ check_split(PaEnv *env, PaValue *a, uint64_t max_bytes, uint32_t wanted)
 	PaValue    *parts[8];
 	PaBuf		buf;
 
-	unit_ok(pa_engine_split(env, a, max_bytes, &split, &n) == PA_OK && n == wanted);
+	unit_ok(pa_split_value(env, a, max_bytes, &split, &n) == PA_OK && n == wanted);
 	for (uint32_t i = 0; i < n; i++)
 	{
-		unit_ok(pa_engine_split_part(env, split, i, 0, &buf) == PA_OK);
+		unit_ok(pa_split_part(env, split, i, 0, &buf) == PA_OK);
 		parts[n - 1 - i] = fixture_open(env, &buf);
 		unit_ok(strcmp(fixture_document(env, a, PA_DOCUMENT_CONFIG),
 					   fixture_document(env, parts[n - 1 - i], PA_DOCUMENT_CONFIG)) == 0);
 		unit_ok(fixture_document(env, parts[n - 1 - i], PA_DOCUMENT_HEADER)[0] == '\0');
 		unit_ok(strstr(fixture_document(env, parts[n - 1 - i], PA_DOCUMENT_RECIPE), "{\"op\":\"split\"") != NULL);
 	}
-	unit_ok(pa_engine_union(env, n, parts, 0, &buf) == PA_OK);
+	unit_ok(pa_union_values(env, n, parts, 0, &buf) == PA_OK);
 	unit_ok(fixture_same_digest(a, fixture_open(env, &buf)));
 	if (n > 1)
 	{
-		unit_ok(pa_engine_union(env, 2, (PaValue *[]) {parts[0], parts[0]}, 0, &buf) == PA_ERR_MISMATCH);
-		unit_ok(pa_engine_union(env, 2, (PaValue *[]) {parts[0], a}, 0, &buf) == PA_ERR_MISMATCH);
+		unit_ok(pa_union_values(env, 2, (PaValue *[]) {parts[0], parts[0]}, 0, &buf) == PA_ERR_MISMATCH);
+		unit_ok(pa_union_values(env, 2, (PaValue *[]) {parts[0], a}, 0, &buf) == PA_ERR_MISMATCH);
 	}
 }
 
@@ -235,8 +239,8 @@ test_split(PaEnv *env)
 	check_split(env, a, 86, 2);
 	check_split(env, a, 84, 2);
 	check_split(env, a, 56, 3);
-	unit_ok(pa_engine_split(env, a, 55, &split, &n) == PA_ERR_LIMIT);
-	unit_ok(pa_engine_split(env, a, 0, &split, &n) == PA_ERR_CONFIG);
+	unit_ok(pa_split_value(env, a, 55, &split, &n) == PA_ERR_LIMIT);
+	unit_ok(pa_split_value(env, a, 0, &split, &n) == PA_ERR_CONFIG);
 	/* what arithmetic refuses can be split; names without PEFT's prefix stay */
 	build_begin(&file, NULL);
 	build_random(&file, "x.lora_A.weight", PA_F32, 2, (uint64_t[]) {2, 3}, &seed);
@@ -265,10 +269,10 @@ test_import_split(PaEnv *env)
 	build_lora(&file, "b", PA_F32, 2, 3, 4, &seed);
 	build_lora(&file, "a", PA_F32, 2, 3, 4, &seed);
 	bytes = build_finish(&file, &length);
-	unit_ok(pa_engine_import(env, bytes, length, CONFIG, strlen(CONFIG), false, 0, &buf) == PA_OK);
+	unit_ok(pa_import_file(env, pa_text(bytes, length), pa_text_of(CONFIG), false, 0, &buf) == PA_OK);
 	a = fixture_open(env, &buf);
-	unit_ok(pa_engine_split(env, a, 60, &split[0], &n[0]) == PA_OK);
-	unit_ok(pa_engine_import_split(env, bytes, length, CONFIG, strlen(CONFIG), 60, &split[1], &n[1]) == PA_OK);
+	unit_ok(pa_split_value(env, a, 60, &split[0], &n[0]) == PA_OK);
+	unit_ok(pa_split_file(env, pa_text(bytes, length), pa_text_of(CONFIG), 60, &split[1], &n[1]) == PA_OK);
 	unit_ok(n[0] == 2 && n[1] == 2);
 	for (uint32_t part = 0; part < 2; part++)
 	{
@@ -276,7 +280,7 @@ test_import_split(PaEnv *env)
 
 		for (int i = 0; i < 2; i++)
 		{
-			unit_ok(pa_engine_split_part(env, split[i], part, 0, &buf) == PA_OK);
+			unit_ok(pa_split_part(env, split[i], part, 0, &buf) == PA_OK);
 			v[i] = fixture_open(env, &buf);
 		}
 		unit_ok(memcmp(pa_value_header(v[0])->envelope_digest, pa_value_header(v[1])->envelope_digest, 32) == 0);
@@ -304,15 +308,15 @@ test_union(PaEnv *env)
 	build_begin(&file, NULL);
 	build_lora(&file, "z", PA_F16, 2, 3, 4, &seed);
 	v[2] = fixture_import(env, &file, "{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":3,\"task_type\":\"CAUSAL_LM\"}");
-	unit_ok(pa_engine_union(env, 2, v, 0, &buf) == PA_OK);
+	unit_ok(pa_union_values(env, 2, v, 0, &buf) == PA_OK);
 	u = fixture_open(env, &buf);
 	unit_ok(module_of(u, "x")->scaling == 1.5 && module_of(u, "y")->scaling == 4 && module_of(u, "y")->rank == 4);
 	unit_ok(scaled(env, v[1], u, A_OF("y"), 1));
-	unit_ok(pa_engine_union(env, 2, (PaValue *[]) {v[1], v[0]}, 0, &buf) == PA_OK);
+	unit_ok(pa_union_values(env, 2, (PaValue *[]) {v[1], v[0]}, 0, &buf) == PA_OK);
 	w = fixture_open(env, &buf);
 	unit_ok(memcmp(pa_value_header(u)->envelope_digest, pa_value_header(w)->envelope_digest, 32) == 0);
-	unit_ok(pa_engine_union(env, 3, v, 0, &buf) == PA_ERR_MISMATCH);
-	unit_ok(pa_engine_union(env, 1, &v[2], 0, &buf) == PA_OK);
+	unit_ok(pa_union_values(env, 3, v, 0, &buf) == PA_ERR_MISMATCH);
+	unit_ok(pa_union_values(env, 1, &v[2], 0, &buf) == PA_OK);
 	unit_ok(fixture_same_digest(v[2], fixture_open(env, &buf)));
 }
 

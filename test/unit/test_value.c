@@ -43,12 +43,13 @@ check_same(PaEnv *env, const Sample *s, PaBytes *bytes)
 	}
 	for (int i = 0; i < PA_DOCUMENT_COUNT; i++)
 	{
-		const char *text;
-		size_t		n;
+		PaText		got;
 
-		CHECK_OK(pa_value_document(env, value, (PaDocument) i, &text, &n), env);
-		CHECK(n == s->documents.document[i].length && (text == NULL) == (s->documents.document[i].text == NULL));
-		CHECK(text == NULL || (memcmp(text, s->documents.document[i].text, n) == 0 && text[n] == '\0'));
+		CHECK_OK(pa_value_document(env, value, (PaDocument) i, &got), env);
+		CHECK(got.length == s->documents.document[i].length &&
+			  (got.text == NULL) == (s->documents.document[i].text == NULL));
+		CHECK(got.text == NULL || (memcmp(got.text, s->documents.document[i].text, got.length) == 0 &&
+								   got.text[got.length] == '\0'));
 	}
 	CHECK_OK(pa_value_check(env, value), env);
 }
@@ -236,20 +237,19 @@ UNIT_TEST(released_document)
 	PaBuf		buf;
 	CountingBytes bytes;
 	PaValue    *value;
-	const char *first;
-	const char *again;
-	size_t		length;
+	PaText		first;
+	PaText		again;
 
 	CHECK_OK(sample_golden(env, 5, &s), env);
 	CHECK_OK(sample_write(env, &s, 0, &buf), env);
 	counting_init(&bytes, &buf);
 	CHECK_OK(pa_value_open(env, &bytes.base, &value), env);
-	CHECK_OK(pa_value_document(env, value, PA_DOCUMENT_CONFIG, &first, &length), env);
+	CHECK_OK(pa_value_document(env, value, PA_DOCUMENT_CONFIG, &first), env);
 	CHECK(bytes.releases == 0 && bytes.lent != NULL && bytes.fetches == 3);
-	pa_value_release_document(env, value, first);
+	pa_value_release_document(env, value, &first);
 	CHECK(bytes.releases == 1 && bytes.lent == NULL && bytes.fetches == 3);
-	CHECK_OK(pa_value_document(env, value, PA_DOCUMENT_CONFIG, &again, &length), env);
-	CHECK(length > 0 && strlen(again) == length && bytes.fetches == 4);
+	CHECK_OK(pa_value_document(env, value, PA_DOCUMENT_CONFIG, &again), env);
+	CHECK(again.length > 0 && strlen(again.text) == again.length && bytes.fetches == 4);
 	free(bytes.lent);
 	pa_buf_release(&buf);
 }

@@ -7,10 +7,12 @@
  */
 #include "unit.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/bytes.h"
+#include "value_later.h"
 #include "value_sample.h"
 #include "value_seal.h"
 
@@ -159,9 +161,11 @@ UNIT_TEST(sealed_header)
 		{12, 1, 0, PA_ERR_CORRUPT, true},
 		{12, 1, 2, PA_ERR_CORRUPT, true},
 		{12, 1, 3, PA_ERR_CORRUPT, true},
-		{13, 1, 1, PA_ERR_CORRUPT, true},
-		{14, 1, 1, PA_ERR_CORRUPT, true},
-		{15, 1, 128, PA_ERR_CORRUPT, true},
+		{12, 1, 5, PA_ERR_UNSUPPORTED, true},
+		{12, 1, 255, PA_ERR_UNSUPPORTED, true},
+		{13, 1, 1, PA_ERR_UNSUPPORTED, true},
+		{14, 1, 1, PA_ERR_UNSUPPORTED, true},
+		{15, 1, 128, PA_ERR_UNSUPPORTED, true},
 		{16, 8, 0, PA_ERR_CORRUPT, true},
 		{16, 8, UINT64_MAX, PA_ERR_CORRUPT, true},
 		{24, 8, 0, PA_ERR_CORRUPT, true},
@@ -192,8 +196,8 @@ UNIT_TEST(sealed_header)
 		{207, 1, 0, PA_ERR_CORRUPT, false},
 		{208, 1, 0, PA_ERR_CORRUPT, false},
 		{239, 1, 0, PA_ERR_CORRUPT, false},
-		{240, 1, 1, PA_ERR_CORRUPT, true},
-		{247, 1, 1, PA_ERR_CORRUPT, true},
+		{240, 1, 1, PA_ERR_UNSUPPORTED, true},
+		{247, 1, 1, PA_ERR_UNSUPPORTED, true},
 	};
 	Sample		s;
 	PaBuf		buf;
@@ -220,6 +224,46 @@ UNIT_TEST(sealed_header)
 		free(copy);
 	}
 	pa_buf_release(&buf);
+}
+
+/* What only a later version knows: never damage, and said so. */
+UNIT_TEST(later_versions)
+{
+	for (int i = 0; i < SAMPLE_GOLDEN_COUNT; i++)
+		for (int sort = 0; sort < VALUE_LATER_COUNT; sort++)
+		{
+			Sample		s;
+			PaBuf		buf;
+
+			CHECK_OK(sample_golden(env, i, &s), env);
+			CHECK_OK(sample_write(env, &s, 0, &buf), env);
+			CHECK(value_later(buf.data, buf.length, sort));
+			CHECK_STATUS(read_all(env, buf.data, buf.length), PA_ERR_UNSUPPORTED, env);
+			CHECK(strcmp(env->error.message, "adapter was written by a later version of the extension") == 0);
+			CHECK(env->error.detail[0] != '\0' && env->error.hint[0] != '\0');
+			pa_buf_release(&buf);
+		}
+}
+
+/* The same as files, as the code of their time wrote them. */
+UNIT_TEST(later_files)
+{
+	for (int sort = 0; sort < VALUE_LATER_COUNT; sort++)
+	{
+		static uint8_t room[1 << 16];
+		char		path[128];
+		size_t		n;
+		FILE	   *f;
+
+		snprintf(path, sizeof(path), "test/golden/later/%s.bin", value_later_name(sort));
+		f = fopen(path, "rb");
+		if (!CHECK(f != NULL))
+			return;
+		n = fread(room, 1, sizeof(room), f);
+		fclose(f);
+		CHECK(n > PA_VALUE_HEADER_BYTES && n < sizeof(room));
+		CHECK_STATUS(read_all(env, room, n), PA_ERR_UNSUPPORTED, env);
+	}
 }
 
 /* Numbers that ask for more than there is, everywhere in the metadata. */
@@ -354,6 +398,8 @@ UNIT_SUITE(value_damage,
 		   UNIT_CASE(every_length),
 		   UNIT_CASE(sealed_damage),
 		   UNIT_CASE(sealed_header),
+		   UNIT_CASE(later_versions),
+		   UNIT_CASE(later_files),
 		   UNIT_CASE(sealed_numbers),
 		   UNIT_CASE(blocks_of_later_tensors),
 		   UNIT_CASE(faults_of_the_host),

@@ -42,7 +42,9 @@ sample_begin(Sample *sample, PaKind kind, uint64_t seed)
 	sample->seed = seed;
 	document(sample, PA_DOCUMENT_CONFIG, kind == PA_KIND_LORA ?
 			 "{\n  \"lora_alpha\": 16,\n  \"peft_type\": \"LORA\",\n  \"r\": 8,\n  \"r\": 8,\n  \"r\": 8,\n  \"r\": 8\n}" :
-			 kind == PA_KIND_IA3 ? "{\"peft_type\": \"IA3\"}" : "{\"peft_type\": \"DIFFERENCE\"}");
+			 kind == PA_KIND_IA3 ? "{\"peft_type\": \"IA3\"}" :
+			 kind == PA_KIND_OPAQUE ? "{\"peft_type\": \"PROMPT_TUNING\", \"num_virtual_tokens\": 8}" :
+			 "{\"peft_type\": \"DIFFERENCE\"}");
 	document(sample, PA_DOCUMENT_RECIPE, "{\"version\":1,\"root\":{\"op\":\"import\",\"sha256\":\"00\"},\"nodes\":{}}");
 }
 
@@ -59,8 +61,7 @@ sample_module(Sample *sample, const char *path, uint32_t flags, uint64_t rank)
 	module->rank = rank;
 	module->scaling = rank > 0 ? 2.0 : 1.0;
 	module->alpha = 2.0 * (double) rank;
-	for (int role = 0; role < PA_ROLE_COUNT; role++)
-		module->tensor[role] = -1;
+	pa_module_clear(module);
 }
 
 static void
@@ -247,6 +248,20 @@ golden_difference(PaEnv *env, Sample *sample)
 	return sample_tensor(env, sample, "scale", PA_ROLE_DIFFERENCE, PA_F64, 0, NULL);
 }
 
+/* A method without arithmetic: names of any form, of another's too, and types of any sort. */
+static PaStatus
+golden_opaque(PaEnv *env, Sample *sample)
+{
+	sample_begin(sample, PA_KIND_OPAQUE, 8);
+	sample->adapter.opaque_type = "PROMPT_TUNING";
+	for (int i = 0; i < PA_SHA256_LENGTH; i++)
+		sample->adapter.settings[i] = (uint8_t) (7 * i);
+	sample_module(sample, "layers.0.q.lora_A", PA_MODULE_TARGET, 0);
+	PA_TRY(sample_tensor(env, sample, PREFIX "layers.0.q.lora_A.weight", PA_ROLE_OPAQUE, PA_F8_E4M3, 2, (uint64_t[]) {2, 5}));
+	sample_module(sample, "prompt_embeddings", PA_MODULE_TARGET, 0);
+	return sample_tensor(env, sample, "prompt_embeddings", PA_ROLE_OPAQUE, PA_BF16, 2, (uint64_t[]) {8, 3});
+}
+
 static const struct
 {
 	const char *name;
@@ -259,6 +274,7 @@ static const struct
 	{"empty_tensors", golden_empty},
 	{"two_blocks", golden_blocks},
 	{"difference", golden_difference},
+	{"opaque", golden_opaque},
 };
 
 const char *

@@ -48,7 +48,7 @@ extern PaStatus sample_source(PaEnv *env, Sample *sample, PaSource **source);
 extern PaStatus sample_write(PaEnv *env, Sample *sample, size_t reserve, PaBuf *out);
 
 /* What test/golden/format1 holds, and other tests use too. */
-#define SAMPLE_GOLDEN_COUNT 7
+#define SAMPLE_GOLDEN_COUNT 8
 
 extern const char *sample_golden_name(int i);
 extern PaStatus sample_golden(PaEnv *env, int i, Sample *sample);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "test/unit/host.h"
+#include "test/unit/value_later.h"
 #include "test/unit/value_sample.h"
 
 static int
@@ -38,6 +39,29 @@ make(PaEnv *env, int i, const char *folder, FILE *list)
 	return 0;
 }
 
+/* The first sample with a number that only a later version knows, of each sort. */
+static int
+make_later(PaEnv *env, const char *folder)
+{
+	for (int sort = 0; sort < VALUE_LATER_COUNT; sort++)
+	{
+		char		path[1024];
+		Sample		sample;
+		PaBuf		buf;
+		FILE	   *f;
+
+		if (sample_golden(env, 0, &sample) != PA_OK || sample_write(env, &sample, 0, &buf) != PA_OK ||
+			!value_later(buf.data, buf.length, sort))
+			return 1;
+		snprintf(path, sizeof(path), "%s/../later/%s.bin", folder, value_later_name(sort));
+		f = fopen(path, "wb");
+		if (f == NULL || fwrite(buf.data, 1, buf.length, f) != buf.length || fclose(f) != 0)
+			return 1;
+		pa_buf_release(&buf);
+	}
+	return 0;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -61,6 +85,11 @@ main(int argc, char **argv)
 			fprintf(stderr, "could not make %s: %s\n", sample_golden_name(i), env.error.message);
 			return 1;
 		}
+	if (make_later(&env, argv[1]) != 0)
+	{
+		fprintf(stderr, "could not make the values of later versions: %s\n", env.error.message);
+		return 1;
+	}
 	pa_env_reset(&env);
 	unit_host_release(&host);
 	return fclose(list) == 0 ? 0 : 1;

@@ -1,15 +1,15 @@
 /*
- * recompute_impl.h
- *	  One node of a recipe, ready to be evaluated.  Private to recompute*.c.
+ * recompute_ops.h
+ *	  Which function of the engine an operation of a recipe is, and what it is
+ *	  given: one node, ready to be evaluated.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
-#ifndef PA_RECOMPUTE_IMPL_H
-#define PA_RECOMPUTE_IMPL_H
+#ifndef PA_ENGINE_RECOMPUTE_OPS_H
+#define PA_ENGINE_RECOMPUTE_OPS_H
 
 #include "recipe/recipe_read.h"
-#include "engine/engine_impl.h"
-#include "engine/recompute.h"
+#include "value/value.h"
 
 /* Operands are those that are left, their weights as they are to be used. */
 typedef struct PaStep

@@ -1,41 +1,16 @@
 /*
- * peft_config_module.c
- *	  What a configuration says of one module: its r, alpha and scaling, by the
- *	  patterns as PEFT finds them.
- *
- * PEFT matches its patterns against the module's path before it wraps anything,
- * and for target_parameters against the path and the parameter's name.
+ * peft_lora_module.c
+ *	  What a configuration says of one LoRA module: its r, alpha and scaling, by
+ *	  the patterns as PEFT finds them.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
-#include "interchange/peft_config.h"
+#include "interchange/peft_lora.h"
 
 #include <math.h>
 #include <string.h>
 
-#define WRAPPER ".base_layer"
-
-PaStatus
-pa_peft_unwrapped_path(PaEnv *env, const char *path, const char **unwrapped)
-{
-	size_t		n = strlen(WRAPPER);
-	char	   *out;
-
-	*unwrapped = path;
-	if (strstr(path, WRAPPER) == NULL)
-		return PA_OK;
-	PA_TRY(PA_NEW_RAW(env, strlen(path) + 1, &out));
-	*unwrapped = out;
-	while (*path != '\0')
-	{
-		if (strncmp(path, WRAPPER, n) == 0 && (path[n] == '.' || path[n] == '\0'))
-			path += n;
-		else
-			*out++ = *path++;
-	}
-	*out = '\0';
-	return PA_OK;
-}
+#include "interchange/peft_path.h"
 
 /* Is the name the whole path, or its end behind a dot? */
 static bool
@@ -93,7 +68,7 @@ pa_peft_config_is_parameter(PaEnv *env, PaConfig *config, const char *path, bool
 	*is = false;
 	if (config->n_target_parameters == 0)
 		return PA_OK;
-	PA_TRY(pa_peft_unwrapped_path(env, path, &unwrapped));
+	PA_TRY(pa_peft_path_unwrapped(env, path, &unwrapped));
 	for (uint32_t i = 0; i < config->n_target_parameters; i++)
 	{
 		/* a parameter's name alone does not tell its module */
@@ -163,8 +138,10 @@ look_up_parameters(PaEnv *env, const PaConfig *config, const char *unwrapped, do
 		pa_free(env, key);
 		if (found && (other_r != *r || other_alpha != *alpha))
 		{
-			pa_fail(env, PA_ERR_UNSUPPORTED, "parameters of module \"%.300s\" have different ranks or alphas", unwrapped);
-			pa_detail(env, "PEFT's tensor names do not tell which parameter of a module a tensor belongs to.");
+			pa_fail(env, PA_ERR_UNSUPPORTED, "parameters of module \"%.300s\" have different ranks or alphas",
+					unwrapped);
+			pa_detail(env, "PEFT's tensor names do not tell which parameter of a module "
+					  "a tensor belongs to.");
 			return PA_ERR_UNSUPPORTED;
 		}
 		found = true;
@@ -182,7 +159,7 @@ pa_peft_config_module(PaEnv *env, PaConfig *config, const char *path,
 	bool		parameter;
 
 	PA_TRY(pa_check_cancel(env));
-	PA_TRY(pa_peft_unwrapped_path(env, path, &unwrapped));
+	PA_TRY(pa_peft_path_unwrapped(env, path, &unwrapped));
 	PA_TRY(pa_peft_config_is_parameter(env, config, path, &parameter));
 	if (parameter)
 		PA_TRY(look_up_parameters(env, config, unwrapped, r, alpha));

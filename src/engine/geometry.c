@@ -1,11 +1,11 @@
 /*
- * lowrank_geometry.c
+ * geometry.c
  *	  Geometry of one or two sums of deltas: the modules' products, added in path
  *	  order.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
-#include "engine/lowrank_impl.h"
+#include "engine/geometry.h"
 
 #include <math.h>
 
@@ -30,8 +30,8 @@ measure(PaEnv *env, const PaProducts *products, const char *path, PaModuleGeomet
 }
 
 PaStatus
-pa_engine_geometry(PaEnv *env, const PaDeltaSum *d, const PaDeltaSum *e,
-				   PaModuleGeometry *total, uint32_t *n, PaModuleGeometry **modules)
+pa_geometry_measure(PaEnv *env, const PaDeltaSum *d, const PaDeltaSum *e,
+					PaModuleGeometry *total, uint32_t *n, PaModuleGeometry **modules)
 {
 	PaPlannedSum planned;
 	const PaStack **stacks;
@@ -39,8 +39,8 @@ pa_engine_geometry(PaEnv *env, const PaDeltaSum *d, const PaDeltaSum *e,
 	PaProducts	sum = {0};
 	uint32_t	count = 0;
 
-	PA_TRY(pa_engine_plan_sum(env, d, e, false, &planned));
-	PA_TRY(pa_engine_stacks(env, &planned, &stacks));
+	PA_TRY(pa_delta_sum_plan(env, d, e, false, &planned));
+	PA_TRY(pa_delta_sum_stacks(env, &planned, &stacks));
 	PA_TRY(PA_NEW_ARRAY(env, planned.draft->facts.n_modules, &rows));
 	for (uint32_t i = 0; i < planned.draft->facts.n_modules; i++)
 	{

@@ -1,11 +1,34 @@
 /*
- * features.c
- *	  What arithmetic refuses, why, and what can be done instead
- *	  (doc/algebra.md, "Refusals").
+ * operation.c
+ *	  What operations refuse, why, and what can be done instead.  See operation.h.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
-#include "adapter/adapter.h"
+#include "adapter/operation.h"
+
+#define FORM(form) (1u << (form))
+#define COMPUTABLE (FORM(PA_DELTA_PRODUCT) | FORM(PA_DELTA_VECTOR) | FORM(PA_DELTA_TENSORS))
+
+/* Which forms of the delta an operation has; the texts are for a computable form that it has not. */
+static const struct
+{
+	PaOperation id;
+	uint32_t	forms;
+	bool		plain;			/* features are refused too */
+	const char *name;
+	const char *reason;
+	const char *hint;
+}			operations[] = {
+	{PA_OPERATION_ARITHMETIC, COMPUTABLE, true, "arithmetic is", "", ""},
+	{PA_OPERATION_PARTS, COMPUTABLE, false, "parts are", "", ""},
+	{PA_OPERATION_MERGE, FORM(PA_DELTA_PRODUCT), false, "merge methods are",
+		"They prune the factors of LoRA adapters.", "A weighted sum is defined for every kind."},
+	{PA_OPERATION_SINGULAR_VALUES, FORM(PA_DELTA_PRODUCT), false, "singular values are",
+		"Truncation and spectra are of LoRA's product of two factors.", ""},
+	{PA_OPERATION_DELTA, FORM(PA_DELTA_PRODUCT) | FORM(PA_DELTA_VECTOR), true, "deltas of modules are",
+		"Each of its tensors is the change of a parameter of its own.",
+		"adapter_tensor() gives the change of one parameter."},
+};
 
 typedef struct FeatureRow
 {
@@ -41,8 +64,8 @@ static const FeatureRow rows[] = {
 	"What that tensor does to the effect of the factors is not known."},
 };
 
-PaStatus
-pa_adapter_require_arithmetic(PaEnv *env, const PaAdapter *adapter)
+static PaStatus
+require_plain(PaEnv *env, const PaAdapter *adapter)
 {
 	if (adapter->features == 0)
 		return PA_OK;
@@ -59,6 +82,33 @@ pa_adapter_require_arithmetic(PaEnv *env, const PaAdapter *adapter)
 			return PA_ERR_UNSUPPORTED;
 		}
 	return pa_fail(env, PA_ERR_INTERNAL, "unknown features %#x", adapter->features);
+}
+
+PaStatus
+pa_require(PaEnv *env, const PaAdapter *adapter, PaOperation operation)
+{
+	const PaKindMethods *kind = pa_kind_methods(adapter->kind);
+
+	if (kind->delta == PA_DELTA_NONE)
+		return kind->refuse(env, adapter);
+	for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++)
+	{
+		if (operations[i].id != operation)
+			continue;
+		if (operations[i].forms & FORM(kind->delta))
+			return operations[i].plain ? require_plain(env, adapter) : PA_OK;
+		pa_fail(env, PA_ERR_UNSUPPORTED, "%s not supported for adapters of kind %s", operations[i].name, kind->name);
+		pa_detail(env, "%s", operations[i].reason);
+		pa_hint(env, "%s", operations[i].hint);
+		return PA_ERR_UNSUPPORTED;
+	}
+	return pa_fail(env, PA_ERR_INTERNAL, "unknown operation %d", (int) operation);
+}
+
+PaStatus
+pa_adapter_require_arithmetic(PaEnv *env, const PaAdapter *adapter)
+{
+	return pa_require(env, adapter, PA_OPERATION_ARITHMETIC);
 }
 
 PaStatus

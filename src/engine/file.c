@@ -1,0 +1,156 @@
+/*
+ * file.c
+ *	  Files read and described.  See file.h.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#include "engine/file.h"
+
+#include <string.h>
+
+#include "adapter/kind.h"
+#include "core/limits.h"
+
+static PaStatus
+check_same_layout(PaEnv *env, const PaSafetensors *outer, const PaSafetensors *inner)
+{
+	bool		same = outer->n_tensors == inner->n_tensors;
+
+	for (uint32_t i = 0; same && i < outer->n_tensors; i++)
+	{
+		const PaFileTensor *a = &outer->tensors[i];
+		const PaFileTensor *b = &inner->tensors[i];
+
+		same = strcmp(a->name, b->name) == 0 && a->dtype == b->dtype && a->ndim == b->ndim &&
+			memcmp(a->shape, b->shape, (size_t) a->ndim * sizeof(a->shape[0])) == 0 &&
+			a->bytes == b->bytes && a->offset == b->offset;
+	}
+	if (same)
+		return PA_OK;
+	pa_fail(env, PA_ERR_FILE, "original header in the envelope describes other tensors");
+	pa_detail(env, "The header under \"%s\" must list the same tensors at the same offsets.", PA_META_HEADER);
+	return PA_ERR_FILE;
+}
+
+static PaStatus
+check_inner_header(PaEnv *env, const PaSafetensors *file)
+{
+	PaSafetensors inner;
+
+	if (file->inner_header.length > PA_MAX_HEADER_BYTES)
+		return pa_fail(env, PA_ERR_LIMIT, "original header in the envelope has %zu bytes, more than %zu",
+					   file->inner_header.length, PA_MAX_HEADER_BYTES);
+	PA_TRY(pa_safetensors_read_header(env, file->inner_header, file->data_length, PA_ERR_FILE, &inner));
+	if (pa_safetensors_is_envelope(&inner))
+		return pa_fail(env, PA_ERR_FILE, "original header in the envelope is an envelope's");
+	return check_same_layout(env, file, &inner);
+}
+
+/* Which configuration counts: the one inside an envelope, or the one beside a file. */
+static PaStatus
+choose_config(PaEnv *env, const PaSafetensors *file, bool envelope, bool require_envelope,
+			  PaText *config)
+{
+	if (!envelope && require_envelope)
+	{
+		pa_fail(env, PA_ERR_FILE, "safetensors file has no adapter configuration inside");
+		pa_detail(env, "This form of an adapter needs the metadata key \"%s\".", PA_META_CONFIG);
+		pa_hint(env, "Import a file and its adapter_config.json with adapter_from_safetensors().");
+		return PA_ERR_FILE;
+	}
+	if (!envelope && config->text == NULL)
+	{
+		pa_fail(env, PA_ERR_CONFIG, "adapter has no configuration");
+		pa_detail(env, "The scaling of a LoRA adapter is in no tensor, so there is no default.");
+		pa_hint(env, "Pass the text of adapter_config.json as the second argument.");
+		return PA_ERR_CONFIG;
+	}
+	if (!envelope)
+		return PA_OK;
+	if (config->text != NULL)
+	{
+		pa_fail(env, PA_ERR_CONFIG, "file has a configuration inside and another one beside it");
+		pa_hint(env, "Leave the configuration argument out for a file with the metadata key \"%s\".", PA_META_CONFIG);
+		return PA_ERR_CONFIG;
+	}
+	if (file->config.text == NULL)
+		return pa_fail(env, PA_ERR_FILE, "envelope has no metadata key \"%s\"", PA_META_CONFIG);
+	*config = file->config;
+	return PA_OK;
+}
+
+PaStatus
+pa_file_describe(PaEnv *env, PaOpenedFile *opened, PaText config)
+{
+	const PaSafetensors *file = &opened->file;
+	PaResult   *result = &opened->result;
+	const uint8_t **data;
+
+	PA_TRY(pa_peft_config_read(env, config.text, config.length, &opened->config));
+	PA_TRY(pa_result_describe_as(env, &opened->config, config, file->n_tensors, file->tensors, result));
+	PA_TRY(PA_NEW_ARRAY(env, result->adapter->n_tensors, &data));
+	for (uint32_t i = 0; i < result->adapter->n_tensors; i++)
+		data[i] = file->data + file->tensors[result->of[i]].offset;
+	return pa_source_from_memory(env, result->adapter, data, &opened->source);
+}
+
+/* The recipe that came along, or the beginning of one. */
+static PaStatus
+choose_recipe(PaEnv *env, const PaSafetensors *st, PaText file, PaText *recipe)
+{
+	uint8_t		sha256[PA_SHA256_LENGTH];
+
+	if (st->recipe.text != NULL)
+	{
+		*recipe = st->recipe;
+		return pa_recipe_check(env, st->recipe);
+	}
+	PA_TRY(pa_hash_begin(env, PA_HASH_FILE));
+	PA_TRY(pa_hash_update(env, PA_HASH_FILE, file.text, file.length));
+	PA_TRY(pa_hash_finish(env, PA_HASH_FILE, sha256));
+	return pa_recipe_import(env, sha256, recipe);
+}
+
+/*
+ * A file that has nothing of what the configuration says is another file, most
+ * often the whole model's.  Dense tensors alone are an adapter only if the
+ * configuration accounts for them; an envelope is believed, since a part of a
+ * split may be such a one.
+ */
+static PaStatus
+check_is_adapter(PaEnv *env, const PaAdapter *adapter)
+{
+	const PaKindMethods *kind = pa_kind_methods(adapter->kind);
+
+	if (kind->may_be_empty || adapter->n_saved_modules > 0 ||
+		(adapter->bias != NULL && strcmp(adapter->bias, "none") != 0))
+		return PA_OK;
+	for (uint32_t i = 0; i < adapter->n_modules; i++)
+		if (adapter->modules[i].flags & PA_MODULE_TARGET)
+			return PA_OK;
+	pa_fail(env, PA_ERR_CONFIG, "file has no tensor of %s adapter", kind->title);
+	if (adapter->n_tensors > 0)
+		pa_detail(env, "What it has, beginning with \"%.300s\", is dense, and the configuration has no modules_to_save for it.",
+				  adapter->tensors[0].name);
+	pa_hint(env, "The adapter's tensors are in adapter_model.safetensors; model.safetensors is a whole model.");
+	return PA_ERR_CONFIG;
+}
+
+PaStatus
+pa_file_open(PaEnv *env, PaText file, PaText config, bool require_envelope, PaOpenedFile *opened)
+{
+	PaSafetensors *st = &opened->file;
+	bool		envelope;
+
+	memset(opened, 0, sizeof(*opened));
+	PA_TRY(pa_safetensors_read(env, file, st));
+	envelope = pa_safetensors_is_envelope(st);
+	PA_TRY(choose_config(env, st, envelope, require_envelope, &config));
+	if (st->inner_header.text != NULL)
+		PA_TRY(check_inner_header(env, st));
+	PA_TRY(pa_file_describe(env, opened, config));
+	if (!envelope)
+		PA_TRY(check_is_adapter(env, opened->result.adapter));
+	opened->result.documents.document[PA_DOCUMENT_HEADER] = envelope ? st->inner_header : st->header;
+	return choose_recipe(env, st, file, &opened->recipe);
+}

@@ -1,0 +1,34 @@
+/*
+ * file.h
+ *	  A file that was read, described by its configuration and checked: what
+ *	  importing, splitting and differences begin with.
+ *
+ * In an envelope the inner header must describe the same tensors at the same
+ * places, and the recipe must follow its grammar.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#ifndef PA_ENGINE_FILE_H
+#define PA_ENGINE_FILE_H
+
+#include "engine/result.h"
+#include "recipe/recipe.h"
+
+/* Pointers into the file stay borrowed. */
+typedef struct PaOpenedFile
+{
+	PaSafetensors file;
+	PaConfig	config;
+	PaResult	result;			/* of: the file's tensors */
+	PaSource   *source;
+	PaText		recipe;
+} PaOpenedFile;
+
+/* Parameters as pa_import_file has them. */
+extern PaStatus pa_file_open(PaEnv *env, PaText file, PaText config, bool require_envelope,
+							 PaOpenedFile *opened);
+
+/* Describe opened->file, the data of which is in memory, by a configuration. */
+extern PaStatus pa_file_describe(PaEnv *env, PaOpenedFile *opened, PaText config);
+
+#endif

@@ -1,0 +1,50 @@
+/*
+ * result.c
+ *	  Description and writing of what an operation made.  See result.h.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#include "engine/result.h"
+
+PaStatus
+pa_result_describe(PaEnv *env, const PaDraft *draft, PaResult *result)
+{
+	*result = (PaResult) {0};
+	return pa_peft_describe_draft(env, draft, &result->documents.document[PA_DOCUMENT_CONFIG],
+								  &result->adapter, &result->of);
+}
+
+PaStatus
+pa_result_describe_kept(PaEnv *env, const PaDraft *draft, PaText config, PaResult *result)
+{
+	*result = (PaResult) {0};
+	result->documents.document[PA_DOCUMENT_CONFIG] = config;
+	return pa_peft_describe_kept(env, draft, config, &result->adapter, &result->of);
+}
+
+PaStatus
+pa_result_describe_as(PaEnv *env, PaConfig *config, PaText text,
+					  uint32_t n, const PaFileTensor *tensors, PaResult *result)
+{
+	*result = (PaResult) {0};
+	result->documents.document[PA_DOCUMENT_CONFIG] = text;
+	return pa_peft_describe(env, config, n, tensors, &result->adapter, &result->of);
+}
+
+PaStatus
+pa_result_store(PaEnv *env, PaResult *result, PaSource *source, PaText recipe, size_t reserve, PaBuf *out)
+{
+	PaDocuments *documents = &result->documents;
+	size_t		expected = reserve;
+	PaStatus	status;
+
+	documents->document[PA_DOCUMENT_RECIPE] = recipe;
+	/* What is too large is refused by the writer, before memory is asked for it. */
+	if (result->adapter->raw_bytes <= PA_MAX_RAW_BYTES)
+		expected += pa_value_bound(result->adapter, documents);
+	PA_TRY(pa_buf_init(env, out, reserve, expected));
+	status = pa_value_write(env, source, result->adapter, documents, out, NULL);
+	if (status != PA_OK)
+		pa_buf_release(out);
+	return status;
+}

@@ -1,0 +1,24 @@
+/*
+ * transform.h
+ *	  Operations on one value: adapter_scale, adapter_cast, adapter_select,
+ *	  adapter_set_base_model.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#ifndef PA_ENGINE_TRANSFORM_H
+#define PA_ENGINE_TRANSFORM_H
+
+#include "value/value.h"
+
+extern PaStatus pa_transform_scale(PaEnv *env, PaValue *value, double s, size_t reserve, PaBuf *out);
+extern PaStatus pa_transform_cast(PaEnv *env, PaValue *value, const char *dtype, size_t reserve, PaBuf *out);
+
+/* The modules whose whole path matches; invert: the others.  None left is PA_ERR_CONFIG. */
+extern PaStatus pa_transform_select(PaEnv *env, PaValue *value, const char *pattern, bool invert,
+									size_t reserve, PaBuf *out);
+
+/* NULL: null. */
+extern PaStatus pa_transform_set_base_model(PaEnv *env, PaValue *value, const char *base_model,
+											const char *revision, size_t reserve, PaBuf *out);
+
+#endif

@@ -1,0 +1,30 @@
+/*
+ * peft_path.h
+ *	  Paths of modules and parameters, as they stand in PEFT's tensor names and
+ *	  configurations: which module a parameter is of, what PEFT wrapped, ends.
+ *
+ * Knows no kind of adapter.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#ifndef PA_PEFT_PATH_H
+#define PA_PEFT_PATH_H
+
+#include "core/env.h"
+
+/* Do the first n bytes of the path end in this text?  PEFT's rule for most lists of names. */
+extern bool pa_peft_path_ends(const char *path, size_t n, const char *end);
+
+/*
+ * The module of a parameter of the base model: what stands before the last dot;
+ * a name that leaves nothing is its own module.
+ */
+extern PaStatus pa_peft_path_of_parameter(PaEnv *env, const char *key, const char **path);
+
+/* The same without ".base_layer" and ".token_adapter" at the end, which PEFT puts around a layer. */
+extern PaStatus pa_peft_path_of_dense(PaEnv *env, const char *key, const char **path);
+
+/* The path as it was before PEFT wrapped layers: without ".base_layer" components. */
+extern PaStatus pa_peft_path_unwrapped(PaEnv *env, const char *path, const char **unwrapped);
+
+#endif
