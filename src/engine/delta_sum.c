@@ -70,28 +70,24 @@ make_leaves(PaEnv *env, const PaPlannedSum *sum, bool dense, PaLeaf **leaves)
 		leaf->digest = sum->operands.named[i].digest;
 		leaf->q = dense ? sum->given[0][i] : counts ? 1 : 0;
 		leaf->source = sum->operands.sources[i];
+		leaf->tag = i;
 		if (!dense)
 			PA_TRY(without_dense(env, leaf->source, &leaf->source));
 	}
 	return PA_OK;
 }
 
-/* The weights of the leaves that the plan kept, which are in the operands' order. */
+/* The weights of the leaves that the plan kept. */
 static PaStatus
 keep_weights(PaEnv *env, PaPlannedSum *sum)
 {
 	const PaLeaf *kept = pa_combine_leaves(sum->plan, &sum->n_leaves);
-	uint32_t	k = 0;
 
-	PA_TRY(PA_NEW_ARRAY(env, sum->n_leaves, &sum->weights[0]));
-	PA_TRY(PA_NEW_ARRAY(env, sum->n_leaves, &sum->weights[1]));
-	for (uint32_t i = 0; i < sum->operands.n && k < sum->n_leaves; i++)
+	for (int w = 0; w < 2; w++)
 	{
-		if (sum->operands.named[i].digest != kept[k].digest)
-			continue;
-		sum->weights[0][k] = sum->given[0][i];
-		sum->weights[1][k] = sum->given[1][i];
-		k++;
+		PA_TRY(PA_NEW_ARRAY(env, sum->n_leaves, &sum->weights[w]));
+		for (uint32_t i = 0; i < sum->n_leaves; i++)
+			sum->weights[w][i] = sum->given[w][kept[i].tag];
 	}
 	return PA_OK;
 }

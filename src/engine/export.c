@@ -85,7 +85,7 @@ write_tensor(PaSource *source, uint32_t tensor, PaBuf *out)
 
 	for (uint64_t done = 0; done < units;)
 	{
-		size_t		step = units - done < PA_BLOCK_ELEMENTS ? (size_t) (units - done) : PA_BLOCK_ELEMENTS;
+		size_t		step = pa_block_step(units - done);
 
 		PA_TRY(pa_check_cancel(out->env));
 		PA_TRY(pa_buf_room(out, step * width));
@@ -135,7 +135,7 @@ hash_tensor(PaEnv *env, PaSource *source, uint32_t tensor, uint8_t *raw)
 
 	for (uint64_t done = 0; done < units; done += step)
 	{
-		step = units - done < PA_BLOCK_ELEMENTS ? (size_t) (units - done) : PA_BLOCK_ELEMENTS;
+		step = pa_block_step(units - done);
 		PA_TRY(pa_check_cancel(env));
 		PA_TRY(source->read(env, source, tensor, done, step, raw));
 		PA_TRY(pa_hash_update(env, PA_HASH_FILE, raw, step * width));

@@ -43,10 +43,10 @@ load_recipe(PaEnv *env, void *state, PaText *recipe)
 	return pa_value_document(env, state, PA_DOCUMENT_RECIPE, recipe);
 }
 
-static PaStatus
+static void
 release_recipe(PaEnv *env, void *state, const PaText *recipe)
 {
-	return pa_value_release_document(env, state, recipe);
+	pa_value_release_document(env, state, recipe);
 }
 
 static const PaRecipeLoader loader = {load_recipe, release_recipe};

@@ -25,7 +25,7 @@ common_config(PaEnv *env, const PaOperands *operands, PaText *config)
 
 		PA_TRY(pa_value_document(env, operands->values[i], PA_DOCUMENT_CONFIG, &other));
 		same = pa_text_equal(*config, other);
-		PA_TRY(pa_value_release_document(env, operands->values[i], &other));
+		pa_value_release_document(env, operands->values[i], &other);
 		if (same)
 			continue;
 		*config = (PaText) {0};

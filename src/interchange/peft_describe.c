@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "adapter/role.h"
+#include "core/strings.h"
 #include "interchange/peft_dialect.h"
 #include "interchange/peft_path.h"
 
@@ -64,7 +65,7 @@ check_keys(PaEnv *env, uint32_t n, const Named *named)
 	PA_TRY(PA_NEW_ARRAY(env, n, &keys));
 	for (uint32_t i = 0; i < n; i++)
 		keys[i] = named[i].from->name + named[i].name.prefix;
-	qsort(keys, n, sizeof(char *), pa_peft_path_order);
+	pa_sort_strings(keys, n);
 	for (uint32_t i = 1; i < n; i++)
 	{
 		if (strcmp(keys[i - 1], keys[i]) != 0)
@@ -84,7 +85,7 @@ make_modules(PaEnv *env, uint32_t n, const Named *named, PaAdapter *adapter)
 	PA_TRY(PA_NEW_ARRAY(env, n, &paths));
 	for (uint32_t i = 0; i < n; i++)
 		paths[i] = named[i].name.path;
-	pa_peft_path_sort_distinct(paths, &n);
+	n = (uint32_t) pa_sort_distinct_strings(paths, n);
 	PA_TRY(PA_NEW_ARRAY(env, n, &adapter->modules));
 	adapter->n_modules = n;
 	for (uint32_t i = 0; i < n; i++)
@@ -178,7 +179,7 @@ find_saved_modules(PaEnv *env, const PaConfig *config, PaAdapter *adapter)
 		if (length > 0)
 			PA_TRY(pa_strndup(env, path, length, &found[n++]));
 	}
-	pa_peft_path_sort_distinct(found, &n);
+	n = (uint32_t) pa_sort_distinct_strings(found, n);
 	adapter->saved_modules = found;
 	adapter->n_saved_modules = n;
 	return PA_OK;

@@ -10,8 +10,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/strings.h"
 #include "interchange/config_read.h"
-#include "interchange/peft_path.h"
 
 /* Members that change what the tensors mean, and nothing else is asked of them. */
 static const struct
@@ -190,7 +190,8 @@ pa_peft_lora_read(PaEnv *env, const json_t *root, PaConfig *config)
 						 &config->alpha_patterns, &config->n_alpha_patterns));
 	PA_TRY(pa_config_read_names(env, root, "target_parameters",
 								&config->target_parameters, &config->n_target_parameters));
-	pa_peft_path_sort_distinct(config->target_parameters, &config->n_target_parameters);
+	config->n_target_parameters =
+		(uint32_t) pa_sort_distinct_strings(config->target_parameters, config->n_target_parameters);
 	config->target_modules = json_object_get(root, "target_modules");
 	config->features = read_features(root);
 	return PA_OK;

@@ -6,7 +6,6 @@
  */
 #include "interchange/peft_path.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define WRAPPER ".base_layer"
@@ -73,24 +72,4 @@ pa_peft_path_unwrapped(PaEnv *env, const char *path, const char **unwrapped)
 	}
 	*out = '\0';
 	return PA_OK;
-}
-
-int
-pa_peft_path_order(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *) a, *(const char *const *) b);
-}
-
-void
-pa_peft_path_sort_distinct(const char **list, uint32_t *n)
-{
-	uint32_t	kept = 0;
-
-	if (*n == 0)
-		return;
-	qsort(list, *n, sizeof(char *), pa_peft_path_order);
-	for (uint32_t i = 0; i < *n; i++)
-		if (kept == 0 || strcmp(list[kept - 1], list[i]) != 0)
-			list[kept++] = list[i];
-	*n = kept;
 }

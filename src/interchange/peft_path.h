@@ -27,10 +27,4 @@ extern PaStatus pa_peft_path_of_dense(PaEnv *env, const char *key, const char **
 /* The path as it was before PEFT wrapped layers: without ".base_layer" components. */
 extern PaStatus pa_peft_path_unwrapped(PaEnv *env, const char *path, const char **unwrapped);
 
-/* The order of paths in an adapter (strcmp), for qsort of const char *. */
-extern int	pa_peft_path_order(const void *a, const void *b);
-
-/* Sorts a list and leaves out what is there twice; *n is what stays. */
-extern void pa_peft_path_sort_distinct(const char **list, uint32_t *n);
-
 #endif

@@ -36,6 +36,7 @@ typedef struct Bridge
 	bool		open;
 } Bridge;
 
+/* A bridge in the current memory context. */
 extern Bridge *bridge_open(void);
 
 /* Release everything the core still owns and the hashes. */
@@ -57,8 +58,10 @@ extern Datum bridge_return(Bridge *bridge, PaStatus status, PaBuf *value);
 extern char *bridge_to_server(const char *utf8, size_t length);
 extern char *bridge_to_utf8(const char *text, size_t length);
 
-/* An argument of type text as a string in UTF-8; or of text or json, which may be long, without NUL. */
+/* An argument of type text as a string in UTF-8. */
 extern char *bridge_text_argument(Datum argument);
+
+/* An argument of type text or json, which may be long, in UTF-8; without NUL. */
 extern PaText bridge_long_text_argument(Datum argument);
 
 /* A bytea argument where it stands. */

@@ -111,11 +111,10 @@ pa_value_document(PaEnv *env, PaValue *value, PaDocument which, PaText *document
 	return PA_OK;
 }
 
-PaStatus
+void
 pa_value_release_document(PaEnv *env, PaValue *value, const PaText *document)
 {
-	const uint8_t *header;
-
 	pa_free(env, (void *) document->text);
-	return pa_value_fetch(env, value->bytes, 0, PA_VALUE_HEADER_BYTES, &header);
+	if (value->bytes->release != NULL)
+		value->bytes->release(value->bytes);
 }
