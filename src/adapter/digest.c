@@ -12,6 +12,7 @@
 
 #include <string.h>
 
+#include "adapter/scaling.h"
 #include "core/bytes.h"
 
 #define CONTENT_TAG "peftarith.digest.1"

@@ -33,4 +33,10 @@ typedef struct PaDraft
 	PaDraftTensor *tensors;
 } PaDraft;
 
+/* A draft that is the adapter itself; tag of a draft tensor = index in adapter. */
+extern PaStatus pa_draft_of(PaEnv *env, const PaAdapter *adapter, PaDraft **draft);
+
+/* A draft tensor like an adapter's, with the key but without the name. */
+extern void pa_draft_tensor_of(PaDraftTensor *draft, const PaTensor *tensor, uint64_t tag);
+
 #endif

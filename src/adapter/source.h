@@ -32,6 +32,13 @@ pa_tensor_units(const PaTensor *tensor)
 	return tensor->bytes / (uint64_t) pa_dtype_plane_width(tensor->dtype);
 }
 
+/* How far a walk goes in one step: a block, or what is left. */
+static inline size_t
+pa_block_step(uint64_t left)
+{
+	return left < PA_BLOCK_ELEMENTS ? (size_t) left : PA_BLOCK_ELEMENTS;
+}
+
 /* A source over tensor data in memory: data[i] is the raw bytes of tensor i. */
 extern PaStatus pa_source_from_memory(PaEnv *env, const PaAdapter *adapter,
 									  const uint8_t *const *data, PaSource **source);

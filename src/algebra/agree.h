@@ -16,10 +16,4 @@ extern PaStatus pa_agree(PaEnv *env, const PaAdapter *a, const PaAdapter *b);
 /* Role by role the tensors that a sum pairs must have one shape; else PA_ERR_MISMATCH. */
 extern PaStatus pa_agree_shape(PaEnv *env, const PaTensor *a, const PaTensor *b);
 
-/*
- * The saved modules of n adapters that hold a dense tensor of the draft: sorted,
- * distinct, none below another one (PEFT saves all that stands under one).
- */
-extern PaStatus pa_union_saved_modules(PaEnv *env, uint32_t n, const PaAdapter *const *adapters, PaDraft *draft);
-
 #endif

@@ -36,10 +36,15 @@ typedef struct PaLeaf
 	const uint8_t *digest;		/* PA_SHA256_LENGTH; names the leaf in messages */
 	double		p;
 	double		q;
+	uint32_t	tag;			/* the caller's own mark, kept */
 } PaLeaf;
 
 typedef struct PaCombine PaCombine;
 
+/*
+ * PA_ERR_MISMATCH, PA_ERR_UNSUPPORTED, PA_ERR_RANGE or PA_ERR_LIMIT where the
+ * leaves have no sum of this rule.  *draft belongs to the plan.
+ */
 extern PaStatus pa_combine_plan(PaEnv *env, PaRule rule, uint32_t n_leaves, const PaLeaf *leaves,
 								PaCombine **plan, const PaDraft **draft);
 
@@ -59,7 +64,7 @@ extern PaStatus pa_combine_source(PaEnv *env, PaCombine *plan, const PaAdapter *
  */
 extern PaStatus pa_combine_stack(PaEnv *env, const PaCombine *plan, uint32_t module, const PaStack **stack);
 
-/* The leaves that the plan kept, and their number. */
+/* The leaves that the plan kept, in digest order, and their number. */
 extern const PaLeaf *pa_combine_leaves(const PaCombine *plan, uint32_t *n);
 
 #endif

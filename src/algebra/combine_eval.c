@@ -5,9 +5,9 @@
  *
  * SPDX-License-Identifier: PostgreSQL
  */
-#include "algebra/combine_impl.h"
+#include "algebra/combine_eval.h"
 
-#include "algebra/pass.h"
+#include "adapter/fault.h"
 #include "kernel/kernel.h"
 
 /*
@@ -17,33 +17,19 @@
  */
 #define PIECE 2048
 
-static const PaTensor *
-term_tensor(const PaCombineSource *self, const PaCombineTerm *term)
-{
-	return &self->plan->leaves[term->leaf].source->adapter->tensors[term->tensor];
-}
-
-PaStatus
-pa_combine_read_term(PaEnv *env, PaCombineSource *self, const PaCombineTerm *term, uint64_t first, size_t n, uint8_t *raw)
-{
-	PaSource   *source = self->plan->leaves[term->leaf].source;
-
-	PA_TRY(pa_check_cancel(env));
-	return source->read(env, source, term->tensor, first, n, raw);
-}
-
 /* acc gets or gains a term's n elements */
 static PaStatus
-add_term(PaEnv *env, PaCombineSource *self, const PaCombineTerm *term, bool is_first, const uint8_t *raw, size_t n)
+add_term(PaEnv *env, PaCombineSource *self, const PaCombineTerm *term, bool is_first,
+		 const uint8_t *raw, size_t n)
 {
-	const PaTensor *of = term_tensor(self, term);
+	PaDtype		dtype = pa_combine_tensor(self->plan, term)->dtype;
 	bool		finite;
 
 	if (is_first)
-		finite = pa_kernel_first(self->acc, raw, of->dtype, n, term->c);
+		finite = pa_kernel_first(self->acc, raw, dtype, n, term->c);
 	else
-		finite = pa_kernel_add(self->acc, raw, of->dtype, n, term->c);
-	return finite ? PA_OK : pa_fail_not_finite(env, of->name, self->plan->leaves[term->leaf].digest);
+		finite = pa_kernel_add(self->acc, raw, dtype, n, term->c);
+	return finite ? PA_OK : pa_combine_not_finite(env, self->plan, term);
 }
 
 /* acc's n elements with the constant, rounded into dst */
@@ -63,14 +49,18 @@ sum_in_pieces(PaEnv *env, PaCombineSource *self, const PaCombineSum *sum, const 
 			  uint64_t first, size_t n, uint8_t *dst)
 {
 	for (uint32_t i = 0; i < sum->n_terms; i++)
-		PA_TRY(pa_combine_read_term(env, self, &sum->terms[i], first, n, self->raw[i]));
+		PA_TRY(pa_combine_read_term(env, self->plan, &sum->terms[i], first, n, self->raw[i]));
 	for (size_t at = 0; at < n; at += PIECE)
 	{
 		size_t		piece = n - at < PIECE ? n - at : PIECE;
 
 		for (uint32_t i = 0; i < sum->n_terms; i++)
-			PA_TRY(add_term(env, self, &sum->terms[i], i == 0,
-							self->raw[i] + at * (size_t) pa_dtype_plane_width(term_tensor(self, &sum->terms[i])->dtype), piece));
+		{
+			const PaTensor *of = pa_combine_tensor(self->plan, &sum->terms[i]);
+			size_t		width = (size_t) pa_dtype_plane_width(of->dtype);
+
+			PA_TRY(add_term(env, self, &sum->terms[i], i == 0, self->raw[i] + at * width, piece));
+		}
 		PA_TRY(finish(env, self, sum, to, piece, dst + at * (size_t) pa_dtype_plane_width(to->dtype)));
 	}
 	return PA_OK;
@@ -82,7 +72,7 @@ sum_by_terms(PaEnv *env, PaCombineSource *self, const PaCombineSum *sum, const P
 {
 	for (uint32_t i = 0; i < sum->n_terms; i++)
 	{
-		PA_TRY(pa_combine_read_term(env, self, &sum->terms[i], first, n, self->raw[0]));
+		PA_TRY(pa_combine_read_term(env, self->plan, &sum->terms[i], first, n, self->raw[0]));
 		PA_TRY(add_term(env, self, &sum->terms[i], i == 0, self->raw[0], n));
 	}
 	return finish(env, self, sum, to, n, dst);
@@ -97,7 +87,7 @@ combine_read(PaEnv *env, PaSource *source, uint32_t tensor, uint64_t first, size
 
 	for (size_t done = 0; done < n;)
 	{
-		size_t		step = n - done < PA_BLOCK_ELEMENTS ? n - done : PA_BLOCK_ELEMENTS;
+		size_t		step = pa_block_step(n - done);
 		uint8_t    *out = (uint8_t *) dst + done * (size_t) pa_dtype_plane_width(to->dtype);
 
 		PA_TRY(pa_check_cancel(env));

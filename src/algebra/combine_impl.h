@@ -1,8 +1,8 @@
 /*
  * combine_impl.h
  *	  The plan of a sum: which tensors of which leaves meet in each tensor of
- *	  the result, and with which coefficient.  Private to combine_*.c, stack_*.c
- *	  and merge_*.c.
+ *	  the result, and with which coefficient.  Private to combine_*.c and
+ *	  merge.c.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
@@ -56,7 +56,7 @@ typedef struct PaModuleRef
 	uint32_t	module;
 } PaModuleRef;
 
-/* combine_module.c: what the module is in the result, and how each leaf's factors are weighted */
+/* What the modules of one path are in the result, and how each leaf's factors are weighted. */
 typedef struct PaPairing
 {
 	uint32_t	n;				/* leaves that have it as a target module */
@@ -68,16 +68,7 @@ typedef struct PaPairing
 	uint32_t	n_keyed;
 } PaPairing;
 
-extern PaStatus pa_combine_pair(PaEnv *env, const PaCombine *plan, const PaModuleRef *refs, uint32_t n,
-								PaPairing *pairing);
-
-/* combine_plan.c: the next draft tensor and its sum, with room for n terms; then each of them */
-extern PaStatus pa_combine_add_sum(PaEnv *env, PaCombine *plan, uint32_t module, const PaTensor *like, uint32_t n,
-								   PaDraftTensor **tensor, PaCombineSum **sum);
-extern PaStatus pa_combine_add_term(PaEnv *env, PaDraftTensor *to, PaCombineSum *sum, const PaTensor *first,
-									const PaAdapter *adapter, uint32_t leaf, uint32_t tensor, double c);
-
-/* combine_keyed.c: the tensors of keyed roles, paired by their keys */
+/* A tensor of a keyed role of one leaf. */
 typedef struct PaKeyedRef
 {
 	const char *path;			/* of the module */
@@ -93,45 +84,6 @@ typedef struct PaKeyed
 	size_t		n_keys;
 } PaKeyed;
 
-/* What the leaves have, before the modules are planned; then their sums. */
-extern PaStatus pa_combine_keyed(PaEnv *env, const PaCombine *plan, PaKeyed *keyed);
-extern PaStatus pa_combine_plan_keyed(PaEnv *env, PaCombine *plan, const PaKeyed *keyed);
-
-/* Delta space: the ranks add up, and the scaling is 1 (stack_module.c). */
-extern PaStatus pa_combine_stack_module(PaEnv *env, const PaCombine *plan, PaPairing *pairing);
-
-/* The stacks of a module of differences, one for each tensor (stack_difference.c). */
-extern PaStatus pa_combine_stack_differences(PaEnv *env, const PaCombine *plan, const PaPairing *pairing, const PaStack **stack);
-
-/* stack_eval.c: elements [first, first + n) of a stacked factor */
-typedef struct PaCombineSource PaCombineSource;
-extern PaStatus pa_combine_rows(PaEnv *env, PaCombineSource *self, const PaCombineSum *sum, const PaTensor *to,
-							  uint64_t first, size_t n, uint8_t *dst);
-extern PaStatus pa_combine_columns(PaEnv *env, PaCombineSource *self, const PaCombineSum *sum, const PaTensor *to,
-								 uint64_t first, size_t n, uint8_t *dst);
-extern double pa_combine_coefficient(const PaCombine *plan, const PaPairing *pairing,
-									 const PaModuleRef *ref, PaRole role);
-
-/* combine_neutral.c: the value of a sum whose every leaf has the weights 0 and 0 */
-extern PaStatus pa_combine_neutral(PaEnv *env, PaCombine *plan, const PaAdapter *adapter);
-
-/* combine_eval.c: what a pass keeps in memory */
-#define PA_HELD_TERMS 4
-
-struct PaCombineSource
-{
-	PaSource	base;
-	const PaCombine *plan;
-	const PaCombineSum **sums;	/* of the described result's tensors */
-	uint8_t    *raw[PA_HELD_TERMS]; /* blocks of leaves */
-	double	   *acc;			/* one block */
-	double	   *part;			/* one block of one leaf, only for stacks */
-};
-
-/* Elements [first, first + n) of a term's tensor. */
-extern PaStatus pa_combine_read_term(PaEnv *env, PaCombineSource *self, const PaCombineTerm *term,
-									 uint64_t first, size_t n, uint8_t *raw);
-
 static inline const PaAdapter *
 pa_combine_adapter(const PaCombine *plan, uint32_t leaf)
 {
@@ -143,5 +95,56 @@ pa_combine_module(const PaCombine *plan, const PaModuleRef *ref)
 {
 	return &pa_combine_adapter(plan, ref->leaf)->modules[ref->module];
 }
+
+static inline const PaTensor *
+pa_combine_tensor(const PaCombine *plan, const PaCombineTerm *term)
+{
+	return &pa_combine_adapter(plan, term->leaf)->tensors[term->tensor];
+}
+
+/* combine_module.c: what n modules of one path make together, or PA_ERR_MISMATCH. */
+extern PaStatus pa_combine_pair(PaEnv *env, const PaCombine *plan, const PaModuleRef *refs, uint32_t n,
+								PaPairing *pairing);
+
+/* The weight of a leaf's tensor of a role; may be infinite. */
+extern double pa_combine_coefficient(const PaCombine *plan, const PaPairing *pairing,
+									 const PaModuleRef *ref, PaRole role);
+
+/* combine_sum.c: the next draft tensor and its sum, with room for n terms. */
+extern PaStatus pa_combine_add_sum(PaEnv *env, PaCombine *plan, uint32_t module, const PaTensor *like,
+								   uint32_t n, PaDraftTensor **tensor, PaCombineSum **sum);
+
+/*
+ * Its next term, c times a leaf's tensor: PA_ERR_MISMATCH unless the shapes
+ * agree, PA_ERR_RANGE unless c is finite.
+ */
+extern PaStatus pa_combine_add_term(PaEnv *env, PaDraftTensor *to, PaCombineSum *sum, const PaTensor *first,
+									const PaAdapter *adapter, uint32_t leaf, uint32_t tensor, double c);
+
+/* combine_keyed.c: the keyed tensors of all leaves, before the modules are planned. */
+extern PaStatus pa_combine_keyed(PaEnv *env, const PaCombine *plan, PaKeyed *keyed);
+
+/*
+ * A sum for each key; dense tensors must be in every leaf, with weights that
+ * sum to 1.
+ */
+extern PaStatus pa_combine_plan_keyed(PaEnv *env, PaCombine *plan, const PaKeyed *keyed);
+
+/* combine_neutral.c: the value of a sum whose every leaf has the weights 0 and 0. */
+extern PaStatus pa_combine_neutral(PaEnv *env, PaCombine *plan, const PaAdapter *adapter);
+
+/* combine_stack.c: delta space: the ranks add up, and the scaling is 1. */
+extern PaStatus pa_combine_stack_module(PaEnv *env, const PaCombine *plan, PaPairing *pairing);
+
+/* combine_stack_difference.c: the stacks of a module of differences, one for each tensor. */
+extern PaStatus pa_combine_stack_differences(PaEnv *env, const PaCombine *plan, const PaPairing *pairing,
+											 const PaStack **stack);
+
+/* combine_term.c: elements [first, first + n) of a term's tensor. */
+extern PaStatus pa_combine_read_term(PaEnv *env, const PaCombine *plan, const PaCombineTerm *term,
+									 uint64_t first, size_t n, uint8_t *raw);
+
+/* The error if they are not finite: PA_ERR_RANGE. */
+extern PaStatus pa_combine_not_finite(PaEnv *env, const PaCombine *plan, const PaCombineTerm *term);
 
 #endif

@@ -9,7 +9,6 @@
 #include "algebra/combine_impl.h"
 
 #include "adapter/operation.h"
-#include "algebra/transform.h"
 
 /* Factors of rank 1, or what comes nearest to it in the layer. */
 static PaStatus

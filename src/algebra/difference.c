@@ -58,7 +58,7 @@ check_same_bytes(PaEnv *env, PaSource *const *side, uint32_t tensor, uint8_t *ra
 	{
 		uint8_t    *other = raw + PA_BLOCK_ELEMENTS * sizeof(double);
 
-		n = units - done < PA_BLOCK_ELEMENTS ? (size_t) (units - done) : PA_BLOCK_ELEMENTS;
+		n = pa_block_step(units - done);
 		PA_TRY(pa_check_cancel(env));
 		PA_TRY(side[0]->read(env, side[0], tensor, done, n, raw));
 		PA_TRY(side[1]->read(env, side[1], tensor, done, n, other));
@@ -123,7 +123,7 @@ difference_read(PaEnv *env, PaSource *source, uint32_t tensor, uint64_t first, s
 
 	for (size_t done = 0; done < n;)
 	{
-		size_t		step = n - done < PA_BLOCK_ELEMENTS ? n - done : PA_BLOCK_ELEMENTS;
+		size_t		step = pa_block_step(n - done);
 
 		PA_TRY(pa_check_cancel(env));
 		for (int which = 0; which < 2; which++)

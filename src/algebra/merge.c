@@ -71,12 +71,6 @@ pa_merge_require(PaEnv *env, uint32_t n_leaves, const PaLeaf *leaves)
 	return PA_OK;
 }
 
-static const PaTensor *
-term_tensor(const MergeSource *self, const PaCombineTerm *term)
-{
-	return &pa_combine_adapter(self->plan, term->leaf)->tensors[term->tensor];
-}
-
 /* floor(density n) as PEFT has it: the product in double, cut off. */
 static uint64_t
 kept_entries(double density, uint64_t n)
@@ -90,7 +84,7 @@ static PaStatus
 prepare_term(PaEnv *env, const MergeSource *self, const PaCombineTerm *term, Pruning *pruning)
 {
 	const PaLeaf *leaf = &self->plan->leaves[term->leaf];
-	const PaTensor *of = term_tensor(self, term);
+	const PaTensor *of = pa_combine_tensor(self->plan, term);
 
 	if (self->merge.prune == PA_PRUNE_TOP)
 		return pa_top_select(env, leaf->source, term->tensor, leaf->digest,
@@ -124,17 +118,16 @@ drop_entries(const MergeSource *self, const Pruning *pruning, uint64_t first, si
 
 /* A term's entries, pruned, into x. */
 static PaStatus
-read_term(PaEnv *env, MergeSource *self, const PaCombineTerm *term, const Pruning *pruning, uint64_t first, size_t n)
+read_term(PaEnv *env, MergeSource *self, const PaCombineTerm *term, const Pruning *pruning,
+		  uint64_t first, size_t n)
 {
-	const PaLeaf *leaf = &self->plan->leaves[term->leaf];
-	const PaTensor *of = term_tensor(self, term);
+	PaDtype		dtype = pa_combine_tensor(self->plan, term)->dtype;
 
-	PA_TRY(pa_check_cancel(env));
-	PA_TRY(leaf->source->read(env, leaf->source, term->tensor, first, n, self->work.raw));
-	if (!pa_kernel_first(self->x, self->work.raw, of->dtype, n, 1))
-		return pa_fail_not_finite(env, of->name, leaf->digest);
+	PA_TRY(pa_combine_read_term(env, self->plan, term, first, n, self->work.raw));
+	if (!pa_kernel_first(self->x, self->work.raw, dtype, n, 1))
+		return pa_combine_not_finite(env, self->plan, term);
 	if (self->merge.prune == PA_PRUNE_TOP)
-		pa_top_apply(&pruning->top, self->work.raw, of->dtype, first, n, self->x);
+		pa_top_apply(&pruning->top, self->work.raw, dtype, first, n, self->x);
 	else
 		drop_entries(self, pruning, first, n);
 	return PA_OK;
@@ -221,7 +214,7 @@ merge_read(PaEnv *env, PaSource *source, uint32_t tensor, uint64_t first, size_t
 	PA_TRY(prepare(env, self, tensor));
 	for (size_t done = 0; done < n;)
 	{
-		size_t		step = n - done < PA_BLOCK_ELEMENTS ? n - done : PA_BLOCK_ELEMENTS;
+		size_t		step = pa_block_step(n - done);
 
 		PA_TRY(merge_block(env, self, self->sums[tensor], to, first + done, step,
 						   (uint8_t *) dst + done * (size_t) pa_dtype_plane_width(to->dtype)));

@@ -43,9 +43,7 @@ typedef struct Selection
 static PaStatus
 read_block(PaEnv *env, const Selection *self, uint64_t first, size_t *n)
 {
-	uint64_t	left = self->of->elements - first;
-
-	*n = left < PA_BLOCK_ELEMENTS ? (size_t) left : PA_BLOCK_ELEMENTS;
+	*n = pa_block_step(self->of->elements - first);
 	PA_TRY(pa_check_cancel(env));
 	PA_TRY(self->source->read(env, self->source, self->tensor, first, *n, self->work->raw));
 	if (!pa_kernel_all_finite(self->work->raw, self->of->dtype, *n))

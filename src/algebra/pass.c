@@ -24,7 +24,7 @@ pass_read(PaEnv *env, PaSource *source, uint32_t tensor, uint64_t first, size_t 
 		return self->parent->read(env, self->parent, origin, first, n, dst);
 	for (size_t done = 0; done < n;)
 	{
-		size_t		step = n - done < PA_BLOCK_ELEMENTS ? n - done : PA_BLOCK_ELEMENTS;
+		size_t		step = pa_block_step(n - done);
 
 		PA_TRY(pa_check_cancel(env));
 		PA_TRY(self->parent->read(env, self->parent, origin, first + done, step, self->raw));

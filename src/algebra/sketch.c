@@ -79,7 +79,7 @@ read_block(PaEnv *env, PaSketch *self, const Stream *stream, uint64_t first, uin
 	PaSource   *source = stream->part->source;
 	const PaTensor *of = &source->adapter->tensors[stream->tensor];
 
-	*n = end - first < PA_BLOCK_ELEMENTS ? (size_t) (end - first) : PA_BLOCK_ELEMENTS;
+	*n = pa_block_step(end - first);
 	PA_TRY(pa_check_cancel(env));
 	PA_TRY(source->read(env, source, stream->tensor, first, *n, self->raw));
 	if (!pa_kernel_first(self->x, self->raw, of->dtype, *n, 1))

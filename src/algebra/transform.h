@@ -18,15 +18,26 @@
 #include "adapter/draft.h"
 #include "adapter/source.h"
 
-/* A draft that is the adapter itself; tag of a draft tensor = index in adapter. */
-extern PaStatus pa_draft_of(PaEnv *env, const PaAdapter *adapter, PaDraft **draft);
-extern void pa_draft_tensor_of(PaDraftTensor *draft, const PaTensor *tensor, uint64_t tag);
-
+/* The adapter times s, with new alphas; PA_ERR_RANGE if one is out of range. */
 extern PaStatus pa_scale_draft(PaEnv *env, const PaAdapter *adapter, double s, PaDraft **draft);
+
+/*
+ * Tensor i of adapter, the described result, is the parent's tensor from[i]
+ * times s.
+ */
 extern PaStatus pa_scale_source(PaEnv *env, PaSource *parent, const PaAdapter *adapter,
 								const uint32_t *from, double s, PaSource **source);
 
+/*
+ * The adapter in another dtype; PA_ERR_UNSUPPORTED unless it is an arithmetic
+ * one.
+ */
 extern PaStatus pa_cast_draft(PaEnv *env, const PaAdapter *adapter, PaDtype dtype, PaDraft **draft);
+
+/*
+ * Tensor i of adapter is the parent's tensor from[i], rounded; beyond the dtype
+ * is PA_ERR_RANGE.
+ */
 extern PaStatus pa_cast_source(PaEnv *env, PaSource *parent, const PaAdapter *adapter,
 							   const uint32_t *from, PaSource **source);
 

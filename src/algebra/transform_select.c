@@ -4,8 +4,9 @@
  *
  * SPDX-License-Identifier: PostgreSQL
  */
-#include "algebra/agree.h"
 #include "algebra/transform.h"
+
+#include "algebra/saved_modules.h"
 
 PaStatus
 pa_select_draft(PaEnv *env, const PaAdapter *adapter, const bool *keep, PaDraft **draft)

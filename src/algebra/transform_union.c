@@ -12,6 +12,7 @@
 
 #include "adapter/scaling.h"
 #include "algebra/agree.h"
+#include "algebra/saved_modules.h"
 
 /*
  * Features that are seen in the tensors rather than in the configuration: a

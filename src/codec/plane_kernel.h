@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The fastest loops that the processor has. */
 extern void pa_plane_split(const uint8_t *elements, size_t n, int width, bool rotate, uint8_t *planes);
 extern void pa_plane_join(const uint8_t *const *plane, size_t n, int width, bool rotate, uint8_t *elements);
 

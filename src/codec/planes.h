@@ -32,6 +32,7 @@
 
 typedef struct PaPlanes PaPlanes;
 
+/* Contexts for both directions; PA_ERR_NOMEM if zstd gets no memory. */
 extern PaStatus pa_planes_create(PaEnv *env, PaPlanes **planes);
 
 /* Largest stored size of a block of n elements. */

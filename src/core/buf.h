@@ -29,9 +29,13 @@ extern PaStatus pa_buf_init(PaEnv *env, PaBuf *buf, size_t reserve, size_t expec
 /* Make room for n more bytes; buf->data may move. */
 extern PaStatus pa_buf_room(PaBuf *buf, size_t n);
 
+/*
+ * Append, and make the room for it: PA_ERR_NOMEM or PA_ERR_LIMIT if there is
+ * none.
+ */
 extern PaStatus pa_buf_bytes(PaBuf *buf, const void *p, size_t n);
-extern PaStatus pa_buf_zero(PaBuf *buf, size_t n);
-extern PaStatus pa_buf_u8(PaBuf *buf, uint8_t v);
+extern PaStatus pa_buf_zero(PaBuf *buf, size_t n);	/* n zero bytes */
+extern PaStatus pa_buf_u8(PaBuf *buf, uint8_t v);	/* one byte */
 extern PaStatus pa_buf_u16(PaBuf *buf, uint16_t v); /* little-endian, as all below */
 extern PaStatus pa_buf_u32(PaBuf *buf, uint32_t v);
 extern PaStatus pa_buf_u64(PaBuf *buf, uint64_t v);
@@ -41,6 +45,7 @@ extern PaStatus pa_buf_optstr(PaBuf *buf, const char *s);	/* u8 0, or u8 1 and s
 extern PaStatus pa_buf_printf(PaBuf *buf, const char *fmt,...)
 			__attribute__((format(printf, 2, 3)));
 
+/* Free the memory, if there is any; the PaBuf is empty then. */
 extern void pa_buf_release(PaBuf *buf);
 
 #endif

@@ -26,9 +26,14 @@ typedef struct PaReader
 	const char *subject;		/* "stored value", "recipe": for the message */
 } PaReader;
 
+/* A reader of the n bytes at p; subject must live as long. */
 extern void pa_reader_init(PaReader *r, PaEnv *env, const void *p, size_t n,
 						   PaStatus code, const char *subject);
+
+/* The next n bytes, where they stand. */
 extern PaStatus pa_take(PaReader *r, size_t n, const uint8_t **p);
+
+/* A number, little-endian; a double has any bits. */
 extern PaStatus pa_take_u8(PaReader *r, uint8_t *v);
 extern PaStatus pa_take_u16(PaReader *r, uint16_t *v);
 extern PaStatus pa_take_u32(PaReader *r, uint32_t *v);
@@ -37,7 +42,7 @@ extern PaStatus pa_take_f64(PaReader *r, double *v);
 
 /* A string without NUL inside, valid UTF-8, at most max bytes; copied into env. */
 extern PaStatus pa_take_str(PaReader *r, size_t max, const char **s);
-extern PaStatus pa_take_optstr(PaReader *r, size_t max, const char **s);
+extern PaStatus pa_take_optstr(PaReader *r, size_t max, const char **s);	/* u8 0: NULL; or u8 1 and str */
 
 static inline uint16_t
 pa_load_u16(const void *p)

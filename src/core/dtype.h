@@ -29,7 +29,7 @@ typedef enum PaDtype
 
 extern const char *pa_dtype_name(PaDtype dtype);	/* "F32"; "?" if invalid */
 extern int	pa_dtype_bits(PaDtype dtype);	/* of one element; 0 if invalid */
-extern bool pa_dtype_is_arithmetic(PaDtype dtype);
+extern bool pa_dtype_is_arithmetic(PaDtype dtype);	/* F64, F32, F16, BF16 */
 
 /* Exact, case-sensitive name as in a safetensors header. */
 extern PaDtype pa_dtype_by_name(const char *name, size_t n);
@@ -48,6 +48,7 @@ extern PaDtype pa_dtype_wider(PaDtype a, PaDtype b);
 extern int	pa_dtype_plane_width(PaDtype dtype);
 extern bool pa_dtype_rotates_sign(PaDtype dtype);
 
+/* Exact. */
 extern float pa_f16_to_f32(uint16_t v);
 extern float pa_bf16_to_f32(uint16_t v);
 

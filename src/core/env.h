@@ -64,6 +64,7 @@ typedef struct PaEnv
 	PaDeferred *deferred;		/* clean-ups, newest first */
 } PaEnv;
 
+/* A PaEnv that owns nothing; the host must live as long. */
 extern void pa_env_init(PaEnv *env, const PaHost *host);
 
 /* Run the clean-ups, release all memory; the PaEnv can be used again. */
@@ -101,6 +102,7 @@ extern PaStatus pa_defer(PaEnv *env, void (*clean) (void *arg), void *arg);
 /* PA_ERR_CANCELLED if the host wants to stop. */
 extern PaStatus pa_check_cancel(PaEnv *env);
 
+/* Begin a slot's hash anew, feed it, read it; PA_ERR_HOST if the host fails. */
 extern PaStatus pa_hash_begin(PaEnv *env, PaHashSlot slot);
 extern PaStatus pa_hash_update(PaEnv *env, PaHashSlot slot, const void *p, size_t n);
 extern PaStatus pa_hash_finish(PaEnv *env, PaHashSlot slot, uint8_t out[PA_SHA256_LENGTH]);

@@ -22,8 +22,13 @@ typedef struct PaFsum
 	uint32_t	pending;		/* additions since carries were last spread */
 } PaFsum;
 
+/* The sum of nothing. */
 extern void pa_fsum_init(PaFsum *sum);
+
+/* Add v, exactly. */
 extern void pa_fsum_add(PaFsum *sum, double v);
+
+/* The sum so far, rounded; more may be added. */
 extern double pa_fsum_round(const PaFsum *sum);
 
 /* The exact sum divided by n (not 0), rounded once; zero if that rounds to it. */

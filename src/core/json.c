@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "core/limits.h"
+#include "core/strings.h"
 #include "core/utf8.h"
 
 static void
@@ -295,12 +296,6 @@ write_array(Writer *w, const json_t *v, int level)
 	return pa_buf_u8(w->out, ']');
 }
 
-static int
-compare_keys(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *) a, *(const char *const *) b);
-}
-
 static PaStatus
 write_object(Writer *w, const json_t *v, int level)
 {
@@ -314,7 +309,7 @@ write_object(Writer *w, const json_t *v, int level)
 	json_object_foreach((json_t *) v, key, value)
 		keys[i++] = key;
 	if (w->pretty)
-		qsort(keys, n, sizeof(char *), compare_keys);
+		pa_sort_strings(keys, n);
 	PA_TRY(pa_buf_u8(w->out, '{'));
 	for (i = 0; i < n; i++)
 	{

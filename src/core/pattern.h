@@ -23,7 +23,10 @@ typedef enum PaPatternMode
 	PA_PATTERN_KEY				/* (.*\.)?(K)$ from the start: PEFT's rank_pattern keys */
 } PaPatternMode;
 
+/* A pattern of at most 64 KiB. */
 extern PaStatus pa_pattern_compile(PaEnv *env, const char *text, PaPatternMode mode, PaPattern **p);
+
+/* Does the subject match, in the mode that the pattern was compiled for? */
 extern PaStatus pa_pattern_match(PaEnv *env, PaPattern *p, const char *subject, bool *matches);
 
 /* "^" and the text with every regex special escaped by a backslash, in env memory. */

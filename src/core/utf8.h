@@ -14,7 +14,8 @@
 /* Replace every byte that is not part of well-formed UTF-8 by a question mark. */
 extern void pa_utf8_clean(char *s);
 
+/* Well-formed, whatever the characters. */
 extern bool pa_utf8_valid(const char *s, size_t n);
-extern bool pa_utf8_valid_name(const char *s, size_t n);	/* also: not empty */
+extern bool pa_utf8_valid_name(const char *s, size_t n);	/* also: not empty, no control character */
 
 #endif

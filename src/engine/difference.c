@@ -75,7 +75,7 @@ hash_tensor(PaEnv *env, PaSource *source, uint32_t tensor, uint8_t *raw)
 
 	for (uint64_t done = 0; done < of->elements; done += n)
 	{
-		n = of->elements - done < PA_BLOCK_ELEMENTS ? (size_t) (of->elements - done) : PA_BLOCK_ELEMENTS;
+		n = pa_block_step(of->elements - done);
 		PA_TRY(source->read(env, source, tensor, done, n, raw));
 		PA_TRY(pa_hash_update(env, PA_HASH_FILE, raw, n * (size_t) pa_dtype_plane_width(of->dtype)));
 	}

@@ -107,7 +107,7 @@ write_tensor(PaEnv *env, PaExport *self, uint32_t tensor, PaBuf *out)
 
 	for (uint64_t done = 0; done < units;)
 	{
-		size_t		step = units - done < PA_BLOCK_ELEMENTS ? (size_t) (units - done) : PA_BLOCK_ELEMENTS;
+		size_t		step = pa_block_step(units - done);
 
 		PA_TRY(pa_check_cancel(env));
 		PA_TRY(pa_buf_room(out, step * width));

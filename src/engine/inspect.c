@@ -46,8 +46,7 @@ visit_blocks(PaEnv *env, PaValue *value, uint32_t tensor, Visit visit, void *sta
 	PA_TRY(PA_NEW_RAW(env, PA_BLOCK_ELEMENTS, &raw));
 	for (uint64_t done = 0; done < of->elements;)
 	{
-		size_t		step = of->elements - done < PA_BLOCK_ELEMENTS ?
-			(size_t) (of->elements - done) : PA_BLOCK_ELEMENTS;
+		size_t		step = pa_block_step(of->elements - done);
 
 		PA_TRY(pa_check_cancel(env));
 		PA_TRY(source->read(env, source, tensor, done, step, raw));

@@ -81,6 +81,7 @@ make_leaves(PaEnv *env, const PaPlannedSum *sum, bool dense, PaLeaf **leaves)
 
 		leaf->digest = pa_value_header(summand->value)->digest;
 		leaf->q = dense ? summand->weight[0] : counts ? 1 : 0;
+		leaf->tag = i;
 		pa_value_borrow_decoder(summand->value, sum->summands[0].value);
 		PA_TRY(pa_value_source(env, summand->value, &leaf->source));
 		if (!dense)
@@ -93,20 +94,18 @@ PaStatus
 pa_engine_plan_sum(PaEnv *env, const PaDeltaSum *d, const PaDeltaSum *e, bool dense, PaPlannedSum *sum)
 {
 	PaLeaf	   *leaves;
+	const PaLeaf *kept;
 
 	*sum = (PaPlannedSum) {0};
 	PA_TRY(collect(env, d, e, sum));
 	PA_TRY(make_leaves(env, sum, dense, &leaves));
 	PA_TRY(pa_combine_plan(env, PA_RULE_DELTA, sum->n_summands, leaves, &sum->plan, &sum->draft));
-	pa_combine_leaves(sum->plan, &sum->n_leaves);
+	kept = pa_combine_leaves(sum->plan, &sum->n_leaves);
 	for (int w = 0; w < 2; w++)
 	{
-		uint32_t	kept = 0;
-
 		PA_TRY(PA_NEW_ARRAY(env, sum->n_leaves, &sum->weights[w]));
-		for (uint32_t i = 0; i < sum->n_summands; i++)
-			if (leaves[i].q != 0 && kept < sum->n_leaves)
-				sum->weights[w][kept++] = sum->summands[i].weight[w];
+		for (uint32_t i = 0; i < sum->n_leaves; i++)
+			sum->weights[w][i] = sum->summands[kept[i].tag].weight[w];
 	}
 	return PA_OK;
 }

@@ -41,10 +41,10 @@ load_recipe(PaEnv *env, void *state, PaText *recipe)
 	return pa_value_document(env, state, PA_DOCUMENT_RECIPE, &recipe->text, &recipe->length);
 }
 
-static PaStatus
+static void
 release_recipe(PaEnv *env, void *state, const PaText *recipe)
 {
-	return pa_value_release_document(env, state, recipe->text);
+	pa_value_release_document(env, state, recipe->text);
 }
 
 PaOperand

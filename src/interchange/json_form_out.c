@@ -156,11 +156,9 @@ write_element(Block *b)
 
 	if (b->next == b->first + b->loaded)
 	{
-		uint64_t	left = b->tensor->elements - b->next;
-
 		PA_TRY(pa_check_cancel(b->env));
 		b->first = b->next;
-		b->loaded = left < PA_BLOCK_ELEMENTS ? left : PA_BLOCK_ELEMENTS;
+		b->loaded = pa_block_step(b->tensor->elements - b->next);
 		PA_TRY(b->source->read(b->env, b->source, b->index, b->first, (size_t) b->loaded, b->raw));
 	}
 	p = b->raw + (b->next - b->first) * b->width;

@@ -36,6 +36,7 @@ extern bool pa_kernel_round(void *dst, PaDtype dtype, const double *acc, size_t 
 /* dst = x, exactly */
 extern void pa_kernel_widen(double *dst, const void *x, PaDtype dtype, size_t n);
 
+/* no NaN and no infinity among x */
 extern bool pa_kernel_all_finite(const void *x, PaDtype dtype, size_t n);
 
 /* sum + the squares of x in element order, plain double additions; NaN and Inf pass through */

@@ -10,6 +10,7 @@
 
 #include <stddef.h>
 
+/* one step, as above */
 extern void pa_kernel_add_rotated(double *acc, const double *x, size_t n, size_t by, double c);
 
 #endif

@@ -20,6 +20,7 @@
 
 #include "core/env.h"
 
+/* Load the library, or make sure that the loaded one runs in one thread. */
 extern PaStatus pa_blas_open(PaEnv *env);
 
 /* "OpenBLAS 0.3.21 Cooperlake": version and the processor that its loops are for; after pa_blas_open. */

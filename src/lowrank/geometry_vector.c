@@ -177,7 +177,7 @@ pa_geometry_vectors(PaEnv *env, const PaStack *stack, PaRole role, const double 
 	PA_TRY(begin(env, stack, role, (const double *const[]) {d, e}, &self));
 	for (uint64_t first = 0; first < length; first += PA_BLOCK_ELEMENTS)
 	{
-		size_t		n = length - first < PA_BLOCK_ELEMENTS ? (size_t) (length - first) : PA_BLOCK_ELEMENTS;
+		size_t		n = pa_block_step(length - first);
 
 		PA_TRY(sum_block(env, &self, first, n));
 		add_block(&self, n, products);

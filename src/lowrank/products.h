@@ -28,11 +28,11 @@ typedef struct PaProducts
 
 /* sum + v 2^e in the order of the calls, double additions */
 extern void pa_scaled_add(PaScaled *sum, double v, int e);
-extern void pa_products_add(PaProducts *sum, const PaProducts *other);
+extern void pa_products_add(PaProducts *sum, const PaProducts *other);	/* each of the four */
 
-/* As doubles; infinite if out of range. */
+/* As a double; infinite if out of range. */
 extern double pa_scaled_value(PaScaled s);
-extern double pa_scaled_root(PaScaled s);
+extern double pa_scaled_root(PaScaled s);	/* sqrt(s): finite where s is not */
 
 /* 1 - de / sqrt(dd ee), in [0, 2]; exactly 0 for equal deltas, NaN if one of them is 0 */
 extern double pa_products_cosine_distance(const PaProducts *products);

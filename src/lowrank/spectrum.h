@@ -28,6 +28,8 @@ typedef struct PaSpectrum
 /* PA_ERR_UNSUPPORTED for (IA)^3 and what is not one product, PA_ERR_LIMIT for too large a rank. */
 extern PaStatus pa_spectrum(PaEnv *env, const PaStack *stack, const double *leaf_weights, size_t budget,
 							bool vectors, PaSpectrum *spectrum);
+
+/* Free what pa_spectrum has allocated, before pa_env_reset does. */
 extern void pa_spectrum_release(PaEnv *env, PaSpectrum *spectrum);
 
 /* Singular value i as a double; PA_ERR_RANGE if it is none. */

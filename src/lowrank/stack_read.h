@@ -53,12 +53,20 @@ typedef struct PaStackReader
  * a stack that is not one product; nothing is allocated before that.
  */
 extern PaStatus pa_stack_reader(PaEnv *env, const PaStack *stack, size_t budget, PaStackReader *reader);
+
+/* Free the slabs, before pa_env_reset does. */
 extern void pa_stack_reader_release(PaEnv *env, PaStackReader *reader);
 
 /* The most lines of a window: those of `bytes` of doubles, at least 1, at most what a slab holds. */
 extern uint64_t pa_stack_window(const PaStackReader *reader, PaFactor factor, size_t bytes);
 
+/*
+ * Lines [first, first + n) of A's transpose: out is n x rank, column-major, ld
+ * >= n.
+ */
 extern PaStatus pa_stack_read_a(PaEnv *env, PaStackReader *reader, uint64_t first, uint64_t n, double *out, size_t ld);
+
+/* Lines [first, first + n) of B: out is n x rank, row-major. */
 extern PaStatus pa_stack_read_b(PaEnv *env, PaStackReader *reader, uint64_t first, uint64_t n, double *out);
 
 #endif

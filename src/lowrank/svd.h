@@ -23,6 +23,8 @@ typedef struct PaSvd
 
 /* a (rows x columns, rows apart, finite) is used up. */
 extern PaStatus pa_svd(PaEnv *env, int rows, int columns, double *a, bool vectors, PaSvd *svd);
+
+/* Free the three arrays, before pa_env_reset does. */
 extern void pa_svd_release(PaEnv *env, PaSvd *svd);
 
 #endif

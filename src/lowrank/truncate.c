@@ -61,8 +61,7 @@ look_for_signs(PaEnv *env, Truncate *self, const PaTensor *a, double *largest)
 	for (uint64_t done = 0; done < self->n;)
 	{
 		uint64_t	row = (self->first + done) / columns;
-		uint64_t	left = columns - (self->first + done) % columns;
-		size_t		step = left < PA_BLOCK_ELEMENTS ? (size_t) left : PA_BLOCK_ELEMENTS;
+		size_t		step = pa_block_step(columns - (self->first + done) % columns);
 
 		if (step > self->n - done)
 			step = (size_t) (self->n - done);
@@ -139,7 +138,7 @@ truncate_read(PaEnv *env, PaSource *source, uint32_t tensor, uint64_t first, siz
 	PA_TRY(need_module(env, self, tensor));
 	while (n > 0)
 	{
-		size_t		step = n < PA_BLOCK_ELEMENTS ? n : PA_BLOCK_ELEMENTS;
+		size_t		step = pa_block_step(n);
 
 		PA_TRY(pa_check_cancel(env));
 		if (self->tensor != tensor || first < self->first || first >= self->first + self->n)

@@ -23,8 +23,14 @@ typedef struct PaTruncatedModule
 	uint64_t	room[PA_FACTORS];
 } PaTruncatedModule;
 
+/*
+ * Decompose the module's delta, with the leaves' weights, and keep what makes
+ * factors of this rank.  pa_spectrum's codes.
+ */
 extern PaStatus pa_truncated_module(PaEnv *env, const PaStack *stack, const double *leaf_weights, size_t budget,
 									uint64_t rank, PaTruncatedModule *module);
+
+/* Free it, before pa_env_reset does. */
 extern void pa_truncated_release(PaEnv *env, PaTruncatedModule *module);
 
 /* Change the sign of row `row` of A and column `row` of B. */

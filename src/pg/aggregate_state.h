@@ -34,7 +34,10 @@ typedef struct AggregateState
 	Expression	expression;
 } AggregateState;
 
+/* No rows yet. */
 extern AggregateState *aggregate_state_create(PaSpace space, MemoryContext context);
+
+/* p, or error 22023 unless it is such a state. */
 extern AggregateState *aggregate_state_check(void *p);
 
 /* An error unless the state is of an aggregate of this space. */
@@ -42,8 +45,14 @@ extern void aggregate_check_space(const AggregateState *state, PaSpace space);
 
 /* One row: the argument's terms times weight. */
 extern void aggregate_state_add(AggregateState *state, Datum argument, double weight);
+
+/* Another worker's rows; error 22023 unless it is of the same space. */
 extern void aggregate_state_merge(AggregateState *state, const AggregateState *other);
 
+/*
+ * In the current context; inline values are copied, references to TOAST are not
+ * followed.
+ */
 extern bytea *aggregate_state_serialize(const AggregateState *state);
 
 /* In the current context; references point into fresh memory. */

@@ -13,7 +13,10 @@
 #include "recipe/terms.h"
 #include "fmgr.h"
 
+/* sum, avg: state, adapter; a null adapter does not count. */
 extern Datum aggregate_sum_transition(PaSpace space, FunctionCallInfo fcinfo);
+
+/* adapter_combine: state, adapter, weight; neither may be null to count. */
 extern Datum aggregate_combine_transition(PaSpace space, FunctionCallInfo fcinfo);
 
 #endif

@@ -35,6 +35,7 @@ typedef struct Bridge
 	bool		open;
 } Bridge;
 
+/* A bridge in the current memory context. */
 extern Bridge *bridge_open(void);
 
 /* Release everything the core still owns and the hashes. */
@@ -53,8 +54,10 @@ extern struct varlena *bridge_varlena(Bridge *bridge, PaBuf *buf);
 extern char *bridge_to_server(const char *utf8, size_t length);
 extern char *bridge_to_utf8(const char *text, size_t length);
 
-/* An argument of type text as a string in UTF-8; or of text or json, with its length and no NUL. */
+/* An argument of type text as a string in UTF-8. */
 extern char *bridge_text_argument(Datum argument);
+
+/* An argument of type text or json in UTF-8, with its length and no NUL. */
 extern const char *bridge_long_text_argument(Datum argument, size_t *length);
 
 #endif

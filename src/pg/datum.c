@@ -1,148 +1,34 @@
 /*
  * datum.c
- *	  Reading values of type adapter: in memory, or by slices out of TOAST.
- *
- * Each detoast_attr_slice() opens the TOAST table and scans its index, so
- * sequential reading fetches a window at a time; the first fetch, and any that
- * jumps, takes just what is asked for, so that looking at a header costs one
- * chunk.
+ *	  Reading values of type adapter, flat or not.  See datum.h.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
 #include "pg/datum.h"
 
-#include "access/detoast.h"
 #include "fmgr.h"
 #include "pg/expanded.h"
+#include "pg/slices.h"
 
-/* Window of a sequential reader, and what the windows of values read side by side may take in all. */
-#define READ_AHEAD ((uint64) 256 * 1024)
-#define READ_AHEAD_BUDGET ((uint64) 64 * 1024 * 1024)
-
-typedef struct SliceBytes
+/* The argument without its deferral. */
+static struct varlena *
+flat_of(Datum datum)
 {
-	PaBytes		base;
-	Bridge	   *bridge;
-	struct varlena *attr;		/* TOAST pointer */
-	struct varlena *window;
-	uint64		first;			/* offset of the window */
-	uint64		length;
-	uint64		next;			/* where a sequential reader would go on */
-	uint64		ahead;			/* how far it reads ahead */
-} SliceBytes;
+	struct varlena *attr = (struct varlena *) DatumGetPointer(datum);
 
-/* Deferred to the end of the bridge: windows are large and its context may live on. */
-static void
-free_window(void *arg)
-{
-	SliceBytes *self = arg;
-
-	if (self->window != NULL)
-		pfree(self->window);
-	self->window = NULL;
-}
-
-static void
-load_window(SliceBytes *self, uint64 offset, uint64 length)
-{
-	MemoryContext old = MemoryContextSwitchTo(self->bridge->context);
-
-	free_window(self);
-	self->window = detoast_attr_slice(self->attr, (int32) offset, (int32) length);
-	self->first = offset;
-	self->length = VARSIZE(self->window) - VARHDRSZ;
-	MemoryContextSwitchTo(old);
-}
-
-static PaStatus
-slice_fetch(PaEnv *env, PaBytes *base, uint64_t offset, size_t length, const uint8_t **p)
-{
-	SliceBytes *self = (SliceBytes *) base;
-	volatile PaStatus status = PA_OK;
-
-	if (offset > base->size || length > base->size - offset)
-		return pa_fail(env, PA_ERR_INTERNAL, "slice outside the value");
-	if (self->window == NULL || offset < self->first ||
-		offset + length > self->first + self->length)
-	{
-		uint64		want = length;
-
-		if (offset == self->next && want < self->ahead)
-			want = Min(self->ahead, base->size - offset);
-		PG_TRY();
-		{
-			load_window(self, offset, want);
-		}
-		PG_CATCH();
-		{
-			bridge_keep_error(self->bridge);
-			status = PA_ERR_HOST;
-		}
-		PG_END_TRY();
-		if (status != PA_OK)
-			return status;
-		if (self->length < length)
-			return pa_fail(env, PA_ERR_CORRUPT, "stored value is shorter than its TOAST pointer says");
-	}
-	self->next = offset + length;
-	*p = (const uint8_t *) VARDATA(self->window) + (offset - self->first);
-	return PA_OK;
-}
-
-static PaBytes *
-memory_bytes(const void *p, size_t n)
-{
-	PaMemoryBytes *bytes = palloc(sizeof(PaMemoryBytes));
-
-	pa_bytes_from_memory(bytes, p, n);
-	return &bytes->base;
+	return VARATT_IS_EXTERNAL_EXPANDED(attr) ? expanded_evaluate(DatumGetEOHP(datum)) : attr;
 }
 
 PaBytes *
 datum_bytes_of(Bridge *bridge, Datum datum, size_t n)
 {
-	struct varlena *attr = (struct varlena *) DatumGetPointer(datum);
-
-	if (VARATT_IS_EXTERNAL_EXPANDED(attr))
-		attr = expanded_evaluate(DatumGetEOHP(datum));
-	else if (VARATT_IS_EXTERNAL_ONDISK(attr))
-	{
-		struct varatt_external pointer;
-
-		VARATT_EXTERNAL_GET_POINTER(pointer, attr);
-		if (!VARATT_EXTERNAL_IS_COMPRESSED(pointer))
-		{
-			SliceBytes *slices = palloc0(sizeof(SliceBytes));
-
-			slices->base.size = VARATT_EXTERNAL_GET_EXTSIZE(pointer);
-			slices->base.fetch = slice_fetch;
-			slices->bridge = bridge;
-			slices->attr = attr;
-			slices->next = PG_UINT64_MAX;
-			slices->ahead = Min(READ_AHEAD, READ_AHEAD_BUDGET / n);
-			bridge_check(bridge, pa_defer(&bridge->env, free_window, slices));
-			return &slices->base;
-		}
-		attr = detoast_attr(attr);
-	}
-	else if (VARATT_IS_EXTERNAL(attr) || VARATT_IS_COMPRESSED(attr))
-		attr = detoast_attr(attr);
-	return memory_bytes(VARDATA_ANY(attr), VARSIZE_ANY_EXHDR(attr));
-}
-
-PaBytes *
-datum_bytes(Bridge *bridge, Datum datum)
-{
-	return datum_bytes_of(bridge, datum, 1);
+	return slices_bytes(bridge, flat_of(datum), n);
 }
 
 PaValue *
 datum_value_of(Bridge *bridge, Datum datum, size_t n)
 {
-	PaValue    *value;
-
-	bridge_check(bridge, pa_value_open(&bridge->env, datum_bytes_of(bridge, datum, n), &value));
-	return value;
+	return slices_value(bridge, flat_of(datum), n);
 }
 
 PaValue *
@@ -154,5 +40,5 @@ datum_value(Bridge *bridge, Datum datum)
 void
 datum_header(Bridge *bridge, Datum datum, PaValueHeader *header)
 {
-	bridge_check(bridge, pa_value_read_header(&bridge->env, datum_bytes(bridge, datum), header));
+	slices_header(bridge, flat_of(datum), header);
 }

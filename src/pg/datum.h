@@ -2,12 +2,8 @@
  * datum.h
  *	  A Datum of type adapter as bytes that the core can read.
  *
- * Whatever form the Datum has, nothing is copied that need not be: a value in
- * TOAST is read by slices (with read-ahead once the reading is sequential),
- * inline values are read where they stand (the stored form needs no alignment,
- * so short headers do not matter), values that TOAST has compressed after
- * ALTER ... SET STORAGE are detoasted whole, and a deferred expression is
- * evaluated first.
+ * Whatever form the Datum has: a deferred expression is evaluated first, and its
+ * flat value, like any other, is read as slices.h says.
  *
  * The bytes stay valid as long as the bridge is open and the argument lives.
  *
@@ -20,14 +16,16 @@
 
 #include "value/value.h"
 
-extern PaBytes *datum_bytes(Bridge *bridge, Datum datum);
-
 /* One of n values that are read side by side: read-ahead shares a budget. */
 extern PaBytes *datum_bytes_of(Bridge *bridge, Datum datum, size_t n);
+
+/* Its value, opened, or an error is raised. */
 extern PaValue *datum_value_of(Bridge *bridge, Datum datum, size_t n);
 
-/* Opened, or an error is raised. */
+/* The same of a value that is read alone. */
 extern PaValue *datum_value(Bridge *bridge, Datum datum);
+
+/* The header alone, or an error is raised. */
 extern void datum_header(Bridge *bridge, Datum datum, PaValueHeader *header);
 
 #endif

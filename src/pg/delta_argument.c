@@ -6,6 +6,7 @@
  */
 #include "pg/delta_argument.h"
 
+#include "pg/datum.h"
 #include "pg/expanded.h"
 
 static void

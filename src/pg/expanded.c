@@ -9,7 +9,7 @@
 
 #include "engine/engine.h"
 #include "fmgr.h"
-#include "pg/datum.h"
+#include "pg/slices.h"
 #include "utils/memutils.h"
 
 #define EXPANDED_ADAPTER_MAGIC 0x50414558
@@ -65,7 +65,7 @@ append_leaf(Bridge *bridge, Expression *expression, Datum argument)
 
 	if (VARATT_IS_EXTERNAL_EXPANDED(attr))
 		attr = expanded_evaluate(DatumGetEOHP(argument));
-	datum_header(bridge, PointerGetDatum(attr), &header);
+	slices_header(bridge, attr, &header);
 	memcpy(leaf.digest, header.digest, PA_SHA256_LENGTH);
 	memcpy(leaf.envelope_digest, header.envelope_digest, PA_SHA256_LENGTH);
 	leaf.ref = attr;
@@ -119,7 +119,7 @@ expression_open_leaves(Bridge *bridge, const Expression *expression)
 	{
 		const LeafRef *leaf = &expression->leaves[i];
 
-		values[i] = datum_value_of(bridge, PointerGetDatum(leaf->ref), expression->n_leaves);
+		values[i] = slices_value(bridge, leaf->ref, expression->n_leaves);
 		if (memcmp(pa_value_header(values[i])->digest, leaf->digest, PA_SHA256_LENGTH) != 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

@@ -18,10 +18,10 @@
 #ifndef PA_PG_EXPANDED_H
 #define PA_PG_EXPANDED_H
 
-#include "pg/datum.h"
 #include "pg/expression.h"
 
 #include "utils/expandeddatum.h"
+#include "value/value.h"
 
 /*
  * Append the terms of an argument: those of an expression of the same space; or
@@ -42,11 +42,16 @@ extern struct varlena *expression_evaluate(Bridge *bridge, const Expression *exp
 /* A new object; its context is a child of the current one.  Fill the expression, then expanded_datum. */
 typedef struct ExpandedAdapter ExpandedAdapter;
 
+/* Without terms: the expression is still to be filled. */
 extern ExpandedAdapter *expanded_create(PaSpace space);
 
 /* NULL unless the argument is an expression of this space. */
 extern const Expression *expanded_expression_of(Datum argument, PaSpace space);
+
+/* The object's own, to be filled before expanded_datum. */
 extern Expression *expanded_expression(ExpandedAdapter *object);
+
+/* A read-only pointer to the object, to be returned. */
 extern Datum expanded_datum(ExpandedAdapter *object);
 
 /* The flat value; kept in the object. */

@@ -41,6 +41,7 @@ typedef struct Expression
 	Size		held;			/* bytes of the references that are whole values */
 } Expression;
 
+/* Without leaves and terms; context takes what it will hold. */
 extern void expression_init(Expression *expression, PaSpace space, MemoryContext context);
 
 /* Append a copy of all terms of another expression of the same space. */
@@ -56,6 +57,8 @@ extern void expression_append_mean(Bridge *bridge, Expression *expression, const
  * referred to, so that the result does not depend on the order of the operands.
  */
 extern uint32 expression_leaf(Expression *expression, const LeafRef *leaf);
+
+/* The term's leaf is an index that expression_leaf gave. */
 extern void expression_add_term(Expression *expression, PaTerm term);
 
 /* A reference to the value that lives in the current context. */

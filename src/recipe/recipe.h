@@ -29,7 +29,7 @@
 typedef struct PaRecipeLoader
 {
 	PaStatus	(*load) (PaEnv *env, void *state, PaText *recipe);
-	PaStatus	(*release) (PaEnv *env, void *state, const PaText *recipe);
+	void		(*release) (PaEnv *env, void *state, const PaText *recipe);
 } PaRecipeLoader;
 
 typedef struct PaOperand
@@ -64,11 +64,7 @@ extern PaStatus pa_recipe_truncate(PaEnv *env, uint32_t n_operands, const PaOper
 								   size_t n_terms, const PaTerm *terms,
 								   uint64_t rank, double energy, const char *library, PaText *recipe);
 
-/*
- * {"op":"merge","method":text,"flavour":text,"terms":[...],"density":hex,
- * "majority_sign":text or null,"seed":integer or null}; terms in order of
- * digest, w, one for each argument.
- */
+/* What a merge's recipe says besides its terms. */
 typedef struct PaRecipeMerge
 {
 	const char *method;
@@ -78,16 +74,35 @@ typedef struct PaRecipeMerge
 	const int64_t *seed;		/* or NULL */
 } PaRecipeMerge;
 
+/*
+ * {"op":"merge","method":text,"flavour":text,"terms":[...],"density":hex,
+ * "majority_sign":text or null,"seed":integer or null}; terms in order of
+ * digest, w, one for each argument.
+ */
 extern PaStatus pa_recipe_merge(PaEnv *env, uint32_t n_operands, const PaOperand *operands,
 								size_t n_terms, const PaTerm *terms,
 								const PaRecipeMerge *merge, PaText *recipe);
 
+/* {"op":"scale","of":digest,"by":hex} */
 extern PaStatus pa_recipe_scale(PaEnv *env, const PaOperand *of, double by, PaText *recipe);
+
+/* {"op":"cast","of":digest,"dtype":text} */
 extern PaStatus pa_recipe_cast(PaEnv *env, const PaOperand *of, const char *dtype, PaText *recipe);
+
+/* {"op":"select","of":digest,"pattern":text,"invert":bool} */
 extern PaStatus pa_recipe_select(PaEnv *env, const PaOperand *of, const char *pattern, bool invert, PaText *recipe);
+
+/*
+ * {"op":"set_base_model","of":digest,"base_model":text or null,"revision":text
+ * or null}
+ */
 extern PaStatus pa_recipe_set_base_model(PaEnv *env, const PaOperand *of, const char *base_model,
 										 const char *revision, PaText *recipe);
+
+/* {"op":"split","of":digest,"max_bytes":n,"part":n}; parts count from 0 */
 extern PaStatus pa_recipe_split(PaEnv *env, const PaOperand *of, uint64_t max_bytes, uint32_t part, PaText *recipe);
+
+/* {"op":"union","of":[digest,...]}, sorted */
 extern PaStatus pa_recipe_union(PaEnv *env, uint32_t n, const PaOperand *operands, PaText *recipe);
 
 /* Grammar, digests, weights, limits; PA_ERR_CONFIG and pa_json_parse's codes. */

@@ -13,10 +13,10 @@
  */
 #include "recipe/recipe_impl.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/limits.h"
+#include "core/strings.h"
 
 static PaStatus
 quote(PaBuf *buf, const json_t *string)
@@ -181,7 +181,8 @@ merge_operand(Merge *merge, const PaOperand *operand)
 		return merge_text(merge, operand->digest, &operand->recipe);
 	PA_TRY(operand->loader->load(merge->env, operand->state, &recipe));
 	PA_TRY(merge_text(merge, operand->digest, &recipe));
-	return operand->loader->release(merge->env, operand->state, &recipe);
+	operand->loader->release(merge->env, operand->state, &recipe);
+	return PA_OK;
 }
 
 /* merge->nodes: everything that the operands know, one after the other. */
@@ -241,12 +242,6 @@ walk_from(Walk *walk, const json_t *text)
 	return status;
 }
 
-static int
-compare_digests(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *) a, *(const char *const *) b);
-}
-
 /* Walk until `room` bytes are full; the queue then begins with the *n nodes to write, sorted. */
 static PaStatus
 choose_nodes(Walk *walk, const json_t *root, size_t room, size_t *n)
@@ -267,7 +262,7 @@ choose_nodes(Walk *walk, const json_t *root, size_t room, size_t *n)
 		(*n)++;
 		PA_TRY(walk_from(walk, text));
 	}
-	qsort(walk->queue, *n, sizeof(char *), compare_digests);
+	pa_sort_strings(walk->queue, *n);
 	return PA_OK;
 }
 

@@ -25,6 +25,7 @@ pa_bytes_from_memory(PaMemoryBytes *bytes, const void *p, size_t n)
 {
 	bytes->base.size = n;
 	bytes->base.fetch = memory_fetch;
+	bytes->base.release = NULL;
 	bytes->p = p;
 }
 

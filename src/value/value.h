@@ -29,6 +29,9 @@ struct PaBytes
 
 	/* *p: length bytes at offset (in range: checked before), valid until the next fetch. */
 	PaStatus	(*fetch) (PaEnv *env, PaBytes *self, uint64_t offset, size_t length, const uint8_t **p);
+
+	/* Nothing that was fetched is needed any more; NULL: nothing is held for it. */
+	void		(*release) (PaBytes *self);
 };
 
 /* A PaBytes over memory. */
@@ -38,6 +41,7 @@ typedef struct PaMemoryBytes
 	const uint8_t *p;
 } PaMemoryBytes;
 
+/* All n bytes at p, which must live as long. */
 extern void pa_bytes_from_memory(PaMemoryBytes *bytes, const void *p, size_t n);
 
 /* What stands in the fixed header. */
@@ -86,11 +90,8 @@ extern uint64_t pa_value_stored_bytes(const PaValue *value, uint32_t tensor);
 extern PaStatus pa_value_document(PaEnv *env, PaValue *value, PaDocument which,
 								  const char **text, size_t *length);
 
-/*
- * Give back a document, and what the host holds for its stored form: a fetch
- * of the header takes its place.
- */
-extern PaStatus pa_value_release_document(PaEnv *env, PaValue *value, const char *text);
+/* Give back a document, and what the host holds for its stored form. */
+extern void pa_value_release_document(PaEnv *env, PaValue *value, const char *text);
 
 /*
  * Decode with another value's decoder: for many values that are read one block

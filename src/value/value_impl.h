@@ -76,7 +76,10 @@ extern PaStatus pa_value_damaged(PaEnv *env, const char *fmt,...) __attribute__(
 /* Make value->planes if need be: one decoder for documents and all sources of a value. */
 extern PaStatus pa_value_planes(PaEnv *env, PaValue *value);
 
+/* The header, checked against itself and the bytes' size. */
 extern PaStatus pa_layout_read(PaEnv *env, PaBytes *bytes, PaLayout *layout);
+
+/* The header with its checksum. */
 extern void pa_layout_write(const PaLayout *layout, uint8_t out[PA_VALUE_HEADER_BYTES]);
 
 static inline uint64_t
@@ -89,16 +92,16 @@ pa_tensor_blocks(const PaTensor *tensor)
 static inline size_t
 pa_block_units(const PaTensor *tensor, uint64_t k)
 {
-	uint64_t	left = pa_tensor_units(tensor) - k * PA_BLOCK_ELEMENTS;
-
-	return (size_t) (left < PA_BLOCK_ELEMENTS ? left : PA_BLOCK_ELEMENTS);
+	return pa_block_step(pa_tensor_units(tensor) - k * PA_BLOCK_ELEMENTS);
 }
 
+/* Bytes that pa_toc_write appends. */
 extern size_t pa_toc_size(const PaAdapter *adapter);
 
 /* One block table for each tensor, with n_blocks from its shape; the rest is zero. */
 extern PaStatus pa_extents_make(PaEnv *env, const PaAdapter *adapter, PaExtent **extents);
 
+/* Append the table of contents; the tensors' sha256 are filled by now. */
 extern PaStatus pa_toc_write(PaBuf *buf, const PaAdapter *adapter, const PaExtent *extents);
 
 /*

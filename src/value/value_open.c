@@ -114,11 +114,10 @@ pa_value_document(PaEnv *env, PaValue *value, PaDocument which, const char **tex
 	return PA_OK;
 }
 
-PaStatus
+void
 pa_value_release_document(PaEnv *env, PaValue *value, const char *text)
 {
-	const uint8_t *header;
-
 	pa_free(env, (void *) text);
-	return pa_value_fetch(env, value->bytes, 0, PA_VALUE_HEADER_BYTES, &header);
+	if (value->bytes->release != NULL)
+		value->bytes->release(value->bytes);
 }

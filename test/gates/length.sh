@@ -7,14 +7,6 @@
 files '*.c' '*.h' '*.sql' '*.pl' '*.py' '*.sh' '*.mk' Makefile 'dev/*' '.ci/*' | while IFS= read -r file; do
 	lines=$(wc -l <"$file")
 	[ "$lines" -le 600 ] || echo "$file has $lines lines"
-	case $file in
-		*.c | *.h)
-			# A body begins and ends with a brace in the first column.
-			awk -v file="$file" '
-				/^[A-Za-z_].*\(/ { name = $0; sub(/\(.*/, "", name); sub(/.*[ *]/, "", name) }
-				/^\{/ { start = NR }
-				/^\}[ \t]*$/ && start { if (NR - start + 1 > 80) printf "%s: %s has %d lines\n", file, name, NR - start + 1; start = 0 }
-			' "$file" ;;
-	esac
+	case $file in *.c | *.h) long_functions 80 "$file" ;; esac
 done | fail_lines "too long" || true
 finish

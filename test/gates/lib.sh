@@ -73,5 +73,55 @@ c_functions()
 		/as .MODULE_PATHNAME./ { if (split($0, quoted, "\047") > 4) name = quoted[4]; print name }' "$@" | sort -u
 }
 
+# long_functions MOST FILE...: C functions with more lines than that, from brace to
+# brace; a body begins and ends with a brace in the first column
+long_functions()
+{
+	awk -v most="$1" '
+		FNR == 1 { start = 0 }
+		/^[A-Za-z_].*\(/ { name = $0; sub(/\(.*/, "", name); sub(/.*[ *]/, "", name) }
+		/^\{/ { start = FNR }
+		/^\}[ \t]*$/ && start {
+			if (FNR - start + 1 > most) printf "%s: %s has %d lines\n", FILENAME, name, FNR - start + 1
+			start = 0
+		}' "${@:2}"
+}
+
+# circles OBJECT...: a line for each set of files that need each other.  A file
+# needs those that define its undefined symbols; what a header has inline is nobody's.
+circles()
+{
+	nm -A -g "$@" | perl -ne '
+		my ($file, $type, $symbol) = m{^(.*)\.o:[ 0-9a-f]*([A-Za-z]) (\S+)$} or next;
+		if ($type eq "U") { $wanted{$file}{$symbol} = 1 } else { $home{$symbol} = $file }
+		END {
+			for my $file (sort keys %wanted) {
+				my @todo = ($file);
+				while (defined(my $at = shift @todo)) {
+					for my $next (grep { defined } map { $home{$_} } keys %{ $wanted{$at} || {} }) {
+						push @todo, $next unless $reached{$file}{$next}++;
+					}
+				}
+			}
+			for my $file (sort keys %reached) {
+				my @circle = grep { $reached{$file}{$_} && $reached{$_}{$file} } sort keys %reached;
+				print "@circle\n" if @circle > 1 && !$printed{"@circle"}++;
+			}
+		}'
+}
+
+# Places in code that name a kind of adapter and are neither the kind's own file
+# (src/adapter/kind_lora.c, src/interchange/peft_lora_in.c) nor a table of kinds
+# nor the list of their ids.
+kind_places()
+{
+	local file kinds
+	kinds=$(ls src/adapter/kind_*.c | sed 's/.*kind_//; s/\.c$//' | grep -vx table | paste -sd'|')
+	for file in src/*/*.[ch]; do
+		[[ ! $file =~ _($kinds)[_.]|_table\.[ch]$|^src/adapter/(adapter|kind)\.h$ ]] || continue
+		code_of "$file" | grep -nE "\\bPA_KIND_(${kinds^^})\\b" | sed "s|^|$file:|" || true
+	done
+}
+
 rooms=$(sed -n 's/^\([a-z]*\):.*/\1/p' src/rooms)
 server_free=$(grep -vx pg <<<"$rooms")

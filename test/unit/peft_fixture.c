@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "algebra/transform.h"
+#include "adapter/draft.h"
 
 void
 peft_add(PeftFixture *file, const char *name, uint64_t d0, uint64_t d1, uint64_t d2, uint64_t d3)

@@ -337,12 +337,11 @@ load_chain(PaEnv *env, void *state, PaText *recipe)
 	return PA_OK;
 }
 
-static PaStatus
+static void
 release_chain(PaEnv *env, void *state, const PaText *recipe)
 {
 	((Chain *) state)->released++;
 	pa_free(env, (void *) recipe->text);
-	return PA_OK;
 }
 
 static bool

@@ -150,6 +150,7 @@ typedef struct CountingBytes
 	long		fetches;
 	uint64_t	fetched;
 	long		fail_at;
+	long		releases;
 } CountingBytes;
 
 static PaStatus
@@ -171,11 +172,22 @@ counting_fetch(PaEnv *env, PaBytes *self, uint64_t offset, size_t length, const 
 }
 
 static void
+counting_release(PaBytes *self)
+{
+	CountingBytes *bytes = (CountingBytes *) self;
+
+	free(bytes->lent);
+	bytes->lent = NULL;
+	bytes->releases++;
+}
+
+static void
 counting_init(CountingBytes *bytes, const PaBuf *buf)
 {
 	memset(bytes, 0, sizeof(*bytes));
 	bytes->base.size = buf->length;
 	bytes->base.fetch = counting_fetch;
+	bytes->base.release = counting_release;
 	bytes->p = buf->data;
 	bytes->fail_at = -1;
 }
@@ -213,6 +225,31 @@ UNIT_TEST(slices)
 	CHECK_STATUS(source->read(env, source, 1, PA_BLOCK_ELEMENTS + 1, 1, out), PA_ERR_INTERNAL, env);
 	CHECK_STATUS(source->read(env, source, 1, PA_BLOCK_ELEMENTS, 2, out), PA_ERR_INTERNAL, env);
 	CHECK_STATUS(source->read(env, source, 2, 0, 1, out), PA_ERR_INTERNAL, env);
+	free(bytes.lent);
+	pa_buf_release(&buf);
+}
+
+/* A document that is given back takes what the host holds with it; the next one is fetched anew. */
+UNIT_TEST(released_document)
+{
+	Sample		s;
+	PaBuf		buf;
+	CountingBytes bytes;
+	PaValue    *value;
+	const char *first;
+	const char *again;
+	size_t		length;
+
+	CHECK_OK(sample_golden(env, 5, &s), env);
+	CHECK_OK(sample_write(env, &s, 0, &buf), env);
+	counting_init(&bytes, &buf);
+	CHECK_OK(pa_value_open(env, &bytes.base, &value), env);
+	CHECK_OK(pa_value_document(env, value, PA_DOCUMENT_CONFIG, &first, &length), env);
+	CHECK(bytes.releases == 0 && bytes.lent != NULL && bytes.fetches == 3);
+	pa_value_release_document(env, value, first);
+	CHECK(bytes.releases == 1 && bytes.lent == NULL && bytes.fetches == 3);
+	CHECK_OK(pa_value_document(env, value, PA_DOCUMENT_CONFIG, &again, &length), env);
+	CHECK(length > 0 && strlen(again) == length && bytes.fetches == 4);
 	free(bytes.lent);
 	pa_buf_release(&buf);
 }
@@ -397,6 +434,7 @@ UNIT_SUITE(value,
 		   UNIT_CASE(dtypes_and_sizes),
 		   UNIT_CASE(documents),
 		   UNIT_CASE(slices),
+		   UNIT_CASE(released_document),
 		   UNIT_CASE(random_ranges),
 		   UNIT_CASE(failing_fetch),
 		   UNIT_CASE(limits),

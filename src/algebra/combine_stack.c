@@ -1,5 +1,5 @@
 /*
- * stack_module.c
+ * combine_stack.c
  *	  One target module in delta space: the parts' ranks add up, and each part's
  *	  weight and scaling move into its factor B.  doc/algebra.md, "Delta space".
  *

@@ -1,33 +1,25 @@
 /*
- * stack_eval.c
+ * combine_stack_eval.c
  *	  The stacked factors of delta space, block by block: A's rows below each
  *	  other as they are, B's columns side by side, each times its coefficient,
  *	  rounded once.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
-#include "algebra/combine_impl.h"
+#include "algebra/combine_eval.h"
 
 #include <string.h>
 
-#include "algebra/pass.h"
+#include "adapter/fault.h"
 #include "kernel/kernel.h"
-
-static const PaTensor *
-term_tensor(const PaCombineSource *self, const PaCombineTerm *term)
-{
-	return &pa_combine_adapter(self->plan, term->leaf)->tensors[term->tensor];
-}
 
 /* c times elements [first, first + n) of a term, in double; n is at most a block. */
 static PaStatus
 read_part(PaEnv *env, PaCombineSource *self, const PaCombineTerm *term, uint64_t first, size_t n, double *out)
 {
-	const PaTensor *of = term_tensor(self, term);
-
-	PA_TRY(pa_combine_read_term(env, self, term, first, n, self->raw[0]));
-	if (!pa_kernel_first(out, self->raw[0], of->dtype, n, term->c))
-		return pa_fail_not_finite(env, of->name, self->plan->leaves[term->leaf].digest);
+	PA_TRY(pa_combine_read_term(env, self->plan, term, first, n, self->raw[0]));
+	if (!pa_kernel_first(out, self->raw[0], pa_combine_tensor(self->plan, term)->dtype, n, term->c))
+		return pa_combine_not_finite(env, self->plan, term);
 	return PA_OK;
 }
 
@@ -48,7 +40,7 @@ find_row(const PaCombineSource *self, const PaCombineSum *sum, uint64_t rows, ui
 
 	for (uint32_t i = 0; i < sum->n_terms; i++)
 	{
-		uint64_t	part = term_tensor(self, &sum->terms[i])->shape[0] / sum->groups;
+		uint64_t	part = pa_combine_tensor(self->plan, &sum->terms[i])->shape[0] / sum->groups;
 
 		if (within < part)
 		{
@@ -63,7 +55,7 @@ find_row(const PaCombineSource *self, const PaCombineSum *sum, uint64_t rows, ui
 
 PaStatus
 pa_combine_rows(PaEnv *env, PaCombineSource *self, const PaCombineSum *sum, const PaTensor *to,
-			  uint64_t first, size_t n, uint8_t *dst)
+				uint64_t first, size_t n, uint8_t *dst)
 {
 	uint64_t	columns = to->elements / to->shape[0];
 	size_t		width = (size_t) pa_dtype_plane_width(to->dtype);
@@ -92,13 +84,14 @@ pa_combine_rows(PaEnv *env, PaCombineSource *self, const PaCombineSum *sum, cons
 
 /* m whole rows, from `row` on, into acc. */
 static PaStatus
-whole_rows(PaEnv *env, PaCombineSource *self, const PaCombineSum *sum, uint64_t columns, uint64_t row, size_t m)
+whole_rows(PaEnv *env, PaCombineSource *self, const PaCombineSum *sum,
+		   uint64_t columns, uint64_t row, size_t m)
 {
 	size_t		at = 0;
 
 	for (uint32_t i = 0; i < sum->n_terms; i++)
 	{
-		size_t		part = (size_t) term_tensor(self, &sum->terms[i])->shape[1];
+		size_t		part = (size_t) pa_combine_tensor(self->plan, &sum->terms[i])->shape[1];
 
 		PA_TRY(read_part(env, self, &sum->terms[i], row * part, m * part, self->part));
 		for (size_t k = 0; k < m; k++)
@@ -110,14 +103,15 @@ whole_rows(PaEnv *env, PaCombineSource *self, const PaCombineSum *sum, uint64_t 
 
 /* Columns [first, first + n) of one row into acc. */
 static PaStatus
-part_of_row(PaEnv *env, PaCombineSource *self, const PaCombineSum *sum, uint64_t row, uint64_t first, size_t n)
+part_of_row(PaEnv *env, PaCombineSource *self, const PaCombineSum *sum,
+			uint64_t row, uint64_t first, size_t n)
 {
 	uint64_t	at = 0;
 	size_t		done = 0;
 
 	for (uint32_t i = 0; i < sum->n_terms && done < n; i++)
 	{
-		uint64_t	part = term_tensor(self, &sum->terms[i])->shape[1];
+		uint64_t	part = pa_combine_tensor(self->plan, &sum->terms[i])->shape[1];
 
 		if (first + done < at + part)
 		{
@@ -134,7 +128,7 @@ part_of_row(PaEnv *env, PaCombineSource *self, const PaCombineSum *sum, uint64_t
 
 PaStatus
 pa_combine_columns(PaEnv *env, PaCombineSource *self, const PaCombineSum *sum, const PaTensor *to,
-				 uint64_t first, size_t n, uint8_t *dst)
+				   uint64_t first, size_t n, uint8_t *dst)
 {
 	uint64_t	columns = to->elements / to->shape[0];
 	size_t		width = (size_t) pa_dtype_plane_width(to->dtype);

@@ -1,5 +1,5 @@
 /*
- * stack_difference.c
+ * combine_stack_difference.c
  *	  A module of differences in delta space: one stack for each of its tensors,
  *	  whose parts are the tensors that the sum pairs.
  *
@@ -40,7 +40,8 @@ stack_tensor(PaEnv *env, const PaCombine *plan, const PaPairing *pairing, uint32
 }
 
 PaStatus
-pa_combine_stack_differences(PaEnv *env, const PaCombine *plan, const PaPairing *pairing, const PaStack **stack)
+pa_combine_stack_differences(PaEnv *env, const PaCombine *plan, const PaPairing *pairing,
+							 const PaStack **stack)
 {
 	*stack = NULL;
 	/* from the last to the first, so that each knows the next */

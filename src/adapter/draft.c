@@ -1,16 +1,12 @@
 /*
  * draft.c
- *	  What every operation's draft begins with (the adapter itself), and the
- *	  arithmetic between scaling, rank and alpha.
+ *	  Drafts that begin as an adapter that is there.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
-#include "algebra/transform.h"
+#include "adapter/draft.h"
 
-#include <math.h>
 #include <string.h>
-
-#include "core/arith.h"
 
 PaStatus
 pa_draft_of(PaEnv *env, const PaAdapter *adapter, PaDraft **draft)

@@ -1,0 +1,36 @@
+/*
+ * strings.c
+ *	  Lists of strings.  See strings.h.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#include "core/strings.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int
+compare_strings(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *) a, *(const char *const *) b);
+}
+
+void
+pa_sort_strings(const char **list, size_t n)
+{
+	/* an empty list may be NULL, which qsort does not take */
+	if (n > 0)
+		qsort(list, n, sizeof(char *), compare_strings);
+}
+
+size_t
+pa_sort_distinct_strings(const char **list, size_t n)
+{
+	size_t		kept = 0;
+
+	pa_sort_strings(list, n);
+	for (size_t i = 0; i < n; i++)
+		if (kept == 0 || strcmp(list[kept - 1], list[i]) != 0)
+			list[kept++] = list[i];
+	return kept;
+}
