@@ -67,8 +67,8 @@ pa_config_read_names(PaEnv *env, const json_t *root, const char *member,
 			return pa_config_wrong_type(env, member, "a list of strings");
 		(*list)[i] = json_string_value(entry);
 		if (length > PA_MAX_NAME_BYTES || !pa_utf8_valid_name((*list)[i], length))
-			return pa_fail(env, PA_ERR_CONFIG, "%s of the adapter configuration has an entry that is not a name",
-						   member);
+			return pa_fail(env, PA_ERR_CONFIG,
+						   "%s of the adapter configuration has an entry that is not a name", member);
 	}
 	*n = (uint32_t) size;
 	return PA_OK;

@@ -33,7 +33,7 @@ extern PaStatus pa_config_set_selection(PaEnv *env, json_t *root, const char *ke
 										uint32_t n, const char *const *selected,
 										uint32_t n_others, const char *const *others);
 
-/* What the types share that put something into layers: fan_in_fan_out, inference_mode, modules_to_save. */
+/* What types that put something into layers share: fan_in_fan_out, inference_mode, modules_to_save. */
 extern PaStatus pa_config_set_layers(PaEnv *env, json_t *root, const PaAdapter *facts);
 
 #endif

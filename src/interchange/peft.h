@@ -3,15 +3,14 @@
  *	  PEFT's tensor names, and the step from (names, shapes, configuration) to
  *	  an adapter.
  *
- * Prefix: "base_model.model.", or "base_model.", or none.  Suffixes give the
- * role; the rest is the module's path, with ".base_layer" and ".token_adapter"
- * before a dense parameter taken off.  A name that has "lora_A", "lora_B" or
- * "lora_embedding_A/B" as a component and is none of PEFT's forms is refused
- * (usually an adapter name that was not stripped); any other name with a
- * "lora_" component is dense and sets PA_FEATURE_UNKNOWN_TENSOR.
- *
- * Differences have the base model's names: the module is the name without its
- * last component, nothing is taken off, and no prefix is written.
+ * Prefix: "base_model.model.", or "base_model.", or none.  A suffix of the
+ * kind's dialect (peft_dialect.h) gives the role, and the rest is the module's
+ * path.  A name without one is of the dialect's keyed role: dense, with
+ * ".base_layer" and ".token_adapter" before the parameter taken off the path,
+ * or a difference, with the base model's name as it is.  Where it is dense, a
+ * name that has "lora_A", "lora_B", "lora_embedding_A/B" or "ia3_l" as a
+ * component is refused (usually an adapter name that was not stripped), and any
+ * other name with a "lora_" or "ia3_" component sets PA_FEATURE_UNKNOWN_TENSOR.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
@@ -27,13 +26,20 @@ typedef struct PaPeftName
 	size_t		prefix;			/* bytes to skip for the key */
 	PaRole		role;
 	const char *path;			/* of the module, in env memory */
-	uint32_t	module_flags;	/* TARGET, EMBEDDING */
-	uint32_t	features;
+	uint32_t	module_flags;	/* what the name says of the module: TARGET, EMBEDDING */
+	uint32_t	features;		/* what it says of the adapter */
 } PaPeftName;
 
+/*
+ * What a name of the file says; the kind is the configuration's.  PA_ERR_CONFIG
+ * if the name is of another kind, PA_ERR_FILE or PA_ERR_LIMIT if it is none.
+ */
 extern PaStatus pa_peft_name_parse(PaEnv *env, PaKind kind, const char *name, PaPeftName *out);
 
-/* The name of a draft's tensor: "base_model.model." + path + suffix, or + key; of a difference its key. */
+/*
+ * The name of a draft's tensor: "base_model.model." + path + suffix, or + key;
+ * of a difference its key.
+ */
 extern PaStatus pa_peft_name_write(PaEnv *env, const PaDraft *draft, const PaDraftTensor *tensor,
 								   const char **name);
 

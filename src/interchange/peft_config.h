@@ -4,11 +4,9 @@
  *	  configuration of a composed adapter.
  *
  * Reading is strict where a wrong guess would change a result: peft_type must
- * be LORA or IA3, or DIFFERENCE, which is not PEFT's: of that nothing but the
- * base model, its revision and the task type are read; r and lora_alpha must be numbers of sane value (alpha has no
- * default: a configuration without it is an error with a hint); unknown members
- * are kept in the text and ignored, except those that are known to change what
- * the tensors mean (PA_FEATURE_*).
+ * be that of a dialect (peft_dialect.h), and what arithmetic needs must be there
+ * and of sane value.  Unknown members are kept in the text and ignored, except
+ * those that are known to change what the tensors mean (PA_FEATURE_*).
  *
  * SPDX-License-Identifier: PostgreSQL
  */
@@ -32,15 +30,23 @@ typedef struct PaPatternValue
 	double		value;
 } PaPatternValue;
 
+/* Strings and lists point into the document, which lives until pa_env_reset. */
 typedef struct PaConfig
 {
+	/* every dialect */
 	PaKind		kind;
-	const char *base_model;
-	const char *base_revision;
-	const char *task_type;
-	const char *bias;
-	uint32_t	features;
+	const char *base_model;		/* NULL: null or absent */
+	const char *base_revision;	/* NULL likewise */
+	const char *task_type;		/* NULL likewise */
+
+	/* LoRA and (IA)^3 */
 	bool		fan_in_fan_out;
+	uint32_t	n_modules_to_save;
+	const char **modules_to_save;
+
+	/* LoRA */
+	const char *bias;			/* "none", "all", "lora_only"; others: "none" */
+	uint32_t	features;		/* others: none */
 	bool		lora_bias;
 	bool		rslora;
 	double		r;
@@ -49,32 +55,24 @@ typedef struct PaConfig
 	PaPatternValue *rank_patterns;
 	uint32_t	n_alpha_patterns;
 	PaPatternValue *alpha_patterns;
-	uint32_t	n_modules_to_save;
-	const char **modules_to_save;
 	uint32_t	n_target_parameters;
 	const char **target_parameters; /* sorted, distinct */
 	const json_t *target_modules;	/* as it stands; NULL if absent */
-	uint32_t	n_feedforward;	/* (IA)^3: list form, matched as suffixes ... */
+
+	/* (IA)^3: feedforward_modules as a list, matched as suffixes, or as one expression */
+	uint32_t	n_feedforward;
 	const char **feedforward;	/* NULL if absent, which is not the empty list */
-	PaPattern  *feedforward_pattern;	/* ... or one expression */
+	PaPattern  *feedforward_pattern;	/* or NULL */
 } PaConfig;
 
+/*
+ * The configuration that the text is; what the type's dialect does not fill is
+ * zero.  PA_ERR_UNSUPPORTED for other types, PA_ERR_CONFIG for a member that is
+ * missing or wrong, PA_ERR_LIMIT, and what pa_json_parse and patterns give.
+ */
 extern PaStatus pa_peft_config_read(PaEnv *env, const char *text, size_t length, PaConfig *config);
 
-/* r and alpha of one module by the patterns, as PEFT finds them; scaling by form. */
-extern PaStatus pa_peft_config_module(PaEnv *env, PaConfig *config, const char *path,
-									  double *r, double *alpha, double *scaling);
-
-/* Is the LoRA module of this path one of target_parameters? */
-extern PaStatus pa_peft_config_is_parameter(PaEnv *env, PaConfig *config, const char *path, bool *is);
-
-/* If a target parameter may stand in the module of this unwrapped path: its own name, else NULL. */
-extern const char *pa_peft_parameter_of(const char *unwrapped, const char *parameter);
-
-/*
- * The text for a draft: explicit target_modules, most frequent r and alpha,
- * escaped patterns for the rest; doc/algebra.md, "The composed configuration".
- */
+/* The text for a draft; doc/algebra.md, "The composed configuration". */
 extern PaStatus pa_peft_config_write(PaEnv *env, const PaDraft *draft, const char **text, size_t *length);
 
 /* The same text with base_model_name_or_path and revision replaced (NULL: null). */

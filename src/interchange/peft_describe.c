@@ -10,10 +10,10 @@
  */
 #include "interchange/peft.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "interchange/peft_dialect.h"
 #include "interchange/peft_path.h"
 
 typedef struct Named
@@ -100,18 +100,6 @@ make_modules(PaEnv *env, uint32_t n, const Named *named, PaAdapter *adapter)
 	return PA_OK;
 }
 
-/* A module is an embedding by both of its factors, or by none. */
-static PaStatus
-check_factors_alike(PaEnv *env, const PaModule *module, const PaPeftName *name)
-{
-	bool		other = name->role == PA_ROLE_FACTOR_A ? module->tensor[PA_ROLE_FACTOR_B] >= 0 :
-		name->role == PA_ROLE_FACTOR_B && module->tensor[PA_ROLE_FACTOR_A] >= 0;
-
-	if (other && ((module->flags ^ name->module_flags) & PA_MODULE_EMBEDDING))
-		return pa_fail(env, PA_ERR_FILE, "module \"%.300s\" has one factor of an embedding and one of another layer", module->path);
-	return PA_OK;
-}
-
 static PaStatus
 place_tensor(PaEnv *env, const Named *named, uint32_t i, PaAdapter *adapter)
 {
@@ -137,68 +125,14 @@ place_tensor(PaEnv *env, const Named *named, uint32_t i, PaAdapter *adapter)
 	}
 	if (module->tensor[t->role] >= 0)
 	{
-		pa_fail(env, PA_ERR_FILE, "module \"%.300s\" has two tensors of role %s", module->path, pa_role_name(t->role));
-		pa_detail(env, "They are \"%.300s\" and \"%.300s\".", adapter->tensors[module->tensor[t->role]].name, t->name);
+		pa_fail(env, PA_ERR_FILE, "module \"%.300s\" has two tensors of role %s",
+				module->path, pa_role_name(t->role));
+		pa_detail(env, "They are \"%.300s\" and \"%.300s\".",
+				  adapter->tensors[module->tensor[t->role]].name, t->name);
 		return PA_ERR_FILE;
 	}
-	PA_TRY(check_factors_alike(env, module, &named->name));
 	module->tensor[t->role] = i;
 	module->flags |= named->name.module_flags;
-	return PA_OK;
-}
-
-/* configured[i] is the r that the configuration has for module i. */
-static PaStatus
-describe_lora(PaEnv *env, PaConfig *config, PaAdapter *adapter, double **configured)
-{
-	PA_TRY(PA_NEW_ARRAY(env, adapter->n_modules, configured));
-	for (uint32_t i = 0; i < adapter->n_modules; i++)
-	{
-		PaModule   *module = &adapter->modules[i];
-		int64_t		a = module->tensor[PA_ROLE_FACTOR_A];
-		bool		parameter;
-
-		if (!(module->flags & PA_MODULE_TARGET))
-			continue;
-		if (a >= 0 && adapter->tensors[a].ndim > 0)
-			module->rank = adapter->tensors[a].shape[0];
-		PA_TRY(pa_peft_config_module(env, config, module->path,
-									 &(*configured)[i], &module->alpha, &module->scaling));
-		PA_TRY(pa_peft_config_is_parameter(env, config, module->path, &parameter));
-		if (parameter)
-			module->flags |= PA_MODULE_PARAMETER;
-	}
-	return PA_OK;
-}
-
-/* PEFT's rule; where the configuration is silent, a lying vector tells. */
-static PaStatus
-is_feedforward(PaEnv *env, const PaConfig *config, const PaTensor *vector, const char *path, bool *is)
-{
-	*is = false;
-	if (config->feedforward_pattern != NULL)
-		return pa_pattern_match(env, config->feedforward_pattern, path, is);
-	if (config->feedforward == NULL)
-		*is = vector->ndim == 2 && vector->shape[0] == 1 && vector->shape[1] != 1;
-	for (uint32_t i = 0; i < config->n_feedforward && !*is; i++)
-		*is = pa_peft_path_ends(path, strlen(path), config->feedforward[i]);
-	return PA_OK;
-}
-
-static PaStatus
-describe_ia3(PaEnv *env, const PaConfig *config, PaAdapter *adapter)
-{
-	for (uint32_t i = 0; i < adapter->n_modules; i++)
-	{
-		PaModule   *module = &adapter->modules[i];
-		bool		is;
-
-		if (!(module->flags & PA_MODULE_TARGET))
-			continue;
-		PA_TRY(is_feedforward(env, config, &adapter->tensors[module->tensor[PA_ROLE_VECTOR]], module->path, &is));
-		if (is)
-			module->flags |= PA_MODULE_FEEDFORWARD;
-	}
 	return PA_OK;
 }
 
@@ -250,27 +184,6 @@ find_saved_modules(PaEnv *env, const PaConfig *config, PaAdapter *adapter)
 	return PA_OK;
 }
 
-/* What the configuration claims of a LoRA module against what the tensors are. */
-static PaStatus
-check_ranks(PaEnv *env, const PaAdapter *adapter, const double *configured)
-{
-	for (uint32_t i = 0; i < adapter->n_modules; i++)
-	{
-		const PaModule *module = &adapter->modules[i];
-		double		r = configured[i];
-
-		if (!(module->flags & PA_MODULE_TARGET))
-			continue;
-		if (module->flags & PA_MODULE_PARAMETER ? fmod((double) module->rank, r) == 0 : (double) module->rank == r)
-			continue;
-		pa_fail(env, PA_ERR_CONFIG, "module \"%.300s\" has rank %llu in the tensors and %.0f in the configuration",
-				module->path, (unsigned long long) module->rank, r);
-		pa_hint(env, "r and rank_pattern must be those of the file; it may be the configuration of another adapter.");
-		return PA_ERR_CONFIG;
-	}
-	return PA_OK;
-}
-
 /* PEFT writes no empty factor or vector: such a file was saved from shards. */
 static PaStatus
 check_not_empty(PaEnv *env, const PaAdapter *adapter)
@@ -308,7 +221,8 @@ pa_peft_describe(PaEnv *env, PaConfig *config, uint32_t n, const PaFileTensor *t
 {
 	PaAdapter  *adapter;
 	Named	   *named;
-	double	   *configured = NULL;
+	const PaPeftDialect *dialect = pa_peft_dialect(config->kind);
+	double	   *ranks;
 
 	PA_TRY(parse_names(env, config->kind, n, tensors, &named));
 	PA_TRY(check_keys(env, n, named));
@@ -325,15 +239,15 @@ pa_peft_describe(PaEnv *env, PaConfig *config, uint32_t n, const PaFileTensor *t
 		(*file_of)[i] = named[i].index;
 	}
 	pa_free(env, named);
-	if (config->kind == PA_KIND_LORA)
-		PA_TRY(describe_lora(env, config, adapter, &configured));
-	else if (config->kind == PA_KIND_IA3)
-		PA_TRY(describe_ia3(env, config, adapter));
+	PA_TRY(PA_NEW_ARRAY(env, adapter->n_modules, &ranks));
+	if (dialect->describe != NULL)
+		PA_TRY(dialect->describe(env, config, adapter, ranks));
 	PA_TRY(find_saved_modules(env, config, adapter));
 	PA_TRY(pa_adapter_check(env, adapter, PA_ERR_FILE));
 	PA_TRY(check_not_empty(env, adapter));
-	if (config->kind == PA_KIND_LORA)
-		PA_TRY(check_ranks(env, adapter, configured));
+	if (dialect->check_described != NULL)
+		PA_TRY(dialect->check_described(env, adapter, ranks));
+	pa_free(env, ranks);
 	*result = adapter;
 	return PA_OK;
 }

@@ -1,11 +1,10 @@
 /*
  * peft_names.c
  *	  PEFT's tensor names, both ways: the name of a tensor tells its module and
- *	  role, and module and role give the name.  Differences have the base model's
- *	  own names.
+ *	  role, and module and role give the name.
  *
- * PEFT takes the adapter's own name out of what it saves, so a suffix below is
- * the whole of what stands behind the module's path.
+ * PEFT takes the adapter's own name out of what it saves, so a dialect's suffix
+ * is the whole of what stands behind the module's path.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
@@ -14,38 +13,11 @@
 #include <string.h>
 
 #include "core/utf8.h"
+#include "interchange/peft_dialect.h"
 #include "interchange/peft_path.h"
 
 #define PREFIX_MODEL "base_model.model."
 #define PREFIX_BASE "base_model."
-
-typedef struct Suffix
-{
-	PaKind		kind;
-	const char *text;
-	PaRole		role;
-	uint32_t	module_flags;
-	uint32_t	features;
-} Suffix;
-
-/* In writing, the first that fits role and flags is taken. */
-static const Suffix suffixes[] = {
-	{PA_KIND_LORA, ".lora_A.weight", PA_ROLE_FACTOR_A, PA_MODULE_TARGET, 0},
-	{PA_KIND_LORA, ".lora_B.weight", PA_ROLE_FACTOR_B, PA_MODULE_TARGET, 0},
-	{PA_KIND_LORA, ".lora_B.bias", PA_ROLE_BIAS, PA_MODULE_TARGET, 0},
-	{PA_KIND_LORA, ".lora_embedding_A", PA_ROLE_FACTOR_A, PA_MODULE_TARGET | PA_MODULE_EMBEDDING, 0},
-	{PA_KIND_LORA, ".lora_embedding_B", PA_ROLE_FACTOR_B, PA_MODULE_TARGET | PA_MODULE_EMBEDDING, 0},
-	{PA_KIND_LORA, ".lora_magnitude_vector", PA_ROLE_MAGNITUDE, PA_MODULE_TARGET, PA_FEATURE_DORA},
-	{PA_KIND_LORA, ".lora_magnitude_vector.weight", PA_ROLE_MAGNITUDE, PA_MODULE_TARGET, PA_FEATURE_DORA},
-	{PA_KIND_IA3, ".ia3_l", PA_ROLE_VECTOR, PA_MODULE_TARGET, 0},
-};
-
-#define N_SUFFIXES (sizeof(suffixes) / sizeof(suffixes[0]))
-
-/* Components that PEFT uses in no other place than in a suffix. */
-static const char *const own_components[] = {
-	"lora_A", "lora_B", "lora_embedding_A", "lora_embedding_B", "ia3_l",
-};
 
 static size_t
 prefix_length(const char *name)
@@ -57,16 +29,49 @@ prefix_length(const char *name)
 	return 0;
 }
 
-static PaStatus
-refuse_form(PaEnv *env, const char *name, const char *component, size_t n)
+/* The suffix of the dialect that the key has behind a path, or NULL. */
+static const PaPeftSuffix *
+find_suffix(const PaPeftDialect *dialect, const char *key)
 {
-	pa_fail(env, PA_ERR_FILE, "tensor name \"%.300s\" has \"%.*s\" and is none of PEFT's names", name, (int) n, component);
-	pa_detail(env, "PEFT's names end in .lora_A.weight, .lora_B.weight, .lora_B.bias, .lora_embedding_A, .lora_embedding_B or .ia3_l.");
-	pa_hint(env, "Save the adapter with PEFT's save_pretrained(), which takes the adapter's own name out of the tensor names.");
+	size_t		n = strlen(key);
+
+	for (size_t i = 0; i < dialect->n_suffixes; i++)
+		if (n > strlen(dialect->suffixes[i].text) && pa_peft_path_ends(key, n, dialect->suffixes[i].text))
+			return &dialect->suffixes[i];
+	return NULL;
+}
+
+static bool
+is_component(const char *component, size_t n, const char *name)
+{
+	return strlen(name) == n && memcmp(component, name, n) == 0;
+}
+
+static PaStatus
+refuse_form(PaEnv *env, const PaPeftDialect *dialect, const char *name, const char *component)
+{
+	pa_fail(env, PA_ERR_FILE, "tensor name \"%.300s\" has \"%s\" and is none of PEFT's names",
+			name, component);
+	pa_detail(env, "PEFT's names end in %s.", dialect->forms);
+	pa_hint(env, "Save the adapter with PEFT's save_pretrained(), "
+			"which takes the adapter's own name out of the tensor names.");
 	return PA_ERR_FILE;
 }
 
-/* A name without a role: look for components that belong to a method. */
+/* What a component of a name without a suffix tells of this dialect. */
+static PaStatus
+check_component(PaEnv *env, const PaPeftDialect *dialect, const char *name,
+				const char *component, size_t n, uint32_t *features)
+{
+	for (size_t i = 0; i < dialect->n_own_components; i++)
+		if (is_component(component, n, dialect->own_components[i]))
+			return refuse_form(env, dialect, name, dialect->own_components[i]);
+	if (dialect->family != NULL && strncmp(component, dialect->family, strlen(dialect->family)) == 0)
+		*features |= PA_FEATURE_UNKNOWN_TENSOR;
+	return PA_OK;
+}
+
+/* A dense tensor has no component that belongs to a method. */
 static PaStatus
 check_components(PaEnv *env, const char *name, const char *key, uint32_t *features)
 {
@@ -76,12 +81,9 @@ check_components(PaEnv *env, const char *name, const char *key, uint32_t *featur
 	{
 		size_t		n = strcspn(component, ".");
 
-		for (size_t i = 0; i < sizeof(own_components) / sizeof(own_components[0]); i++)
-			if (strlen(own_components[i]) == n && memcmp(component, own_components[i], n) == 0)
-				return refuse_form(env, name, component, n);
-		if (strncmp(component, "lora_", 5) == 0 || strncmp(component, "ia3_", 4) == 0)
-			*features |= PA_FEATURE_UNKNOWN_TENSOR;
-		if (n == strlen("token_adapter") && memcmp(component, "token_adapter", n) == 0)
+		for (size_t i = 0; pa_peft_dialects[i] != NULL; i++)
+			PA_TRY(check_component(env, pa_peft_dialects[i], name, component, n, features));
+		if (is_component(component, n, "token_adapter"))
 			*features |= PA_FEATURE_TRAINABLE_TOKENS;
 		if (component[n] == '\0')
 			return PA_OK;
@@ -89,46 +91,50 @@ check_components(PaEnv *env, const char *name, const char *key, uint32_t *featur
 	}
 }
 
+/* A name that has none of its dialect's suffixes must not look as if it were another's. */
+static PaStatus
+check_without_suffix(PaEnv *env, const PaPeftDialect *dialect,
+					 const char *name, const char *key, uint32_t *features)
+{
+	for (size_t i = 0; pa_peft_dialects[i] != NULL; i++)
+	{
+		if (find_suffix(pa_peft_dialects[i], key) == NULL)
+			continue;
+		pa_fail(env, PA_ERR_CONFIG,
+				"tensor \"%.300s\" is of another kind of adapter than the configuration says", name);
+		pa_hint(env, "Pass the adapter_config.json that stands beside the file.");
+		return PA_ERR_CONFIG;
+	}
+	return dialect->keyed.role == PA_ROLE_DENSE ? check_components(env, name, key, features) : PA_OK;
+}
+
 PaStatus
 pa_peft_name_parse(PaEnv *env, PaKind kind, const char *name, PaPeftName *out)
 {
+	const PaPeftDialect *dialect = pa_peft_dialect(kind);
+	const PaPeftSuffix *suffix;
 	const char *key;
-	size_t		n;
 
 	memset(out, 0, sizeof(*out));
 	out->prefix = prefix_length(name);
 	key = name + out->prefix;
-	n = strlen(key);
 	if (strlen(name) > PA_MAX_NAME_BYTES)
-		return pa_fail(env, PA_ERR_LIMIT, "tensor name of %zu bytes is longer than %d", strlen(name), PA_MAX_NAME_BYTES);
-	if (!pa_utf8_valid_name(name, strlen(name)) || n == 0)
+		return pa_fail(env, PA_ERR_LIMIT, "tensor name of %zu bytes is longer than %d",
+					   strlen(name), PA_MAX_NAME_BYTES);
+	if (!pa_utf8_valid_name(name, strlen(name)) || *key == '\0')
 		return pa_fail(env, PA_ERR_FILE, "tensor name \"%.300s\" is not a name", name);
-	for (size_t i = 0; i < N_SUFFIXES; i++)
+	suffix = find_suffix(dialect, key);
+	if (suffix != NULL)
 	{
-		const Suffix *s = &suffixes[i];
-
-		if (n <= strlen(s->text) || !pa_peft_path_ends(key, n, s->text))
-			continue;
-		if (s->kind != kind)
-		{
-			pa_fail(env, PA_ERR_CONFIG, "tensor \"%.300s\" is of another kind of adapter than the configuration says", name);
-			pa_hint(env, "Pass the adapter_config.json that stands beside the file.");
-			return PA_ERR_CONFIG;
-		}
-		out->role = s->role;
-		out->module_flags = s->module_flags;
-		out->features = s->features;
-		return pa_strndup(env, key, n - strlen(s->text), &out->path);
+		out->role = suffix->role;
+		out->module_flags = suffix->module_flags;
+		out->features = suffix->features;
+		return pa_strndup(env, key, strlen(key) - strlen(suffix->text), &out->path);
 	}
-	if (kind == PA_KIND_DIFFERENCE)
-	{
-		out->role = PA_ROLE_DIFFERENCE;
-		out->module_flags = PA_MODULE_TARGET;
-		return pa_peft_path_of_parameter(env, key, &out->path);
-	}
-	out->role = PA_ROLE_DENSE;
-	PA_TRY(check_components(env, name, key, &out->features));
-	return pa_peft_path_of_dense(env, key, &out->path);
+	PA_TRY(check_without_suffix(env, dialect, name, key, &out->features));
+	out->role = dialect->keyed.role;
+	out->module_flags = dialect->keyed.module_flags;
+	return dialect->keyed.path(env, key, &out->path);
 }
 
 static PaStatus
@@ -140,7 +146,8 @@ join(PaEnv *env, const char *before, const char *path, const char *suffix, const
 	char	   *p;
 
 	if (prefix + n + end > PA_MAX_NAME_BYTES)
-		return pa_fail(env, PA_ERR_LIMIT, "tensor name of %zu bytes is longer than %d", prefix + n + end, PA_MAX_NAME_BYTES);
+		return pa_fail(env, PA_ERR_LIMIT, "tensor name of %zu bytes is longer than %d",
+					   prefix + n + end, PA_MAX_NAME_BYTES);
 	PA_TRY(PA_NEW_RAW(env, prefix + n + end + 1, &p));
 	memcpy(p, before, prefix);
 	memcpy(p + prefix, path, n);
@@ -153,20 +160,20 @@ PaStatus
 pa_peft_name_write(PaEnv *env, const PaDraft *draft, const PaDraftTensor *tensor, const char **name)
 {
 	const PaModule *module = &draft->facts.modules[tensor->module];
-	bool		factor = tensor->role == PA_ROLE_FACTOR_A || tensor->role == PA_ROLE_FACTOR_B;
-	uint32_t	embedding = factor ? module->flags & PA_MODULE_EMBEDDING : 0;
+	const PaPeftDialect *dialect = pa_peft_dialect(draft->facts.kind);
 
-	if (tensor->role == PA_ROLE_DENSE)
-		return join(env, PREFIX_MODEL, tensor->key, "", name);
-	/* a key that begins like a prefix would lose its beginning when it is read */
-	if (tensor->role == PA_ROLE_DIFFERENCE)
-		return join(env, prefix_length(tensor->key) > 0 ? PREFIX_MODEL : "", tensor->key, "", name);
-	for (size_t i = 0; i < N_SUFFIXES; i++)
+	if (tensor->role == dialect->keyed.role)
 	{
-		const Suffix *s = &suffixes[i];
+		/* a key that begins like a prefix would lose its beginning when it is read */
+		bool		prefixed = dialect->keyed.prefixed || prefix_length(tensor->key) > 0;
 
-		if (s->kind == draft->facts.kind && s->role == tensor->role &&
-			(s->module_flags & PA_MODULE_EMBEDDING) == embedding)
+		return join(env, prefixed ? PREFIX_MODEL : "", tensor->key, "", name);
+	}
+	for (size_t i = 0; i < dialect->n_suffixes; i++)
+	{
+		const PaPeftSuffix *s = &dialect->suffixes[i];
+
+		if (s->role == tensor->role && (s->module_flags & ~module->flags) == 0)
 			return join(env, PREFIX_MODEL, module->path, s->text, name);
 	}
 	return pa_fail(env, PA_ERR_INTERNAL, "no name for a tensor of role %d", (int) tensor->role);

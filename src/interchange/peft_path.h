@@ -21,7 +21,7 @@ extern bool pa_peft_path_ends(const char *path, size_t n, const char *end);
  */
 extern PaStatus pa_peft_path_of_parameter(PaEnv *env, const char *key, const char **path);
 
-/* The same without the wrappers that PEFT puts around a layer at the end: ".base_layer", ".token_adapter". */
+/* The same without ".base_layer" and ".token_adapter" at the end, which PEFT puts around a layer. */
 extern PaStatus pa_peft_path_of_dense(PaEnv *env, const char *key, const char **path);
 
 /* The path as it was before PEFT wrapped layers: without ".base_layer" components. */

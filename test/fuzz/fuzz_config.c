@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "interchange/peft.h"
+#include "interchange/peft_lora.h"
 #include "limited_host.h"
 
 extern int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

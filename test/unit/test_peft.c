@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "interchange/peft_lora.h"
 #include "peft_fixture.h"
 
 #define LORA "\"peft_type\":\"LORA\",\"r\":4,\"lora_alpha\":8"

@@ -1,14 +1,11 @@
 /*
- * peft_config_module.c
- *	  What a configuration says of one module: its r, alpha and scaling, by the
- *	  patterns as PEFT finds them.
- *
- * PEFT matches its patterns against the module's path before it wraps anything,
- * and for target_parameters against the path and the parameter's name.
+ * peft_lora_module.c
+ *	  What a configuration says of one LoRA module: its r, alpha and scaling, by
+ *	  the patterns as PEFT finds them.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
-#include "interchange/peft_config.h"
+#include "interchange/peft_lora.h"
 
 #include <math.h>
 #include <string.h>
@@ -141,8 +138,10 @@ look_up_parameters(PaEnv *env, const PaConfig *config, const char *unwrapped, do
 		pa_free(env, key);
 		if (found && (other_r != *r || other_alpha != *alpha))
 		{
-			pa_fail(env, PA_ERR_UNSUPPORTED, "parameters of module \"%.300s\" have different ranks or alphas", unwrapped);
-			pa_detail(env, "PEFT's tensor names do not tell which parameter of a module a tensor belongs to.");
+			pa_fail(env, PA_ERR_UNSUPPORTED, "parameters of module \"%.300s\" have different ranks or alphas",
+					unwrapped);
+			pa_detail(env, "PEFT's tensor names do not tell which parameter of a module "
+					  "a tensor belongs to.");
 			return PA_ERR_UNSUPPORTED;
 		}
 		found = true;

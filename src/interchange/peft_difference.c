@@ -1,0 +1,15 @@
+/*
+ * peft_difference.c
+ *	  Differences: tensors have the base model's names, nothing is taken off and
+ *	  no prefix is written; the configuration is the base model, its revision and
+ *	  the task type, and no more.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#include "interchange/peft_dialect.h"
+#include "interchange/peft_path.h"
+
+const PaPeftDialect pa_peft_difference = {
+	.kind = PA_KIND_DIFFERENCE,
+	.keyed = {PA_ROLE_DIFFERENCE, PA_MODULE_TARGET, false, pa_peft_path_of_parameter},
+};

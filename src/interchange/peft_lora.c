@@ -1,0 +1,112 @@
+/*
+ * peft_lora.c
+ *	  LoRA's dialect: the names of its tensors, and its modules by names and
+ *	  configuration.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#include "interchange/peft_lora.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "interchange/peft_dialect.h"
+#include "interchange/peft_path.h"
+
+#define EMBEDDING_A ".lora_embedding_A"
+#define EMBEDDING_B ".lora_embedding_B"
+#define EMBEDDING (PA_MODULE_TARGET | PA_MODULE_EMBEDDING)
+
+static const PaPeftSuffix suffixes[] = {
+	{EMBEDDING_A, PA_ROLE_FACTOR_A, EMBEDDING, 0},
+	{EMBEDDING_B, PA_ROLE_FACTOR_B, EMBEDDING, 0},
+	{".lora_A.weight", PA_ROLE_FACTOR_A, PA_MODULE_TARGET, 0},
+	{".lora_B.weight", PA_ROLE_FACTOR_B, PA_MODULE_TARGET, 0},
+	{".lora_B.bias", PA_ROLE_BIAS, PA_MODULE_TARGET, 0},
+	{".lora_magnitude_vector", PA_ROLE_MAGNITUDE, PA_MODULE_TARGET, PA_FEATURE_DORA},
+	{".lora_magnitude_vector.weight", PA_ROLE_MAGNITUDE, PA_MODULE_TARGET, PA_FEATURE_DORA},
+};
+
+static const char *const own_components[] = {"lora_A", "lora_B", "lora_embedding_A", "lora_embedding_B"};
+
+/* A module is an embedding by both of its factors, or by none. */
+static PaStatus
+check_factors_alike(PaEnv *env, const PaAdapter *adapter, const PaModule *module)
+{
+	int64_t		a = module->tensor[PA_ROLE_FACTOR_A];
+	int64_t		b = module->tensor[PA_ROLE_FACTOR_B];
+	const char *key_a;
+	const char *key_b;
+
+	if (a < 0 || b < 0)
+		return PA_OK;
+	key_a = adapter->tensors[a].key;
+	key_b = adapter->tensors[b].key;
+	if (pa_peft_path_ends(key_a, strlen(key_a), EMBEDDING_A) ==
+		pa_peft_path_ends(key_b, strlen(key_b), EMBEDDING_B))
+		return PA_OK;
+	return pa_fail(env, PA_ERR_FILE,
+				   "module \"%.300s\" has one factor of an embedding and one of another layer", module->path);
+}
+
+static PaStatus
+describe(PaEnv *env, PaConfig *config, PaAdapter *adapter, double *ranks)
+{
+	for (uint32_t i = 0; i < adapter->n_modules; i++)
+	{
+		PaModule   *module = &adapter->modules[i];
+		int64_t		a = module->tensor[PA_ROLE_FACTOR_A];
+		bool		parameter;
+
+		if (!(module->flags & PA_MODULE_TARGET))
+			continue;
+		PA_TRY(check_factors_alike(env, adapter, module));
+		if (a >= 0 && adapter->tensors[a].ndim > 0)
+			module->rank = adapter->tensors[a].shape[0];
+		PA_TRY(pa_peft_config_module(env, config, module->path,
+									 &ranks[i], &module->alpha, &module->scaling));
+		PA_TRY(pa_peft_config_is_parameter(env, config, module->path, &parameter));
+		if (parameter)
+			module->flags |= PA_MODULE_PARAMETER;
+	}
+	return PA_OK;
+}
+
+/* What the configuration claims of a module against what the tensors are. */
+static PaStatus
+check_described(PaEnv *env, const PaAdapter *adapter, const double *ranks)
+{
+	for (uint32_t i = 0; i < adapter->n_modules; i++)
+	{
+		const PaModule *module = &adapter->modules[i];
+		double		r = ranks[i];
+
+		if (!(module->flags & PA_MODULE_TARGET))
+			continue;
+		if (module->flags & PA_MODULE_PARAMETER ? fmod((double) module->rank, r) == 0 :
+			(double) module->rank == r)
+			continue;
+		pa_fail(env, PA_ERR_CONFIG,
+				"module \"%.300s\" has rank %llu in the tensors and %.0f in the configuration",
+				module->path, (unsigned long long) module->rank, r);
+		pa_hint(env, "r and rank_pattern must be those of the file; "
+				"it may be the configuration of another adapter.");
+		return PA_ERR_CONFIG;
+	}
+	return PA_OK;
+}
+
+const PaPeftDialect pa_peft_lora = {
+	.kind = PA_KIND_LORA,
+	.suffixes = suffixes,
+	.n_suffixes = sizeof(suffixes) / sizeof(suffixes[0]),
+	.keyed = {PA_ROLE_DENSE, 0, true, pa_peft_path_of_dense},
+	.own_components = own_components,
+	.n_own_components = sizeof(own_components) / sizeof(own_components[0]),
+	.forms = ".lora_A.weight, .lora_B.weight, .lora_B.bias, .lora_embedding_A or .lora_embedding_B",
+	.family = "lora_",
+	.read = pa_peft_lora_read,
+	.write = pa_peft_lora_write,
+	.describe = describe,
+	.check_described = check_described,
+};
