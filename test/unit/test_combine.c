@@ -82,8 +82,7 @@ dtype_of(PaValue *value, const char *name)
 	return tensor < 0 ? PA_DTYPE_INVALID : adapter->tensors[tensor].dtype;
 }
 
-static void
-test_merge(PaEnv *env)
+UNIT_TEST(test_merge)
 {
 	PaValue    *v[2] = {
 		small_lora(env, PA_F32, 1, -2, 4, 0.5, PLAIN),
@@ -91,23 +90,22 @@ test_merge(PaEnv *env)
 	};
 	PaValue    *sum;
 
-	unit_ok(fixture_sum(env, 2, v, (double[]) {0.5, 0.25}, &sum) == PA_OK);
-	unit_ok(HOLDS(sum, A_OF("q"), 1.25, -0.5));
-	unit_ok(HOLDS(sum, B_OF("q"), 1, 0.5));
-	unit_ok(scaling_of(sum, "q") == 2);
+	CHECK_OK(fixture_sum(env, 2, v, (double[]) {0.5, 0.25}, &sum), env);
+	CHECK(HOLDS(sum, A_OF("q"), 1.25, -0.5));
+	CHECK(HOLDS(sum, B_OF("q"), 1, 0.5));
+	CHECK(scaling_of(sum, "q") == 2);
 	/* negation is {A, -B}; -0 stays -0 because no zero is added first */
 	v[0] = small_lora(env, PA_F32, 1, 0.0, 4, 0.0, PLAIN);
-	unit_ok(fixture_sum(env, 1, v, (double[]) {-1}, &sum) == PA_OK);
-	unit_ok(HOLDS(sum, A_OF("q"), 1, 0.0));
-	unit_ok(HOLDS(sum, B_OF("q"), -4, -0.0));
+	CHECK_OK(fixture_sum(env, 1, v, (double[]) {-1}, &sum), env);
+	CHECK(HOLDS(sum, A_OF("q"), 1, 0.0));
+	CHECK(HOLDS(sum, B_OF("q"), -4, -0.0));
 	/* one leaf with p = q = 1 is that leaf, whatever it is */
 	v[0] = small_lora(env, PA_F32, NAN, 0.0, 4, 0.0, DORA);
-	unit_ok(fixture_sum(env, 2, v, (double[]) {1, 0}, &sum) == PA_OK && sum == v[0]);
+	CHECK(fixture_sum(env, 2, v, (double[]) {1, 0}, &sum) == PA_OK && sum == v[0]);
 }
 
 /* lerp multiplies both factors by the signed weight */
-static void
-test_lerp(PaEnv *env)
+UNIT_TEST(test_lerp)
 {
 	PaValue    *v[2] = {
 		small_lora(env, PA_F32, 1, -2, 4, 0.5, PLAIN),
@@ -116,16 +114,15 @@ test_lerp(PaEnv *env)
 	PaTerm		terms[2] = {{0, 1, 1}, {1, 1, 1}};
 	PaValue    *sum;
 
-	unit_ok(pa_terms_blend(env, &terms[0], 1, 1.5) == PA_OK);
-	unit_ok(pa_terms_blend(env, &terms[1], 1, -0.5) == PA_OK);
-	unit_ok(fixture_evaluate(env, 2, v, 2, terms, &sum) == PA_OK);
-	unit_ok(HOLDS(sum, A_OF("q"), 0, -4));
-	unit_ok(HOLDS(sum, B_OF("q"), 8, 0.25));
+	CHECK_OK(pa_terms_blend(env, &terms[0], 1, 1.5), env);
+	CHECK_OK(pa_terms_blend(env, &terms[1], 1, -0.5), env);
+	CHECK_OK(fixture_evaluate(env, 2, v, 2, terms, &sum), env);
+	CHECK(HOLDS(sum, A_OF("q"), 0, -4));
+	CHECK(HOLDS(sum, B_OF("q"), 8, 0.25));
 }
 
 /* Scalings 2 and 8: the result's is 1, each factor carries the root. */
-static void
-test_scalings(PaEnv *env)
+UNIT_TEST(test_scalings)
 {
 	PaValue    *v[2] = {
 		small_lora(env, PA_F32, 1, -2, 4, 0.5, ALPHA8),
@@ -136,27 +133,26 @@ test_scalings(PaEnv *env)
 	double		b = 0.25 * sqrt(2);
 	bool		first = memcmp(pa_value_header(v[0])->digest, pa_value_header(v[1])->digest, 32) < 0;
 
-	unit_ok(fixture_sum(env, 2, v, (double[]) {0.5, 0.25}, &sum) == PA_OK);
-	unit_ok(scaling_of(sum, "q") == 1);
+	CHECK_OK(fixture_sum(env, 2, v, (double[]) {0.5, 0.25}, &sum), env);
+	CHECK(scaling_of(sum, "q") == 1);
 	if (first)
-		unit_ok(HOLDS(sum, A_OF("q"), (float) (a * 1 + b * 3), (float) (a * -2 + b * 2)));
+		CHECK(HOLDS(sum, A_OF("q"), (float) (a * 1 + b * 3), (float) (a * -2 + b * 2)));
 	else
-		unit_ok(HOLDS(sum, A_OF("q"), (float) (b * 3 + a * 1), (float) (b * 2 + a * -2)));
+		CHECK(HOLDS(sum, A_OF("q"), (float) (b * 3 + a * 1), (float) (b * 2 + a * -2)));
 	/* alike bits are kept where the forms differ: then in the plain form */
 	v[0] = small_lora(env, PA_F32, 1, -2, 4, 0.5, RSLORA);
-	unit_ok(fixture_sum(env, 2, v, (double[]) {0.5, 0.25}, &sum) == PA_OK);
-	unit_ok(scaling_of(sum, "q") == 2 && !pa_value_adapter(sum)->rslora);
-	unit_ok(HOLDS(sum, A_OF("q"), 1.25, -0.5));
+	CHECK_OK(fixture_sum(env, 2, v, (double[]) {0.5, 0.25}, &sum), env);
+	CHECK(scaling_of(sum, "q") == 2 && !pa_value_adapter(sum)->rslora);
+	CHECK(HOLDS(sum, A_OF("q"), 1.25, -0.5));
 	v[0] = small_lora(env, PA_F32, 1, -2, 4, 0.5, ALPHA0);
-	unit_ok(fixture_sum(env, 2, v, (double[]) {0.5, 0.25}, &sum) == PA_ERR_MISMATCH);
+	CHECK_STATUS(fixture_sum(env, 2, v, (double[]) {0.5, 0.25}, &sum), PA_ERR_MISMATCH, env);
 	v[1] = small_lora(env, PA_F32, 3, 2, -4, 1, ALPHA0);
-	unit_ok(fixture_sum(env, 2, v, (double[]) {0.5, 0.25}, &sum) == PA_OK);
-	unit_ok(scaling_of(sum, "q") == 0);
+	CHECK_OK(fixture_sum(env, 2, v, (double[]) {0.5, 0.25}, &sum), env);
+	CHECK(scaling_of(sum, "q") == 0);
 }
 
 /* A module that a leaf lacks is neutral there; its scaling is its own. */
-static void
-test_missing_module(PaEnv *env)
+UNIT_TEST(test_missing_module)
 {
 	BuildFile	file;
 	uint64_t	shape_a[2] = {1, 1};
@@ -168,16 +164,16 @@ test_missing_module(PaEnv *env)
 	build_tensor(&file, A_OF("k"), PA_F16, 2, shape_a, (double[]) {3});
 	build_tensor(&file, B_OF("k"), PA_BF16, 2, shape_a, (double[]) {5});
 	v[1] = fixture_import(env, &file, ALPHA8);
-	unit_ok(fixture_sum(env, 2, v, (double[]) {2, -1}, &sum) == PA_OK);
-	unit_ok(HOLDS(sum, A_OF("q"), 2, -4));
-	unit_ok(HOLDS(sum, B_OF("q"), 8, 1));
-	unit_ok(HOLDS(sum, A_OF("k"), 3));
-	unit_ok(HOLDS(sum, B_OF("k"), -5));
-	unit_ok(scaling_of(sum, "q") == 2 && scaling_of(sum, "k") == 8);
-	unit_ok(dtype_of(sum, A_OF("k")) == PA_F16 && dtype_of(sum, B_OF("k")) == PA_BF16);
+	CHECK_OK(fixture_sum(env, 2, v, (double[]) {2, -1}, &sum), env);
+	CHECK(HOLDS(sum, A_OF("q"), 2, -4));
+	CHECK(HOLDS(sum, B_OF("q"), 8, 1));
+	CHECK(HOLDS(sum, A_OF("k"), 3));
+	CHECK(HOLDS(sum, B_OF("k"), -5));
+	CHECK(scaling_of(sum, "q") == 2 && scaling_of(sum, "k") == 8);
+	CHECK(dtype_of(sum, A_OF("k")) == PA_F16 && dtype_of(sum, B_OF("k")) == PA_BF16);
 	/* dropped with its modules and its dtype */
-	unit_ok(fixture_sum(env, 2, v, (double[]) {2, 0}, &sum) == PA_OK);
-	unit_ok(pa_adapter_find_module(pa_value_adapter(sum), "k") < 0);
+	CHECK_OK(fixture_sum(env, 2, v, (double[]) {2, 0}, &sum), env);
+	CHECK(pa_adapter_find_module(pa_value_adapter(sum), "k") < 0);
 }
 
 static PaValue *
@@ -191,20 +187,19 @@ small_ia3(PaEnv *env, PaDtype dtype, double l0, double l1)
 	return fixture_import(env, &file, IA3);
 }
 
-static void
-test_ia3(PaEnv *env)
+UNIT_TEST(test_ia3)
 {
 	PaValue    *v[2] = {small_ia3(env, PA_F32, 3, 0.5), small_ia3(env, PA_F32, 5, -1)};
 	PaValue    *sum;
 
 	/* l = 2 l_0 - l_1 + (1 - 1): no constant */
-	unit_ok(fixture_sum(env, 2, v, (double[]) {2, -1}, &sum) == PA_OK);
-	unit_ok(HOLDS(sum, L_OF("k"), 1, 2));
+	CHECK_OK(fixture_sum(env, 2, v, (double[]) {2, -1}, &sum), env);
+	CHECK(HOLDS(sum, L_OF("k"), 1, 2));
 	/* 0.5 l_0 + 0.25 l_1 + 0.25 */
-	unit_ok(fixture_sum(env, 2, v, (double[]) {0.5, 0.25}, &sum) == PA_OK);
-	unit_ok(HOLDS(sum, L_OF("k"), 3, 0.25));
-	unit_ok(fixture_sum(env, 2, v, (double[]) {0, 0}, &sum) == PA_OK);
-	unit_ok(HOLDS(sum, L_OF("k"), 1, 1));
+	CHECK_OK(fixture_sum(env, 2, v, (double[]) {0.5, 0.25}, &sum), env);
+	CHECK(HOLDS(sum, L_OF("k"), 3, 0.25));
+	CHECK_OK(fixture_sum(env, 2, v, (double[]) {0, 0}, &sum), env);
+	CHECK(HOLDS(sum, L_OF("k"), 1, 1));
 }
 
 static PaValue *
@@ -222,23 +217,21 @@ with_head(PaEnv *env, const char *head, double w)
 	return fixture_import(env, &file, PLAIN);
 }
 
-static void
-test_dense(PaEnv *env)
+UNIT_TEST(test_dense)
 {
 	PaValue    *v[3] = {with_head(env, "head", 2), with_head(env, "head", 4), with_head(env, "tail", 8)};
 	PaValue    *sum;
 
-	unit_ok(fixture_sum(env, 2, v, (double[]) {0.25, 0.75}, &sum) == PA_OK);
-	unit_ok(HOLDS(sum, "base_model.model.head.weight", 3.5));
-	unit_ok(fixture_sum(env, 2, v, (double[]) {0.25, 0.75 + 1e-10}, &sum) == PA_OK);
-	unit_ok(fixture_sum(env, 2, v, (double[]) {0.25, 0.5}, &sum) == PA_ERR_MISMATCH);
-	unit_ok(strstr(env->error.message, "head.weight") != NULL && strstr(env->error.hint, "adapter_select") != NULL);
-	unit_ok(fixture_sum(env, 2, &v[1], (double[]) {0.5, 0.5}, &sum) == PA_ERR_MISMATCH);
-	unit_ok(fixture_sum(env, 2, v, (double[]) {0, 0}, &sum) == PA_ERR_MISMATCH);
+	CHECK_OK(fixture_sum(env, 2, v, (double[]) {0.25, 0.75}, &sum), env);
+	CHECK(HOLDS(sum, "base_model.model.head.weight", 3.5));
+	CHECK_OK(fixture_sum(env, 2, v, (double[]) {0.25, 0.75 + 1e-10}, &sum), env);
+	CHECK_STATUS(fixture_sum(env, 2, v, (double[]) {0.25, 0.5}, &sum), PA_ERR_MISMATCH, env);
+	CHECK(strstr(env->error.message, "head.weight") != NULL && strstr(env->error.hint, "adapter_select") != NULL);
+	CHECK_STATUS(fixture_sum(env, 2, &v[1], (double[]) {0.5, 0.5}, &sum), PA_ERR_MISMATCH, env);
+	CHECK_STATUS(fixture_sum(env, 2, v, (double[]) {0, 0}, &sum), PA_ERR_MISMATCH, env);
 }
 
-static void
-test_neutral(PaEnv *env)
+UNIT_TEST(test_neutral)
 {
 	BuildFile	file;
 	const uint64_t a[4] = {4, 3, 2, 2};
@@ -247,21 +240,20 @@ test_neutral(PaEnv *env)
 	PaValue    *v[1] = {small_lora(env, PA_BF16, 1, -2, 4, 0.5, RSLORA)};
 	PaValue    *sum;
 
-	unit_ok(fixture_sum(env, 1, v, (double[]) {0}, &sum) == PA_OK);
-	unit_ok(HOLDS(sum, A_OF("q"), 0, 0));
-	unit_ok(HOLDS(sum, B_OF("q"), 0, 0));
-	unit_ok(scaling_of(sum, "q") == 1 && dtype_of(sum, A_OF("q")) == PA_BF16);
+	CHECK_OK(fixture_sum(env, 1, v, (double[]) {0}, &sum), env);
+	CHECK(HOLDS(sum, A_OF("q"), 0, 0));
+	CHECK(HOLDS(sum, B_OF("q"), 0, 0));
+	CHECK(scaling_of(sum, "q") == 1 && dtype_of(sum, A_OF("q")) == PA_BF16);
 	/* rank 4 in 2 groups: the smallest rank is 2 */
 	build_begin(&file, NULL);
 	build_random(&file, A_OF("c"), PA_F32, 4, a, &seed);
 	build_random(&file, B_OF("c"), PA_F32, 4, b, &seed);
 	v[0] = fixture_import(env, &file, "{\"peft_type\":\"LORA\",\"r\":4,\"lora_alpha\":2}");
-	unit_ok(fixture_sum(env, 1, v, (double[]) {0}, &sum) == PA_OK);
-	unit_ok(sum != NULL && scaling_of(sum, "c") == 1 && pa_value_adapter(sum)->modules[0].rank == 2);
+	CHECK_OK(fixture_sum(env, 1, v, (double[]) {0}, &sum), env);
+	CHECK(sum != NULL && scaling_of(sum, "c") == 1 && pa_value_adapter(sum)->modules[0].rank == 2);
 }
 
-static void
-test_dtypes(PaEnv *env)
+UNIT_TEST(test_dtypes)
 {
 	static const PaDtype wider[4][4] = {
 		{PA_F64, PA_F64, PA_F64, PA_F64},
@@ -281,15 +273,14 @@ test_dtypes(PaEnv *env)
 			};
 			PaValue    *sum;
 
-			unit_ok(fixture_sum(env, 2, v, (double[]) {0.5, 0.5}, &sum) == PA_OK);
-			unit_ok(dtype_of(sum, B_OF("q")) == wider[i][k]);
-			unit_ok(HOLDS(sum, A_OF("q"), 2, 0));
+			CHECK_OK(fixture_sum(env, 2, v, (double[]) {0.5, 0.5}, &sum), env);
+			CHECK(dtype_of(sum, B_OF("q")) == wider[i][k]);
+			CHECK(HOLDS(sum, A_OF("q"), 2, 0));
 		}
 	}
 }
 
-static void
-test_range(PaEnv *env)
+UNIT_TEST(test_range)
 {
 	PaValue    *v[2] = {
 		small_lora(env, PA_F16, 60000, -2, 4, 0.5, PLAIN),
@@ -297,17 +288,17 @@ test_range(PaEnv *env)
 	};
 	PaValue    *sum;
 
-	unit_ok(fixture_sum(env, 1, v, (double[]) {2}, &sum) == PA_ERR_RANGE);
-	unit_ok(strcmp(env->error.message, "tensor \"" A_OF("q") "\" overflows F16") == 0);
-	unit_ok(fixture_sum(env, 1, v, (double[]) {1e308}, &sum) == PA_ERR_RANGE);
-	unit_ok(fixture_sum(env, 2, v, (double[]) {0.5, 0.5}, &sum) == PA_ERR_RANGE);
-	unit_ok(strstr(env->error.message, "NaN or infinity") != NULL && strstr(env->error.detail, "digest") != NULL);
+	CHECK_STATUS(fixture_sum(env, 1, v, (double[]) {2}, &sum), PA_ERR_RANGE, env);
+	CHECK(strcmp(env->error.message, "tensor \"" A_OF("q") "\" overflows F16") == 0);
+	CHECK_STATUS(fixture_sum(env, 1, v, (double[]) {1e308}, &sum), PA_ERR_RANGE, env);
+	CHECK_STATUS(fixture_sum(env, 2, v, (double[]) {0.5, 0.5}, &sum), PA_ERR_RANGE, env);
+	CHECK(strstr(env->error.message, "NaN or infinity") != NULL && strstr(env->error.detail, "digest") != NULL);
 	/* dropped: it takes no part */
-	unit_ok(fixture_sum(env, 2, v, (double[]) {0.5, 0}, &sum) == PA_OK);
+	CHECK_OK(fixture_sum(env, 2, v, (double[]) {0.5, 0}, &sum), env);
 	/* the largest finite number stays, what rounds to it too */
 	v[0] = small_lora(env, PA_F16, 65504, 32752, 4, 0.5, PLAIN);
-	unit_ok(fixture_sum(env, 1, v, (double[]) {1.0001}, &sum) == PA_OK);
-	unit_ok(fixture_sum(env, 1, v, (double[]) {1.001}, &sum) == PA_ERR_RANGE);
+	CHECK_OK(fixture_sum(env, 1, v, (double[]) {1.0001}, &sum), env);
+	CHECK_STATUS(fixture_sum(env, 1, v, (double[]) {1.001}, &sum), PA_ERR_RANGE, env);
 }
 
 static PaStatus
@@ -318,35 +309,34 @@ refusal(PaEnv *env, PaValue *a, PaValue *b)
 	return fixture_sum(env, 2, (PaValue *[]) {a, b}, (double[]) {0.5, 0.5}, &sum);
 }
 
-static void
-test_refusals(PaEnv *env)
+UNIT_TEST(test_refusals)
 {
 	PaValue    *plain = small_lora(env, PA_F32, 1, -2, 4, 0.5, PLAIN);
 	BuildFile	file;
 	uint64_t	seed = unit_seed();
 
-	unit_ok(refusal(env, plain, small_ia3(env, PA_F32, 1, 1)) == PA_ERR_MISMATCH);
-	unit_ok(strstr(env->error.message, "kinds") != NULL);
-	unit_ok(refusal(env, plain, small_lora(env, PA_F32, 1, 1, 1, 1, OTHER_BASE)) == PA_ERR_MISMATCH);
-	unit_ok(strstr(env->error.hint, "adapter_set_base_model") != NULL);
-	unit_ok(refusal(env, plain, small_lora(env, PA_F32, 1, 1, 1, 1, NO_BASE)) == PA_ERR_MISMATCH);
-	unit_ok(refusal(env, plain, small_lora(env, PA_F32, 1, 1, 1, 1, OTHER_REVISION)) == PA_ERR_MISMATCH);
-	unit_ok(refusal(env, plain, small_lora(env, PA_F32, 1, 1, 1, 1, TRANSPOSED)) == PA_ERR_MISMATCH);
-	unit_ok(refusal(env, plain, small_lora(env, PA_F32, 1, 1, 1, 1, WITH_BIAS)) == PA_ERR_MISMATCH);
-	unit_ok(refusal(env, plain, small_lora(env, PA_F32, 1, 1, 1, 1, DORA)) == PA_ERR_UNSUPPORTED);
+	CHECK_STATUS(refusal(env, plain, small_ia3(env, PA_F32, 1, 1)), PA_ERR_MISMATCH, env);
+	CHECK(strstr(env->error.message, "kinds") != NULL);
+	CHECK_STATUS(refusal(env, plain, small_lora(env, PA_F32, 1, 1, 1, 1, OTHER_BASE)), PA_ERR_MISMATCH, env);
+	CHECK(strstr(env->error.hint, "adapter_set_base_model") != NULL);
+	CHECK_STATUS(refusal(env, plain, small_lora(env, PA_F32, 1, 1, 1, 1, NO_BASE)), PA_ERR_MISMATCH, env);
+	CHECK_STATUS(refusal(env, plain, small_lora(env, PA_F32, 1, 1, 1, 1, OTHER_REVISION)), PA_ERR_MISMATCH, env);
+	CHECK_STATUS(refusal(env, plain, small_lora(env, PA_F32, 1, 1, 1, 1, TRANSPOSED)), PA_ERR_MISMATCH, env);
+	CHECK_STATUS(refusal(env, plain, small_lora(env, PA_F32, 1, 1, 1, 1, WITH_BIAS)), PA_ERR_MISMATCH, env);
+	CHECK_STATUS(refusal(env, plain, small_lora(env, PA_F32, 1, 1, 1, 1, DORA)), PA_ERR_UNSUPPORTED, env);
 	build_begin(&file, NULL);
 	build_lora(&file, "q", PA_F32, 2, 2, 2, &seed);
-	unit_ok(refusal(env, plain, fixture_import(env, &file, "{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":4,\"base_model_name_or_path\":\"m\"}")) == PA_ERR_MISMATCH);
-	unit_ok(strstr(env->error.message, "ranks") != NULL);
+	CHECK_STATUS(refusal(env, plain, fixture_import(env, &file, "{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":4,\"base_model_name_or_path\":\"m\"}")), PA_ERR_MISMATCH, env);
+	CHECK(strstr(env->error.message, "ranks") != NULL);
 	build_begin(&file, NULL);
 	build_lora(&file, "q", PA_F32, 1, 2, 3, &seed);
-	unit_ok(refusal(env, plain, fixture_import(env, &file, PLAIN)) == PA_ERR_MISMATCH);
-	unit_ok(strstr(env->error.message, "shapes: (2, 1) and (3, 1)") != NULL ||
-			strstr(env->error.message, "shapes: (3, 1) and (2, 1)") != NULL);
+	CHECK_STATUS(refusal(env, plain, fixture_import(env, &file, PLAIN)), PA_ERR_MISMATCH, env);
+	CHECK(strstr(env->error.message, "shapes: (2, 1) and (3, 1)") != NULL ||
+		  strstr(env->error.message, "shapes: (3, 1) and (2, 1)") != NULL);
 	build_begin(&file, NULL);
 	build_lora(&file, "q", PA_F32, 1, 2, 2, &seed);
 	build_bytes(&file, "base_model.model.head.weight", "I64", 2, 16, 1);
-	unit_ok(refusal(env, plain, fixture_import(env, &file, PLAIN)) == PA_ERR_UNSUPPORTED);
+	CHECK_STATUS(refusal(env, plain, fixture_import(env, &file, PLAIN)), PA_ERR_UNSUPPORTED, env);
 }
 
 #define BIASED(alpha) "{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":" alpha ",\"lora_bias\":true}"
@@ -365,21 +355,20 @@ with_bias(PaEnv *env, double w, const char *config)
 }
 
 /* The bias follows B; where scalings are folded it carries all of its scaling. */
-static void
-test_bias(PaEnv *env)
+UNIT_TEST(test_bias)
 {
 	PaValue    *v[2] = {with_bias(env, 3, BIASED("2")), with_bias(env, 5, BIASED("2"))};
 	PaValue    *sum;
 	double		first = 0.5 * 3 * 2;
 	double		second = -0.25 * 5 * 8;
 
-	unit_ok(fixture_sum(env, 2, v, (double[]) {0.5, -0.25}, &sum) == PA_OK);
-	unit_ok(HOLDS(sum, A_OF("q"), 2.75));
-	unit_ok(HOLDS(sum, "base_model.model.q.lora_B.bias", 0.25));
+	CHECK_OK(fixture_sum(env, 2, v, (double[]) {0.5, -0.25}, &sum), env);
+	CHECK(HOLDS(sum, A_OF("q"), 2.75));
+	CHECK(HOLDS(sum, "base_model.model.q.lora_B.bias", 0.25));
 	v[1] = with_bias(env, 5, BIASED("8"));
-	unit_ok(fixture_sum(env, 2, v, (double[]) {0.5, -0.25}, &sum) == PA_OK);
-	unit_ok(scaling_of(sum, "q") == 1);
-	unit_ok(HOLDS(sum, "base_model.model.q.lora_B.bias", first + second));
+	CHECK_OK(fixture_sum(env, 2, v, (double[]) {0.5, -0.25}, &sum), env);
+	CHECK(scaling_of(sum, "q") == 1);
+	CHECK(HOLDS(sum, "base_model.model.q.lora_B.bias", first + second));
 }
 
 /* Two experts of rank 2 stacked under one parameter. */
@@ -396,25 +385,23 @@ experts(PaEnv *env, const char *alpha, uint64_t *seed)
 	return fixture_import(env, &file, config);
 }
 
-static void
-test_experts(PaEnv *env)
+UNIT_TEST(test_experts)
 {
 	uint64_t	seed = unit_seed();
 	PaValue    *v[2] = {experts(env, "3", &seed), experts(env, "3", &seed)};
 	PaValue    *sum;
 
-	unit_ok(fixture_sum(env, 2, v, (double[]) {0.5, -0.25}, &sum) == PA_OK);
-	unit_ok(scaling_of(sum, "mlp.experts") == 1.5 && pa_value_adapter(sum)->modules[0].rank == 4);
-	unit_ok((pa_value_adapter(sum)->modules[0].flags & PA_MODULE_PARAMETER) != 0);
-	unit_ok(fixture_sum(env, 2, v, (double[]) {0, 0}, &sum) == PA_OK);
-	unit_ok(scaling_of(sum, "mlp.experts") == 1 && pa_value_adapter(sum)->modules[0].rank == 2);
+	CHECK_OK(fixture_sum(env, 2, v, (double[]) {0.5, -0.25}, &sum), env);
+	CHECK(scaling_of(sum, "mlp.experts") == 1.5 && pa_value_adapter(sum)->modules[0].rank == 4);
+	CHECK((pa_value_adapter(sum)->modules[0].flags & PA_MODULE_PARAMETER) != 0);
+	CHECK_OK(fixture_sum(env, 2, v, (double[]) {0, 0}, &sum), env);
+	CHECK(scaling_of(sum, "mlp.experts") == 1 && pa_value_adapter(sum)->modules[0].rank == 2);
 	v[1] = experts(env, "4", &seed);
-	unit_ok(fixture_sum(env, 2, v, (double[]) {0.5, -0.25}, &sum) == PA_ERR_MISMATCH);
+	CHECK_STATUS(fixture_sum(env, 2, v, (double[]) {0.5, -0.25}, &sum), PA_ERR_MISMATCH, env);
 }
 
 /* modules_to_save may name an ancestor of what it saves. */
-static void
-test_saved_modules(PaEnv *env)
+UNIT_TEST(test_saved_modules)
 {
 	static const char *const configs[2] = {
 		"{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":2,\"modules_to_save\":[\"head\"]}",
@@ -434,15 +421,14 @@ test_saved_modules(PaEnv *env)
 		build_random(&file, "base_model.model.m.score.weight", PA_F32, 1, (uint64_t[]) {3}, &seed);
 		v[i] = fixture_import(env, &file, configs[i]);
 	}
-	unit_ok(fixture_sum(env, 2, v, (double[]) {0.5, 0.5}, &sum) == PA_OK);
-	unit_ok(sum != NULL && pa_value_adapter(sum)->n_saved_modules == 2 &&
-			strcmp(pa_value_adapter(sum)->saved_modules[0], "head") == 0 &&
-			strcmp(pa_value_adapter(sum)->saved_modules[1], "m.score") == 0);
+	CHECK_OK(fixture_sum(env, 2, v, (double[]) {0.5, 0.5}, &sum), env);
+	CHECK(sum != NULL && pa_value_adapter(sum)->n_saved_modules == 2 &&
+		  strcmp(pa_value_adapter(sum)->saved_modules[0], "head") == 0 &&
+		  strcmp(pa_value_adapter(sum)->saved_modules[1], "m.score") == 0);
 }
 
 /* The order of terms and of leaves is nobody's business. */
-static void
-test_order(PaEnv *env)
+UNIT_TEST(test_order)
 {
 	uint64_t	seed = unit_seed();
 	PaValue    *v[3];
@@ -467,10 +453,10 @@ test_order(PaEnv *env)
 		PaValue    *value = v[i];
 		PaTerm		term;
 
-		unit_ok(fixture_evaluate(env, 3, v, 5, terms, &sum) == PA_OK);
+		CHECK_OK(fixture_evaluate(env, 3, v, 5, terms, &sum), env);
 		if (wanted == NULL)
 			wanted = sum;
-		unit_ok(sum != NULL && memcmp(pa_value_header(sum)->envelope_digest, pa_value_header(wanted)->envelope_digest, 32) == 0);
+		CHECK(sum != NULL && memcmp(pa_value_header(sum)->envelope_digest, pa_value_header(wanted)->envelope_digest, 32) == 0);
 		v[i] = v[k];
 		v[k] = value;
 		for (int t = 0; t < 5; t++)
@@ -482,8 +468,7 @@ test_order(PaEnv *env)
 }
 
 /* More than one block, against a plain loop in digest order. */
-static void
-test_blocks(PaEnv *env)
+UNIT_TEST(test_blocks)
 {
 	uint64_t	seed = unit_seed();
 	PaValue    *v[3];
@@ -503,7 +488,7 @@ test_blocks(PaEnv *env)
 		w[i] = build_uniform(&seed);
 		x[i] = fixture_tensor(env, v[i], A_OF("q"), &n);
 	}
-	unit_ok(fixture_sum(env, 3, v, w, &sum) == PA_OK);
+	CHECK_OK(fixture_sum(env, 3, v, w, &sum), env);
 	for (int i = 0; i < 2; i++)
 		for (int k = 0; k < 2; k++)
 			if (memcmp(pa_value_header(v[k])->digest, pa_value_header(v[k + 1])->digest, 32) > 0)
@@ -516,7 +501,7 @@ test_blocks(PaEnv *env)
 				v[k + 1] = value, w[k + 1] = weight, x[k + 1] = data;
 			}
 	got = fixture_tensor(env, sum, A_OF("q"), &n);
-	unit_ok(got != NULL && n == 3 * PA_BLOCK_ELEMENTS + 77);
+	CHECK(got != NULL && n == 3 * PA_BLOCK_ELEMENTS + 77);
 	for (uint64_t i = 0; got != NULL && i < n; i++)
 	{
 		double		acc = fabs(w[0]) * x[0][i];
@@ -525,28 +510,14 @@ test_blocks(PaEnv *env)
 		acc = acc + fabs(w[2]) * x[2][i];
 		if (got[i] != (double) pa_f16_to_f32(pa_f64_to_f16(acc)))
 		{
-			unit_ok(!"element of a sum differs");
+			CHECK(!"element of a sum differs");
 			break;
 		}
 	}
 }
 
-void
-unit_suite_combine(PaEnv *env)
-{
-	test_merge(env);
-	test_lerp(env);
-	test_scalings(env);
-	test_missing_module(env);
-	test_ia3(env);
-	test_dense(env);
-	test_neutral(env);
-	test_dtypes(env);
-	test_range(env);
-	test_refusals(env);
-	test_bias(env);
-	test_experts(env);
-	test_saved_modules(env);
-	test_order(env);
-	test_blocks(env);
-}
+UNIT_SUITE(combine, UNIT_CASE(test_merge), UNIT_CASE(test_lerp), UNIT_CASE(test_scalings),
+		   UNIT_CASE(test_missing_module), UNIT_CASE(test_ia3), UNIT_CASE(test_dense),
+		   UNIT_CASE(test_neutral), UNIT_CASE(test_dtypes), UNIT_CASE(test_range), UNIT_CASE(test_refusals),
+		   UNIT_CASE(test_bias), UNIT_CASE(test_experts), UNIT_CASE(test_saved_modules),
+		   UNIT_CASE(test_order), UNIT_CASE(test_blocks));

@@ -39,15 +39,14 @@ operand(const uint8_t *digest, const char *recipe)
 static void
 expect(PaEnv *env, PaStatus status, const PaText *recipe, const char *wanted)
 {
-	unit_ok(status == PA_OK);
+	CHECK_OK(status, env);
 	if (status != PA_OK)
 		return;
-	unit_ok(recipe->length == strlen(wanted) && memcmp(recipe->text, wanted, recipe->length) == 0);
-	unit_ok(pa_recipe_check(env, recipe->text, recipe->length) == PA_OK);
+	CHECK(recipe->length == strlen(wanted) && memcmp(recipe->text, wanted, recipe->length) == 0);
+	CHECK_OK(pa_recipe_check(env, recipe->text, recipe->length), env);
 }
 
-static void
-test_nodes(PaEnv *env)
+UNIT_TEST(test_nodes)
 {
 	uint8_t		a[PA_SHA256_LENGTH];
 	PaOperand	of = operand(digest_of(a, 0xaa), ROOT(IMPORT_B));
@@ -69,12 +68,11 @@ test_nodes(PaEnv *env)
 	expect(env, pa_recipe_split(env, &of, INT64_MAX, 7, &r), &r,
 		   "{\"version\":1,\"root\":{\"op\":\"split\",\"of\":\"" AA "\",\"max_bytes\":9223372036854775807,\"part\":7},"
 		   "\"nodes\":{\"" AA "\":" IMPORT_B "}}");
-	unit_ok(pa_recipe_select(env, &of, "\xff", true, &r) == PA_ERR_TEXT);
+	CHECK_STATUS(pa_recipe_select(env, &of, "\xff", true, &r), PA_ERR_TEXT, env);
 }
 
 /* Terms in order of digest, u, v; the operands' nodes merged, the union's digests sorted. */
-static void
-test_merge(PaEnv *env)
+UNIT_TEST(test_merge)
 {
 	uint8_t		a[PA_SHA256_LENGTH];
 	uint8_t		b[PA_SHA256_LENGTH];
@@ -105,8 +103,7 @@ test_merge(PaEnv *env)
 #define WEIGHTED(node) "{\"version\":1,\"root\":" node ",\"nodes\":{\"" AA "\":" IMPORT_A ",\"" BB "\":" IMPORT_B "}}"
 
 /* The operations of delta space: one weight a term, in order of digest and weight; u does not count. */
-static void
-test_weighted(PaEnv *env)
+UNIT_TEST(test_weighted)
 {
 	uint8_t		a[PA_SHA256_LENGTH];
 	uint8_t		b[PA_SHA256_LENGTH];
@@ -131,14 +128,13 @@ test_weighted(PaEnv *env)
 	expect(env, pa_recipe_merge(env, 2, of, 3, terms, &dare, &r), &r,
 		   WEIGHTED("{\"op\":\"merge\",\"method\":\"dare_linear\",\"flavour\":\"peft\"," TERMS_AB ",\"density\":\"" HALF "\","
 					"\"majority_sign\":null,\"seed\":-9223372036854775808}"));
-	unit_ok(pa_recipe_truncate(env, 2, of, 3, terms, 4, 0, "\xff", &r) == PA_ERR_TEXT);
+	CHECK_STATUS(pa_recipe_truncate(env, 2, of, 3, terms, 4, 0, "\xff", &r), PA_ERR_TEXT, env);
 	ties.majority_sign = "\xff";
-	unit_ok(pa_recipe_merge(env, 2, of, 3, terms, &ties, &r) == PA_ERR_TEXT);
+	CHECK_STATUS(pa_recipe_merge(env, 2, of, 3, terms, &ties, &r), PA_ERR_TEXT, env);
 }
 
 /* A value that was made from itself (a cast to the dtype that it has) keeps its origin. */
-static void
-test_circle(PaEnv *env)
+UNIT_TEST(test_circle)
 {
 	uint8_t		a[PA_SHA256_LENGTH];
 	PaOperand	of = operand(digest_of(a, 0xaa),
@@ -157,8 +153,7 @@ test_circle(PaEnv *env)
 #define TOLD "{\"version\":1,\"root\":{\"op\":\"union\",\"of\":[\"" AA "\",\"" BB "\"]},\"nodes\":{"
 
 /* What a value was made of is not forgotten because another recipe calls it an import, whichever is read first. */
-static void
-test_told(PaEnv *env)
+UNIT_TEST(test_told)
 {
 	uint8_t		a[PA_SHA256_LENGTH];
 	uint8_t		b[PA_SHA256_LENGTH];
@@ -189,8 +184,7 @@ test_told(PaEnv *env)
 		   TOLD "\"" AA "\":" SCALE(DD) ",\"" BB "\":" SCALE(AA) "}}");
 }
 
-static void
-test_limit(PaEnv *env)
+UNIT_TEST(test_limit)
 {
 	char	   *name = malloc(20001);
 	uint8_t		digest[PA_SHA256_LENGTH];
@@ -200,24 +194,23 @@ test_limit(PaEnv *env)
 
 	memset(name, 'x', 20000);
 	name[20000] = '\0';
-	unit_ok(pa_recipe_import(env, digest_of(digest, 0), &r) == PA_OK);
+	CHECK_OK(pa_recipe_import(env, digest_of(digest, 0), &r), env);
 	for (int i = 1; i <= 70; i++)
 	{
 		PaOperand	of = {.digest = digest_of(digest, i), .recipe = r};
 
-		unit_ok(pa_recipe_set_base_model(env, &of, name, NULL, &r) == PA_OK);
+		CHECK_OK(pa_recipe_set_base_model(env, &of, name, NULL, &r), env);
 	}
-	unit_ok(r.length <= PA_MAX_RECIPE_BYTES && r.length > PA_MAX_RECIPE_BYTES - 20300);
-	unit_ok(pa_recipe_check(env, r.text, r.length) == PA_OK);
+	CHECK(r.length <= PA_MAX_RECIPE_BYTES && r.length > PA_MAX_RECIPE_BYTES - 20300);
+	CHECK_OK(pa_recipe_check(env, r.text, r.length), env);
 	pa_hex(oldest, digest_of(digest, 1));
 	pa_hex(newest, digest_of(digest, 69));
-	unit_ok(strstr(r.text, oldest) == NULL && strstr(r.text, newest) != NULL);
+	CHECK(strstr(r.text, oldest) == NULL && strstr(r.text, newest) != NULL);
 	free(name);
 }
 
 /* Too many terms for a recipe: one term with the totals for each leaf. */
-static void
-test_totals(PaEnv *env)
+UNIT_TEST(test_totals)
 {
 	size_t		n = 20001;
 	PaRecipeMerge merge = {"ties", "peft", 0.5, "total", NULL};
@@ -243,7 +236,7 @@ test_totals(PaEnv *env)
 					"{\"of\":\"" AA "\",\"w\":\"-0x1.3880000000000p+12\"},"
 					"{\"of\":\"" BB "\",\"w\":\"-0x1.0000000000000p-2\"}],"
 					"\"rank\":1,\"energy\":null,\"numerics\":\"tolerance\",\"library\":\"L\"}"));
-	unit_ok(pa_recipe_merge(env, 2, of, n, terms, &merge, &r) == PA_ERR_LIMIT);
+	CHECK_STATUS(pa_recipe_merge(env, 2, of, n, terms, &merge, &r), PA_ERR_LIMIT, env);
 	free(terms);
 }
 
@@ -333,7 +326,7 @@ load_chain(PaEnv *env, void *state, PaText *recipe)
 	p += sprintf(p, "}}");
 	recipe->text = memory;
 	recipe->length = (size_t) (p - (char *) memory);
-	unit_ok(recipe->length > PA_MAX_RECIPE_BYTES * 0.95 && recipe->length <= PA_MAX_RECIPE_BYTES);
+	CHECK(recipe->length > PA_MAX_RECIPE_BYTES * 0.95 && recipe->length <= PA_MAX_RECIPE_BYTES);
 	return PA_OK;
 }
 
@@ -381,19 +374,18 @@ compose_many(PaEnv *env)
 	}
 	if (CHECK_OK(pa_recipe_union(env, MANY, of, &r), env))
 	{
-		unit_ok(r.length <= PA_MAX_RECIPE_BYTES && r.length > PA_MAX_RECIPE_BYTES - 300);
-		unit_ok(pa_recipe_check(env, r.text, r.length) == PA_OK);
+		CHECK(r.length <= PA_MAX_RECIPE_BYTES && r.length > PA_MAX_RECIPE_BYTES - 300);
+		CHECK_OK(pa_recipe_check(env, r.text, r.length), env);
 		for (int i = 0; i < MANY; i++)
 			all = all && has_node(&r, &chains[i], 0) && has_node(&r, &chains[i], 1) == (i <= 16) &&
 				chains[i].loaded == 1 && chains[i].released == 1;
-		unit_ok(all);
+		CHECK(all);
 	}
 	free(of);
 	free(chains);
 }
 
-static void
-test_many(PaEnv *env)
+UNIT_TEST(test_many)
 {
 	json_malloc_t json_malloc;
 	json_free_t json_free;
@@ -409,9 +401,9 @@ test_many(PaEnv *env)
 	compose_many(&own);
 	pa_env_reset(&own);
 	json_set_alloc_funcs(json_malloc, json_free);
-	unit_ok(counted == 0);
+	CHECK(counted == 0);
 	fprintf(stderr, "recipes of %d operands: %zu bytes at most\n", MANY, most_counted);
-	unit_ok(most_counted > PA_MAX_RECIPE_BYTES && most_counted < (size_t) 64 * 1024 * 1024);
+	CHECK(most_counted > PA_MAX_RECIPE_BYTES && most_counted < (size_t) 64 * 1024 * 1024);
 }
 
 typedef struct Case
@@ -508,8 +500,7 @@ static const Case cases[] = {
 	{ROOT("{\"op\":\"merge\"," M W ",\"density\":\"0x1p-1\",\"majority_sign\":null}"), PA_ERR_CONFIG},
 };
 
-static void
-test_grammar(PaEnv *env)
+UNIT_TEST(test_grammar)
 {
 	char	   *large = malloc(PA_MAX_RECIPE_BYTES + 1);
 
@@ -519,25 +510,25 @@ test_grammar(PaEnv *env)
 
 		if (status != cases[i].status)
 			fprintf(stderr, "recipe case %zu: status %d\n", i, (int) status);
-		unit_ok(status == cases[i].status);
+		CHECK(status == cases[i].status);
 	}
 	memset(large, ' ', PA_MAX_RECIPE_BYTES + 1);
 	memcpy(large, cases[0].text, strlen(cases[0].text));
-	unit_ok(pa_recipe_check(env, large, PA_MAX_RECIPE_BYTES) == PA_OK);
-	unit_ok(pa_recipe_check(env, large, PA_MAX_RECIPE_BYTES + 1) == PA_ERR_LIMIT);
+	CHECK_OK(pa_recipe_check(env, large, PA_MAX_RECIPE_BYTES), env);
+	CHECK_STATUS(pa_recipe_check(env, large, PA_MAX_RECIPE_BYTES + 1), PA_ERR_LIMIT, env);
 	free(large);
 }
 
-static void
-test_hex_double(void)
+UNIT_TEST(test_hex_double)
 {
 	uint64_t	seed = unit_seed();
 	char		text[PA_HEX_DOUBLE_BYTES];
 
+	(void) env;
 	pa_hex_double(text, -0.0);
-	unit_ok(strcmp(text, "-0x0.0p+0") == 0);
+	CHECK(strcmp(text, "-0x0.0p+0") == 0);
 	pa_hex_double(text, 1e-310);
-	unit_ok(strcmp(text, "0x0.012688b70e62bp-1022") == 0);
+	CHECK(strcmp(text, "0x0.012688b70e62bp-1022") == 0);
 	for (int i = 0; i < 20000; i++)
 	{
 		uint64_t	bits = build_bits(&seed);
@@ -549,21 +540,10 @@ test_hex_double(void)
 			continue;
 		pa_hex_double(text, v);
 		back = strtod(text, NULL);
-		unit_ok(memcmp(&v, &back, sizeof(v)) == 0);
+		CHECK(memcmp(&v, &back, sizeof(v)) == 0);
 	}
 }
 
-void
-unit_suite_recipe(PaEnv *env)
-{
-	test_nodes(env);
-	test_merge(env);
-	test_weighted(env);
-	test_circle(env);
-	test_told(env);
-	test_limit(env);
-	test_totals(env);
-	test_many(env);
-	test_grammar(env);
-	test_hex_double();
-}
+UNIT_SUITE(recipe, UNIT_CASE(test_nodes), UNIT_CASE(test_merge), UNIT_CASE(test_weighted),
+		   UNIT_CASE(test_circle), UNIT_CASE(test_told), UNIT_CASE(test_limit), UNIT_CASE(test_totals),
+		   UNIT_CASE(test_many), UNIT_CASE(test_grammar), UNIT_CASE(test_hex_double));
