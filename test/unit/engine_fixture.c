@@ -98,6 +98,24 @@ fixture_tensor(PaEnv *env, PaValue *value, const char *name, uint64_t *n)
 	return out;
 }
 
+bool
+fixture_holds(PaEnv *env, PaValue *value, const char *name, uint64_t n, const double *wanted)
+{
+	uint64_t	got_n;
+	double	   *got = value == NULL ? NULL : fixture_tensor(env, value, name, &got_n);
+
+	if (got == NULL || got_n != n)
+		return false;
+	for (uint64_t i = 0; i < n; i++)
+	{
+		if (memcmp(&got[i], &wanted[i], sizeof(double)) == 0)
+			continue;
+		fprintf(stderr, "%s[%d] is %.17g, not %.17g\n", name, (int) i, got[i], wanted[i]);
+		return false;
+	}
+	return true;
+}
+
 const char *
 fixture_document(PaEnv *env, PaValue *value, PaDocument which)
 {

@@ -13,9 +13,6 @@
 
 #include "engine_fixture.h"
 
-#define A_OF(path) "base_model.model." path ".lora_A.weight"
-#define B_OF(path) "base_model.model." path ".lora_B.weight"
-#define L_OF(path) "base_model.model." path ".ia3_l"
 
 /* A LoRA adapter with one module "q": A (1, 2) = a, B (2, 1) = b. */
 static PaValue *
@@ -42,27 +39,6 @@ small_lora(PaEnv *env, PaDtype dtype, double a0, double a1, double b0, double b1
 #define WITH_BIAS "{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":2,\"base_model_name_or_path\":\"m\",\"lora_bias\":true}"
 #define DORA "{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":2,\"base_model_name_or_path\":\"m\",\"use_dora\":true}"
 #define IA3 "{\"peft_type\":\"IA3\",\"base_model_name_or_path\":\"m\",\"feedforward_modules\":[]}"
-
-static bool
-holds(PaEnv *env, PaValue *value, const char *name, uint64_t n, const double *wanted)
-{
-	uint64_t	got_n;
-	double	   *got = value == NULL ? NULL : fixture_tensor(env, value, name, &got_n);
-
-	if (got == NULL || got_n != n)
-		return false;
-	for (uint64_t i = 0; i < n; i++)
-	{
-		if (memcmp(&got[i], &wanted[i], sizeof(double)) == 0)
-			continue;
-		fprintf(stderr, "%s[%d] is %.17g, not %.17g\n", name, (int) i, got[i], wanted[i]);
-		return false;
-	}
-	return true;
-}
-
-#define HOLDS(value, name, ...) \
-	holds(env, value, name, sizeof((double[]) {__VA_ARGS__}) / sizeof(double), (double[]) {__VA_ARGS__})
 
 static double
 scaling_of(PaValue *value, const char *path)
@@ -350,7 +326,7 @@ with_bias(PaEnv *env, double w, const char *config)
 	build_begin(&file, NULL);
 	build_tensor(&file, A_OF("q"), PA_F64, 2, shape, (double[]) {w});
 	build_tensor(&file, B_OF("q"), PA_F64, 2, shape, (double[]) {w});
-	build_tensor(&file, "base_model.model.q.lora_B.bias", PA_F64, 1, shape, (double[]) {w});
+	build_tensor(&file, BIAS_OF("q"), PA_F64, 1, shape, (double[]) {w});
 	return fixture_import(env, &file, config);
 }
 
@@ -364,11 +340,11 @@ UNIT_TEST(test_bias)
 
 	CHECK_OK(fixture_sum(env, 2, v, (double[]) {0.5, -0.25}, &sum), env);
 	CHECK(HOLDS(sum, A_OF("q"), 2.75));
-	CHECK(HOLDS(sum, "base_model.model.q.lora_B.bias", 0.25));
+	CHECK(HOLDS(sum, BIAS_OF("q"), 0.25));
 	v[1] = with_bias(env, 5, BIASED("8"));
 	CHECK_OK(fixture_sum(env, 2, v, (double[]) {0.5, -0.25}, &sum), env);
 	CHECK(scaling_of(sum, "q") == 1);
-	CHECK(HOLDS(sum, "base_model.model.q.lora_B.bias", first + second));
+	CHECK(HOLDS(sum, BIAS_OF("q"), first + second));
 }
 
 /* Two experts of rank 2 stacked under one parameter. */

@@ -17,8 +17,6 @@
 #include "engine_fixture.h"
 #include "interchange/peft.h"
 
-#define A_OF(path) "base_model.model." path ".lora_A.weight"
-#define B_OF(path) "base_model.model." path ".lora_B.weight"
 
 /* One module "c": a grouped convolution if groups > 1, else linear. */
 typedef struct Shape

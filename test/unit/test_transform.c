@@ -13,8 +13,6 @@
 #include "algebra/transform.h"
 #include "engine_fixture.h"
 
-#define A_OF(path) "base_model.model." path ".lora_A.weight"
-#define B_OF(path) "base_model.model." path ".lora_B.weight"
 #define CONFIG "{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":3,\"base_model_name_or_path\":\"m\",\"modules_to_save\":[\"head\"]}"
 #define CONFIG_RS "{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":3,\"base_model_name_or_path\":\"m\",\"use_rslora\":true}"
 #define CONFIG_DORA "{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":3,\"use_dora\":true}"
@@ -119,10 +117,10 @@ UNIT_TEST(test_scale_ia3)
 	PaValue    *a;
 
 	build_begin(&file, NULL);
-	build_tensor(&file, "base_model.model.k.ia3_l", PA_F64, 2, shape, (double[]) {1.5, -1, 0.1});
+	build_tensor(&file, L_OF("k"), PA_F64, 2, shape, (double[]) {1.5, -1, 0.1});
 	a = fixture_import(env, &file, "{\"peft_type\":\"IA3\",\"feedforward_modules\":[]}");
 	a = scale(env, a, -0.3);
-	l = a == NULL ? NULL : fixture_tensor(env, a, "base_model.model.k.ia3_l", &n);
+	l = a == NULL ? NULL : fixture_tensor(env, a, L_OF("k"), &n);
 	CHECK(l != NULL && l[0] == 1 + -0.3 * 0.5 && l[1] == 1 + -0.3 * -2 && l[2] == 1 + -0.3 * (0.1 - 1));
 }
 
