@@ -6,6 +6,7 @@
  */
 #include "engine_fixture.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,6 +115,24 @@ fixture_holds(PaEnv *env, PaValue *value, const char *name, uint64_t n, const do
 		return false;
 	}
 	return true;
+}
+
+double
+fixture_scaling(PaValue *value, const char *path)
+{
+	const PaAdapter *adapter = pa_value_adapter(value);
+	int64_t		module = pa_adapter_find_module(adapter, path);
+
+	return module < 0 ? NAN : adapter->modules[module].scaling;
+}
+
+PaDtype
+fixture_dtype(PaValue *value, const char *name)
+{
+	const PaAdapter *adapter = pa_value_adapter(value);
+	int64_t		tensor = pa_adapter_find_tensor(adapter, name);
+
+	return tensor < 0 ? PA_DTYPE_INVALID : adapter->tensors[tensor].dtype;
 }
 
 const char *

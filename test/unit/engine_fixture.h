@@ -43,6 +43,12 @@ extern bool fixture_holds(PaEnv *env, PaValue *value, const char *name, uint64_t
 #define HOLDS(value, name, ...) \
 	fixture_holds(env, value, name, sizeof((double[]) {__VA_ARGS__}) / sizeof(double), (double[]) {__VA_ARGS__})
 
+/* The scaling of a module; NaN if it is not there. */
+extern double fixture_scaling(PaValue *value, const char *path);
+
+/* The dtype of a tensor; PA_DTYPE_INVALID if it is not there. */
+extern PaDtype fixture_dtype(PaValue *value, const char *name);
+
 /* A document of the value, with a NUL; "" if absent. */
 extern const char *fixture_document(PaEnv *env, PaValue *value, PaDocument which);
 

@@ -16,6 +16,7 @@
 #include "engine/lowrank.h"
 #include "engine/merge.h"
 #include "engine/recompute.h"
+#include "recipe_fixture.h"
 
 #define CONFIG "{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":3,\"base_model_name_or_path\":\"m\"}"
 #define MAX_GIVEN 8
@@ -307,8 +308,6 @@ UNIT_TEST(left_out)
 }
 
 /* A node of `op` with one operand, in a recipe whose nodes are given. */
-#define AA "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-#define BB "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 #define SCALED(of) "{\"op\":\"scale\",\"of\":\"" of "\",\"by\":\"0x1.8p+0\"}"
 #define RECIPE(root, nodes) "{\"version\":1,\"root\":" root ",\"nodes\":{" nodes "}}"
 

@@ -46,9 +46,15 @@
 	SUITE(difference) \
 	SUITE(terms) \
 	SUITE(combine) \
+	SUITE(combine_module) \
+	SUITE(agree) \
 	SUITE(stack) \
 	SUITE(transform) \
-	SUITE(recipe) \
+	SUITE(recipe_write) \
+	SUITE(recipe_check) \
+	SUITE(recipe_memory) \
+	SUITE(inspect) \
+	SUITE(delta) \
 	SUITE(engine)
 
 #define DECLARE(x) extern const UnitSuite unit_suite_##x __attribute__((weak));
