@@ -7,8 +7,8 @@
  * its dotted path.  A tensor has a role in its module; dense tensors are
  * replacements (modules_to_save, saved biases, and everything else without a
  * LoRA or (IA)^3 role); differences are tuned - base of a whole parameter.  Both
- * are keyed: a module may have several, told apart by their keys.  Scaling s = alpha/r, or alpha/sqrt(r) with rsLoRA;
- * delta = s B A.
+ * are keyed: a module may have several, told apart by their keys.  Scaling
+ * s = alpha/r, or alpha/sqrt(r) with rsLoRA; delta = s B A.
  *
  * A PaAdapter is made by pa_peft_describe (from a file and its configuration)
  * or by pa_value_open (from stored bytes), lives in the PaEnv's memory, and is
@@ -127,8 +127,11 @@ typedef struct PaAdapter
 /* Texts that may be absent: NULL equals only NULL. */
 extern bool pa_same_text(const char *a, const char *b);
 
-extern const char *pa_kind_name(PaKind kind);	/* "lora", "ia3", "difference" */
-extern const char *pa_role_name(PaRole role);	/* "factor_a", "factor_b", "vector", "bias", "magnitude", "dense", "difference" */
+/* "lora", "ia3", "difference" */
+extern const char *pa_kind_name(PaKind kind);
+
+/* "factor_a", "factor_b", "vector", "bias", "magnitude", "dense", "difference" */
+extern const char *pa_role_name(PaRole role);
 
 /* elements and bytes from dtype and shape: overflow, dimension limit, whole bytes */
 extern PaStatus pa_tensor_measure(PaEnv *env, PaTensor *tensor, PaStatus code);

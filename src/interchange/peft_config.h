@@ -5,10 +5,10 @@
  *
  * Reading is strict where a wrong guess would change a result: peft_type must
  * be LORA or IA3, or DIFFERENCE, which is not PEFT's: of that nothing but the
- * base model, its revision and the task type are read; r and lora_alpha must be numbers of sane value (alpha has no
- * default: a configuration without it is an error with a hint); unknown members
- * are kept in the text and ignored, except those that are known to change what
- * the tensors mean (PA_FEATURE_*).
+ * base model, its revision and the task type are read; r and lora_alpha must be
+ * numbers of sane value (alpha has no default: a configuration without it is an
+ * error with a hint); unknown members are kept in the text and ignored, except
+ * those that are known to change what the tensors mean (PA_FEATURE_*).
  *
  * SPDX-License-Identifier: PostgreSQL
  */

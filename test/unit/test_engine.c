@@ -133,7 +133,10 @@ replace(uint8_t *p, size_t n, const char *from, const char *to)
 
 #define DIGEST_KEY "\"peftarith.envelope_digest\""
 
-/* An envelope with another text in its metadata (from, to: of equal length), and with or without its digest. */
+/*
+ * An envelope with another text in its metadata (from, to: of equal length), and
+ * with or without its digest.
+ */
 static PaStatus
 changed(PaEnv *env, const PaBuf *envelope, const char *from, const char *to, bool with_digest)
 {

@@ -137,7 +137,10 @@ UNIT_TEST(test_circle)
 #define DOCUMENT(root, key, node) "{\"version\":1,\"root\":" root ",\"nodes\":{\"" key "\":" node "}}"
 #define TOLD "{\"version\":1,\"root\":{\"op\":\"union\",\"of\":[\"" AA "\",\"" BB "\"]},\"nodes\":{"
 
-/* What a value was made of is not forgotten because another recipe calls it an import, whichever is read first. */
+/*
+ * What a value was made of is not forgotten because another recipe calls it an
+ * import, whichever is read first.
+ */
 UNIT_TEST(test_told)
 {
 	uint8_t		a[PA_SHA256_LENGTH];
