@@ -79,7 +79,8 @@ create operator class adapter_ops default for type adapter using btree as
 	operator 5 >,
 	function 1 adapter_cmp(adapter, adapter);
 comment on operator class adapter_ops using btree is
-	'order of digests, for ORDER BY, DISTINCT and merge joins; index the digest, not the value: create unique index on t (adapter_digest(a))';
+	'order of digests, for ORDER BY, DISTINCT and merge joins; index the digest, not the value: create '
+	'unique index on t (adapter_digest(a))';
 comment on operator family adapter_ops using btree is 'order of digests';
 
 create operator class adapter_ops default for type adapter using hash as

@@ -1,27 +1,37 @@
 create function adapter_scale(adapter, factor double precision) returns adapter
 	as 'MODULE_PATHNAME' language c immutable strict parallel safe cost 1000;
 comment on function adapter_scale(adapter, double precision) is
-	'The adapter with its effect times factor, exactly: LoRA: alpha times abs(factor), B and lora_bias negated if factor < 0 (zero if it is 0); (IA)^3: 1 + factor (l - 1); differences times factor; dense tensors unchanged. Unlike factor * a, which scales both factors. Errors: 22003 factor or weights not finite, 0A000 an adapter that arithmetic refuses.';
+	'The adapter with its effect times factor, exactly: LoRA: alpha times abs(factor), B and lora_bias '
+	'negated if factor < 0 (zero if it is 0); (IA)^3: 1 + factor (l - 1); differences times factor; dense '
+	'tensors unchanged. Unlike factor * a, which scales both factors. Errors: 22003 factor or weights not '
+	'finite, 0A000 an adapter that arithmetic refuses.';
 
 create function adapter_cast(adapter, dtype text) returns adapter
 	as 'MODULE_PATHNAME' language c immutable strict parallel safe cost 1000;
 comment on function adapter_cast(adapter, text) is
-	'Every tensor in another dtype: F64, F32, F16 or BF16 (any case), rounded once to nearest even. Errors: 22023 unknown dtype, 22003 overflow or weights not finite, 0A000 an adapter or dtype without arithmetic.';
+	'Every tensor in another dtype: F64, F32, F16 or BF16 (any case), rounded once to nearest even. Errors: '
+	'22023 unknown dtype, 22003 overflow or weights not finite, 0A000 an adapter or dtype without '
+	'arithmetic.';
 
 create function adapter_select(adapter, module_pattern text, invert boolean default false) returns adapter
 	as 'MODULE_PATHNAME' language c immutable strict parallel safe cost 1000;
 comment on function adapter_select(adapter, text, boolean) is
-	'The modules whose whole path matches the PCRE2 expression (as PEFT reads a string in target_modules), or with invert those that do not; dense tensors go with the path of their module. Errors: 2201B bad expression, 54000 it gives up, 22023 no module is left, 0A000 an adapter that arithmetic refuses.';
+	'The modules whose whole path matches the PCRE2 expression (as PEFT reads a string in target_modules), '
+	'or with invert those that do not; dense tensors go with the path of their module. Errors: 2201B bad '
+	'expression, 54000 it gives up, 22023 no module is left, 0A000 an adapter that arithmetic refuses.';
 
 create function adapter_set_base_model(adapter, base_model text, revision text default null) returns adapter
 	as 'MODULE_PATHNAME' language c immutable parallel safe cost 1000;
 comment on function adapter_set_base_model(adapter, text, text) is
-	'The same weights under another base model and revision; null names none. The file that comes out is unchanged, the configuration is rewritten; so it works for every adapter, also one that arithmetic refuses.';
+	'The same weights under another base model and revision; null names none. The file that comes out is '
+	'unchanged, the configuration is rewritten; so it works for every adapter, also one that arithmetic '
+	'refuses.';
 
 create function adapter_split(adapter, max_bytes bigint) returns setof adapter
 	as 'MODULE_PATHNAME' language c immutable strict parallel safe cost 1000 rows 10;
 comment on function adapter_split(adapter, bigint) is
-	'The adapter cut by module, in path order, into parts of at most max_bytes raw bytes; adapter_union puts them together. Error 54000: one module is larger.';
+	'The adapter cut by module, in path order, into parts of at most max_bytes raw bytes; adapter_union '
+	'puts them together. Error 54000: one module is larger.';
 
 create function adapter_union_transition(internal, adapter) returns internal
 	as 'MODULE_PATHNAME' language c immutable parallel safe;
@@ -41,4 +51,6 @@ create aggregate adapter_union(adapter) (
 	parallel = safe
 );
 comment on aggregate adapter_union(adapter) is
-	'One adapter with the modules of all, which must share none and agree in every other fact; in any order the same digest. Error 54000: more than 512 MiB of computed parts in one group. The union of the parts of a is a. Null for no rows. Error 22000: parts do not fit.';
+	'One adapter with the modules of all, which must share none and agree in every other fact; in any order '
+	'the same digest. Error 54000: more than 512 MiB of computed parts in one group. The union of the parts '
+	'of a is a. Null for no rows. Error 22000: parts do not fit.';

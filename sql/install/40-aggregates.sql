@@ -4,7 +4,8 @@
 create function adapter_sum_transition(internal, adapter) returns internal
 	as 'MODULE_PATHNAME' language c immutable parallel safe;
 comment on function adapter_sum_transition(internal, adapter) is
-	'Transition function of sum and avg: keeps references to stored values, and computed ones as they are. Error 54000: more than 512 MiB of computed adapters in one group.';
+	'Transition function of sum and avg: keeps references to stored values, and computed ones as they are. '
+	'Error 54000: more than 512 MiB of computed adapters in one group.';
 
 create function adapter_combine_transition(internal, adapter, double precision) returns internal
 	as 'MODULE_PATHNAME' language c immutable parallel safe;
@@ -34,7 +35,8 @@ comment on function adapter_sum_final(internal) is
 create function adapter_avg_final(internal) returns adapter
 	as 'MODULE_PATHNAME' language c immutable parallel safe cost 1000;
 comment on function adapter_avg_final(internal) is
-	'Final function of avg: each weight is the exact sum of its weights divided by the number of rows, rounded once.';
+	'Final function of avg: each weight is the exact sum of its weights divided by the number of rows, '
+	'rounded once.';
 
 create aggregate sum(adapter) (
 	sfunc = adapter_sum_transition,
@@ -47,7 +49,8 @@ create aggregate sum(adapter) (
 	parallel = safe
 );
 comment on aggregate sum(adapter) is
-	'Sum over rows, as + in one expression: added up in double in order of digest, rounded once, the same digest in every row order and with every number of workers. Null for no rows; nulls do not count.';
+	'Sum over rows, as + in one expression: added up in double in order of digest, rounded once, the same '
+	'digest in every row order and with every number of workers. Null for no rows; nulls do not count.';
 
 create aggregate avg(adapter) (
 	sfunc = adapter_sum_transition,
@@ -60,7 +63,8 @@ create aggregate avg(adapter) (
 	parallel = safe
 );
 comment on aggregate avg(adapter) is
-	'Mean over rows: the merge of arXiv 2306.14870 with equal weights. avg of copies of a is a. Null for no rows; nulls do not count.';
+	'Mean over rows: the merge of arXiv 2306.14870 with equal weights. avg of copies of a is a. Null for no '
+	'rows; nulls do not count.';
 
 create aggregate adapter_combine(adapter, weight double precision) (
 	sfunc = adapter_combine_transition,
@@ -73,4 +77,5 @@ create aggregate adapter_combine(adapter, weight double precision) (
 	parallel = safe
 );
 comment on aggregate adapter_combine(adapter, double precision) is
-	'Weighted sum over rows: weight * a added up in one expression, as sum. Rows without an adapter or a weight do not count. Error 22003: weight not finite.';
+	'Weighted sum over rows: weight * a added up in one expression, as sum. Rows without an adapter or a '
+	'weight do not count. Error 22003: weight not finite.';

@@ -1,12 +1,16 @@
 create function adapter_from_safetensors(file bytea, config json default null) returns adapter
 	as 'MODULE_PATHNAME' language c immutable parallel safe cost 1000;
 comment on function adapter_from_safetensors(bytea, json) is
-	'Import a PEFT file (adapter_model.safetensors) with its adapter_config.json. Nothing is lost: adapter_to_safetensors gives the same bytes, adapter_config the same text. A file with the keys of an envelope needs no configuration. Errors: 22P03 file, 22032 and 22030 JSON, 22023 configuration, 54000 limits, 0A000 other kinds than LoRA, (IA)^3 and difference.';
+	'Import a PEFT file (adapter_model.safetensors) with its adapter_config.json. Nothing is lost: '
+	'adapter_to_safetensors gives the same bytes, adapter_config the same text. A file with the keys of an '
+	'envelope needs no configuration. Errors: 22P03 file, 22032 and 22030 JSON, 22023 configuration, 54000 '
+	'limits, 0A000 other kinds than LoRA, (IA)^3 and difference.';
 
 create function adapter_to_safetensors(adapter) returns bytea
 	as 'MODULE_PATHNAME' language c immutable strict parallel safe cost 1000;
 comment on function adapter_to_safetensors(adapter) is
-	'The PEFT file: the imported bytes, or for a composed adapter a file with the header that the safetensors library would write.';
+	'The PEFT file: the imported bytes, or for a composed adapter a file with the header that the '
+	'safetensors library would write.';
 
 create function adapter_config(adapter) returns json
 	as 'MODULE_PATHNAME' language c immutable strict parallel safe;
@@ -16,14 +20,19 @@ comment on function adapter_config(adapter) is
 create function adapter_import_split(file bytea, config json, max_bytes bigint) returns setof adapter
 	as 'MODULE_PATHNAME' language c immutable parallel safe cost 1000 rows 10;
 comment on function adapter_import_split(bytea, json, bigint) is
-	'Import a file of up to 1 GB as parts of at most max_bytes raw bytes, cut by module: the same parts as adapter_split(adapter_from_safetensors(file, config), max_bytes). Errors as those two.';
+	'Import a file of up to 1 GB as parts of at most max_bytes raw bytes, cut by module: the same parts as '
+	'adapter_split(adapter_from_safetensors(file, config), max_bytes). Errors as those two.';
 
 create function adapter_from_json(json) returns adapter
 	as 'MODULE_PATHNAME' language c immutable strict parallel safe cost 100;
 comment on function adapter_from_json(json) is
-	'A small adapter from its readable form {"config": {...}, "tensors": {name: {"dtype", "shape", "data"}}}; numbers are rounded once to the dtype. At most 100000 elements. Errors: 22032 not JSON or no object, 22P02 another one than this, 22030 a key twice, 22023 configuration, 22003 overflow, 54000, 0A000 dtypes without a readable form.';
+	'A small adapter from its readable form {"config": {...}, "tensors": {name: {"dtype", "shape", '
+	'"data"}}}; numbers are rounded once to the dtype. At most 100000 elements. Errors: 22032 not JSON or '
+	'no object, 22P02 another one than this, 22030 a key twice, 22023 configuration, 22003 overflow, 54000, '
+	'0A000 dtypes without a readable form.';
 
 create function adapter_to_json(adapter) returns json
 	as 'MODULE_PATHNAME' language c immutable strict parallel safe cost 100;
 comment on function adapter_to_json(adapter) is
-	'The readable form of a small adapter; adapter_from_json gives back an equal one. Errors: 54000 more than 100000 elements, 0A000 dtypes without a readable form.';
+	'The readable form of a small adapter; adapter_from_json gives back an equal one. Errors: 54000 more '
+	'than 100000 elements, 0A000 dtypes without a readable form.';

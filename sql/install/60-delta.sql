@@ -6,7 +6,8 @@ create type adapter_delta;
 create function adapter_delta_in(cstring) returns adapter_delta
 	as 'MODULE_PATHNAME', 'adapter_in' language c immutable strict parallel safe cost 1000;
 comment on function adapter_delta_in(cstring) is
-	'Input: base64 of an envelope, as that of adapter. Errors: 22P02 not base64, 22P03 not an envelope, and those of adapter_from_safetensors.';
+	'Input: base64 of an envelope, as that of adapter. Errors: 22P02 not base64, 22P03 not an envelope, and '
+	'those of adapter_from_safetensors.';
 
 create function adapter_delta_out(adapter_delta) returns cstring
 	as 'MODULE_PATHNAME', 'adapter_out' language c immutable strict parallel safe cost 1000;
@@ -33,35 +34,45 @@ create type adapter_delta (
 	storage = external
 );
 comment on type adapter_delta is
-	'The change that an adapter makes to the base weights: s B A (and s b) for LoRA, l - 1 for (IA)^3, a difference itself. Its operators are those of a vector space; it is stored as the adapter that makes the change.';
+	'The change that an adapter makes to the base weights: s B A (and s b) for LoRA, l - 1 for (IA)^3, a '
+	'difference itself. Its operators are those of a vector space; it is stored as the adapter that makes '
+	'the change.';
 
 create function delta(adapter) returns adapter_delta
 	as 'MODULE_PATHNAME', 'adapter_delta_cast' language c immutable strict parallel safe;
 comment on function delta(adapter) is
-	'The adapter as the change that it makes. A stored value stays as it is, with digest and recipe; an expression is evaluated first, by the rule of adapter.';
+	'The adapter as the change that it makes. A stored value stays as it is, with digest and recipe; an '
+	'expression is evaluated first, by the rule of adapter.';
 
 create function adapter(adapter_delta) returns adapter
 	as 'MODULE_PATHNAME', 'adapter_delta_cast' language c immutable strict parallel safe;
 comment on function adapter(adapter_delta) is
-	'The adapter that makes the change. A stored value stays as it is, with digest and recipe; an expression is evaluated first: factors A below each other, factors B side by side, each times weight and scaling, rounded once; the ranks add up, the scaling is 1.';
+	'The adapter that makes the change. A stored value stays as it is, with digest and recipe; an '
+	'expression is evaluated first: factors A below each other, factors B side by side, each times weight '
+	'and scaling, rounded once; the ranks add up, the scaling is 1.';
 
 create cast (adapter as adapter_delta) with function delta(adapter);
-comment on cast (adapter as adapter_delta) is 'explicit only, so that no expression changes its algebra unnoticed';
+comment on cast (adapter as adapter_delta) is
+	'explicit only, so that no expression changes its algebra unnoticed';
 
 create cast (adapter_delta as adapter) with function adapter(adapter_delta);
-comment on cast (adapter_delta as adapter) is 'explicit only, so that no expression changes its algebra unnoticed';
+comment on cast (adapter_delta as adapter) is
+	'explicit only, so that no expression changes its algebra unnoticed';
 
 -- Operators are stable for the reason that 20-operators.sql gives.
 
 create function adapter_delta_add(adapter_delta, adapter_delta) returns adapter_delta
 	as 'MODULE_PATHNAME' language c stable strict parallel restricted;
 comment on function adapter_delta_add(adapter_delta, adapter_delta) is
-	'Operator +: s1 B1 A1 + s2 B2 A2, exact in the weights, for any ranks and scalings. Evaluated once and rounded once. Errors when evaluated: 22000 base models, shapes, flags or dense tensors that do not fit, 54000 ranks that add up to more than 1024.';
+	'Operator +: s1 B1 A1 + s2 B2 A2, exact in the weights, for any ranks and scalings. Evaluated once and '
+	'rounded once. Errors when evaluated: 22000 base models, shapes, flags or dense tensors that do not '
+	'fit, 54000 ranks that add up to more than 1024.';
 
 create function adapter_delta_sub(adapter_delta, adapter_delta) returns adapter_delta
 	as 'MODULE_PATHNAME' language c stable strict parallel restricted;
 comment on function adapter_delta_sub(adapter_delta, adapter_delta) is
-	'Operator -: s1 B1 A1 - s2 B2 A2. d - d is the neutral value. Errors when evaluated: 22000 base models, shapes, flags or dense tensors that do not fit, 54000 ranks that add up to more than 1024.';
+	'Operator -: s1 B1 A1 - s2 B2 A2. d - d is the neutral value. Errors when evaluated: 22000 base models, '
+	'shapes, flags or dense tensors that do not fit, 54000 ranks that add up to more than 1024.';
 
 create function adapter_delta_neg(adapter_delta) returns adapter_delta
 	as 'MODULE_PATHNAME' language c stable strict parallel restricted;
@@ -88,7 +99,8 @@ create function adapter_lerp(adapter_delta, adapter_delta, weight double precisi
 comment on function adapter_lerp(adapter_delta, adapter_delta, double precision) is
 	'(1 - weight) d + weight e, for any finite weight. Deferred like the operators.';
 
-create operator + (leftarg = adapter_delta, rightarg = adapter_delta, function = adapter_delta_add, commutator = +);
+create operator + (leftarg = adapter_delta, rightarg = adapter_delta, function = adapter_delta_add,
+	commutator = +);
 comment on operator + (adapter_delta, adapter_delta) is 'sum of the changes';
 
 create operator - (leftarg = adapter_delta, rightarg = adapter_delta, function = adapter_delta_sub);
@@ -97,10 +109,12 @@ comment on operator - (adapter_delta, adapter_delta) is 'difference of the chang
 create operator - (rightarg = adapter_delta, function = adapter_delta_neg);
 comment on operator - (none, adapter_delta) is 'the opposite change';
 
-create operator * (leftarg = adapter_delta, rightarg = double precision, function = adapter_delta_mul, commutator = *);
+create operator * (leftarg = adapter_delta, rightarg = double precision, function = adapter_delta_mul,
+	commutator = *);
 comment on operator * (adapter_delta, double precision) is 'change times weight';
 
-create operator * (leftarg = double precision, rightarg = adapter_delta, function = adapter_delta_mul_left, commutator = *);
+create operator * (leftarg = double precision, rightarg = adapter_delta, function = adapter_delta_mul_left,
+	commutator = *);
 comment on operator * (double precision, adapter_delta) is 'weight times change';
 
 create operator / (leftarg = adapter_delta, rightarg = double precision, function = adapter_delta_div);
@@ -196,7 +210,8 @@ create operator class adapter_delta_ops default for type adapter_delta using btr
 	operator 5 >,
 	function 1 adapter_delta_cmp(adapter_delta, adapter_delta);
 comment on operator class adapter_delta_ops using btree is
-	'order of digests, for ORDER BY, DISTINCT and merge joins; index the digest, not the value: create unique index on t (adapter_digest(adapter(d)))';
+	'order of digests, for ORDER BY, DISTINCT and merge joins; index the digest, not the value: create '
+	'unique index on t (adapter_digest(adapter(d)))';
 comment on operator family adapter_delta_ops using btree is 'order of digests';
 
 create operator class adapter_delta_ops default for type adapter_delta using hash as
@@ -213,7 +228,8 @@ comment on operator family adapter_delta_ops using hash is 'equality of digests'
 create function adapter_delta_sum_transition(internal, adapter_delta) returns internal
 	as 'MODULE_PATHNAME' language c immutable parallel safe;
 comment on function adapter_delta_sum_transition(internal, adapter_delta) is
-	'Transition function of sum and avg: keeps references to stored values, and computed ones as they are. Error 54000: more than 512 MiB of computed adapters in one group.';
+	'Transition function of sum and avg: keeps references to stored values, and computed ones as they are. '
+	'Error 54000: more than 512 MiB of computed adapters in one group.';
 
 create function adapter_delta_combine_transition(internal, adapter_delta, double precision) returns internal
 	as 'MODULE_PATHNAME' language c immutable parallel safe;
@@ -228,7 +244,8 @@ comment on function adapter_delta_sum_final(internal) is
 create function adapter_delta_avg_final(internal) returns adapter_delta
 	as 'MODULE_PATHNAME', 'adapter_avg_final' language c immutable parallel safe cost 1000;
 comment on function adapter_delta_avg_final(internal) is
-	'Final function of avg: each weight is the exact sum of its weights divided by the number of rows, rounded once.';
+	'Final function of avg: each weight is the exact sum of its weights divided by the number of rows, '
+	'rounded once.';
 
 create aggregate sum(adapter_delta) (
 	sfunc = adapter_delta_sum_transition,
@@ -241,7 +258,10 @@ create aggregate sum(adapter_delta) (
 	parallel = safe
 );
 comment on aggregate sum(adapter_delta) is
-	'Sum of the changes of all rows, as + in one expression: rounded once, the same digest in every row order and with every number of workers. Null for no rows; nulls do not count. Errors when evaluated: 22000 base models, shapes, flags or dense tensors that do not fit, 54000 ranks that add up to more than 1024.';
+	'Sum of the changes of all rows, as + in one expression: rounded once, the same digest in every row '
+	'order and with every number of workers. Null for no rows; nulls do not count. Errors when evaluated: '
+	'22000 base models, shapes, flags or dense tensors that do not fit, 54000 ranks that add up to more '
+	'than 1024.';
 
 create aggregate avg(adapter_delta) (
 	sfunc = adapter_delta_sum_transition,
@@ -267,4 +287,5 @@ create aggregate adapter_combine(adapter_delta, weight double precision) (
 	parallel = safe
 );
 comment on aggregate adapter_combine(adapter_delta, double precision) is
-	'Weighted sum of the changes: weight * d added up in one expression, as sum. Rows without a change or a weight do not count. Error 22003: weight not finite.';
+	'Weighted sum of the changes: weight * d added up in one expression, as sum. Rows without a change or a '
+	'weight do not count. Error 22003: weight not finite.';

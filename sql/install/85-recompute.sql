@@ -3,16 +3,28 @@
 create function adapter_recompute_needs(recipe jsonb, known bytea[]) returns setof bytea
 	as 'MODULE_PATHNAME' language c immutable strict parallel safe cost 100 rows 10;
 comment on function adapter_recompute_needs(jsonb, bytea[]) is
-	'Digests of the values that adapter_recompute needs to evaluate the recipe if those in known are given: the known ones that it comes to first from the root, and those that the recipe does not say how to make (no node, or an import). Errors: 22023 not a recipe, or a digest that has not 32 bytes; 22032, 54000 as for imported recipes.';
+	'Digests of the values that adapter_recompute needs to evaluate the recipe if those in known are given: '
+	'the known ones that it comes to first from the root, and those that the recipe does not say how to '
+	'make (no node, or an import). Errors: 22023 not a recipe, or a digest that has not 32 bytes; 22032, '
+	'54000 as for imported recipes.';
 
 create function adapter_recipe_edges(recipe jsonb, digest bytea, known bytea[],
-	out of bytea, out parent bytea, out p double precision, out q double precision, out w double precision, out external boolean)
+	out of bytea, out parent bytea, out p double precision, out q double precision, out w double precision,
+	out external boolean)
 	returns setof record
 	as 'MODULE_PATHNAME' language c immutable parallel safe cost 100 rows 10;
 comment on function adapter_recipe_edges(jsonb, bytea, bytea[]) is
-	'What the recipe of the value with this digest says it was made of: a row for each pair (of, parent), walked from the root down to digests in known, imports and digests without a node. of: the digest given (for the root) or an intermediate''s. p, q: exact sums of the weights of that parent where the operation is a sum in parameter space, w where it is one in delta space, else null. external: the recipe says of the parent only its digest, or that it was imported. Where an operation changed nothing the older story of the digest is told, so no row leads back to it. A recipe is a claim: rows may lead in a circle. Null recipe or known: no rows. Errors: 22023 not a recipe, or a digest that has not 32 bytes; 22003 a sum of weights overflows; 22032, 54000 as for imported recipes.';
+	'What the recipe of the value with this digest says it was made of: a row for each pair (of, parent), '
+	'walked from the root down to digests in known, imports and digests without a node. of: the digest '
+	'given (for the root) or an intermediate''s. p, q: exact sums of the weights of that parent where the '
+	'operation is a sum in parameter space, w where it is one in delta space, else null. external: the '
+	'recipe says of the parent only its digest, or that it was imported. Where an operation changed nothing '
+	'the older story of the digest is told, so no row leads back to it. A recipe is a claim: rows may lead '
+	'in a circle. Null recipe or known: no rows. Errors: 22023 not a recipe, or a digest that has not 32 '
+	'bytes; 22003 a sum of weights overflows; 22032, 54000 as for imported recipes.';
 
-create function adapter_recompute_transition(internal, recipe jsonb, value adapter, without bytea, renormalize boolean) returns internal
+create function adapter_recompute_transition(internal, recipe jsonb, value adapter, without bytea,
+	renormalize boolean) returns internal
 	as 'MODULE_PATHNAME' language c immutable parallel safe;
 comment on function adapter_recompute_transition(internal, jsonb, adapter, bytea, boolean) is
 	'Transition function of adapter_recompute: keeps references, not copies, of stored values.';
@@ -30,4 +42,13 @@ create aggregate adapter_recompute(recipe jsonb, value adapter, without bytea, r
 	parallel = safe
 );
 comment on aggregate adapter_recompute(jsonb, adapter, bytea, boolean) is
-	'The recipe evaluated again over the values of the rows, which stand for their own digests; the other digests are made from their nodes. The result is the value that was made then, byte for byte. without: a digest that is left out of every sum, merge and union; an operation whose only operand is left out is left out itself. renormalize: where a sum or merge lost a term, the other weights are multiplied by sum of all v / sum of those left (exact sums, rounded once), u by its magnitude. recipe, without and renormalize are the same in every row. Null for no rows; rows without a recipe do not count. Errors: 42704 a value is needed that no row has; 22000 a node does not lead to its digest (not asked above what was left out, nor above operations that are not bit for bit); 22012 the weights that are left sum to 0; 22023 the recipe leads in a circle, nothing is left, without is not met, or the arguments differ between rows; 54000 more than 512 MiB of computed values in one group; and those of the operations.';
+	'The recipe evaluated again over the values of the rows, which stand for their own digests; the other '
+	'digests are made from their nodes. The result is the value that was made then, byte for byte. without: '
+	'a digest that is left out of every sum, merge and union; an operation whose only operand is left out '
+	'is left out itself. renormalize: where a sum or merge lost a term, the other weights are multiplied by '
+	'sum of all v / sum of those left (exact sums, rounded once), u by its magnitude. recipe, without and '
+	'renormalize are the same in every row. Null for no rows; rows without a recipe do not count. Errors: '
+	'42704 a value is needed that no row has; 22000 a node does not lead to its digest (not asked above '
+	'what was left out, nor above operations that are not bit for bit); 22012 the weights that are left sum '
+	'to 0; 22023 the recipe leads in a circle, nothing is left, without is not met, or the arguments differ '
+	'between rows; 54000 more than 512 MiB of computed values in one group; and those of the operations.';

@@ -26,12 +26,12 @@ pa_peft_config_write(PaEnv *env, const PaDraft *draft, PaText *text)
 	if (facts->features & ~PA_FEATURE_UNKNOWN_TENSOR)
 		return pa_fail(env, PA_ERR_UNSUPPORTED,
 					   "adapter has features that a composed configuration cannot have");
+	if (dialect->write != NULL)
+		PA_TRY(dialect->write(env, root, facts));
 	PA_TRY(pa_config_set(env, root, "peft_type", json_string(pa_kind_methods(facts->kind)->peft_type)));
 	PA_TRY(pa_config_set_text(env, root, "base_model_name_or_path", facts->base_model));
 	PA_TRY(pa_config_set_text(env, root, "revision", facts->base_revision));
 	PA_TRY(pa_config_set_text(env, root, "task_type", facts->task_type));
-	if (dialect->write != NULL)
-		PA_TRY(dialect->write(env, root, facts));
 	return pa_json_write(env, root, true, text);
 }
 

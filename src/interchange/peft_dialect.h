@@ -53,7 +53,10 @@ typedef struct PaPeftDialect
 	const char *forms;
 	const char *family;
 
-	/* Its own members of a configuration; NULL: has none. */
+	/*
+	 * Its own members of a configuration; NULL: has none.  One that cannot be
+	 * composed says so in write.
+	 */
 	PaStatus	(*read) (PaEnv *env, const json_t *root, PaConfig *config);
 	PaStatus	(*write) (PaEnv *env, json_t *root, const PaAdapter *facts);
 

@@ -51,7 +51,10 @@ extern PaStatus pa_lapack_gebrd(PaEnv *env, int m, int n, double *a, int lda, do
 extern PaStatus pa_lapack_bdsdc(PaEnv *env, bool upper, int n, double *d, double *e, double *u, int ldu,
 								double *vt, int ldvt, double *work, int *integers);
 
-/* c (m x n) = Q c (which 'Q', from the left) or c P^T (which 'P', from the right); k: as in gebrd the other dimension */
+/*
+ * c (m x n) = Q c (which 'Q', from the left) or c P^T (which 'P', from the
+ * right); k: as in gebrd the other dimension
+ */
 extern PaStatus pa_lapack_ormbr(PaEnv *env, char which, int m, int n, int k, double *a, int lda,
 								double *tau, double *c, int ldc, double *work, int n_work);
 

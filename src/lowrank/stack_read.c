@@ -112,7 +112,10 @@ read_elements(PaEnv *env, const PaStackPart *part, PaFactor factor, uint64_t fir
 	return PA_OK;
 }
 
-/* Lines [first, first + n) of a part: A has them as columns, so each of its rows is read by itself unless all are wanted. */
+/*
+ * Lines [first, first + n) of a part: A has them as columns, so each of its rows
+ * is read by itself unless all are wanted.
+ */
 static PaStatus
 read_part(PaEnv *env, const PaStackReader *reader, const PaStackPart *part, PaFactor factor,
 		  uint64_t first, uint64_t n, uint8_t *dst)

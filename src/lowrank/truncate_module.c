@@ -121,7 +121,10 @@ pa_truncated_flip(PaTruncatedModule *module, uint64_t row)
 	}
 }
 
-/* Rows [row, row + rows) of the new A in columns [column, column + columns), all the columns unless it is one row. */
+/*
+ * Rows [row, row + rows) of the new A in columns [column, column + columns), all
+ * the columns unless it is one row.
+ */
 static PaStatus
 rows_of_a(PaEnv *env, PaTruncatedModule *self, uint64_t row, uint64_t rows, uint64_t column, uint64_t columns, double *out)
 {

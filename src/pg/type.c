@@ -54,7 +54,10 @@ is_space(char c)
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-/* Decode base64 with white space into a fresh buffer; the type that an error names is the one that the caller returns. */
+/*
+ * Decode base64 with white space into a fresh buffer; the type that an error
+ * names is the one that the caller returns.
+ */
 static char *
 decode_text(FunctionCallInfo fcinfo, const char *text, size_t *length)
 {

@@ -50,7 +50,10 @@ extern PaStatus pa_recipe_import(PaEnv *env, const uint8_t file_sha256[PA_SHA256
 extern PaStatus pa_recipe_combine(PaEnv *env, uint32_t n_operands, const PaOperand *operands,
 								  size_t n_terms, const PaTerm *terms, PaText *recipe);
 
-/* {"op":"concatenate","terms":[{"of":digest,"w":...},...]}, a sum in delta space; v of a term is its weight. */
+/*
+ * {"op":"concatenate","terms":[{"of":digest,"w":...},...]}, a sum in delta
+ * space; v of a term is its weight.
+ */
 extern PaStatus pa_recipe_concatenate(PaEnv *env, uint32_t n_operands, const PaOperand *operands,
 									  size_t n_terms, const PaTerm *terms, PaText *recipe);
 

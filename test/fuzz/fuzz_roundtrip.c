@@ -114,7 +114,10 @@ has_target(PaValue *value)
 	return adapter->kind == PA_KIND_DIFFERENCE;
 }
 
-/* The file alone, with the value's configuration, is the same adapter; an envelope may have none that is one. */
+/*
+ * The file alone, with the value's configuration, is the same adapter; an
+ * envelope may have none that is one.
+ */
 static void
 check_file(PaEnv *env, PaValue *value, const uint8_t *file, size_t length)
 {

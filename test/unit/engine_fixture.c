@@ -6,6 +6,7 @@
  */
 #include "engine_fixture.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,6 +101,42 @@ fixture_tensor(PaEnv *env, PaValue *value, const char *name, uint64_t *n)
 		return NULL;
 	*n = tensor->elements;
 	return out;
+}
+
+bool
+fixture_holds(PaEnv *env, PaValue *value, const char *name, uint64_t n, const double *wanted)
+{
+	uint64_t	got_n;
+	double	   *got = value == NULL ? NULL : fixture_tensor(env, value, name, &got_n);
+
+	if (got == NULL || got_n != n)
+		return false;
+	for (uint64_t i = 0; i < n; i++)
+	{
+		if (memcmp(&got[i], &wanted[i], sizeof(double)) == 0)
+			continue;
+		fprintf(stderr, "%s[%d] is %.17g, not %.17g\n", name, (int) i, got[i], wanted[i]);
+		return false;
+	}
+	return true;
+}
+
+double
+fixture_scaling(PaValue *value, const char *path)
+{
+	const PaAdapter *adapter = pa_value_adapter(value);
+	int64_t		module = pa_adapter_find_module(adapter, path);
+
+	return module < 0 ? NAN : adapter->modules[module].scaling;
+}
+
+PaDtype
+fixture_dtype(PaValue *value, const char *name)
+{
+	const PaAdapter *adapter = pa_value_adapter(value);
+	int64_t		tensor = pa_adapter_find_tensor(adapter, name);
+
+	return tensor < 0 ? PA_DTYPE_INVALID : adapter->tensors[tensor].dtype;
 }
 
 const char *

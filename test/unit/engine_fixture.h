@@ -13,6 +13,12 @@
 #include "recipe/terms.h"
 #include "value/value.h"
 
+/* Names of a module's tensors, as PEFT writes them. */
+#define A_OF(path) "base_model.model." path ".lora_A.weight"
+#define B_OF(path) "base_model.model." path ".lora_B.weight"
+#define BIAS_OF(path) "base_model.model." path ".lora_B.bias"
+#define L_OF(path) "base_model.model." path ".ia3_l"
+
 /* The value's bytes go to the PaEnv; NULL after a failure. */
 extern PaValue *fixture_open(PaEnv *env, PaBuf *buf);
 
@@ -28,6 +34,21 @@ extern PaStatus fixture_sum(PaEnv *env, uint32_t n, PaValue *const *leaves, cons
 
 /* Elements of a tensor, in env memory; NULL if it is not there. */
 extern double *fixture_tensor(PaEnv *env, PaValue *value, const char *name, uint64_t *n);
+
+/*
+ * Whether a tensor has just these bits; what differs is told on stderr.  HOLDS
+ * takes the elements one by one, and env from where it stands.
+ */
+extern bool fixture_holds(PaEnv *env, PaValue *value, const char *name, uint64_t n, const double *wanted);
+
+#define HOLDS(value, name, ...) \
+	fixture_holds(env, value, name, sizeof((double[]) {__VA_ARGS__}) / sizeof(double), (double[]) {__VA_ARGS__})
+
+/* The scaling of a module; NaN if it is not there. */
+extern double fixture_scaling(PaValue *value, const char *path);
+
+/* The dtype of a tensor; PA_DTYPE_INVALID if it is not there. */
+extern PaDtype fixture_dtype(PaValue *value, const char *name);
 
 /* A document of the value, with a NUL; "" if absent. */
 extern const char *fixture_document(PaEnv *env, PaValue *value, PaDocument which);

@@ -8,260 +8,97 @@
 #include "unit.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "engine_fixture.h"
+#include "combine_fixture.h"
 
-#define A_OF(path) "base_model.model." path ".lora_A.weight"
-#define B_OF(path) "base_model.model." path ".lora_B.weight"
-#define L_OF(path) "base_model.model." path ".ia3_l"
-
-/* A LoRA adapter with one module "q": A (1, 2) = a, B (2, 1) = b. */
-static PaValue *
-small_lora(PaEnv *env, PaDtype dtype, double a0, double a1, double b0, double b1, const char *config)
-{
-	BuildFile	file;
-	const uint64_t a[2] = {1, 2};
-	const uint64_t b[2] = {2, 1};
-
-	build_begin(&file, NULL);
-	build_tensor(&file, A_OF("q"), dtype, 2, a, (double[]) {a0, a1});
-	build_tensor(&file, B_OF("q"), dtype, 2, b, (double[]) {b0, b1});
-	return fixture_import(env, &file, config);
-}
-
-#define PLAIN "{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":2,\"base_model_name_or_path\":\"m\"}"
-#define ALPHA8 "{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":8,\"base_model_name_or_path\":\"m\"}"
-#define ALPHA0 "{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":0,\"base_model_name_or_path\":\"m\"}"
-#define RSLORA "{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":2,\"use_rslora\":true,\"base_model_name_or_path\":\"m\"}"
-#define OTHER_BASE "{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":2,\"base_model_name_or_path\":\"n\"}"
-#define NO_BASE "{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":2}"
-#define OTHER_REVISION "{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":2,\"base_model_name_or_path\":\"m\",\"revision\":\"x\"}"
-#define TRANSPOSED "{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":2,\"base_model_name_or_path\":\"m\",\"fan_in_fan_out\":true}"
-#define WITH_BIAS "{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":2,\"base_model_name_or_path\":\"m\",\"lora_bias\":true}"
-#define DORA "{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":2,\"base_model_name_or_path\":\"m\",\"use_dora\":true}"
-#define IA3 "{\"peft_type\":\"IA3\",\"base_model_name_or_path\":\"m\",\"feedforward_modules\":[]}"
-
-static bool
-holds(PaEnv *env, PaValue *value, const char *name, uint64_t n, const double *wanted)
-{
-	uint64_t	got_n;
-	double	   *got = value == NULL ? NULL : fixture_tensor(env, value, name, &got_n);
-
-	if (got == NULL || got_n != n)
-		return false;
-	for (uint64_t i = 0; i < n; i++)
-	{
-		if (memcmp(&got[i], &wanted[i], sizeof(double)) == 0)
-			continue;
-		fprintf(stderr, "%s[%d] is %.17g, not %.17g\n", name, (int) i, got[i], wanted[i]);
-		return false;
-	}
-	return true;
-}
-
-#define HOLDS(value, name, ...) \
-	holds(env, value, name, sizeof((double[]) {__VA_ARGS__}) / sizeof(double), (double[]) {__VA_ARGS__})
-
-static double
-scaling_of(PaValue *value, const char *path)
-{
-	const PaAdapter *adapter = pa_value_adapter(value);
-	int64_t		module = pa_adapter_find_module(adapter, path);
-
-	return module < 0 ? NAN : adapter->modules[module].scaling;
-}
-
-static PaDtype
-dtype_of(PaValue *value, const char *name)
-{
-	const PaAdapter *adapter = pa_value_adapter(value);
-	int64_t		tensor = pa_adapter_find_tensor(adapter, name);
-
-	return tensor < 0 ? PA_DTYPE_INVALID : adapter->tensors[tensor].dtype;
-}
-
-static void
-test_merge(PaEnv *env)
+UNIT_TEST(test_merge)
 {
 	PaValue    *v[2] = {
-		small_lora(env, PA_F32, 1, -2, 4, 0.5, PLAIN),
-		small_lora(env, PA_F32, 3, 2, -4, 1, PLAIN),
+		combine_lora(env, PA_F32, 1, -2, 4, 0.5, PLAIN),
+		combine_lora(env, PA_F32, 3, 2, -4, 1, PLAIN),
 	};
 	PaValue    *sum;
 
-	unit_ok(fixture_sum(env, 2, v, (double[]) {0.5, 0.25}, &sum) == PA_OK);
-	unit_ok(HOLDS(sum, A_OF("q"), 1.25, -0.5));
-	unit_ok(HOLDS(sum, B_OF("q"), 1, 0.5));
-	unit_ok(scaling_of(sum, "q") == 2);
+	CHECK_OK(fixture_sum(env, 2, v, (double[]) {0.5, 0.25}, &sum), env);
+	CHECK(HOLDS(sum, A_OF("q"), 1.25, -0.5));
+	CHECK(HOLDS(sum, B_OF("q"), 1, 0.5));
+	CHECK(fixture_scaling(sum, "q") == 2);
 	/* negation is {A, -B}; -0 stays -0 because no zero is added first */
-	v[0] = small_lora(env, PA_F32, 1, 0.0, 4, 0.0, PLAIN);
-	unit_ok(fixture_sum(env, 1, v, (double[]) {-1}, &sum) == PA_OK);
-	unit_ok(HOLDS(sum, A_OF("q"), 1, 0.0));
-	unit_ok(HOLDS(sum, B_OF("q"), -4, -0.0));
+	v[0] = combine_lora(env, PA_F32, 1, 0.0, 4, 0.0, PLAIN);
+	CHECK_OK(fixture_sum(env, 1, v, (double[]) {-1}, &sum), env);
+	CHECK(HOLDS(sum, A_OF("q"), 1, 0.0));
+	CHECK(HOLDS(sum, B_OF("q"), -4, -0.0));
 	/* one leaf with p = q = 1 is that leaf, whatever it is */
-	v[0] = small_lora(env, PA_F32, NAN, 0.0, 4, 0.0, DORA);
-	unit_ok(fixture_sum(env, 2, v, (double[]) {1, 0}, &sum) == PA_OK && sum == v[0]);
+	v[0] = combine_lora(env, PA_F32, NAN, 0.0, 4, 0.0, DORA);
+	CHECK(fixture_sum(env, 2, v, (double[]) {1, 0}, &sum) == PA_OK && sum == v[0]);
 }
 
 /* lerp multiplies both factors by the signed weight */
-static void
-test_lerp(PaEnv *env)
+UNIT_TEST(test_lerp)
 {
 	PaValue    *v[2] = {
-		small_lora(env, PA_F32, 1, -2, 4, 0.5, PLAIN),
-		small_lora(env, PA_F32, 3, 2, -4, 1, PLAIN),
+		combine_lora(env, PA_F32, 1, -2, 4, 0.5, PLAIN),
+		combine_lora(env, PA_F32, 3, 2, -4, 1, PLAIN),
 	};
 	PaTerm		terms[2] = {{0, 1, 1}, {1, 1, 1}};
 	PaValue    *sum;
 
-	unit_ok(pa_terms_blend(env, &terms[0], 1, 1.5) == PA_OK);
-	unit_ok(pa_terms_blend(env, &terms[1], 1, -0.5) == PA_OK);
-	unit_ok(fixture_evaluate(env, 2, v, 2, terms, &sum) == PA_OK);
-	unit_ok(HOLDS(sum, A_OF("q"), 0, -4));
-	unit_ok(HOLDS(sum, B_OF("q"), 8, 0.25));
-}
-
-/* Scalings 2 and 8: the result's is 1, each factor carries the root. */
-static void
-test_scalings(PaEnv *env)
-{
-	PaValue    *v[2] = {
-		small_lora(env, PA_F32, 1, -2, 4, 0.5, ALPHA8),
-		small_lora(env, PA_F32, 3, 2, -4, 1, PLAIN),
-	};
-	PaValue    *sum;
-	double		a = 0.5 * sqrt(8);
-	double		b = 0.25 * sqrt(2);
-	bool		first = memcmp(pa_value_header(v[0])->digest, pa_value_header(v[1])->digest, 32) < 0;
-
-	unit_ok(fixture_sum(env, 2, v, (double[]) {0.5, 0.25}, &sum) == PA_OK);
-	unit_ok(scaling_of(sum, "q") == 1);
-	if (first)
-		unit_ok(HOLDS(sum, A_OF("q"), (float) (a * 1 + b * 3), (float) (a * -2 + b * 2)));
-	else
-		unit_ok(HOLDS(sum, A_OF("q"), (float) (b * 3 + a * 1), (float) (b * 2 + a * -2)));
-	/* alike bits are kept where the forms differ: then in the plain form */
-	v[0] = small_lora(env, PA_F32, 1, -2, 4, 0.5, RSLORA);
-	unit_ok(fixture_sum(env, 2, v, (double[]) {0.5, 0.25}, &sum) == PA_OK);
-	unit_ok(scaling_of(sum, "q") == 2 && !pa_value_adapter(sum)->rslora);
-	unit_ok(HOLDS(sum, A_OF("q"), 1.25, -0.5));
-	v[0] = small_lora(env, PA_F32, 1, -2, 4, 0.5, ALPHA0);
-	unit_ok(fixture_sum(env, 2, v, (double[]) {0.5, 0.25}, &sum) == PA_ERR_MISMATCH);
-	v[1] = small_lora(env, PA_F32, 3, 2, -4, 1, ALPHA0);
-	unit_ok(fixture_sum(env, 2, v, (double[]) {0.5, 0.25}, &sum) == PA_OK);
-	unit_ok(scaling_of(sum, "q") == 0);
+	CHECK_OK(pa_terms_blend(env, &terms[0], 1, 1.5), env);
+	CHECK_OK(pa_terms_blend(env, &terms[1], 1, -0.5), env);
+	CHECK_OK(fixture_evaluate(env, 2, v, 2, terms, &sum), env);
+	CHECK(HOLDS(sum, A_OF("q"), 0, -4));
+	CHECK(HOLDS(sum, B_OF("q"), 8, 0.25));
 }
 
 /* A module that a leaf lacks is neutral there; its scaling is its own. */
-static void
-test_missing_module(PaEnv *env)
+UNIT_TEST(test_missing_module)
 {
 	BuildFile	file;
 	uint64_t	shape_a[2] = {1, 1};
 	PaValue    *v[2];
 	PaValue    *sum;
 
-	v[0] = small_lora(env, PA_F32, 1, -2, 4, 0.5, PLAIN);
+	v[0] = combine_lora(env, PA_F32, 1, -2, 4, 0.5, PLAIN);
 	build_begin(&file, NULL);
 	build_tensor(&file, A_OF("k"), PA_F16, 2, shape_a, (double[]) {3});
 	build_tensor(&file, B_OF("k"), PA_BF16, 2, shape_a, (double[]) {5});
 	v[1] = fixture_import(env, &file, ALPHA8);
-	unit_ok(fixture_sum(env, 2, v, (double[]) {2, -1}, &sum) == PA_OK);
-	unit_ok(HOLDS(sum, A_OF("q"), 2, -4));
-	unit_ok(HOLDS(sum, B_OF("q"), 8, 1));
-	unit_ok(HOLDS(sum, A_OF("k"), 3));
-	unit_ok(HOLDS(sum, B_OF("k"), -5));
-	unit_ok(scaling_of(sum, "q") == 2 && scaling_of(sum, "k") == 8);
-	unit_ok(dtype_of(sum, A_OF("k")) == PA_F16 && dtype_of(sum, B_OF("k")) == PA_BF16);
+	CHECK_OK(fixture_sum(env, 2, v, (double[]) {2, -1}, &sum), env);
+	CHECK(HOLDS(sum, A_OF("q"), 2, -4));
+	CHECK(HOLDS(sum, B_OF("q"), 8, 1));
+	CHECK(HOLDS(sum, A_OF("k"), 3));
+	CHECK(HOLDS(sum, B_OF("k"), -5));
+	CHECK(fixture_scaling(sum, "q") == 2 && fixture_scaling(sum, "k") == 8);
+	CHECK(fixture_dtype(sum, A_OF("k")) == PA_F16 && fixture_dtype(sum, B_OF("k")) == PA_BF16);
 	/* dropped with its modules and its dtype */
-	unit_ok(fixture_sum(env, 2, v, (double[]) {2, 0}, &sum) == PA_OK);
-	unit_ok(pa_adapter_find_module(pa_value_adapter(sum), "k") < 0);
+	CHECK_OK(fixture_sum(env, 2, v, (double[]) {2, 0}, &sum), env);
+	CHECK(pa_adapter_find_module(pa_value_adapter(sum), "k") < 0);
 }
 
-static PaValue *
-small_ia3(PaEnv *env, PaDtype dtype, double l0, double l1)
-{
-	BuildFile	file;
-	const uint64_t shape[2] = {2, 1};
-
-	build_begin(&file, NULL);
-	build_tensor(&file, L_OF("k"), dtype, 2, shape, (double[]) {l0, l1});
-	return fixture_import(env, &file, IA3);
-}
-
-static void
-test_ia3(PaEnv *env)
-{
-	PaValue    *v[2] = {small_ia3(env, PA_F32, 3, 0.5), small_ia3(env, PA_F32, 5, -1)};
-	PaValue    *sum;
-
-	/* l = 2 l_0 - l_1 + (1 - 1): no constant */
-	unit_ok(fixture_sum(env, 2, v, (double[]) {2, -1}, &sum) == PA_OK);
-	unit_ok(HOLDS(sum, L_OF("k"), 1, 2));
-	/* 0.5 l_0 + 0.25 l_1 + 0.25 */
-	unit_ok(fixture_sum(env, 2, v, (double[]) {0.5, 0.25}, &sum) == PA_OK);
-	unit_ok(HOLDS(sum, L_OF("k"), 3, 0.25));
-	unit_ok(fixture_sum(env, 2, v, (double[]) {0, 0}, &sum) == PA_OK);
-	unit_ok(HOLDS(sum, L_OF("k"), 1, 1));
-}
-
-static PaValue *
-with_head(PaEnv *env, const char *head, double w)
-{
-	BuildFile	file;
-	const uint64_t shape[2] = {1, 1};
-	char		name[100];
-
-	snprintf(name, sizeof(name), "base_model.model.%s.weight", head);
-	build_begin(&file, NULL);
-	build_tensor(&file, A_OF("q"), PA_F32, 2, shape, (double[]) {w});
-	build_tensor(&file, B_OF("q"), PA_F32, 2, shape, (double[]) {w});
-	build_tensor(&file, name, PA_F32, 2, shape, (double[]) {w});
-	return fixture_import(env, &file, PLAIN);
-}
-
-static void
-test_dense(PaEnv *env)
-{
-	PaValue    *v[3] = {with_head(env, "head", 2), with_head(env, "head", 4), with_head(env, "tail", 8)};
-	PaValue    *sum;
-
-	unit_ok(fixture_sum(env, 2, v, (double[]) {0.25, 0.75}, &sum) == PA_OK);
-	unit_ok(HOLDS(sum, "base_model.model.head.weight", 3.5));
-	unit_ok(fixture_sum(env, 2, v, (double[]) {0.25, 0.75 + 1e-10}, &sum) == PA_OK);
-	unit_ok(fixture_sum(env, 2, v, (double[]) {0.25, 0.5}, &sum) == PA_ERR_MISMATCH);
-	unit_ok(strstr(env->error.message, "head.weight") != NULL && strstr(env->error.hint, "adapter_select") != NULL);
-	unit_ok(fixture_sum(env, 2, &v[1], (double[]) {0.5, 0.5}, &sum) == PA_ERR_MISMATCH);
-	unit_ok(fixture_sum(env, 2, v, (double[]) {0, 0}, &sum) == PA_ERR_MISMATCH);
-}
-
-static void
-test_neutral(PaEnv *env)
+UNIT_TEST(test_neutral)
 {
 	BuildFile	file;
 	const uint64_t a[4] = {4, 3, 2, 2};
 	const uint64_t b[4] = {6, 2, 1, 1};
 	uint64_t	seed = unit_seed();
-	PaValue    *v[1] = {small_lora(env, PA_BF16, 1, -2, 4, 0.5, RSLORA)};
+	PaValue    *v[1] = {combine_lora(env, PA_BF16, 1, -2, 4, 0.5, RSLORA)};
 	PaValue    *sum;
 
-	unit_ok(fixture_sum(env, 1, v, (double[]) {0}, &sum) == PA_OK);
-	unit_ok(HOLDS(sum, A_OF("q"), 0, 0));
-	unit_ok(HOLDS(sum, B_OF("q"), 0, 0));
-	unit_ok(scaling_of(sum, "q") == 1 && dtype_of(sum, A_OF("q")) == PA_BF16);
+	CHECK_OK(fixture_sum(env, 1, v, (double[]) {0}, &sum), env);
+	CHECK(HOLDS(sum, A_OF("q"), 0, 0));
+	CHECK(HOLDS(sum, B_OF("q"), 0, 0));
+	CHECK(fixture_scaling(sum, "q") == 1 && fixture_dtype(sum, A_OF("q")) == PA_BF16);
 	/* rank 4 in 2 groups: the smallest rank is 2 */
 	build_begin(&file, NULL);
 	build_random(&file, A_OF("c"), PA_F32, 4, a, &seed);
 	build_random(&file, B_OF("c"), PA_F32, 4, b, &seed);
 	v[0] = fixture_import(env, &file, "{\"peft_type\":\"LORA\",\"r\":4,\"lora_alpha\":2}");
-	unit_ok(fixture_sum(env, 1, v, (double[]) {0}, &sum) == PA_OK);
-	unit_ok(sum != NULL && scaling_of(sum, "c") == 1 && pa_value_adapter(sum)->modules[0].rank == 2);
+	CHECK_OK(fixture_sum(env, 1, v, (double[]) {0}, &sum), env);
+	CHECK(sum != NULL && fixture_scaling(sum, "c") == 1 && pa_value_adapter(sum)->modules[0].rank == 2);
 }
 
-static void
-test_dtypes(PaEnv *env)
+UNIT_TEST(test_dtypes)
 {
 	static const PaDtype wider[4][4] = {
 		{PA_F64, PA_F64, PA_F64, PA_F64},
@@ -276,173 +113,41 @@ test_dtypes(PaEnv *env)
 		for (int k = 0; k < 4; k++)
 		{
 			PaValue    *v[2] = {
-				small_lora(env, types[i], 1, -2, 4, 0.5, PLAIN),
-				small_lora(env, types[k], 3, 2, -4, 1, PLAIN),
+				combine_lora(env, types[i], 1, -2, 4, 0.5, PLAIN),
+				combine_lora(env, types[k], 3, 2, -4, 1, PLAIN),
 			};
 			PaValue    *sum;
 
-			unit_ok(fixture_sum(env, 2, v, (double[]) {0.5, 0.5}, &sum) == PA_OK);
-			unit_ok(dtype_of(sum, B_OF("q")) == wider[i][k]);
-			unit_ok(HOLDS(sum, A_OF("q"), 2, 0));
+			CHECK_OK(fixture_sum(env, 2, v, (double[]) {0.5, 0.5}, &sum), env);
+			CHECK(fixture_dtype(sum, B_OF("q")) == wider[i][k]);
+			CHECK(HOLDS(sum, A_OF("q"), 2, 0));
 		}
 	}
 }
 
-static void
-test_range(PaEnv *env)
+UNIT_TEST(test_range)
 {
 	PaValue    *v[2] = {
-		small_lora(env, PA_F16, 60000, -2, 4, 0.5, PLAIN),
-		small_lora(env, PA_F16, INFINITY, 2, -4, 1, PLAIN),
+		combine_lora(env, PA_F16, 60000, -2, 4, 0.5, PLAIN),
+		combine_lora(env, PA_F16, INFINITY, 2, -4, 1, PLAIN),
 	};
 	PaValue    *sum;
 
-	unit_ok(fixture_sum(env, 1, v, (double[]) {2}, &sum) == PA_ERR_RANGE);
-	unit_ok(strcmp(env->error.message, "tensor \"" A_OF("q") "\" overflows F16") == 0);
-	unit_ok(fixture_sum(env, 1, v, (double[]) {1e308}, &sum) == PA_ERR_RANGE);
-	unit_ok(fixture_sum(env, 2, v, (double[]) {0.5, 0.5}, &sum) == PA_ERR_RANGE);
-	unit_ok(strstr(env->error.message, "NaN or infinity") != NULL && strstr(env->error.detail, "digest") != NULL);
+	CHECK_STATUS(fixture_sum(env, 1, v, (double[]) {2}, &sum), PA_ERR_RANGE, env);
+	CHECK(strcmp(env->error.message, "tensor \"" A_OF("q") "\" overflows F16") == 0);
+	CHECK_STATUS(fixture_sum(env, 1, v, (double[]) {1e308}, &sum), PA_ERR_RANGE, env);
+	CHECK_STATUS(fixture_sum(env, 2, v, (double[]) {0.5, 0.5}, &sum), PA_ERR_RANGE, env);
+	CHECK(strstr(env->error.message, "NaN or infinity") != NULL && strstr(env->error.detail, "digest") != NULL);
 	/* dropped: it takes no part */
-	unit_ok(fixture_sum(env, 2, v, (double[]) {0.5, 0}, &sum) == PA_OK);
+	CHECK_OK(fixture_sum(env, 2, v, (double[]) {0.5, 0}, &sum), env);
 	/* the largest finite number stays, what rounds to it too */
-	v[0] = small_lora(env, PA_F16, 65504, 32752, 4, 0.5, PLAIN);
-	unit_ok(fixture_sum(env, 1, v, (double[]) {1.0001}, &sum) == PA_OK);
-	unit_ok(fixture_sum(env, 1, v, (double[]) {1.001}, &sum) == PA_ERR_RANGE);
-}
-
-static PaStatus
-refusal(PaEnv *env, PaValue *a, PaValue *b)
-{
-	PaValue    *sum;
-
-	return fixture_sum(env, 2, (PaValue *[]) {a, b}, (double[]) {0.5, 0.5}, &sum);
-}
-
-static void
-test_refusals(PaEnv *env)
-{
-	PaValue    *plain = small_lora(env, PA_F32, 1, -2, 4, 0.5, PLAIN);
-	BuildFile	file;
-	uint64_t	seed = unit_seed();
-
-	unit_ok(refusal(env, plain, small_ia3(env, PA_F32, 1, 1)) == PA_ERR_MISMATCH);
-	unit_ok(strstr(env->error.message, "kinds") != NULL);
-	unit_ok(refusal(env, plain, small_lora(env, PA_F32, 1, 1, 1, 1, OTHER_BASE)) == PA_ERR_MISMATCH);
-	unit_ok(strstr(env->error.hint, "adapter_set_base_model") != NULL);
-	unit_ok(refusal(env, plain, small_lora(env, PA_F32, 1, 1, 1, 1, NO_BASE)) == PA_ERR_MISMATCH);
-	unit_ok(refusal(env, plain, small_lora(env, PA_F32, 1, 1, 1, 1, OTHER_REVISION)) == PA_ERR_MISMATCH);
-	unit_ok(refusal(env, plain, small_lora(env, PA_F32, 1, 1, 1, 1, TRANSPOSED)) == PA_ERR_MISMATCH);
-	unit_ok(refusal(env, plain, small_lora(env, PA_F32, 1, 1, 1, 1, WITH_BIAS)) == PA_ERR_MISMATCH);
-	unit_ok(refusal(env, plain, small_lora(env, PA_F32, 1, 1, 1, 1, DORA)) == PA_ERR_UNSUPPORTED);
-	build_begin(&file, NULL);
-	build_lora(&file, "q", PA_F32, 2, 2, 2, &seed);
-	unit_ok(refusal(env, plain, fixture_import(env, &file, "{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":4,\"base_model_name_or_path\":\"m\"}")) == PA_ERR_MISMATCH);
-	unit_ok(strstr(env->error.message, "ranks") != NULL);
-	build_begin(&file, NULL);
-	build_lora(&file, "q", PA_F32, 1, 2, 3, &seed);
-	unit_ok(refusal(env, plain, fixture_import(env, &file, PLAIN)) == PA_ERR_MISMATCH);
-	unit_ok(strstr(env->error.message, "shapes: (2, 1) and (3, 1)") != NULL ||
-			strstr(env->error.message, "shapes: (3, 1) and (2, 1)") != NULL);
-	build_begin(&file, NULL);
-	build_lora(&file, "q", PA_F32, 1, 2, 2, &seed);
-	build_bytes(&file, "base_model.model.head.weight", "I64", 2, 16, 1);
-	unit_ok(refusal(env, plain, fixture_import(env, &file, PLAIN)) == PA_ERR_UNSUPPORTED);
-}
-
-#define BIASED(alpha) "{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":" alpha ",\"lora_bias\":true}"
-
-static PaValue *
-with_bias(PaEnv *env, double w, const char *config)
-{
-	BuildFile	file;
-	const uint64_t shape[2] = {1, 1};
-
-	build_begin(&file, NULL);
-	build_tensor(&file, A_OF("q"), PA_F64, 2, shape, (double[]) {w});
-	build_tensor(&file, B_OF("q"), PA_F64, 2, shape, (double[]) {w});
-	build_tensor(&file, "base_model.model.q.lora_B.bias", PA_F64, 1, shape, (double[]) {w});
-	return fixture_import(env, &file, config);
-}
-
-/* The bias follows B; where scalings are folded it carries all of its scaling. */
-static void
-test_bias(PaEnv *env)
-{
-	PaValue    *v[2] = {with_bias(env, 3, BIASED("2")), with_bias(env, 5, BIASED("2"))};
-	PaValue    *sum;
-	double		first = 0.5 * 3 * 2;
-	double		second = -0.25 * 5 * 8;
-
-	unit_ok(fixture_sum(env, 2, v, (double[]) {0.5, -0.25}, &sum) == PA_OK);
-	unit_ok(HOLDS(sum, A_OF("q"), 2.75));
-	unit_ok(HOLDS(sum, "base_model.model.q.lora_B.bias", 0.25));
-	v[1] = with_bias(env, 5, BIASED("8"));
-	unit_ok(fixture_sum(env, 2, v, (double[]) {0.5, -0.25}, &sum) == PA_OK);
-	unit_ok(scaling_of(sum, "q") == 1);
-	unit_ok(HOLDS(sum, "base_model.model.q.lora_B.bias", first + second));
-}
-
-/* Two experts of rank 2 stacked under one parameter. */
-static PaValue *
-experts(PaEnv *env, const char *alpha, uint64_t *seed)
-{
-	BuildFile	file;
-	char		config[300];
-
-	snprintf(config, sizeof(config), "{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":%s,\"target_modules\":[],"
-			 "\"target_parameters\":[\"mlp.experts.w\"]}", alpha);
-	build_begin(&file, NULL);
-	build_lora(&file, "mlp.experts", PA_F32, 4, 3, 5, seed);
-	return fixture_import(env, &file, config);
-}
-
-static void
-test_experts(PaEnv *env)
-{
-	uint64_t	seed = unit_seed();
-	PaValue    *v[2] = {experts(env, "3", &seed), experts(env, "3", &seed)};
-	PaValue    *sum;
-
-	unit_ok(fixture_sum(env, 2, v, (double[]) {0.5, -0.25}, &sum) == PA_OK);
-	unit_ok(scaling_of(sum, "mlp.experts") == 1.5 && pa_value_adapter(sum)->modules[0].rank == 4);
-	unit_ok((pa_value_adapter(sum)->modules[0].flags & PA_MODULE_PARAMETER) != 0);
-	unit_ok(fixture_sum(env, 2, v, (double[]) {0, 0}, &sum) == PA_OK);
-	unit_ok(scaling_of(sum, "mlp.experts") == 1 && pa_value_adapter(sum)->modules[0].rank == 2);
-	v[1] = experts(env, "4", &seed);
-	unit_ok(fixture_sum(env, 2, v, (double[]) {0.5, -0.25}, &sum) == PA_ERR_MISMATCH);
-}
-
-/* modules_to_save may name an ancestor of what it saves. */
-static void
-test_saved_modules(PaEnv *env)
-{
-	static const char *const configs[2] = {
-		"{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":2,\"modules_to_save\":[\"head\"]}",
-		"{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":2,\"modules_to_save\":[\"score\"]}",
-	};
-	uint64_t	seed = unit_seed();
-	PaValue    *v[2];
-	PaValue    *sum;
-
-	for (int i = 0; i < 2; i++)
-	{
-		BuildFile	file;
-
-		build_begin(&file, NULL);
-		build_lora(&file, "q", PA_F32, 1, 3, 5, &seed);
-		build_random(&file, "base_model.model.head.out.weight", PA_F32, 1, (uint64_t[]) {3}, &seed);
-		build_random(&file, "base_model.model.m.score.weight", PA_F32, 1, (uint64_t[]) {3}, &seed);
-		v[i] = fixture_import(env, &file, configs[i]);
-	}
-	unit_ok(fixture_sum(env, 2, v, (double[]) {0.5, 0.5}, &sum) == PA_OK);
-	unit_ok(sum != NULL && pa_value_adapter(sum)->n_saved_modules == 2 &&
-			strcmp(pa_value_adapter(sum)->saved_modules[0], "head") == 0 &&
-			strcmp(pa_value_adapter(sum)->saved_modules[1], "m.score") == 0);
+	v[0] = combine_lora(env, PA_F16, 65504, 32752, 4, 0.5, PLAIN);
+	CHECK_OK(fixture_sum(env, 1, v, (double[]) {1.0001}, &sum), env);
+	CHECK_STATUS(fixture_sum(env, 1, v, (double[]) {1.001}, &sum), PA_ERR_RANGE, env);
 }
 
 /* The order of terms and of leaves is nobody's business. */
-static void
-test_order(PaEnv *env)
+UNIT_TEST(test_order)
 {
 	uint64_t	seed = unit_seed();
 	PaValue    *v[3];
@@ -467,10 +172,10 @@ test_order(PaEnv *env)
 		PaValue    *value = v[i];
 		PaTerm		term;
 
-		unit_ok(fixture_evaluate(env, 3, v, 5, terms, &sum) == PA_OK);
+		CHECK_OK(fixture_evaluate(env, 3, v, 5, terms, &sum), env);
 		if (wanted == NULL)
 			wanted = sum;
-		unit_ok(sum != NULL && memcmp(pa_value_header(sum)->envelope_digest, pa_value_header(wanted)->envelope_digest, 32) == 0);
+		CHECK(sum != NULL && memcmp(pa_value_header(sum)->envelope_digest, pa_value_header(wanted)->envelope_digest, 32) == 0);
 		v[i] = v[k];
 		v[k] = value;
 		for (int t = 0; t < 5; t++)
@@ -482,8 +187,7 @@ test_order(PaEnv *env)
 }
 
 /* More than one block, against a plain loop in digest order. */
-static void
-test_blocks(PaEnv *env)
+UNIT_TEST(test_blocks)
 {
 	uint64_t	seed = unit_seed();
 	PaValue    *v[3];
@@ -503,7 +207,7 @@ test_blocks(PaEnv *env)
 		w[i] = build_uniform(&seed);
 		x[i] = fixture_tensor(env, v[i], A_OF("q"), &n);
 	}
-	unit_ok(fixture_sum(env, 3, v, w, &sum) == PA_OK);
+	CHECK_OK(fixture_sum(env, 3, v, w, &sum), env);
 	for (int i = 0; i < 2; i++)
 		for (int k = 0; k < 2; k++)
 			if (memcmp(pa_value_header(v[k])->digest, pa_value_header(v[k + 1])->digest, 32) > 0)
@@ -516,7 +220,7 @@ test_blocks(PaEnv *env)
 				v[k + 1] = value, w[k + 1] = weight, x[k + 1] = data;
 			}
 	got = fixture_tensor(env, sum, A_OF("q"), &n);
-	unit_ok(got != NULL && n == 3 * PA_BLOCK_ELEMENTS + 77);
+	CHECK(got != NULL && n == 3 * PA_BLOCK_ELEMENTS + 77);
 	for (uint64_t i = 0; got != NULL && i < n; i++)
 	{
 		double		acc = fabs(w[0]) * x[0][i];
@@ -525,28 +229,12 @@ test_blocks(PaEnv *env)
 		acc = acc + fabs(w[2]) * x[2][i];
 		if (got[i] != (double) pa_f16_to_f32(pa_f64_to_f16(acc)))
 		{
-			unit_ok(!"element of a sum differs");
+			CHECK(!"element of a sum differs");
 			break;
 		}
 	}
 }
 
-void
-unit_suite_combine(PaEnv *env)
-{
-	test_merge(env);
-	test_lerp(env);
-	test_scalings(env);
-	test_missing_module(env);
-	test_ia3(env);
-	test_dense(env);
-	test_neutral(env);
-	test_dtypes(env);
-	test_range(env);
-	test_refusals(env);
-	test_bias(env);
-	test_experts(env);
-	test_saved_modules(env);
-	test_order(env);
-	test_blocks(env);
-}
+UNIT_SUITE(combine, UNIT_CASE(test_merge), UNIT_CASE(test_lerp), UNIT_CASE(test_missing_module),
+		   UNIT_CASE(test_neutral), UNIT_CASE(test_dtypes), UNIT_CASE(test_range), UNIT_CASE(test_order),
+		   UNIT_CASE(test_blocks));

@@ -49,18 +49,6 @@ make(PaEnv *env, size_t n, const Entry *entries)
 
 #define MAKE(...) make(env, sizeof((Entry[]) {__VA_ARGS__}) / sizeof(Entry), (Entry[]) {__VA_ARGS__})
 
-static bool
-holds(PaEnv *env, PaValue *value, const char *name, uint64_t n, const double *wanted)
-{
-	uint64_t	got_n;
-	double	   *got = value == NULL ? NULL : fixture_tensor(env, value, name, &got_n);
-
-	return got != NULL && got_n == n && memcmp(got, wanted, n * sizeof(double)) == 0;
-}
-
-#define HOLDS(value, name, ...) \
-	holds(env, value, name, sizeof((double[]) {__VA_ARGS__}) / sizeof(double), (double[]) {__VA_ARGS__})
-
 static PaValue *
 delta_sum(PaEnv *env, uint32_t n, PaValue *const *leaves, const double *w)
 {
@@ -131,7 +119,7 @@ UNIT_TEST(refusals)
 
 	CHECK_STATUS(fixture_sum(env, 2, v, (double[]) {1, 1}, &sum), PA_ERR_MISMATCH, env);
 	build_begin(&file, NULL);
-	build_tensor(&file, "base_model.model.h.ia3_l", PA_F32, 2, (uint64_t[]) {1, 1}, (double[]) {1});
+	build_tensor(&file, L_OF("h"), PA_F32, 2, (uint64_t[]) {1, 1}, (double[]) {1});
 	v[1] = fixture_import(env, &file, "{\"peft_type\":\"IA3\",\"base_model_name_or_path\":\"m\",\"feedforward_modules\":[]}");
 	CHECK_STATUS(fixture_sum(env, 2, v, (double[]) {1, 1}, &sum), PA_ERR_MISMATCH, env);
 	CHECK_STATUS(pa_delta_measure(env, v[0], "h", &delta), PA_ERR_UNSUPPORTED, env);

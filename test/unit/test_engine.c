@@ -1,7 +1,7 @@
 /*
  * test_engine.c
- *	  Whole values: file in and out, envelope in and out, looking in, and what
- *	  happens when memory runs out or the host wants to stop at any moment.
+ *	  Whole values: file in and out, envelope in and out, and what happens when
+ *	  memory runs out or the host wants to stop at any moment.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
@@ -9,20 +9,17 @@
 
 #include "unit.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/delta.h"
+#include "engine_fixture.h"
 #include "engine/export.h"
 #include "engine/import.h"
-#include "engine/inspect.h"
 #include "engine/json_form.h"
 #include "engine/split.h"
 #include "engine/transform.h"
 #include "engine/union.h"
-#include "engine_fixture.h"
 
 #define CONFIG "{\"peft_type\": \"LORA\", \"r\": 2, \"lora_alpha\": 3, \"base_model_name_or_path\": \"m\"}\n"
 
@@ -64,12 +61,11 @@ static PaStatus
 export(PaEnv *env, PaValue *value, PaExportForm form, PaBuf *out)
 {
 	PA_TRY(pa_export_value(env, value, form, 0, out));
-	unit_ok(out->length == out->capacity);
+	CHECK(out->length == out->capacity);
 	return PA_OK;
 }
 
-static void
-test_file(PaEnv *env)
+UNIT_TEST(test_file)
 {
 	Bytes		file = odd_file(unit_seed());
 	PaValue    *a;
@@ -77,28 +73,27 @@ test_file(PaEnv *env)
 	PaBuf		out;
 	PaBuf		again;
 
-	unit_ok(import(env, file.p, file.n, CONFIG, false, &a) == PA_OK);
-	unit_ok(strcmp(fixture_document(env, a, PA_DOCUMENT_CONFIG), CONFIG) == 0);
-	unit_ok(pa_value_check(env, a) == PA_OK);
-	unit_ok(export(env, a, PA_EXPORT_FILE, &out) == PA_OK);
-	unit_ok(out.length == file.n && memcmp(out.data, file.p, file.n) == 0);
+	CHECK_OK(import(env, file.p, file.n, CONFIG, false, &a), env);
+	CHECK(strcmp(fixture_document(env, a, PA_DOCUMENT_CONFIG), CONFIG) == 0);
+	CHECK_OK(pa_value_check(env, a), env);
+	CHECK_OK(export(env, a, PA_EXPORT_FILE, &out), env);
+	CHECK(out.length == file.n && memcmp(out.data, file.p, file.n) == 0);
 	pa_buf_release(&out);
 	/* the envelope gives the same value with the same story and the same file */
-	unit_ok(export(env, a, PA_EXPORT_ENVELOPE, &out) == PA_OK);
-	unit_ok(import(env, out.data, out.length, NULL, true, &b) == PA_OK);
-	unit_ok(memcmp(pa_value_header(a)->envelope_digest, pa_value_header(b)->envelope_digest, 32) == 0);
-	unit_ok(export(env, b, PA_EXPORT_ENVELOPE, &again) == PA_OK);
-	unit_ok(again.length == out.length && memcmp(again.data, out.data, out.length) == 0);
+	CHECK_OK(export(env, a, PA_EXPORT_ENVELOPE, &out), env);
+	CHECK_OK(import(env, out.data, out.length, NULL, true, &b), env);
+	CHECK(memcmp(pa_value_header(a)->envelope_digest, pa_value_header(b)->envelope_digest, 32) == 0);
+	CHECK_OK(export(env, b, PA_EXPORT_ENVELOPE, &again), env);
+	CHECK(again.length == out.length && memcmp(again.data, out.data, out.length) == 0);
 	pa_buf_release(&again);
 	pa_buf_release(&out);
-	unit_ok(export(env, b, PA_EXPORT_FILE, &out) == PA_OK);
-	unit_ok(out.length == file.n && memcmp(out.data, file.p, file.n) == 0);
+	CHECK_OK(export(env, b, PA_EXPORT_FILE, &out), env);
+	CHECK(out.length == file.n && memcmp(out.data, file.p, file.n) == 0);
 	pa_buf_release(&out);
 	free(file.p);
 }
 
-static void
-test_composed(PaEnv *env)
+UNIT_TEST(test_composed)
 {
 	uint64_t	seed = unit_seed();
 	BuildFile	file;
@@ -114,16 +109,16 @@ test_composed(PaEnv *env)
 		build_lora(&file, "q", PA_F32, 2, 3, 4, &seed);
 		v[i] = fixture_import(env, &file, CONFIG);
 	}
-	unit_ok(fixture_sum(env, 2, v, (double[]) {0.5, 0.25}, &sum) == PA_OK);
-	unit_ok(export(env, sum, PA_EXPORT_ENVELOPE, &out) == PA_OK);
-	unit_ok(import(env, out.data, out.length, NULL, true, &b) == PA_OK);
-	unit_ok(memcmp(pa_value_header(sum)->envelope_digest, pa_value_header(b)->envelope_digest, 32) == 0);
+	CHECK_OK(fixture_sum(env, 2, v, (double[]) {0.5, 0.25}, &sum), env);
+	CHECK_OK(export(env, sum, PA_EXPORT_ENVELOPE, &out), env);
+	CHECK_OK(import(env, out.data, out.length, NULL, true, &b), env);
+	CHECK(memcmp(pa_value_header(sum)->envelope_digest, pa_value_header(b)->envelope_digest, 32) == 0);
 	pa_buf_release(&out);
 	/* its file, imported with its configuration, is the same adapter with a new story */
-	unit_ok(export(env, sum, PA_EXPORT_FILE, &plain) == PA_OK);
-	unit_ok(import(env, plain.data, plain.length, fixture_document(env, sum, PA_DOCUMENT_CONFIG), false, &b) == PA_OK);
-	unit_ok(fixture_same_digest(sum, b));
-	unit_ok(memcmp(pa_value_header(sum)->envelope_digest, pa_value_header(b)->envelope_digest, 32) != 0);
+	CHECK_OK(export(env, sum, PA_EXPORT_FILE, &plain), env);
+	CHECK_OK(import(env, plain.data, plain.length, fixture_document(env, sum, PA_DOCUMENT_CONFIG), false, &b), env);
+	CHECK(fixture_same_digest(sum, b));
+	CHECK(memcmp(pa_value_header(sum)->envelope_digest, pa_value_header(b)->envelope_digest, 32) != 0);
 	pa_buf_release(&plain);
 }
 
@@ -139,7 +134,10 @@ replace(uint8_t *p, size_t n, const char *from, const char *to)
 
 #define DIGEST_KEY "\"peftarith.envelope_digest\""
 
-/* An envelope with another text in its metadata (from, to: of equal length), and with or without its digest. */
+/*
+ * An envelope with another text in its metadata (from, to: of equal length), and
+ * with or without its digest.
+ */
 static PaStatus
 changed(PaEnv *env, const PaBuf *envelope, const char *from, const char *to, bool with_digest)
 {
@@ -148,9 +146,9 @@ changed(PaEnv *env, const PaBuf *envelope, const char *from, const char *to, boo
 	PaStatus	status;
 
 	memcpy(copy, envelope->data, envelope->length);
-	unit_ok(replace(copy, envelope->length, from, to));
+	CHECK(replace(copy, envelope->length, from, to));
 	if (!with_digest)
-		unit_ok(replace(copy, envelope->length, DIGEST_KEY, "\"peftarith_envelope_digest\""));
+		CHECK(replace(copy, envelope->length, DIGEST_KEY, "\"peftarith_envelope_digest\""));
 	status = import(env, copy, envelope->length, NULL, true, &value);
 	free(copy);
 	return status;
@@ -163,8 +161,7 @@ tampered(PaEnv *env, const PaBuf *envelope, const char *from, const char *to)
 }
 
 /* Every byte of the data, and every text that the envelope digest is over. */
-static void
-test_envelope_damage(PaEnv *env)
+UNIT_TEST(test_envelope_damage)
 {
 	Bytes		file = odd_file(unit_seed());
 	PaValue    *a;
@@ -173,54 +170,52 @@ test_envelope_damage(PaEnv *env)
 	uint8_t    *at;
 	uint64_t	header = 0;
 
-	unit_ok(import(env, file.p, file.n, CONFIG, false, &a) == PA_OK);
-	unit_ok(export(env, a, PA_EXPORT_ENVELOPE, &out) == PA_OK);
+	CHECK_OK(import(env, file.p, file.n, CONFIG, false, &a), env);
+	CHECK_OK(export(env, a, PA_EXPORT_ENVELOPE, &out), env);
 	for (int i = 7; i >= 0; i--)
 		header = header << 8 | out.data[i];
 	for (size_t i = 8 + (size_t) header; i < out.length; i += 1 + out.length / 200)
 	{
 		out.data[i] ^= 0x10;
-		unit_ok(import(env, out.data, out.length, NULL, true, &b) == PA_ERR_FILE);
+		CHECK_STATUS(import(env, out.data, out.length, NULL, true, &b), PA_ERR_FILE, env);
 		out.data[i] ^= 0x10;
 	}
-	unit_ok(import(env, out.data, out.length, NULL, true, &b) == PA_OK && fixture_same_digest(a, b));
-	unit_ok(changed(env, &out, "{\\\"a\\\":", "{\\\"b\\\":", true) == PA_ERR_FILE);
+	CHECK(import(env, out.data, out.length, NULL, true, &b) == PA_OK && fixture_same_digest(a, b));
+	CHECK_STATUS(changed(env, &out, "{\\\"a\\\":", "{\\\"b\\\":", true), PA_ERR_FILE, env);
 	at = memmem(out.data, out.length, DIGEST_KEY, strlen(DIGEST_KEY));
 	at[strlen(DIGEST_KEY) + 2] = 'x';
-	unit_ok(import(env, out.data, out.length, NULL, true, &b) == PA_ERR_FILE);
+	CHECK_STATUS(import(env, out.data, out.length, NULL, true, &b), PA_ERR_FILE, env);
 	pa_buf_release(&out);
 	free(file.p);
 }
 
-static void
-test_envelope_refusals(PaEnv *env)
+UNIT_TEST(test_envelope_refusals)
 {
 	Bytes		file = odd_file(unit_seed());
 	PaValue    *a;
 	PaValue    *b;
 	PaBuf		out;
 
-	unit_ok(import(env, file.p, file.n, NULL, false, &a) == PA_ERR_CONFIG);
-	unit_ok(import(env, file.p, file.n, NULL, true, &a) == PA_ERR_FILE);
-	unit_ok(import(env, file.p, file.n, CONFIG, false, &a) == PA_OK);
-	unit_ok(export(env, a, PA_EXPORT_ENVELOPE, &out) == PA_OK);
-	unit_ok(import(env, out.data, out.length, CONFIG, false, &b) == PA_ERR_CONFIG);
-	unit_ok(import(env, out.data, out.length, NULL, false, &b) == PA_OK);
+	CHECK_STATUS(import(env, file.p, file.n, NULL, false, &a), PA_ERR_CONFIG, env);
+	CHECK_STATUS(import(env, file.p, file.n, NULL, true, &a), PA_ERR_FILE, env);
+	CHECK_OK(import(env, file.p, file.n, CONFIG, false, &a), env);
+	CHECK_OK(export(env, a, PA_EXPORT_ENVELOPE, &out), env);
+	CHECK_STATUS(import(env, out.data, out.length, CONFIG, false, &b), PA_ERR_CONFIG, env);
+	CHECK_OK(import(env, out.data, out.length, NULL, false, &b), env);
 	/* the inner header: another name, another dtype of the same width, an envelope's */
-	unit_ok(tampered(env, &out, "{\\\"a\\\":", "{\\\"b\\\":") == PA_OK);
-	unit_ok(tampered(env, &out, "tiny.weight\\\":", "tinY.weight\\\":") == PA_ERR_FILE);
-	unit_ok(tampered(env, &out, "\\\"dtype\\\":\\\"U8\\\"", "\\\"dtype\\\":\\\"I8\\\"") == PA_ERR_FILE);
-	unit_ok(tampered(env, &out, "peftarith_recipe", "peftarith.recipe") == PA_ERR_FILE);
+	CHECK_OK(tampered(env, &out, "{\\\"a\\\":", "{\\\"b\\\":"), env);
+	CHECK_STATUS(tampered(env, &out, "tiny.weight\\\":", "tinY.weight\\\":"), PA_ERR_FILE, env);
+	CHECK_STATUS(tampered(env, &out, "\\\"dtype\\\":\\\"U8\\\"", "\\\"dtype\\\":\\\"I8\\\""), PA_ERR_FILE, env);
+	CHECK_STATUS(tampered(env, &out, "peftarith_recipe", "peftarith.recipe"), PA_ERR_FILE, env);
 	/* the recipe and the configuration */
-	unit_ok(tampered(env, &out, "\\\"op\\\":\\\"import\\\"", "\\\"op\\\":\\\"export\\\"") == PA_ERR_CONFIG);
-	unit_ok(tampered(env, &out, "\\\"lora_alpha\\\"", "\\\"lora_alphb\\\"") == PA_ERR_CONFIG);
+	CHECK_STATUS(tampered(env, &out, "\\\"op\\\":\\\"import\\\"", "\\\"op\\\":\\\"export\\\""), PA_ERR_CONFIG, env);
+	CHECK_STATUS(tampered(env, &out, "\\\"lora_alpha\\\"", "\\\"lora_alphb\\\""), PA_ERR_CONFIG, env);
 	pa_buf_release(&out);
 	free(file.p);
 }
 
 /* However many tensors there are, what is done for each of them can be stopped. */
-static void
-test_many_tensors(PaEnv *env)
+UNIT_TEST(test_many_tensors)
 {
 	enum
 	{
@@ -243,116 +238,14 @@ test_many_tensors(PaEnv *env)
 	before = host->asked;
 	a = fixture_import(env, &file, "{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":1}");
 	/* entries of the header, names, tensors */
-	unit_ok(host->asked - before > 3 * TENSORS);
+	CHECK(host->asked - before > 3 * TENSORS);
 	before = host->asked;
-	unit_ok(export(env, a, PA_EXPORT_ENVELOPE, &out) == PA_OK);
-	unit_ok(host->asked - before > 2 * TENSORS);
+	CHECK_OK(export(env, a, PA_EXPORT_ENVELOPE, &out), env);
+	CHECK(host->asked - before > 2 * TENSORS);
 	pa_buf_release(&out);
 }
 
-static void
-test_inspect(PaEnv *env)
-{
-	BuildFile	file;
-	uint64_t	seed = unit_seed();
-	const PaTensor *tensor;
-	PaValue    *a;
-	uint64_t	rank;
-	uint64_t	n;
-	double		norm;
-	double		sum = 0;
-	double	   *x;
-
-	build_begin(&file, NULL);
-	build_lora(&file, "q", PA_F16, 2, 40000, 4, &seed);
-	build_bytes(&file, "base_model.model.i.weight", "I32", 1, 4, 1);
-	a = fixture_import(env, &file, CONFIG);
-	unit_ok(pa_inspect_rank(env, a, NULL, &rank) == PA_OK && rank == 2);
-	unit_ok(pa_inspect_rank(env, a, "i", &rank) == PA_OK && rank == 0);
-	unit_ok(pa_inspect_rank(env, a, "x", &rank) == PA_ERR_NOT_FOUND);
-	unit_ok(pa_inspect_measure(env, a, "q", &tensor) == PA_ERR_NOT_FOUND);
-	unit_ok(pa_inspect_measure(env, a, "base_model.model.i.weight", &tensor) == PA_ERR_UNSUPPORTED);
-	unit_ok(pa_inspect_measure(env, a, "base_model.model.q.lora_A.weight", &tensor) == PA_OK);
-	x = fixture_tensor(env, a, tensor->name, &n);
-	for (uint64_t i = 0; i < n; i++)
-		sum = sum + x[i] * x[i];
-	unit_ok(pa_inspect_norm(env, a, (uint32_t) (tensor - pa_value_adapter(a)->tensors), &norm) == PA_OK);
-	unit_ok(norm == sqrt(sum));
-}
-
-/* s B A by hand, and its shape */
-static bool
-delta_is(PaEnv *env, PaValue *value, const char *path, int ndim, const uint64_t *shape, const double *wanted)
-{
-	PaDelta		delta;
-	double	   *got;
-
-	if (pa_delta_measure(env, value, path, &delta) != PA_OK || delta.ndim != ndim ||
-		memcmp(delta.shape, shape, (size_t) ndim * sizeof(uint64_t)) != 0 ||
-		PA_NEW_ARRAY(env, delta.elements, &got) != PA_OK ||
-		pa_delta_read(env, value, &delta, got) != PA_OK)
-		return false;
-	return memcmp(got, wanted, delta.elements * sizeof(double)) == 0;
-}
-
-/* A = [[1,2,3],[4,5,6]], B = [[1,0.5],[-1,2]], s = 1.5 */
-static PaValue *
-delta_sample(PaEnv *env, const char *a, const char *b, int ndim, const uint64_t *shape_a, const uint64_t *shape_b,
-			 const char *config)
-{
-	BuildFile	file;
-
-	build_begin(&file, NULL);
-	build_tensor(&file, a, PA_F32, ndim, shape_a, (double[]) {1, 2, 3, 4, 5, 6});
-	build_tensor(&file, b, PA_F32, ndim, shape_b, (double[]) {1, 0.5, -1, 2});
-	return fixture_import(env, &file, config);
-}
-
-static void
-test_delta(PaEnv *env)
-{
-	const double straight[6] = {4.5, 6.75, 9, 10.5, 12, 13.5};
-	const double transposed[6] = {4.5, 10.5, 6.75, 12, 9, 13.5};
-	const uint64_t a[4] = {2, 3, 1, 1};
-	const uint64_t b[4] = {2, 2, 1, 1};
-	const uint64_t straight_shape[2] = {2, 3};
-	const uint64_t transposed_shape[2] = {3, 2};
-	const uint64_t kernel_a[4] = {2, 1, 1, 3};
-	const uint64_t kernel_shape[4] = {2, 1, 1, 3};
-	PaDelta		delta;
-	BuildFile	file;
-	uint64_t	seed = unit_seed();
-	PaValue    *v;
-
-	v = delta_sample(env, "q.lora_A.weight", "q.lora_B.weight", 2, a, b, CONFIG);
-	unit_ok(delta_is(env, v, "q", 2, straight_shape, straight));
-	unit_ok(pa_delta_measure(env, v, "k", &delta) == PA_ERR_NOT_FOUND);
-	v = delta_sample(env, "q.lora_A.weight", "q.lora_B.weight", 2, a, b,
-					 "{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":3,\"fan_in_fan_out\":true}");
-	unit_ok(delta_is(env, v, "q", 2, transposed_shape, transposed));
-	v = delta_sample(env, "q.lora_embedding_A", "q.lora_embedding_B", 2, a, b, CONFIG);
-	unit_ok(delta_is(env, v, "q", 2, transposed_shape, transposed));
-	v = delta_sample(env, "q.lora_A.weight", "q.lora_B.weight", 4, kernel_a, b, CONFIG);
-	unit_ok(delta_is(env, v, "q", 4, kernel_shape, straight));
-	/* grouped */
-	build_begin(&file, NULL);
-	build_random(&file, "q.lora_A.weight", PA_F32, 4, a, &seed);
-	build_random(&file, "q.lora_B.weight", PA_F32, 4, (uint64_t[]) {2, 1, 1, 1}, &seed);
-	v = fixture_import(env, &file, CONFIG);
-	unit_ok(pa_delta_measure(env, v, "q", &delta) == PA_ERR_UNSUPPORTED);
-	/* the outer product of two small factors */
-	build_begin(&file, NULL);
-	build_lora(&file, "q", PA_F16, 1, 5000, 5000, &seed);
-	v = fixture_import(env, &file, "{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":3}");
-	unit_ok(pa_delta_measure(env, v, "q", &delta) == PA_ERR_LIMIT);
-	build_begin(&file, NULL);
-	build_tensor(&file, "k.ia3_l", PA_F32, 2, (uint64_t[]) {2, 1}, (double[]) {1.5, -1});
-	v = fixture_import(env, &file, "{\"peft_type\":\"IA3\",\"feedforward_modules\":[]}");
-	unit_ok(delta_is(env, v, "k", 2, (uint64_t[]) {2, 1}, (double[]) {0.5, -2}));
-}
-
-static void
-test_json(PaEnv *env)
+UNIT_TEST(test_json)
 {
 	uint64_t	seed = unit_seed();
 	BuildFile	file;
@@ -366,15 +259,15 @@ test_json(PaEnv *env)
 	build_begin(&file, NULL);
 	build_lora(&file, "q", PA_BF16, 2, 3, 4, &seed);
 	a = fixture_import(env, &file, CONFIG);
-	unit_ok(pa_buf_init(env, &text, 0, 16) == PA_OK);
-	unit_ok(pa_json_form_export(env, a, &text) == PA_OK);
-	unit_ok(pa_json_form_import(env, pa_text(text.data, text.length), 0, &buf) == PA_OK);
+	CHECK_OK(pa_buf_init(env, &text, 0, 16), env);
+	CHECK_OK(pa_json_form_export(env, a, &text), env);
+	CHECK_OK(pa_json_form_import(env, pa_text(text.data, text.length), 0, &buf), env);
 	b = fixture_open(env, &buf);
-	unit_ok(b != NULL && fixture_same_digest(a, b));
+	CHECK(b != NULL && fixture_same_digest(a, b));
 	/* the origin it tells is the file that it exports as */
-	unit_ok(export(env, b, PA_EXPORT_FILE, &plain) == PA_OK);
-	unit_ok(import(env, plain.data, plain.length, fixture_document(env, b, PA_DOCUMENT_CONFIG), false, &c) == PA_OK);
-	unit_ok(strcmp(fixture_document(env, b, PA_DOCUMENT_RECIPE), fixture_document(env, c, PA_DOCUMENT_RECIPE)) == 0);
+	CHECK_OK(export(env, b, PA_EXPORT_FILE, &plain), env);
+	CHECK_OK(import(env, plain.data, plain.length, fixture_document(env, b, PA_DOCUMENT_CONFIG), false, &c), env);
+	CHECK(strcmp(fixture_document(env, b, PA_DOCUMENT_RECIPE), fixture_document(env, c, PA_DOCUMENT_RECIPE)) == 0);
 	pa_buf_release(&plain);
 	pa_buf_release(&text);
 }
@@ -458,27 +351,17 @@ tell_story(PaEnv *env, void *arg)
 	return whole_story(env, &files[0], &files[1]);
 }
 
-static void
-test_injection(void)
+UNIT_TEST(test_injection)
 {
 	Bytes		files[2] = {small_file(unit_seed()), small_file(unit_seed() + 1)};
 
+	(void) env;
 	unit_fail_every_allocation(tell_story, files);
 	unit_cancel_everywhere(tell_story, files);
 	free(files[0].p);
 	free(files[1].p);
 }
 
-void
-unit_suite_engine(PaEnv *env)
-{
-	test_file(env);
-	test_composed(env);
-	test_envelope_damage(env);
-	test_envelope_refusals(env);
-	test_many_tensors(env);
-	test_inspect(env);
-	test_delta(env);
-	test_json(env);
-	test_injection();
-}
+UNIT_SUITE(engine, UNIT_CASE(test_file), UNIT_CASE(test_composed), UNIT_CASE(test_envelope_damage),
+		   UNIT_CASE(test_envelope_refusals), UNIT_CASE(test_many_tensors), UNIT_CASE(test_json),
+		   UNIT_CASE(test_injection));

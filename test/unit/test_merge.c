@@ -19,9 +19,6 @@
 #include "engine/merge.h"
 #include "engine_fixture.h"
 
-#define A_OF(path) "base_model.model." path ".lora_A.weight"
-#define B_OF(path) "base_model.model." path ".lora_B.weight"
-#define BIAS_OF(path) "base_model.model." path ".lora_B.bias"
 #define PLAIN "{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":1,\"base_model_name_or_path\":\"m\"}"
 #define ALPHA4 "{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":4,\"base_model_name_or_path\":\"m\"}"
 #define WITH_BIAS "{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":4,\"base_model_name_or_path\":\"m\",\"lora_bias\":true}"
@@ -56,27 +53,6 @@ merge(PaEnv *env, uint32_t n, PaValue *const *values, const double *weights, PaM
 	*out = fixture_open(env, &buf);
 	return *out != NULL ? PA_OK : env->error.code;
 }
-
-static bool
-holds(PaEnv *env, PaValue *value, const char *name, uint64_t n, const double *wanted)
-{
-	uint64_t	got_n;
-	double	   *got = value == NULL ? NULL : fixture_tensor(env, value, name, &got_n);
-
-	if (got == NULL || got_n != n)
-		return false;
-	for (uint64_t i = 0; i < n; i++)
-	{
-		if (got[i] == wanted[i])
-			continue;
-		fprintf(stderr, "%s[%d] is %.17g, not %.17g\n", name, (int) i, got[i], wanted[i]);
-		return false;
-	}
-	return true;
-}
-
-#define HOLDS(value, name, ...) \
-	holds(env, value, name, sizeof((double[]) {__VA_ARGS__}) / sizeof(double), (double[]) {__VA_ARGS__})
 
 UNIT_TEST(test_prune)
 {
@@ -138,9 +114,9 @@ UNIT_TEST(test_dare)
 	for (uint64_t i = 0; i < 4; i++)
 		wanted[i] = pa_draw_uniform(key, i) < 0.5 ? 2 * (a[i] / 0.5) : 0;
 	CHECK_OK(merge(env, 1, v, (double[]) {1}, arguments(PA_MERGE_DARE_LINEAR, 0.5, NULL, 7), &m), env);
-	CHECK(holds(env, m, A_OF("q"), 4, wanted));
+	CHECK(fixture_holds(env, m, A_OF("q"), 4, wanted));
 	CHECK_OK(merge(env, 1, v, (double[]) {1}, arguments(PA_MERGE_DARE_TIES, 0.5, "total", 7), &m), env);
-	CHECK(holds(env, m, A_OF("q"), 4, wanted));
+	CHECK(fixture_holds(env, m, A_OF("q"), 4, wanted));
 	CHECK_OK(merge(env, 1, v, (double[]) {1}, arguments(PA_MERGE_DARE_LINEAR, 1, NULL, 7), &m), env);
 	CHECK(HOLDS(m, A_OF("q"), 2, -8, 4, 6) && HOLDS(m, BIAS_OF("q"), 12));
 	/* the order of the arguments does not matter */
@@ -170,7 +146,7 @@ UNIT_TEST(test_refusals)
 	CHECK_STATUS(merge(env, 1, v, w, how, &m), PA_ERR_CONFIG, env);
 	how.flavour = "peft";
 	build_begin(&file, NULL);
-	build_tensor(&file, "base_model.model.q.ia3_l", PA_F32, 2, (uint64_t[]) {2, 1}, (double[]) {1, 2});
+	build_tensor(&file, L_OF("q"), PA_F32, 2, (uint64_t[]) {2, 1}, (double[]) {1, 2});
 	v[1] = fixture_import(env, &file, "{\"peft_type\":\"IA3\",\"feedforward_modules\":[]}");
 	CHECK_STATUS(merge(env, 1, &v[1], w, how, &m), PA_ERR_UNSUPPORTED, env);
 	build_begin(&file, NULL);

@@ -11,16 +11,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "recipe/recipe_walk.h"
 #include "build_file.h"
 #include "engine/evaluate.h"
 #include "engine/import.h"
 #include "engine/lowrank.h"
-#include "engine/merge.h"
-#include "engine/recompute.h"
 #include "engine/split.h"
 #include "engine/transform.h"
 #include "engine/union.h"
-#include "recipe/recipe_walk.h"
+#include "engine/merge.h"
+#include "engine/recompute.h"
+#include "recipe_fixture.h"
 
 #define CONFIG "{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":3,\"base_model_name_or_path\":\"m\"}"
 #define MAX_GIVEN 8
@@ -167,20 +168,20 @@ UNIT_TEST(operations)
 	PaBuf		buf;
 	Stored	   *part[2];
 
-	unit_ok(same_again(env, sum(env, PA_SPACE_PARAMETER, a, 0.3, b, -0.7), given));
-	unit_ok(same_again(env, sum(env, PA_SPACE_DELTA, a, 0.3, b, -0.7), given));
-	unit_ok(same_again(env, scale(env, a, -0.1), given));
-	unit_ok(same_again(env, store(env, pa_transform_cast(env, a->value, "BF16", 0, &buf), &buf), given));
-	unit_ok(same_again(env, store(env, pa_transform_select(env, a->value, "a\\..*", true, 0, &buf), &buf), given));
-	unit_ok(same_again(env, store(env, pa_transform_set_base_model(env, a->value, NULL, "r", 0, &buf), &buf), given));
-	unit_ok(pa_split_value(env, a->value, 60, &split, &n) == PA_OK && n == 2);
+	CHECK(same_again(env, sum(env, PA_SPACE_PARAMETER, a, 0.3, b, -0.7), given));
+	CHECK(same_again(env, sum(env, PA_SPACE_DELTA, a, 0.3, b, -0.7), given));
+	CHECK(same_again(env, scale(env, a, -0.1), given));
+	CHECK(same_again(env, store(env, pa_transform_cast(env, a->value, "BF16", 0, &buf), &buf), given));
+	CHECK(same_again(env, store(env, pa_transform_select(env, a->value, "a\\..*", true, 0, &buf), &buf), given));
+	CHECK(same_again(env, store(env, pa_transform_set_base_model(env, a->value, NULL, "r", 0, &buf), &buf), given));
+	CHECK(pa_split_value(env, a->value, 60, &split, &n) == PA_OK && n == 2);
 	for (uint32_t k = 0; k < 2; k++)
 	{
 		part[k] = store(env, pa_split_part(env, split, k, 0, &buf), &buf);
-		unit_ok(same_again(env, part[k], given));
+		CHECK(same_again(env, part[k], given));
 	}
-	unit_ok(same_again(env, store(env, pa_union_values(env, 2, (PaValue *[]) {part[0]->value, part[1]->value}, 0, &buf),
-								  &buf), given));
+	CHECK(same_again(env, store(env, pa_union_values(env, 2, (PaValue *[]) {part[0]->value, part[1]->value}, 0, &buf),
+								&buf), given));
 }
 
 UNIT_TEST(merges)
@@ -199,11 +200,11 @@ UNIT_TEST(merges)
 		PaBuf		out;
 		PaStatus	status;
 
-		unit_ok(same_again(env, merged, given));
+		CHECK(same_again(env, merged, given));
 		/* Without b the weight of a is multiplied by 1.75. */
 		status = recompute(env, merged, given, b, true, &out);
-		unit_ok(is_value(env, status, &out, store(env, pa_merge_values(env, 1, &a->value, (double[]) {1.75},
-																	   &arguments, 0, &buf), &buf)));
+		CHECK(is_value(env, status, &out, store(env, pa_merge_values(env, 1, &a->value, (double[]) {1.75},
+																	 &arguments, 0, &buf), &buf)));
 	}
 }
 
@@ -222,15 +223,15 @@ UNIT_TEST(truncation)
 	PaBuf		out;
 	PaStatus	status;
 
-	unit_ok(pa_lowrank_keep_rank(env, 1, &keep) == PA_OK);
+	CHECK_OK(pa_lowrank_keep_rank(env, 1, &keep), env);
 	made = store(env, pa_lowrank_truncate(env, &both, keep, 0, &buf), &buf);
-	unit_ok(same_again(env, made, given));
+	CHECK(same_again(env, made, given));
 	status = recompute(env, made, given, b, true, &out);
-	unit_ok(is_value(env, status, &out, store(env, pa_lowrank_truncate(env, &one, keep, 0, &buf), &buf)));
+	CHECK(is_value(env, status, &out, store(env, pa_lowrank_truncate(env, &one, keep, 0, &buf), &buf)));
 	other = scale(env, made, 2);
-	unit_ok(same_again(env, other, given));
-	unit_ok(pa_lowrank_keep_energy(env, 0.75, &keep) == PA_OK);
-	unit_ok(same_again(env, store(env, pa_lowrank_truncate(env, &both, keep, 0, &buf), &buf), given));
+	CHECK(same_again(env, other, given));
+	CHECK_OK(pa_lowrank_keep_energy(env, 0.75, &keep), env);
+	CHECK(same_again(env, store(env, pa_lowrank_truncate(env, &both, keep, 0, &buf), &buf), given));
 }
 
 /* Nodes that are used often, given in part, and of one digest but another envelope. */
@@ -246,19 +247,19 @@ UNIT_TEST(graphs)
 	Stored	   *first;
 	PaBuf		buf;
 
-	unit_ok(same_again(env, all, (Stored *[]) {a, b, NULL}));
-	unit_ok(same_again(env, all, (Stored *[]) {a, ab, b, NULL}));
-	unit_ok(same_again(env, all, (Stored *[]) {twice, ab, NULL}));
-	unit_ok(same_again(env, all, (Stored *[]) {ab, both, NULL}));
-	unit_ok(refused(env, all, (Stored *[]) {twice, a, NULL}, NULL, false) == PA_ERR_NOT_FOUND);
-	unit_ok(refused(env, a, (Stored *[]) {a, NULL}, NULL, false) == PA_ERR_NOT_FOUND);
+	CHECK(same_again(env, all, (Stored *[]) {a, b, NULL}));
+	CHECK(same_again(env, all, (Stored *[]) {a, ab, b, NULL}));
+	CHECK(same_again(env, all, (Stored *[]) {twice, ab, NULL}));
+	CHECK(same_again(env, all, (Stored *[]) {ab, both, NULL}));
+	CHECK_STATUS(refused(env, all, (Stored *[]) {twice, a, NULL}, NULL, false), PA_ERR_NOT_FOUND, env);
+	CHECK_STATUS(refused(env, a, (Stored *[]) {a, NULL}, NULL, false), PA_ERR_NOT_FOUND, env);
 	/* A cast that changes nothing: the digest of a, another recipe.  The smaller envelope digest counts. */
 	other = store(env, pa_transform_cast(env, a->value, "F32", 0, &buf), &buf);
 	first = memcmp(pa_value_header(a->value)->envelope_digest,
 				   pa_value_header(other->value)->envelope_digest, PA_SHA256_LENGTH) < 0 ? a : other;
 	twice = scale(env, first, 2);
-	unit_ok(same_again(env, twice, (Stored *[]) {other, a, NULL}));
-	unit_ok(same_again(env, twice, (Stored *[]) {a, other, NULL}));
+	CHECK(same_again(env, twice, (Stored *[]) {other, a, NULL}));
+	CHECK(same_again(env, twice, (Stored *[]) {a, other, NULL}));
 }
 
 UNIT_TEST(left_out)
@@ -279,41 +280,39 @@ UNIT_TEST(left_out)
 	PaStatus	status;
 
 	x = store(env, pa_evaluate_terms(env, PA_SPACE_PARAMETER, 1, &a->value, 1, &(PaTerm) {0, 0.25, 0.25},
-									 0, &buf, &same_as), &buf);
+									  0, &buf, &same_as), &buf);
 	status = recompute(env, ab2, given, b, false, &out);
-	unit_ok(is_value(env, status, &out, scale(env, x, 2)));
+	CHECK(is_value(env, status, &out, scale(env, x, 2)));
 	/* With the total kept a is itself, and then the leaf of the next sum. */
 	status = recompute(env, ab, given, b, true, &out);
-	unit_ok(is_value(env, status, &out, a));
+	CHECK(is_value(env, status, &out, a));
 	status = recompute(env, ab2, given, b, true, &out);
-	unit_ok(is_value(env, status, &out, scale(env, a, 2)));
+	CHECK(is_value(env, status, &out, scale(env, a, 2)));
 	status = recompute(env, abc, given, b, true, &out);
-	unit_ok(is_value(env, status, &out, sum(env, PA_SPACE_DELTA, a, 0.5, c, 2)));
+	CHECK(is_value(env, status, &out, sum(env, PA_SPACE_DELTA, a, 0.5, c, 2)));
 	status = recompute(env, abc, given, ab, true, &out);
-	unit_ok(is_value(env, status, &out, store(env, pa_evaluate_terms(env, PA_SPACE_DELTA, 1, &c->value, 1, &(PaTerm) {0, 0, 2.5},
-																	 0, &buf, &same_as), &buf)));
+	CHECK(is_value(env, status, &out, store(env, pa_evaluate_terms(env, PA_SPACE_DELTA, 1, &c->value, 1, &(PaTerm) {0, 0, 2.5},
+																	0, &buf, &same_as), &buf)));
 	/* Another node falls together with a leaf. */
 	status = recompute(env, sum(env, PA_SPACE_PARAMETER, ab, 0.5, a, 0.5), given, b, true, &out);
-	unit_ok(is_value(env, status, &out, a));
-	unit_ok(refused(env, ab2, given, ab, false) == PA_ERR_CONFIG);
-	unit_ok(refused(env, ab, given, c, false) == PA_ERR_CONFIG);
-	unit_ok(refused(env, abc, (Stored *[]) {ab, c, NULL}, a, false) == PA_ERR_CONFIG);
+	CHECK(is_value(env, status, &out, a));
+	CHECK_STATUS(refused(env, ab2, given, ab, false), PA_ERR_CONFIG, env);
+	CHECK_STATUS(refused(env, ab, given, c, false), PA_ERR_CONFIG, env);
+	CHECK_STATUS(refused(env, abc, (Stored *[]) {ab, c, NULL}, a, false), PA_ERR_CONFIG, env);
 	/* A total of 0 stays 0; weights that are left and sum to 0 cannot. */
-	unit_ok(refused(env, zero, given, c, true) == PA_OK);
-	unit_ok(refused(env, gone, given, c, true) == PA_OK);
+	CHECK_OK(refused(env, zero, given, c, true), env);
+	CHECK_OK(refused(env, gone, given, c, true), env);
 	x = sum(env, PA_SPACE_PARAMETER, a, 1, b, -1);
 	status = pa_evaluate_terms(env, PA_SPACE_PARAMETER, 3, (PaValue *[]) {a->value, b->value, c->value}, 3,
-							   (PaTerm[]) {{0, 1, 1}, {1, 1, -1}, {2, 1, 1}}, 0, &buf, &same_as);
+								(PaTerm[]) {{0, 1, 1}, {1, 1, -1}, {2, 1, 1}}, 0, &buf, &same_as);
 	x = store(env, status, &buf);
-	unit_ok(refused(env, x, given, c, true) == PA_ERR_DIVISION);
+	CHECK_STATUS(refused(env, x, given, c, true), PA_ERR_DIVISION, env);
 	status = recompute(env, x, given, c, false, &out);
-	unit_ok(is_value(env, status, &out, store(env, pa_evaluate_terms(env, PA_SPACE_PARAMETER, 2, (PaValue *[]) {a->value, b->value}, 2,
-																	 (PaTerm[]) {{0, 1, 1}, {1, 1, -1}}, 0, &buf, &same_as), &buf)));
+	CHECK(is_value(env, status, &out, store(env, pa_evaluate_terms(env, PA_SPACE_PARAMETER, 2, (PaValue *[]) {a->value, b->value}, 2,
+																	(PaTerm[]) {{0, 1, 1}, {1, 1, -1}}, 0, &buf, &same_as), &buf)));
 }
 
 /* A node of `op` with one operand, in a recipe whose nodes are given. */
-#define AA "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-#define BB "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 #define SCALED(of) "{\"op\":\"scale\",\"of\":\"" of "\",\"by\":\"0x1.8p+0\"}"
 #define RECIPE(root, nodes) "{\"version\":1,\"root\":" root ",\"nodes\":{" nodes "}}"
 
@@ -338,32 +337,32 @@ UNIT_TEST(claims)
 	char		text[2048];
 
 	pa_hex(hex, pa_value_header(a->value)->digest);
-	unit_ok(claim(env, RECIPE(SCALED(AA), "\"" AA "\":" SCALED(AA)), given) == PA_ERR_CONFIG);
-	unit_ok(claim(env, RECIPE(SCALED(AA), "\"" AA "\":" SCALED(BB) ",\"" BB "\":" SCALED(AA)), given) == PA_ERR_CONFIG);
-	unit_ok(claim(env, RECIPE(SCALED(AA), ""), given) == PA_ERR_NOT_FOUND);
-	unit_ok(claim(env, "[]", given) == PA_ERR_JSON);
+	CHECK_STATUS(claim(env, RECIPE(SCALED(AA), "\"" AA "\":" SCALED(AA)), given), PA_ERR_CONFIG, env);
+	CHECK_STATUS(claim(env, RECIPE(SCALED(AA), "\"" AA "\":" SCALED(BB) ",\"" BB "\":" SCALED(AA)), given), PA_ERR_CONFIG, env);
+	CHECK_STATUS(claim(env, RECIPE(SCALED(AA), ""), given), PA_ERR_NOT_FOUND, env);
+	CHECK_STATUS(claim(env, "[]", given), PA_ERR_JSON, env);
 	/* a circle that nothing leads to is nobody's business */
 	snprintf(text, sizeof(text), RECIPE("{\"op\":\"cast\",\"of\":\"%s\",\"dtype\":\"F64\"}", "\"" AA "\":" SCALED(AA)), hex);
-	unit_ok(claim(env, text, given) == PA_OK);
+	CHECK_OK(claim(env, text, given), env);
 	/* a node that is not what its name says */
 	snprintf(text, sizeof(text), RECIPE(SCALED(AA), "\"" AA "\":{\"op\":\"cast\",\"of\":\"%s\",\"dtype\":\"F64\"}"), hex);
-	unit_ok(claim(env, text, given) == PA_ERR_MISMATCH);
+	CHECK_STATUS(claim(env, text, given), PA_ERR_MISMATCH, env);
 	/* ... which cannot be asked of what is not bit for bit */
 	snprintf(text, sizeof(text), RECIPE(SCALED(AA), "\"" AA "\":{\"op\":\"truncate\",\"terms\":[{\"of\":\"%s\",\"w\":\"0x1.0p+0\"}],"
 										"\"rank\":1,\"energy\":null,\"numerics\":\"tolerance\",\"library\":\"another\"}"), hex);
-	unit_ok(claim(env, text, given) == PA_OK);
+	CHECK_OK(claim(env, text, given), env);
 	snprintf(text, sizeof(text), RECIPE("{\"op\":\"split\",\"of\":\"%s\",\"max_bytes\":60,\"part\":9223372036854775807}", ""), hex);
-	unit_ok(claim(env, text, given) == PA_ERR_CONFIG);
+	CHECK_STATUS(claim(env, text, given), PA_ERR_CONFIG, env);
 	snprintf(text, sizeof(text), RECIPE("{\"op\":\"split\",\"of\":\"%s\",\"max_bytes\":0,\"part\":0}", ""), hex);
-	unit_ok(claim(env, text, given) == PA_ERR_CONFIG);
+	CHECK_STATUS(claim(env, text, given), PA_ERR_CONFIG, env);
 	snprintf(text, sizeof(text), RECIPE("{\"op\":\"union\",\"of\":[\"%s\",\"%s\"]}", ""), hex, hex);
-	unit_ok(claim(env, text, given) == PA_ERR_MISMATCH);
+	CHECK_STATUS(claim(env, text, given), PA_ERR_MISMATCH, env);
 	snprintf(text, sizeof(text), RECIPE("{\"op\":\"merge\",\"method\":\"%s\",\"flavour\":\"peft\",\"terms\":[{\"of\":\"%s\",\"w\":\"0x1.0p+0\"}],"
 										"\"density\":\"0x1.0p-1\",\"majority_sign\":null,\"seed\":null}", ""), "mean", hex);
-	unit_ok(claim(env, text, given) == PA_ERR_CONFIG);
+	CHECK_STATUS(claim(env, text, given), PA_ERR_CONFIG, env);
 	snprintf(text, sizeof(text), RECIPE("{\"op\":\"merge\",\"method\":\"%s\",\"flavour\":\"peft\",\"terms\":[{\"of\":\"%s\",\"w\":\"0x1.0p+0\"}],"
 										"\"density\":\"0x1.0p-1\",\"majority_sign\":null,\"seed\":null}", ""), "ties", hex);
-	unit_ok(claim(env, text, given) == PA_ERR_CONFIG);
+	CHECK_STATUS(claim(env, text, given), PA_ERR_CONFIG, env);
 }
 
 /* n nodes, each the next one scaled; the last has no node. */
@@ -393,16 +392,16 @@ UNIT_TEST(depth)
 	uint32_t	n_needs;
 	PaBuf		out;
 
-	unit_ok(pa_recompute_recipe(env, &task, 0, &out) == PA_ERR_NOT_FOUND);
+	CHECK_STATUS(pa_recompute_recipe(env, &task, 0, &out), PA_ERR_NOT_FOUND, env);
 	last[PA_SHA256_LENGTH - 1] = (uint8_t) n;
 	last[PA_SHA256_LENGTH - 2] = (uint8_t) (n >> 8);
 	task.without = last;
-	unit_ok(pa_recompute_recipe(env, &task, 0, &out) == PA_ERR_CONFIG);
-	unit_ok(strncmp(env->error.message, "nothing is left", 15) == 0);
-	unit_ok(pa_recipe_read(env, pa_text_of(text), &graph) == PA_OK && graph.n == (uint32_t) n + 1);
-	unit_ok(pa_recipe_needs(env, &graph, &known, &needs, &n_needs) == PA_OK);
-	unit_ok(n_needs == 1 && memcmp(graph.nodes[needs[0]].digest, last, PA_SHA256_LENGTH) == 0);
-	unit_ok(pa_recipe_edges(env, &graph, NULL, &known, &edges, &n_edges) == PA_OK && n_edges == (size_t) n);
+	CHECK_STATUS(pa_recompute_recipe(env, &task, 0, &out), PA_ERR_CONFIG, env);
+	CHECK(strncmp(env->error.message, "nothing is left", 15) == 0);
+	CHECK(pa_recipe_read(env, pa_text_of(text), &graph) == PA_OK && graph.n == (uint32_t) n + 1);
+	CHECK_OK(pa_recipe_needs(env, &graph, &known, &needs, &n_needs), env);
+	CHECK(n_needs == 1 && memcmp(graph.nodes[needs[0]].digest, last, PA_SHA256_LENGTH) == 0);
+	CHECK(pa_recipe_edges(env, &graph, NULL, &known, &edges, &n_edges) == PA_OK && n_edges == (size_t) n);
 	free(text);
 }
 
@@ -447,7 +446,7 @@ UNIT_TEST(interrupted)
 	/* the root is a given value */
 	task.recipe = recipe_of(env, ab);
 	unit_fail_every_allocation(act, &task);
-	unit_ok(all != NULL);
+	CHECK(all != NULL);
 }
 
 UNIT_SUITE(recompute,

@@ -16,9 +16,6 @@
 #include "engine_fixture.h"
 #include "kernel/rotate.h"
 
-#define A_OF(path) "base_model.model." path ".lora_A.weight"
-#define B_OF(path) "base_model.model." path ".lora_B.weight"
-#define BIAS_OF(path) "base_model.model." path ".lora_B.bias"
 #define CONFIG "{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":3,\"base_model_name_or_path\":\"m\",\"lora_bias\":true}"
 #define IA3 "{\"peft_type\":\"IA3\",\"base_model_name_or_path\":\"m\",\"feedforward_modules\":[]}"
 #define ROWS 9
@@ -206,7 +203,7 @@ UNIT_TEST(test_ia3)
 	float	   *got;
 
 	build_begin(&file, NULL);
-	build_tensor(&file, "base_model.model.q.ia3_l", PA_F32, 2, (uint64_t[]) {3, 1}, (double[]) {1.5, 1, -2});
+	build_tensor(&file, L_OF("q"), PA_F32, 2, (uint64_t[]) {3, 1}, (double[]) {1.5, 1, -2});
 	value = fixture_import(env, &file, IA3);
 	CHECK_OK(pa_draw_key(env, "sketch", 9, "q", "vector", NULL, &key), env);
 	for (uint64_t i = 0; i < 3; i++)
@@ -267,7 +264,7 @@ UNIT_TEST(test_refusals)
 	CHECK_STATUS(pa_sketch_of_sum(env, &sum, 4, 1, &out), PA_ERR_RANGE, env);
 	w = 1;
 	build_begin(&file, NULL);
-	build_tensor(&file, "base_model.model.q.ia3_l", PA_F32, 2, (uint64_t[]) {1, 1}, (double[]) {NAN});
+	build_tensor(&file, L_OF("q"), PA_F32, 2, (uint64_t[]) {1, 1}, (double[]) {NAN});
 	value = fixture_import(env, &file, IA3);
 	CHECK_STATUS(pa_sketch_of_sum(env, &sum, 4, 1, &out), PA_ERR_RANGE, env);
 	build_begin(&file, NULL);

@@ -17,8 +17,6 @@
 #include "engine_fixture.h"
 #include "interchange/peft.h"
 
-#define A_OF(path) "base_model.model." path ".lora_A.weight"
-#define B_OF(path) "base_model.model." path ".lora_B.weight"
 
 /* One module "c": a grouped convolution if groups > 1, else linear. */
 typedef struct Shape
@@ -64,8 +62,7 @@ make_leaves(PaEnv *env, uint32_t n, PaValue *const *values, const double *w, PaL
 	return true;
 }
 
-static void
-test_view(PaEnv *env)
+UNIT_TEST(test_view)
 {
 	uint64_t	seed = unit_seed();
 	PaValue    *values[3] = {
@@ -83,24 +80,24 @@ test_view(PaEnv *env)
 		!CHECK_OK(pa_combine_plan(env, PA_RULE_DELTA, 3, leaves, &plan, &draft), env) ||
 		!CHECK_OK(pa_combine_stack(env, plan, 0, &stack), env))
 		return;
-	unit_ok(pa_combine_leaves(plan, &n)[0].q + pa_combine_leaves(plan, &n)[1].q == -1.5 && n == 2);
-	unit_ok(draft->facts.n_modules == 1 && draft->facts.modules[0].rank == 6 && draft->facts.modules[0].scaling == 1);
-	unit_ok(strcmp(stack->path, "c") == 0 && stack->rows == 7 && stack->columns == 5);
-	unit_ok(stack->rank == 6 && stack->groups == 1 && stack->n_parts == 2);
+	CHECK(pa_combine_leaves(plan, &n)[0].q + pa_combine_leaves(plan, &n)[1].q == -1.5 && n == 2);
+	CHECK(draft->facts.n_modules == 1 && draft->facts.modules[0].rank == 6 && draft->facts.modules[0].scaling == 1);
+	CHECK(strcmp(stack->path, "c") == 0 && stack->rows == 7 && stack->columns == 5);
+	CHECK(stack->rank == 6 && stack->groups == 1 && stack->n_parts == 2);
 	for (uint32_t i = 0; i < 2; i++)
 	{
 		const PaStackPart *part = &stack->parts[i];
 		const PaAdapter *adapter = part->source->adapter;
 
-		unit_ok(part->leaf == i && memcmp(part->digest, pa_combine_leaves(plan, &n)[i].digest, PA_SHA256_LENGTH) == 0);
-		unit_ok(part->scaling == 3.0 / (double) part->rank && part->bias < 0 && part->vector < 0);
-		unit_ok(adapter->tensors[part->factor_a].shape[0] == part->rank);
-		unit_ok(adapter->tensors[part->factor_b].shape[1] == part->rank);
+		CHECK(part->leaf == i && memcmp(part->digest, pa_combine_leaves(plan, &n)[i].digest, PA_SHA256_LENGTH) == 0);
+		CHECK(part->scaling == 3.0 / (double) part->rank && part->bias < 0 && part->vector < 0);
+		CHECK(adapter->tensors[part->factor_a].shape[0] == part->rank);
+		CHECK(adapter->tensors[part->factor_b].shape[1] == part->rank);
 	}
 	/* nothing is left: the neutral value, and no stack */
 	leaves[0].q = leaves[1].q = leaves[2].q = 0;
 	if (CHECK_OK(pa_combine_plan(env, PA_RULE_DELTA, 3, leaves, &plan, &draft), env))
-		unit_ok(pa_combine_stack(env, plan, 0, &stack) == PA_OK && stack == NULL && draft->facts.n_modules == 1);
+		CHECK(pa_combine_stack(env, plan, 0, &stack) == PA_OK && stack == NULL && draft->facts.n_modules == 1);
 }
 
 /* Element i of a stacked factor, from the parts by the definition. */
@@ -215,25 +212,42 @@ check_stack(PaEnv *env, const Shape *shapes, uint32_t n)
 
 		for (uint64_t i = 0; i < elements && right; i += stride)
 			right = whole[i] == (is_a ? wanted_a(env, order, n, in_order, i) : wanted_b(env, order, n, in_order, c, i));
-		unit_ok(right);
-		unit_ok(reads_alike(env, source, t, PA_BLOCK_ELEMENTS, whole));
-		unit_ok(reads_alike(env, source, t, PA_BLOCK_ELEMENTS - 1, whole));
-		unit_ok(reads_alike(env, source, t, 1009, whole));
+		CHECK(right);
+		CHECK(reads_alike(env, source, t, PA_BLOCK_ELEMENTS, whole));
+		CHECK(reads_alike(env, source, t, PA_BLOCK_ELEMENTS - 1, whole));
+		CHECK(reads_alike(env, source, t, 1009, whole));
 		if (elements < 1000)
-			unit_ok(reads_alike(env, source, t, 1, whole));
+			CHECK(reads_alike(env, source, t, 1, whole));
 		free(whole);
 	}
 }
 
-void
-unit_suite_stack(PaEnv *env)
+UNIT_TEST(test_one)
 {
-	test_view(env);
 	check_stack(env, (const Shape[]) {{1, 1, 3, 4}}, 1);
+}
+
+UNIT_TEST(test_ranks)
+{
 	check_stack(env, (const Shape[]) {{2, 1, 3, 4}, {5, 1, 3, 4}, {1, 1, 3, 4}}, 3);
+}
+
+UNIT_TEST(test_groups)
+{
 	check_stack(env, (const Shape[]) {{4, 2, 3, 6}, {2, 2, 3, 6}, {6, 2, 3, 6}}, 3);
-	/* rows across blocks, in both factors */
+}
+
+/* In both factors. */
+UNIT_TEST(test_rows_across_blocks)
+{
 	check_stack(env, (const Shape[]) {{37, 1, 1201, 907}, {26, 1, 1201, 907}}, 2);
-	/* one part whose rows are longer than a block */
+}
+
+/* One part whose rows are longer than a block. */
+UNIT_TEST(test_long_rows)
+{
 	check_stack(env, (const Shape[]) {{40000, 1, 1, 2}}, 1);
 }
+
+UNIT_SUITE(stack, UNIT_CASE(test_view), UNIT_CASE(test_one), UNIT_CASE(test_ranks), UNIT_CASE(test_groups),
+		   UNIT_CASE(test_rows_across_blocks), UNIT_CASE(test_long_rows));

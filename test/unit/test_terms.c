@@ -18,71 +18,67 @@ same(double a, double b)
 	return memcmp(&a, &b, sizeof(a)) == 0;
 }
 
-static void
-test_weights(PaEnv *env)
+UNIT_TEST(test_weights)
 {
 	PaTerm		t[2] = {{0, 1, 1}, {1, 0.5, -0.25}};
 
-	unit_ok(pa_terms_multiply(env, t, 2, -0.5) == PA_OK);
-	unit_ok(same(t[0].u, 0.5) && same(t[0].v, -0.5));
-	unit_ok(same(t[1].u, 0.25) && same(t[1].v, 0.125));
-	unit_ok(pa_terms_divide(env, t, 2, -0.5) == PA_OK);
-	unit_ok(same(t[0].u, 1) && same(t[0].v, 1) && same(t[1].u, 0.5) && same(t[1].v, -0.25));
-	unit_ok(pa_terms_blend(env, t, 2, -2) == PA_OK);
-	unit_ok(same(t[0].u, -2) && same(t[0].v, -2) && same(t[1].u, -1) && same(t[1].v, 0.5));
+	CHECK_OK(pa_terms_multiply(env, t, 2, -0.5), env);
+	CHECK(same(t[0].u, 0.5) && same(t[0].v, -0.5));
+	CHECK(same(t[1].u, 0.25) && same(t[1].v, 0.125));
+	CHECK_OK(pa_terms_divide(env, t, 2, -0.5), env);
+	CHECK(same(t[0].u, 1) && same(t[0].v, 1) && same(t[1].u, 0.5) && same(t[1].v, -0.25));
+	CHECK_OK(pa_terms_blend(env, t, 2, -2), env);
+	CHECK(same(t[0].u, -2) && same(t[0].v, -2) && same(t[1].u, -1) && same(t[1].v, 0.5));
 }
 
-static void
-test_refusals(PaEnv *env)
+UNIT_TEST(test_refusals)
 {
 	PaTerm		t = {0, 1, 1};
 	double		p;
 	double		q;
 
-	unit_ok(pa_terms_multiply(env, &t, 1, INFINITY) == PA_ERR_RANGE);
-	unit_ok(pa_terms_multiply(env, &t, 1, NAN) == PA_ERR_RANGE);
-	unit_ok(pa_terms_divide(env, &t, 1, INFINITY) == PA_ERR_RANGE);
-	unit_ok(pa_terms_blend(env, &t, 1, NAN) == PA_ERR_RANGE);
-	unit_ok(pa_terms_divide(env, &t, 1, 0.0) == PA_ERR_DIVISION);
-	unit_ok(pa_terms_divide(env, &t, 1, -0.0) == PA_ERR_DIVISION);
-	unit_ok(same(t.u, 1) && same(t.v, 1));
-	unit_ok(pa_terms_multiply(env, &t, 1, 1e300) == PA_OK);
-	unit_ok(pa_terms_multiply(env, &t, 1, 1e300) == PA_ERR_RANGE);
+	CHECK_STATUS(pa_terms_multiply(env, &t, 1, INFINITY), PA_ERR_RANGE, env);
+	CHECK_STATUS(pa_terms_multiply(env, &t, 1, NAN), PA_ERR_RANGE, env);
+	CHECK_STATUS(pa_terms_divide(env, &t, 1, INFINITY), PA_ERR_RANGE, env);
+	CHECK_STATUS(pa_terms_blend(env, &t, 1, NAN), PA_ERR_RANGE, env);
+	CHECK_STATUS(pa_terms_divide(env, &t, 1, 0.0), PA_ERR_DIVISION, env);
+	CHECK_STATUS(pa_terms_divide(env, &t, 1, -0.0), PA_ERR_DIVISION, env);
+	CHECK(same(t.u, 1) && same(t.v, 1));
+	CHECK_OK(pa_terms_multiply(env, &t, 1, 1e300), env);
+	CHECK_STATUS(pa_terms_multiply(env, &t, 1, 1e300), PA_ERR_RANGE, env);
 	t = (PaTerm) {0, 1, 1};
-	unit_ok(pa_terms_divide(env, &t, 1, 1e-320) == PA_ERR_RANGE);
+	CHECK_STATUS(pa_terms_divide(env, &t, 1, 1e-320), PA_ERR_RANGE, env);
 	{
 		PaTerm		many[2] = {{0, 1.7e308, 1}, {0, 1.7e308, 1}};
 
-		unit_ok(pa_terms_total(env, many, 2, 1, &p, &q) == PA_ERR_RANGE);
+		CHECK_STATUS(pa_terms_total(env, many, 2, 1, &p, &q), PA_ERR_RANGE, env);
 	}
 	t = (PaTerm) {1, 1, 1};
-	unit_ok(pa_terms_total(env, &t, 1, 1, &p, &q) == PA_ERR_INTERNAL);
+	CHECK_STATUS(pa_terms_total(env, &t, 1, 1, &p, &q), PA_ERR_INTERNAL, env);
 }
 
 /* a - a is {2A, 0}, and a - 0.5 a is {1.5 A, 0.5 B} */
-static void
-test_totals(PaEnv *env)
+UNIT_TEST(test_totals)
 {
 	PaTerm		minus[2] = {{0, 1, 1}, {0, 1, 1}};
 	PaTerm		exact[6] = {{2, 1e16, 1}, {0, 3, 3}, {2, 1, 1e100}, {2, -1e16, 1}, {0, 0.5, 0.25}, {2, 0, -1e100}};
 	double		p[3] = {7, 7, 7};
 	double		q[3] = {7, 7, 7};
 
-	unit_ok(pa_terms_multiply(env, &minus[1], 1, -1) == PA_OK);
-	unit_ok(pa_terms_total(env, minus, 2, 1, p, q) == PA_OK);
-	unit_ok(same(p[0], 2) && same(q[0], 0));
+	CHECK_OK(pa_terms_multiply(env, &minus[1], 1, -1), env);
+	CHECK_OK(pa_terms_total(env, minus, 2, 1, p, q), env);
+	CHECK(same(p[0], 2) && same(q[0], 0));
 	minus[1] = (PaTerm) {0, 1, 1};
-	unit_ok(pa_terms_multiply(env, &minus[1], 1, -0.5) == PA_OK);
-	unit_ok(pa_terms_total(env, minus, 2, 1, p, q) == PA_OK);
-	unit_ok(same(p[0], 1.5) && same(q[0], 0.5));
-	unit_ok(pa_terms_total(env, exact, 6, 3, p, q) == PA_OK);
-	unit_ok(same(p[0], 3.5) && same(q[0], 3.25));
-	unit_ok(same(p[1], 0) && same(q[1], 0));
-	unit_ok(same(p[2], 1) && same(q[2], 2));
+	CHECK_OK(pa_terms_multiply(env, &minus[1], 1, -0.5), env);
+	CHECK_OK(pa_terms_total(env, minus, 2, 1, p, q), env);
+	CHECK(same(p[0], 1.5) && same(q[0], 0.5));
+	CHECK_OK(pa_terms_total(env, exact, 6, 3, p, q), env);
+	CHECK(same(p[0], 3.5) && same(q[0], 3.25));
+	CHECK(same(p[1], 0) && same(q[1], 0));
+	CHECK(same(p[2], 1) && same(q[2], 2));
 }
 
-static void
-test_identities(PaEnv *env)
+UNIT_TEST(test_identities)
 {
 	uint64_t	seed = unit_seed();
 
@@ -92,18 +88,12 @@ test_identities(PaEnv *env)
 		PaTerm		before = t;
 		double		w = ldexp(build_bits(&seed) % 2 ? 1 : -1, (int) (build_bits(&seed) % 600) - 300);
 
-		unit_ok(pa_terms_multiply(env, &t, 1, w) == PA_OK && pa_terms_divide(env, &t, 1, w) == PA_OK);
-		unit_ok(same(t.u, before.u) && same(t.v, before.v));
-		unit_ok(pa_terms_multiply(env, &t, 1, -1) == PA_OK && pa_terms_multiply(env, &t, 1, -1) == PA_OK);
-		unit_ok(same(t.u, before.u) && same(t.v, before.v));
+		CHECK(pa_terms_multiply(env, &t, 1, w) == PA_OK && pa_terms_divide(env, &t, 1, w) == PA_OK);
+		CHECK(same(t.u, before.u) && same(t.v, before.v));
+		CHECK(pa_terms_multiply(env, &t, 1, -1) == PA_OK && pa_terms_multiply(env, &t, 1, -1) == PA_OK);
+		CHECK(same(t.u, before.u) && same(t.v, before.v));
 	}
 }
 
-void
-unit_suite_terms(PaEnv *env)
-{
-	test_weights(env);
-	test_refusals(env);
-	test_totals(env);
-	test_identities(env);
-}
+UNIT_SUITE(terms, UNIT_CASE(test_weights), UNIT_CASE(test_refusals), UNIT_CASE(test_totals),
+		   UNIT_CASE(test_identities));

@@ -12,14 +12,12 @@
 
 #include "adapter/scaling.h"
 #include "algebra/transform.h"
+#include "engine_fixture.h"
 #include "engine/import.h"
 #include "engine/split.h"
 #include "engine/transform.h"
 #include "engine/union.h"
-#include "engine_fixture.h"
 
-#define A_OF(path) "base_model.model." path ".lora_A.weight"
-#define B_OF(path) "base_model.model." path ".lora_B.weight"
 #define CONFIG "{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":3,\"base_model_name_or_path\":\"m\",\"modules_to_save\":[\"head\"]}"
 #define CONFIG_RS "{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":3,\"base_model_name_or_path\":\"m\",\"use_rslora\":true}"
 #define CONFIG_DORA "{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":3,\"use_dora\":true}"
@@ -39,17 +37,17 @@ sample(PaEnv *env, const char *config, bool dense, uint64_t seed)
 	return fixture_import(env, &file, config);
 }
 
-static void
-test_alpha_for(void)
+UNIT_TEST(test_alpha_for)
 {
 	uint64_t	seed = unit_seed();
 	bool		exact;
 
-	unit_ok(pa_alpha_for(0.5, 16, &exact) == 8 && exact);
-	unit_ok(pa_alpha_for(0, 16, &exact) == 0 && exact);
-	unit_ok(pa_alpha_for(INFINITY, 16, &exact) == INFINITY && !exact);
+	(void) env;
+	CHECK(pa_alpha_for(0.5, 16, &exact) == 8 && exact);
+	CHECK(pa_alpha_for(0, 16, &exact) == 0 && exact);
+	CHECK(pa_alpha_for(INFINITY, 16, &exact) == INFINITY && !exact);
 	pa_alpha_for(1e308, 100, &exact);
-	unit_ok(!exact);
+	CHECK(!exact);
 	for (int i = 0; i < 20000; i++)
 	{
 		uint64_t	r = build_bits(&seed) % 300 + 1;
@@ -57,7 +55,7 @@ test_alpha_for(void)
 		double		s = alpha / (double) r;
 		double		found = pa_alpha_for(s, r, &exact);
 
-		unit_ok(exact && found / (double) r == s);
+		CHECK(exact && found / (double) r == s);
 	}
 }
 
@@ -94,30 +92,28 @@ scale(PaEnv *env, PaValue *value, double s)
 	return pa_transform_scale(env, value, s, 0, &buf) == PA_OK ? fixture_open(env, &buf) : NULL;
 }
 
-static void
-test_scale(PaEnv *env)
+UNIT_TEST(test_scale)
 {
 	PaValue    *a = sample(env, CONFIG, true, unit_seed());
 	PaValue    *b = scale(env, a, -0.5);
 	PaBuf		buf;
 
-	unit_ok(b != NULL && module_of(b, "a.q")->scaling == 0.75 && module_of(b, "a.q")->alpha == 1.5);
-	unit_ok(scaled(env, a, b, A_OF("a.q"), 1) && scaled(env, a, b, B_OF("a.q"), -1));
-	unit_ok(scaled(env, a, b, "base_model.model.head.weight", 1));
+	CHECK(b != NULL && module_of(b, "a.q")->scaling == 0.75 && module_of(b, "a.q")->alpha == 1.5);
+	CHECK(scaled(env, a, b, A_OF("a.q"), 1) && scaled(env, a, b, B_OF("a.q"), -1));
+	CHECK(scaled(env, a, b, "base_model.model.head.weight", 1));
 	b = scale(env, a, 0);
-	unit_ok(b != NULL && module_of(b, "b.k")->scaling == 1.5);
-	unit_ok(scaled(env, a, b, A_OF("b.k"), 1) && scaled(env, a, b, B_OF("b.k"), 0));
+	CHECK(b != NULL && module_of(b, "b.k")->scaling == 1.5);
+	CHECK(scaled(env, a, b, A_OF("b.k"), 1) && scaled(env, a, b, B_OF("b.k"), 0));
 	b = scale(env, a, 1);
-	unit_ok(b != NULL && fixture_same_digest(a, b));
+	CHECK(b != NULL && fixture_same_digest(a, b));
 	b = sample(env, CONFIG_RS, false, unit_seed());
 	b = scale(env, b, 2);
-	unit_ok(b != NULL && !pa_value_adapter(b)->rslora && module_of(b, "a.q")->scaling == 3 / sqrt(2) * 2);
-	unit_ok(pa_transform_scale(env, a, INFINITY, 0, &buf) == PA_ERR_RANGE);
-	unit_ok(pa_transform_scale(env, sample(env, CONFIG_DORA, false, 1), 1, 0, &buf) == PA_ERR_UNSUPPORTED);
+	CHECK(b != NULL && !pa_value_adapter(b)->rslora && module_of(b, "a.q")->scaling == 3 / sqrt(2) * 2);
+	CHECK_STATUS(pa_transform_scale(env, a, INFINITY, 0, &buf), PA_ERR_RANGE, env);
+	CHECK_STATUS(pa_transform_scale(env, sample(env, CONFIG_DORA, false, 1), 1, 0, &buf), PA_ERR_UNSUPPORTED, env);
 }
 
-static void
-test_scale_ia3(PaEnv *env)
+UNIT_TEST(test_scale_ia3)
 {
 	BuildFile	file;
 	const uint64_t shape[2] = {3, 1};
@@ -126,15 +122,14 @@ test_scale_ia3(PaEnv *env)
 	PaValue    *a;
 
 	build_begin(&file, NULL);
-	build_tensor(&file, "base_model.model.k.ia3_l", PA_F64, 2, shape, (double[]) {1.5, -1, 0.1});
+	build_tensor(&file, L_OF("k"), PA_F64, 2, shape, (double[]) {1.5, -1, 0.1});
 	a = fixture_import(env, &file, "{\"peft_type\":\"IA3\",\"feedforward_modules\":[]}");
 	a = scale(env, a, -0.3);
-	l = a == NULL ? NULL : fixture_tensor(env, a, "base_model.model.k.ia3_l", &n);
-	unit_ok(l != NULL && l[0] == 1 + -0.3 * 0.5 && l[1] == 1 + -0.3 * -2 && l[2] == 1 + -0.3 * (0.1 - 1));
+	l = a == NULL ? NULL : fixture_tensor(env, a, L_OF("k"), &n);
+	CHECK(l != NULL && l[0] == 1 + -0.3 * 0.5 && l[1] == 1 + -0.3 * -2 && l[2] == 1 + -0.3 * (0.1 - 1));
 }
 
-static void
-test_cast(PaEnv *env)
+UNIT_TEST(test_cast)
 {
 	PaValue    *a = sample(env, CONFIG, true, unit_seed());
 	PaBuf		buf;
@@ -144,56 +139,54 @@ test_cast(PaEnv *env)
 	double	   *x;
 	double	   *y;
 
-	unit_ok(pa_transform_cast(env, a, "bf16", 0, &buf) == PA_OK);
+	CHECK_OK(pa_transform_cast(env, a, "bf16", 0, &buf), env);
 	b = fixture_open(env, &buf);
 	x = fixture_tensor(env, a, B_OF("b.k"), &n);
 	y = fixture_tensor(env, b, B_OF("b.k"), &n);
 	for (uint64_t i = 0; i < n; i++)
-		unit_ok(y[i] == (double) pa_bf16_to_f32(pa_f64_to_bf16(x[i])));
-	unit_ok(module_of(b, "b.k")->scaling == 1.5);
-	unit_ok(pa_transform_cast(env, b, "F64", 0, &buf) == PA_OK);
+		CHECK(y[i] == (double) pa_bf16_to_f32(pa_f64_to_bf16(x[i])));
+	CHECK(module_of(b, "b.k")->scaling == 1.5);
+	CHECK_OK(pa_transform_cast(env, b, "F64", 0, &buf), env);
 	c = fixture_open(env, &buf);
-	unit_ok(scaled(env, b, c, B_OF("b.k"), 1) && pa_value_header(c)->raw_bytes == 4 * pa_value_header(b)->raw_bytes);
-	unit_ok(pa_transform_cast(env, a, "F8", 0, &buf) == PA_ERR_CONFIG);
-	unit_ok(pa_transform_cast(env, a, "I32", 0, &buf) == PA_ERR_UNSUPPORTED);
-	unit_ok(pa_transform_cast(env, sample(env, CONFIG_DORA, false, 1), "F32", 0, &buf) == PA_ERR_UNSUPPORTED);
+	CHECK(scaled(env, b, c, B_OF("b.k"), 1) && pa_value_header(c)->raw_bytes == 4 * pa_value_header(b)->raw_bytes);
+	CHECK_STATUS(pa_transform_cast(env, a, "F8", 0, &buf), PA_ERR_CONFIG, env);
+	CHECK_STATUS(pa_transform_cast(env, a, "I32", 0, &buf), PA_ERR_UNSUPPORTED, env);
+	CHECK_STATUS(pa_transform_cast(env, sample(env, CONFIG_DORA, false, 1), "F32", 0, &buf), PA_ERR_UNSUPPORTED, env);
 }
 
-static void
-test_select(PaEnv *env)
+UNIT_TEST(test_select)
 {
 	PaValue    *a = sample(env, CONFIG, true, unit_seed());
 	PaBuf		buf;
 	PaValue    *b;
 
-	unit_ok(pa_transform_select(env, a, "a\\.q|head", false, 0, &buf) == PA_OK);
+	CHECK_OK(pa_transform_select(env, a, "a\\.q|head", false, 0, &buf), env);
 	b = fixture_open(env, &buf);
-	unit_ok(pa_value_adapter(b)->n_modules == 2 && module_of(b, "b.k") == NULL);
-	unit_ok(pa_value_adapter(b)->n_saved_modules == 1 && strcmp(pa_value_adapter(b)->saved_modules[0], "head") == 0);
-	unit_ok(scaled(env, a, b, A_OF("a.q"), 1) && module_of(b, "a.q")->scaling == 1.5);
-	unit_ok(pa_transform_select(env, a, "a\\.q|head", true, 0, &buf) == PA_OK);
+	CHECK(pa_value_adapter(b)->n_modules == 2 && module_of(b, "b.k") == NULL);
+	CHECK(pa_value_adapter(b)->n_saved_modules == 1 && strcmp(pa_value_adapter(b)->saved_modules[0], "head") == 0);
+	CHECK(scaled(env, a, b, A_OF("a.q"), 1) && module_of(b, "a.q")->scaling == 1.5);
+	CHECK_OK(pa_transform_select(env, a, "a\\.q|head", true, 0, &buf), env);
 	b = fixture_open(env, &buf);
-	unit_ok(pa_value_adapter(b)->n_modules == 1 && module_of(b, "b.k") != NULL);
-	unit_ok(pa_value_adapter(b)->n_saved_modules == 0);
-	unit_ok(pa_transform_select(env, a, "q", false, 0, &buf) == PA_ERR_CONFIG);
-	unit_ok(pa_transform_select(env, a, "(", false, 0, &buf) == PA_ERR_REGEX);
+	CHECK(pa_value_adapter(b)->n_modules == 1 && module_of(b, "b.k") != NULL);
+	CHECK(pa_value_adapter(b)->n_saved_modules == 0);
+	CHECK_STATUS(pa_transform_select(env, a, "q", false, 0, &buf), PA_ERR_CONFIG, env);
+	CHECK_STATUS(pa_transform_select(env, a, "(", false, 0, &buf), PA_ERR_REGEX, env);
 }
 
-static void
-test_set_base_model(PaEnv *env)
+UNIT_TEST(test_set_base_model)
 {
 	PaValue    *a = sample(env, CONFIG, true, unit_seed());
 	PaBuf		buf;
 	PaValue    *b;
 
-	unit_ok(pa_transform_set_base_model(env, a, "n", "r1", 0, &buf) == PA_OK);
+	CHECK_OK(pa_transform_set_base_model(env, a, "n", "r1", 0, &buf), env);
 	b = fixture_open(env, &buf);
-	unit_ok(strcmp(pa_value_adapter(b)->base_model, "n") == 0 && strcmp(pa_value_adapter(b)->base_revision, "r1") == 0);
-	unit_ok(!fixture_same_digest(a, b));
-	unit_ok(strcmp(fixture_document(env, a, PA_DOCUMENT_HEADER), fixture_document(env, b, PA_DOCUMENT_HEADER)) == 0);
-	unit_ok(pa_transform_set_base_model(env, b, "m", NULL, 0, &buf) == PA_OK);
+	CHECK(strcmp(pa_value_adapter(b)->base_model, "n") == 0 && strcmp(pa_value_adapter(b)->base_revision, "r1") == 0);
+	CHECK(!fixture_same_digest(a, b));
+	CHECK(strcmp(fixture_document(env, a, PA_DOCUMENT_HEADER), fixture_document(env, b, PA_DOCUMENT_HEADER)) == 0);
+	CHECK_OK(pa_transform_set_base_model(env, b, "m", NULL, 0, &buf), env);
 	b = fixture_open(env, &buf);
-	unit_ok(fixture_same_digest(a, b));
+	CHECK(fixture_same_digest(a, b));
 }
 
 /* Parts, then their union, in another order. */
@@ -205,27 +198,26 @@ check_split(PaEnv *env, PaValue *a, uint64_t max_bytes, uint32_t wanted)
 	PaValue    *parts[8];
 	PaBuf		buf;
 
-	unit_ok(pa_split_value(env, a, max_bytes, &split, &n) == PA_OK && n == wanted);
+	CHECK(pa_split_value(env, a, max_bytes, &split, &n) == PA_OK && n == wanted);
 	for (uint32_t i = 0; i < n; i++)
 	{
-		unit_ok(pa_split_part(env, split, i, 0, &buf) == PA_OK);
+		CHECK_OK(pa_split_part(env, split, i, 0, &buf), env);
 		parts[n - 1 - i] = fixture_open(env, &buf);
-		unit_ok(strcmp(fixture_document(env, a, PA_DOCUMENT_CONFIG),
-					   fixture_document(env, parts[n - 1 - i], PA_DOCUMENT_CONFIG)) == 0);
-		unit_ok(fixture_document(env, parts[n - 1 - i], PA_DOCUMENT_HEADER)[0] == '\0');
-		unit_ok(strstr(fixture_document(env, parts[n - 1 - i], PA_DOCUMENT_RECIPE), "{\"op\":\"split\"") != NULL);
+		CHECK(strcmp(fixture_document(env, a, PA_DOCUMENT_CONFIG),
+					 fixture_document(env, parts[n - 1 - i], PA_DOCUMENT_CONFIG)) == 0);
+		CHECK(fixture_document(env, parts[n - 1 - i], PA_DOCUMENT_HEADER)[0] == '\0');
+		CHECK(strstr(fixture_document(env, parts[n - 1 - i], PA_DOCUMENT_RECIPE), "{\"op\":\"split\"") != NULL);
 	}
-	unit_ok(pa_union_values(env, n, parts, 0, &buf) == PA_OK);
-	unit_ok(fixture_same_digest(a, fixture_open(env, &buf)));
+	CHECK_OK(pa_union_values(env, n, parts, 0, &buf), env);
+	CHECK(fixture_same_digest(a, fixture_open(env, &buf)));
 	if (n > 1)
 	{
-		unit_ok(pa_union_values(env, 2, (PaValue *[]) {parts[0], parts[0]}, 0, &buf) == PA_ERR_MISMATCH);
-		unit_ok(pa_union_values(env, 2, (PaValue *[]) {parts[0], a}, 0, &buf) == PA_ERR_MISMATCH);
+		CHECK_STATUS(pa_union_values(env, 2, (PaValue *[]) {parts[0], parts[0]}, 0, &buf), PA_ERR_MISMATCH, env);
+		CHECK_STATUS(pa_union_values(env, 2, (PaValue *[]) {parts[0], a}, 0, &buf), PA_ERR_MISMATCH, env);
 	}
 }
 
-static void
-test_split(PaEnv *env)
+UNIT_TEST(test_split)
 {
 	PaValue    *a = sample(env, CONFIG, true, unit_seed());
 	PaSplit    *split;
@@ -239,8 +231,8 @@ test_split(PaEnv *env)
 	check_split(env, a, 86, 2);
 	check_split(env, a, 84, 2);
 	check_split(env, a, 56, 3);
-	unit_ok(pa_split_value(env, a, 55, &split, &n) == PA_ERR_LIMIT);
-	unit_ok(pa_split_value(env, a, 0, &split, &n) == PA_ERR_CONFIG);
+	CHECK_STATUS(pa_split_value(env, a, 55, &split, &n), PA_ERR_LIMIT, env);
+	CHECK_STATUS(pa_split_value(env, a, 0, &split, &n), PA_ERR_CONFIG, env);
 	/* what arithmetic refuses can be split; names without PEFT's prefix stay */
 	build_begin(&file, NULL);
 	build_random(&file, "x.lora_A.weight", PA_F32, 2, (uint64_t[]) {2, 3}, &seed);
@@ -253,8 +245,7 @@ test_split(PaEnv *env)
 }
 
 /* adapter_import_split of a file is adapter_split of its value: digests and recipes */
-static void
-test_import_split(PaEnv *env)
+UNIT_TEST(test_import_split)
 {
 	uint64_t	seed = unit_seed();
 	BuildFile	file;
@@ -269,28 +260,27 @@ test_import_split(PaEnv *env)
 	build_lora(&file, "b", PA_F32, 2, 3, 4, &seed);
 	build_lora(&file, "a", PA_F32, 2, 3, 4, &seed);
 	bytes = build_finish(&file, &length);
-	unit_ok(pa_import_file(env, pa_text(bytes, length), pa_text_of(CONFIG), false, 0, &buf) == PA_OK);
+	CHECK_OK(pa_import_file(env, pa_text(bytes, length), pa_text_of(CONFIG), false, 0, &buf), env);
 	a = fixture_open(env, &buf);
-	unit_ok(pa_split_value(env, a, 60, &split[0], &n[0]) == PA_OK);
-	unit_ok(pa_split_file(env, pa_text(bytes, length), pa_text_of(CONFIG), 60, &split[1], &n[1]) == PA_OK);
-	unit_ok(n[0] == 2 && n[1] == 2);
+	CHECK_OK(pa_split_value(env, a, 60, &split[0], &n[0]), env);
+	CHECK_OK(pa_split_file(env, pa_text(bytes, length), pa_text_of(CONFIG), 60, &split[1], &n[1]), env);
+	CHECK(n[0] == 2 && n[1] == 2);
 	for (uint32_t part = 0; part < 2; part++)
 	{
 		PaValue    *v[2];
 
 		for (int i = 0; i < 2; i++)
 		{
-			unit_ok(pa_split_part(env, split[i], part, 0, &buf) == PA_OK);
+			CHECK_OK(pa_split_part(env, split[i], part, 0, &buf), env);
 			v[i] = fixture_open(env, &buf);
 		}
-		unit_ok(memcmp(pa_value_header(v[0])->envelope_digest, pa_value_header(v[1])->envelope_digest, 32) == 0);
+		CHECK(memcmp(pa_value_header(v[0])->envelope_digest, pa_value_header(v[1])->envelope_digest, 32) == 0);
 	}
 	free(bytes);
 }
 
 /* Different configuration texts: one is composed. */
-static void
-test_union(PaEnv *env)
+UNIT_TEST(test_union)
 {
 	uint64_t	seed = unit_seed();
 	BuildFile	file;
@@ -308,28 +298,18 @@ test_union(PaEnv *env)
 	build_begin(&file, NULL);
 	build_lora(&file, "z", PA_F16, 2, 3, 4, &seed);
 	v[2] = fixture_import(env, &file, "{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":3,\"task_type\":\"CAUSAL_LM\"}");
-	unit_ok(pa_union_values(env, 2, v, 0, &buf) == PA_OK);
+	CHECK_OK(pa_union_values(env, 2, v, 0, &buf), env);
 	u = fixture_open(env, &buf);
-	unit_ok(module_of(u, "x")->scaling == 1.5 && module_of(u, "y")->scaling == 4 && module_of(u, "y")->rank == 4);
-	unit_ok(scaled(env, v[1], u, A_OF("y"), 1));
-	unit_ok(pa_union_values(env, 2, (PaValue *[]) {v[1], v[0]}, 0, &buf) == PA_OK);
+	CHECK(module_of(u, "x")->scaling == 1.5 && module_of(u, "y")->scaling == 4 && module_of(u, "y")->rank == 4);
+	CHECK(scaled(env, v[1], u, A_OF("y"), 1));
+	CHECK_OK(pa_union_values(env, 2, (PaValue *[]) {v[1], v[0]}, 0, &buf), env);
 	w = fixture_open(env, &buf);
-	unit_ok(memcmp(pa_value_header(u)->envelope_digest, pa_value_header(w)->envelope_digest, 32) == 0);
-	unit_ok(pa_union_values(env, 3, v, 0, &buf) == PA_ERR_MISMATCH);
-	unit_ok(pa_union_values(env, 1, &v[2], 0, &buf) == PA_OK);
-	unit_ok(fixture_same_digest(v[2], fixture_open(env, &buf)));
+	CHECK(memcmp(pa_value_header(u)->envelope_digest, pa_value_header(w)->envelope_digest, 32) == 0);
+	CHECK_STATUS(pa_union_values(env, 3, v, 0, &buf), PA_ERR_MISMATCH, env);
+	CHECK_OK(pa_union_values(env, 1, &v[2], 0, &buf), env);
+	CHECK(fixture_same_digest(v[2], fixture_open(env, &buf)));
 }
 
-void
-unit_suite_transform(PaEnv *env)
-{
-	test_alpha_for();
-	test_scale(env);
-	test_scale_ia3(env);
-	test_cast(env);
-	test_select(env);
-	test_set_base_model(env);
-	test_split(env);
-	test_import_split(env);
-	test_union(env);
-}
+UNIT_SUITE(transform, UNIT_CASE(test_alpha_for), UNIT_CASE(test_scale), UNIT_CASE(test_scale_ia3),
+		   UNIT_CASE(test_cast), UNIT_CASE(test_select), UNIT_CASE(test_set_base_model),
+		   UNIT_CASE(test_split), UNIT_CASE(test_import_split), UNIT_CASE(test_union));

@@ -2,11 +2,8 @@
  * unit.h
  *	  The harness of the unit tests.
  *
- * A suite is a file test_<x>.c that exports unit_suite_<x> in one of two forms,
- * and a line in the table of unit_main.c:
- *
- *   const UnitSuite unit_suite_<x>		a list of named tests
- *   void unit_suite_<x>(PaEnv *env)	one test, named as the suite
+ * A suite is a file test_<x>.c that exports unit_suite_<x>, a list of named
+ * tests, and a line in the table of unit_main.c.
  *
  * Each test gets a fresh PaEnv on a UnitHost; afterwards the PaEnv is reset and
  * everything that the host lent must have come back.  A test goes on after a
@@ -41,16 +38,7 @@ typedef struct UnitSuite
 	const UnitSuite unit_suite_##suite = { \
 		unit_cases_of_##suite, sizeof(unit_cases_of_##suite) / sizeof(UnitCase)}
 
-/* Suites in the form of a function. */
-extern void unit_suite_terms(PaEnv *env);
-extern void unit_suite_combine(PaEnv *env);
-extern void unit_suite_stack(PaEnv *env);
-extern void unit_suite_transform(PaEnv *env);
-extern void unit_suite_recipe(PaEnv *env);
-extern void unit_suite_engine(PaEnv *env);
-
 #define CHECK(cond) unit_check((cond), #cond, __FILE__, __LINE__)
-#define unit_ok(cond) CHECK(cond)
 
 /* The status of a call; a failure shows the error of the PaEnv. */
 #define CHECK_OK(status, env) unit_check_status((status), PA_OK, (env), #status, __FILE__, __LINE__)

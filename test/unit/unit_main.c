@@ -22,49 +22,52 @@
 
 #define DEFAULT_SEED 1
 
-#define FOR_ALL_SUITES(LIST, FUNCTION) \
-	LIST(core) \
-	LIST(json) \
-	LIST(dtype) \
-	LIST(fsum) \
-	LIST(codec) \
-	LIST(kernel) \
-	LIST(safetensors) \
-	LIST(peft) \
-	LIST(peft_out) \
-	LIST(json_form) \
-	LIST(adapter) \
-	LIST(adapter_forms) \
-	LIST(value) \
-	LIST(value_damage) \
-	LIST(lowrank) \
-	LIST(products) \
-	LIST(draw) \
-	LIST(merge) \
-	LIST(sketch) \
-	LIST(recompute) \
-	LIST(difference) \
-	FUNCTION(terms) \
-	FUNCTION(combine) \
-	FUNCTION(stack) \
-	FUNCTION(transform) \
-	FUNCTION(recipe) \
-	FUNCTION(engine)
+#define FOR_ALL_SUITES(SUITE) \
+	SUITE(core) \
+	SUITE(json) \
+	SUITE(dtype) \
+	SUITE(fsum) \
+	SUITE(codec) \
+	SUITE(kernel) \
+	SUITE(safetensors) \
+	SUITE(peft) \
+	SUITE(peft_out) \
+	SUITE(json_form) \
+	SUITE(adapter) \
+	SUITE(adapter_forms) \
+	SUITE(value) \
+	SUITE(value_damage) \
+	SUITE(lowrank) \
+	SUITE(products) \
+	SUITE(draw) \
+	SUITE(merge) \
+	SUITE(sketch) \
+	SUITE(recompute) \
+	SUITE(difference) \
+	SUITE(terms) \
+	SUITE(combine) \
+	SUITE(combine_module) \
+	SUITE(agree) \
+	SUITE(stack) \
+	SUITE(transform) \
+	SUITE(recipe_write) \
+	SUITE(recipe_check) \
+	SUITE(recipe_memory) \
+	SUITE(inspect) \
+	SUITE(delta) \
+	SUITE(engine)
 
-#define DECLARE_LIST(x) extern const UnitSuite unit_suite_##x __attribute__((weak));
-#define DECLARE_FUNCTION(x) extern void unit_suite_##x(PaEnv *env) __attribute__((weak));
-FOR_ALL_SUITES(DECLARE_LIST, DECLARE_FUNCTION)
+#define DECLARE(x) extern const UnitSuite unit_suite_##x __attribute__((weak));
+FOR_ALL_SUITES(DECLARE)
 
 typedef struct Row
 {
 	const char *name;
-	const UnitSuite *list;
-	void		(*function) (PaEnv *env);
+	const UnitSuite *suite;
 } Row;
 
-#define ROW_LIST(x) {#x, &unit_suite_##x, NULL},
-#define ROW_FUNCTION(x) {#x, NULL, unit_suite_##x},
-static const Row rows[] = {FOR_ALL_SUITES(ROW_LIST, ROW_FUNCTION)};
+#define ROW(x) {#x, &unit_suite_##x},
+static const Row rows[] = {FOR_ALL_SUITES(ROW)};
 
 static int	passed;
 static int	failed;
@@ -104,23 +107,19 @@ static void
 run_suite(const Row *row, const char *filter)
 {
 	char		name[128];
-	size_t		n = row->list != NULL ? row->list->n : 1;
 
-	if (row->list == NULL && row->function == NULL)
+	if (row->suite == NULL)
 	{
 		snprintf(name, sizeof(name), "%s.missing", row->name);
 		if (strstr(name, filter) != NULL)
 			report(false, name);
 		return;
 	}
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < row->suite->n; i++)
 	{
-		if (row->list != NULL)
-			snprintf(name, sizeof(name), "%s.%s", row->name, row->list->cases[i].name);
-		else
-			snprintf(name, sizeof(name), "%s", row->name);
+		snprintf(name, sizeof(name), "%s.%s", row->name, row->suite->cases[i].name);
 		if (strstr(name, filter) != NULL)
-			run_test(name, row->list != NULL ? row->list->cases[i].run : row->function);
+			run_test(name, row->suite->cases[i].run);
 	}
 }
 
