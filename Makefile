@@ -33,7 +33,7 @@ REGISTRY_PARTS = $(sort $(wildcard sql/registry/*.sql))
 DATA_built    = peftarith--$(EXTVERSION).sql
 
 # --- regression tests, in this order: setup makes what the others use
-REGRESS      = setup type interchange inspect operators transform compare aggregates delta lowrank sketch merge difference recompute registry registry_claims
+REGRESS      = setup type interchange inspect operators transform compare aggregates delta lowrank sketch merge difference recompute lineage registry registry_claims
 REGRESS_OPTS = --inputdir=test
 # several sessions, step by step; here too setup comes first
 ISOLATION      = setup $(filter-out setup,$(sort $(basename $(notdir $(wildcard test/isolation/specs/*.spec)))))

@@ -20,7 +20,7 @@ create or replace function @registry@.allow(reader text default null, writer tex
 	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
 declare
 	read_functions constant text[] := '{resolve,digest,is_live,get,diff,distances,plan,story,evaluate,operands,digest_list,names,graph,edges,
-		ancestors,successors,weight_product,lineage,descendants,lineage_dot,alias_at,is_member,sees_entry,obstacle,obstacles,checkpoint}';
+		ancestors,successors,lineage,descendants,lineage_dot,alias_at,is_member,sees_entry,obstacle,obstacles,checkpoint}';
 	log_functions constant text[] := '{verify,verify_log,verify_entries,verify_repeats,verify_keys,verify_versions,verify_erasures,verify_lineage,
 		verify_states,verify_aliases,verify_values,value_fault,is_outer_error,verify_recipes,recipe_fault,verify_export,parse_export,export_log,
 		log_line,log_checkpoint,log_events,log_difference,log_time,log_version_fields,log_lineage_line}';

@@ -44,6 +44,7 @@
 	LIST(sketch) \
 	LIST(recompute) \
 	LIST(difference) \
+	LIST(lineage) \
 	FUNCTION(terms) \
 	FUNCTION(combine) \
 	FUNCTION(stack) \
