@@ -23,9 +23,9 @@ declare
 		ancestors,successors,lineage,descendants,lineage_dot,alias_at,is_member,sees_entry,obstacle,obstacles,checkpoint}';
 	log_functions constant text[] := '{verify,verify_log,verify_entries,verify_repeats,verify_keys,verify_versions,verify_erasures,verify_lineage,
 		verify_states,verify_aliases,verify_values,value_fault,is_outer_error,verify_recipes,recipe_fault,verify_export,parse_export,export_log,
-		log_line,log_checkpoint,log_events,log_difference,log_time,log_version_fields,log_lineage_line}';
+		log_line,log_entries,misplaced_entries,is_log_event,log_checkpoint,log_events,log_difference,log_time,log_version_fields,log_lineage_line}';
 	write_functions constant text[] := '{commit,commit_virtual,materialize,set_alias}';
-	admin_functions constant text[] := '{erase,revoke,revoke_digest,all_successors,recompose}';
+	admin_functions constant text[] := '{erase,revoke,revoke_digest,all_successors,composed_versions,recipe_steps,recipe_leftovers,recompose}';
 	secured constant boolean := (select c.relrowsecurity from pg_class c where c.oid = '@registry@.version'::regclass);
 	role text;
 	t text;

@@ -1,5 +1,5 @@
 #!/bin/bash
-# A file has at most 600 lines, a C function at most 80.
+# A file has at most 600 lines, a C function at most 80, an SQL function at most 60.
 #
 # SPDX-License-Identifier: PostgreSQL
 . "$(dirname "$0")/lib.sh"
@@ -14,6 +14,12 @@ files '*.c' '*.h' '*.sql' '*.pl' '*.py' '*.sh' '*.mk' Makefile 'dev/*' '.ci/*' |
 				/^[A-Za-z_].*\(/ { name = $0; sub(/\(.*/, "", name); sub(/.*[ *]/, "", name) }
 				/^\{/ { start = NR }
 				/^\}[ \t]*$/ && start { if (NR - start + 1 > 80) printf "%s: %s has %d lines\n", file, name, NR - start + 1; start = 0 }
+			' "$file" ;;
+		sql/*.sql)
+			# A body ends where its quotes do, at the end of a line.
+			awk -v file="$file" '
+				/^create (or replace )?function / { name = $0; sub(/^create (or replace )?function /, "", name); sub(/\(.*/, "", name); start = NR }
+				/\$\$;$/ && start { if (NR - start + 1 > 60) printf "%s: %s has %d lines\n", file, name, NR - start + 1; start = 0 }
 			' "$file" ;;
 	esac
 done | fail_lines "too long" || true
