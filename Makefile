@@ -28,12 +28,15 @@ PG_CFLAGS   = -std=gnu11 -Wextra -Wno-unused-parameter -Wno-sign-compare \
 # --- SQL: the install script is a guard line and the fragments in name order
 EXTENSION     = peftarith
 SQL_FRAGMENTS = $(sort $(wildcard sql/install/*.sql))
-# and registry_source(), a function that returns the text of sql/registry
-REGISTRY_PARTS = $(sort $(wildcard sql/registry/*.sql))
+# and registry_source(), a function that returns the text of sql/registry and
+# the part that is made of it: for whom each function is
+REGISTRY_WRITTEN = $(sort $(wildcard sql/registry/*.sql))
+REGISTRY_RIGHTS  = build/58-rights.sql
+REGISTRY_PARTS   = $(REGISTRY_WRITTEN) $(REGISTRY_RIGHTS)
 DATA_built    = peftarith--$(EXTVERSION).sql
 
 # --- regression tests, in this order: setup makes what the others use
-REGRESS      = setup type interchange inspect operators transform compare aggregates delta lowrank sketch merge difference recompute lineage registry registry_claims
+REGRESS      = setup type interchange inspect operators transform compare aggregates delta lowrank sketch merge difference recompute lineage registry registry_claims registry_rights
 REGRESS_OPTS = --inputdir=test
 # several sessions, step by step; here too setup comes first
 ISOLATION      = setup $(filter-out setup,$(sort $(basename $(notdir $(wildcard test/isolation/specs/*.spec)))))
@@ -78,6 +81,10 @@ $(OBJS): CFLAGS += -Werror
 endif
 
 $(OBJS): $(ALL_HEADERS) Makefile
+
+$(REGISTRY_RIGHTS): sql/registry/rights.awk $(REGISTRY_WRITTEN)
+	@mkdir -p $(@D)
+	awk -f sql/registry/rights.awk $(REGISTRY_WRITTEN) > $@.new && mv $@.new $@
 
 # What the installing server would take for its own, or for the end of the quotes.
 NOT_IN_PARTS = \$$registry_(part|source)\$$|^\\|MODULE_PATHNAME|@extschema

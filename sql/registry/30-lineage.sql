@@ -2,6 +2,7 @@
 -- commit calls is in plpgsql, which keeps plans; a function in SQL that is not
 -- inlined is planned at each call.
 
+-- For: reader, inside
 create or replace function @registry@.ancestors(start bytea) returns setof bytea
 	language plpgsql stable parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
@@ -17,6 +18,7 @@ end
 $$;
 comment on function @registry@.ancestors(bytea) is 'The digest and all its ancestors.';
 
+-- For: reader, inside
 create or replace function @registry@.successors(start bytea) returns setof bytea
 	language plpgsql stable parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
@@ -32,6 +34,7 @@ end
 $$;
 comment on function @registry@.successors(bytea) is 'The digest and all its descendants.';
 
+-- For: reader
 create or replace function @registry@.is_live(digest bytea) returns boolean
 	language sql stable parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 	select not exists (select from @registry@.state s
@@ -41,6 +44,7 @@ comment on function @registry@.is_live(bytea) is 'True if neither the digest nor
 
 -- Only the nodes down to registered digests are handed on: a recipe tells
 -- everything down to the first import, and can be long.
+-- For: nobody
 create or replace function @registry@.lineage_write(child bytea, recipe jsonb) returns void
 	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
@@ -83,6 +87,7 @@ comment on function @registry@.lineage_write(bytea, jsonb) is
 	'Rows of lineage and state for a digest that is being committed: its recipe from the root, down to digests that are registered.';
 
 -- Looks again after locking: what was locked may have got ancestors meanwhile.
+-- For: nobody
 create or replace function @registry@.lock_live(start bytea) returns void
 	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -109,6 +114,7 @@ comment on function @registry@.lock_live(bytea) is
 -- Which edges there are; @peft@.adapter_lineage walks them.  An edge is told by
 -- every version that has it in its recipe.  offset 0: digests are looked up one
 -- by one, whatever the planner thinks of their number.
+-- For: reader, inside
 create or replace function @registry@.graph(start bytea, downward boolean)
 	returns table (digest bytea, kind text, depth integer, path bytea[],
 		p double precision, q double precision, w double precision, revoked boolean)
@@ -145,6 +151,7 @@ $$;
 comment on function @registry@.graph(bytea, boolean) is
 	'The digest (depth 0) and its ancestors, or descendants if downward: kind (registered, intermediate, external), length of the shortest path, the path, sums over all paths of the products of weights, whether it is revoked itself.';
 
+-- For: reader, inside
 create or replace function @registry@.names(digest bytea) returns text[]
 	language sql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 	select coalesce(array_agg(v.entry || '@' || v.number order by v.entry, v.number), '{}')
@@ -152,6 +159,7 @@ create or replace function @registry@.names(digest bytea) returns text[]
 $$;
 comment on function @registry@.names(bytea) is 'References to the versions that have the digest, as far as the reader may see them.';
 
+-- For: reader
 create or replace function @registry@.lineage(start bytea)
 	returns table (digest bytea, names text[], kind text, depth integer, path bytea[],
 		p double precision, q double precision, w double precision, revoked boolean)
@@ -162,6 +170,7 @@ $$;
 comment on function @registry@.lineage(bytea) is
 	'All ancestors of a digest: names (references that the reader may see), kind (registered; intermediate: composed and not registered; external: not registered and nothing known of it), length of the shortest path and that path, total weights (products along a path, summed over the paths; p and q in parameter space, w in delta space, null if a path goes through another operation), revoked.';
 
+-- For: reader
 create or replace function @registry@.lineage(ref text)
 	returns table (digest bytea, names text[], kind text, depth integer, path bytea[],
 		p double precision, q double precision, w double precision, revoked boolean)
@@ -170,6 +179,7 @@ create or replace function @registry@.lineage(ref text)
 $$;
 comment on function @registry@.lineage(text) is 'All ancestors of a version: see lineage(bytea). Error 42704: no such version.';
 
+-- For: reader
 create or replace function @registry@.descendants(start bytea)
 	returns table (digest bytea, names text[], kind text, depth integer, path bytea[],
 		p double precision, q double precision, w double precision, revoked boolean)
@@ -180,6 +190,7 @@ $$;
 comment on function @registry@.descendants(bytea) is
 	'All descendants of a digest, as lineage(bytea); p, q and w are the weights that the digest has in the descendant.';
 
+-- For: reader
 create or replace function @registry@.descendants(ref text)
 	returns table (digest bytea, names text[], kind text, depth integer, path bytea[],
 		p double precision, q double precision, w double precision, revoked boolean)
@@ -188,6 +199,7 @@ create or replace function @registry@.descendants(ref text)
 $$;
 comment on function @registry@.descendants(text) is 'All descendants of a version: see descendants(bytea). Error 42704: no such version.';
 
+-- For: reader, inside
 create or replace function @registry@.edges(start bytea)
 	returns table (of bytea, parent bytea, p double precision, q double precision, w double precision)
 	language sql stable parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
@@ -196,6 +208,7 @@ create or replace function @registry@.edges(start bytea)
 $$;
 comment on function @registry@.edges(bytea) is 'Edges between a digest and its ancestors.';
 
+-- For: reader
 create or replace function @registry@.lineage_dot(ref text) returns text
 	language sql stable parallel unsafe set search_path = pg_catalog, pg_temp set standard_conforming_strings = on as $$
 	with start as (select @registry@.digest(ref) as digest),

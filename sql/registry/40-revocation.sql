@@ -4,6 +4,7 @@
 -- Descendants' states are updated, not only locked: a commit under REPEATABLE
 -- READ that began before then gets 40001 instead of an old view of their
 -- ancestors.
+-- For: admin, inside
 create or replace function @registry@.revoke_digest(digest bytea, reason text)
 	returns table (aliases_entry text, aliases_number integer, aliases_alias text)
 	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
@@ -41,6 +42,7 @@ $$;
 comment on function @registry@.revoke_digest(bytea, text) is
 	'Marks a digest as revoked, locks the states of all its descendants until no new one appears, and takes the aliases off their versions; returns these. What @registry@.revoke() does with the rights of the registry''s owner.';
 
+-- For: admin
 create or replace function @registry@.revoke(digest bytea, reason text)
 	returns table (ref text, kind text, depth integer, aliases text[], recomposable boolean, obstacle text)
 	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
@@ -67,6 +69,7 @@ $$;
 comment on function @registry@.revoke(bytea, text) is
 	'Revokes a digest, known or not: nothing that has it as an ancestor can be read or committed from then on. Returns all versions concerned: reference, kind (revoked, descendant), length of the shortest path, the aliases that were taken off, whether @registry@.recompose() can make it again without the digest and all others that are revoked, and what stands in the way. A digest that is revoked already stays as it is. Errors: 25001 not READ COMMITTED, 22004 no reason, 22023 not a digest.';
 
+-- For: admin
 create or replace function @registry@.revoke(ref text, reason text)
 	returns table (ref text, kind text, depth integer, aliases text[], recomposable boolean, obstacle text)
 	language sql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
@@ -74,6 +77,7 @@ create or replace function @registry@.revoke(ref text, reason text)
 $$;
 comment on function @registry@.revoke(text, text) is 'Revokes the digest of a version: see revoke(bytea, text). Error 42704: no such version.';
 
+-- For: reader, inside
 create or replace function @registry@.obstacle(recipe jsonb, without bytea[], excluded bytea[]) returns text
 	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 declare
@@ -95,6 +99,7 @@ $$;
 comment on function @registry@.obstacle(jsonb, bytea[], bytea[]) is
 	'Why a recipe cannot be evaluated without some digests (excluded: they and their descendants); null if it can.';
 
+-- For: admin, inside
 create or replace function @registry@.all_successors(digests bytea[]) returns bytea[]
 	language sql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 	with recursive found(digest) as (
@@ -106,6 +111,7 @@ create or replace function @registry@.all_successors(digests bytea[]) returns by
 $$;
 comment on function @registry@.all_successors(bytea[]) is 'The digests and all their descendants.';
 
+-- For: reader, inside
 create or replace function @registry@.composed_versions(without bytea[], affected bytea[])
 	returns table (entry text, number integer, digest bytea, recipe jsonb, n bigint)
 	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
@@ -121,6 +127,7 @@ $$;
 comment on function @registry@.composed_versions(bytea[], bytea[]) is
 	'Versions of the affected digests that have to be made again: all but imports and those that are left out. n is 1 where the recipe counts if another one refers to the digest (@registry@.story).';
 
+-- For: reader, inside
 create or replace function @registry@.recipe_steps(without bytea[], affected bytea[])
 	returns table (entry text, number integer, digest bytea, n bigint, leaves bytea[], missing bytea[])
 	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
@@ -150,6 +157,7 @@ comment on function @registry@.recipe_steps(bytea[], bytea[]) is
 -- Each version's recipe is walked only down to the next registered values, and
 -- what is found there is handed upward: a chain of versions, walked from each to
 -- its end, would take the square of its length.
+-- For: reader, inside
 create or replace function @registry@.recipe_leftovers(without bytea[], affected bytea[])
 	returns table (entry text, number integer, kept boolean, missing bytea[])
 	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
@@ -178,6 +186,7 @@ $$;
 comment on function @registry@.recipe_leftovers(bytea[], bytea[]) is
 	'Of each composed version of the affected digests whether anything is left to make it again from, and the digests that are needed and have no value (null: none), as far as each recipe and those of its operands tell.';
 
+-- For: reader, inside
 create or replace function @registry@.obstacles(without bytea[], affected bytea[])
 	returns table (entry text, number integer, obstacle text)
 	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
@@ -206,6 +215,7 @@ $$;
 comment on function @registry@.obstacles(bytea[], bytea[]) is
 	'What obstacle says of each version of the affected digests (those that are left out and all their descendants); of their own versions that they are what is to be left out.';
 
+-- For: admin
 create or replace function @registry@.recompose(ref text, without bytea, renormalize boolean default false,
 	message text default null) returns text
 	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
@@ -244,6 +254,7 @@ $$;
 comment on function @registry@.recompose(text, bytea, boolean, text) is
 	'Evaluates the recipe of a version without a digest and its other revoked ancestors, and commits the result as a new version of the same entry, whose name@number it returns. Their terms are left out of every sum, an operation on one alone is left out itself; with renormalize the other weights of a sum that lost a term are multiplied so that their total stays. Errors: 42704 no such version, 55000 it cannot be recomposed (nothing is left, values are not registered, imported, not a descendant), those of commit.';
 
+-- For: admin
 create or replace function @registry@.recompose(ref text, without text, renormalize boolean default false,
 	message text default null) returns text
 	language sql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$

@@ -1,5 +1,6 @@
 -- The log by itself: the chain of a table or of an export, and a checkpoint.
 
+-- For: log reader, inside
 create or replace function @registry@.log_checkpoint(checkpoint text, out size bigint, out hash bytea)
 	language plpgsql immutable parallel safe
 	set search_path = pg_catalog, pg_temp
@@ -22,6 +23,7 @@ comment on function @registry@.log_checkpoint(text) is
 
 -- Only the one spelling that export_log gives is an entry, so two readers of
 -- JSON cannot differ about a line.
+-- For: log reader, inside
 create or replace function @registry@.parse_export(lines text[])
 	returns table (line bigint, "position" bigint, kind text, fields text[], previous bytea, hash bytea, readable boolean)
 	language plpgsql stable parallel safe
@@ -52,6 +54,7 @@ $$;
 comment on function @registry@.parse_export(text[]) is
 	'The entries in an export''s lines; of a line that is none its number alone.';
 
+-- For: log reader, inside
 create or replace function @registry@.log_entries(lines text[])
 	returns table (line bigint, "position" bigint, kind text, fields text[], previous bytea, hash bytea,
 		readable boolean, sound boolean)
@@ -78,6 +81,7 @@ $$;
 comment on function @registry@.log_entries(text[]) is
 	'The entries of the log, or of the lines of an export: whether each can be an entry at all (where not, position is where it should stand), and if so whether its hash is that of its contents.';
 
+-- For: log reader, inside
 create or replace function @registry@.misplaced_entries(lines text[]) returns setof bigint
 	language plpgsql stable parallel unsafe
 	set search_path = pg_catalog, pg_temp
@@ -110,6 +114,7 @@ $$;
 comment on function @registry@.misplaced_entries(text[]) is
 	'Lines of entries whose hash is wrong where they stand, and would be right in another place.';
 
+-- For: log reader, inside
 create or replace function @registry@.is_log_event("position" bigint, kind text, fields text[]) returns boolean
 	language plpgsql immutable parallel safe
 	set search_path = pg_catalog, pg_temp
@@ -130,6 +135,7 @@ comment on function @registry@.is_log_event(bigint, text, text[]) is
 
 -- tools/verify-log.py says the same of the same entries; a rule that changes
 -- here changes there.
+-- For: log reader, inside
 create or replace function @registry@.verify_entries(lines text[], size bigint, head bytea)
 	returns table ("position" bigint, class text, what text, detail text)
 	language plpgsql stable parallel unsafe
@@ -188,6 +194,7 @@ $$;
 comment on function @registry@.verify_entries(text[], bigint, bytea) is
 	'What is wrong with the entries of the log, or of the lines of an export, as a chain and against a checkpoint''s size and hash.';
 
+-- For: log reader, inside
 create or replace function @registry@.verify_log(checkpoint text default null)
 	returns table ("position" bigint, class text, what text, detail text)
 	language plpgsql stable parallel unsafe
@@ -213,6 +220,7 @@ $$;
 comment on function @registry@.verify_log(text) is
 	'What is wrong with the log itself: its chain, its head, and against a checkpoint. Error 22023: not a checkpoint.';
 
+-- For: log reader
 create or replace function @registry@.verify_export(lines text[], checkpoint text default null)
 	returns table ("position" bigint, class text, what text, detail text)
 	language plpgsql stable parallel unsafe
