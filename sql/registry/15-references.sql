@@ -76,8 +76,8 @@ declare
 	line bytea[] := @registry@.operands(plan.recipe -> 'root');
 	origin bytea[] := array_fill(null::bytea, array[cardinality(line)]);
 	seen bytea[] := line;
-	keys text[] := '{}';
-	nodes jsonb[] := '{}';
+	keys text[] := array[]::text[];
+	nodes jsonb[] := array[]::jsonb[];
 	done integer := 0;
 	d bytea; o bytea; operand bytea;
 	node jsonb;

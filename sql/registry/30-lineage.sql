@@ -50,9 +50,9 @@ create or replace function @registry@.lineage_write(child bytea, recipe jsonb) r
 #variable_conflict use_column
 declare
 	line bytea[] := @registry@.operands(lineage_write.recipe -> 'root');
-	known bytea[] := '{}';
-	keys text[] := '{}';
-	nodes jsonb[] := '{}';
+	known bytea[] := array[]::bytea[];
+	keys text[] := array[]::text[];
+	nodes jsonb[] := array[]::jsonb[];
 	done integer := 0;
 	node jsonb;
 begin
@@ -91,7 +91,7 @@ comment on function @registry@.lineage_write(bytea, jsonb) is
 create or replace function @registry@.lock_live(start bytea) returns void
 	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 declare
-	locked bytea[] := '{}';
+	locked bytea[] := array[]::bytea[];
 	fresh bytea[];
 begin
 	loop

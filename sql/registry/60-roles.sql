@@ -65,7 +65,7 @@ create or replace function @registry@.allow_functions(allowed text, role text) r
 declare
 	f regprocedure;
 begin
-	for f in select p.oid from pg_proc p join @registry@.rights() r on r.name = p.proname
+	for f in select p.oid::regprocedure from pg_proc p join @registry@.rights() r on r.name = p.proname
 			where p.pronamespace = '@registry@'::regnamespace and r.role = allowed loop
 		execute format('grant execute on function %s to %I', f, role);
 	end loop;
