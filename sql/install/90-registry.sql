@@ -192,7 +192,7 @@ $$;
 comment on function registry_make_parts(text, name, boolean) is
 	'Serves registry_create() and registry_upgrade(): makes the functions, triggers and policies of a registry anew, drops those that it made and this version lacks, and writes down which these are. Error 2BP01: something depends on a function that cannot stay.';
 
-create function registry_privileges(schema text) returns text[]
+create function registry_privileges(schema text, functions oid[]) returns text[]
 	language sql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
 	select array_agg(format('%s %s %s %s', o.class, o.id, o.sub, o.acl) order by o.class, o.id, o.sub)
 	from (select n.oid as home from pg_namespace n where n.nspname = schema) n
@@ -204,30 +204,36 @@ create function registry_privileges(schema text) returns text[]
 			select 'column', c.oid, a.attnum, a.attacl::text
 				from pg_class c join pg_attribute a on a.attrelid = c.oid where c.relnamespace = n.home
 			union all
-			select 'function', p.oid, 0, p.proacl::text from pg_proc p where p.pronamespace = n.home
+			select 'function', p.oid, 0, p.proacl::text from pg_proc p where p.oid = any(functions)
 			union all
 			select 'policy', p.oid, 0, p.polname from pg_policy p join pg_class c on c.oid = p.polrelid
 				where c.relnamespace = n.home) o
 $$;
-comment on function registry_privileges(text) is
-	'Serves registry_upgrade(): everything that registry.allow() changes.';
+comment on function registry_privileges(text, oid[]) is
+	'Serves registry_upgrade(): everything that registry.allow() changes, of these functions.';
 
 create function registry_roles(schema text, peft name) returns text[]
 	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
 declare
+	functions oid[];
 	before text[];
 	afterwards text[];
 	role name;
 	may text;
 	calls text[] := '{}';
 begin
-	execute format('select %I.registry_privileges($1)', peft) into before using schema;
+	-- Others' functions of the same name do not count, where it is known which they are.
+	execute format('select array_agg(f.oid) from %I.registry_functions($1) f', peft) || case
+			when to_regclass(format('%I.made', schema)) is null then ''
+			else format(' join %I.made m on m.kind = ''function'' and m.name = f.name and m.of = f.of', schema) end
+		into functions using schema;
+	execute format('select %I.registry_privileges($1, $2)', peft) into before using schema, functions;
 	for role in select distinct r.rolname from pg_class c cross join aclexplode(c.relacl) a join pg_roles r on r.oid = a.grantee
 			where c.oid = to_regclass(format('%I.version', schema)) and a.grantee <> c.relowner loop
 		foreach may in array '{admin,writer,reader}'::text[] loop
 			begin
 				execute format('select %I.allow(%I => $1)', schema, may) using role;
-				execute format('select %I.registry_privileges($1)', peft) into afterwards using schema;
+				execute format('select %I.registry_privileges($1, $2)', peft) into afterwards using schema, functions;
 				raise sqlstate 'PA000';
 			exception when sqlstate 'PA000' then
 				null;
