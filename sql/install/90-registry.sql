@@ -60,7 +60,7 @@ begin
 	if to_regclass(format('%I.made', schema)) is null then
 		return;
 	end if;
-	for made in execute format('select m.* from %I.made m where m.kind <> ''function''', schema) loop
+	for made in execute format('select m.* from %I.made m where m.kind in (''trigger'', ''policy'')', schema) loop
 		execute format('drop %s if exists %I on %I.%I', made.kind, made.name, schema, made.of);
 	end loop;
 end
@@ -180,6 +180,8 @@ begin
 	end loop;
 	execute format('delete from %I.made', schema);
 	execute format('insert into %I.made (kind, name, of)
+		select ''schema'', $1, ''''
+		union all
 		select ''function'', f.name, f.of from %I.registry_functions($1) f
 			where f.oid = any(array(select to_regprocedure(s) from unnest($2) s))
 		union all
@@ -215,6 +217,7 @@ comment on function registry_privileges(text, oid[]) is
 create function registry_roles(schema text, peft name) returns text[]
 	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
 declare
+	own_name text := 'registry';
 	functions oid[];
 	before text[];
 	afterwards text[];
@@ -222,11 +225,18 @@ declare
 	may text;
 	calls text[] := '{}';
 begin
-	-- Others' functions of the same name do not count, where it is known which they are.
-	execute format('select array_agg(f.oid) from %I.registry_functions($1) f', peft) || case
-			when to_regclass(format('%I.made', schema)) is null then ''
-			else format(' join %I.made m on m.kind = ''function'' and m.name = f.name and m.of = f.of', schema) end
-		into functions using schema;
+	if to_regclass(format('%I.made', schema)) is null then
+		execute format('select array_agg(f.oid) from %I.registry_functions($1) f', peft) into functions using schema;
+	else
+		execute format('select m.name from %I.made m where m.kind = ''schema''', schema) into own_name;
+		-- others' functions of the same name do not count
+		execute format('select array_agg(f.oid) from %I.registry_functions($1) f
+			join %I.made m on m.kind = ''function'' and m.name = f.name and m.of = f.of', peft, schema) into functions using schema;
+	end if;
+	-- Under another name its functions speak of the old one, which may be another registry's.
+	if own_name is distinct from schema then
+		return calls;
+	end if;
 	execute format('select %I.registry_privileges($1, $2)', peft) into before using schema, functions;
 	for role in select distinct r.rolname from pg_class c cross join aclexplode(c.relacl) a join pg_roles r on r.oid = a.grantee
 			where c.oid = to_regclass(format('%I.version', schema)) and a.grantee <> c.relowner loop
@@ -248,7 +258,7 @@ begin
 end
 $$;
 comment on function registry_roles(text, name) is
-	'Serves registry_upgrade(): calls of registry.allow() for the roles that are readers, writers or admins, that is to whom such a call gives nothing that they do not have. Nothing is changed.';
+	'Serves registry_upgrade(): calls of registry.allow() for the roles that are readers, writers or admins, that is to whom such a call gives nothing that they do not have; none if the schema was renamed. Nothing is changed.';
 
 create function registry_create(reader text default null, writer text default null, admin text default null,
 	row_security boolean default false, schema text default 'registry') returns void
@@ -305,7 +315,7 @@ begin
 end
 $$;
 comment on function registry_upgrade(text) is
-	'Brings a registry to the installed version of the extension: runs the steps that it lacks and makes its functions, triggers and policies anew, after ALTER EXTENSION peftarith UPDATE, or if one of the two schemas got another name. Roles keep what they were granted; readers, writers and admins get what is new. Locks the tables. Errors: 3F000 there is no registry, 42501 it belongs to another role (for a superuser too), 0A000 it was made by a later version, or a schema name as for registry_create(), 42602 as there, 2BP01 something depends on a function that cannot stay, 55006 in a transaction that has committed a version, 40P01 (repeat it).';
+	'Brings a registry to the installed version of the extension: runs the steps that it lacks and makes its functions, triggers and policies anew, after ALTER EXTENSION peftarith UPDATE, or if one of the two schemas was renamed. Roles keep what they were granted; readers, writers and admins get what is new (not where the registry''s schema was renamed: see its allow()). Locks the tables. Errors: 3F000 there is no registry, 42501 it belongs to another role (for a superuser too), 0A000 it was made by a later version, or a schema name as for registry_create(), 42602 as there, 2BP01 something depends on a function that cannot stay, 55006 in a transaction that has committed a version, 40P01 (repeat it).';
 
 create function registry_drop(force boolean default false, schema text default 'registry') returns void
 	language plpgsql volatile parallel unsafe

@@ -19,12 +19,12 @@ create table @registry@.made (
 	name text,
 	of text,
 	primary key (kind, name, of),
-	constraint made_kind check (kind in ('function', 'trigger', 'policy'))
+	constraint made_kind check (kind in ('schema', 'function', 'trigger', 'policy'))
 );
 comment on table @registry@.made is 'What registry_create() and registry_upgrade() make anew, and drop when a version has it no more.';
-comment on column @registry@.made.kind is 'function, trigger or policy.';
+comment on column @registry@.made.kind is 'function, trigger, policy; schema for the one row with the name that the functions know.';
 comment on column @registry@.made.name is 'Its name.';
-comment on column @registry@.made.of is 'Types of a function''s arguments; the table of a trigger or policy.';
+comment on column @registry@.made.of is 'Types of a function''s arguments; the table of a trigger or policy; empty for the schema.';
 
 -- What a registry without these tables made.
 insert into @registry@.made (kind, name, of) select 'function', v.* from (values
