@@ -209,38 +209,3 @@ end
 $$;
 comment on function @registry@.protect() is
 	'Lets the triggers that refuse changes fire in replicas'' sessions too; called by registry_create() and registry_upgrade(). (pg_restore --disable-triggers leaves them as ordinary ones.)';
-
--- Once: triggers.
-create trigger version_1_actor before insert on @registry@.version
-	for each row execute function @registry@.version_actor();
-comment on trigger version_1_actor on @registry@.version is 'Who and when; which columns may be given.';
-create trigger version_2_duplicate before insert on @registry@.version
-	for each row execute function @registry@.version_duplicate();
-comment on trigger version_2_duplicate on @registry@.version is 'A digest once for each entry.';
-create trigger version_3_facts before insert on @registry@.version
-	for each row execute function @registry@.version_facts();
-comment on trigger version_3_facts on @registry@.version is 'Number, digests, recipe, lineage, locks.';
-create trigger version_4_duplicate before insert on @registry@.version
-	for each row execute function @registry@.version_duplicate();
-comment on trigger version_4_duplicate on @registry@.version is 'A digest once for each entry, under the lock of its row.';
-create trigger version_change before update on @registry@.version
-	for each row execute function @registry@.version_change();
-comment on trigger version_change on @registry@.version is 'Nothing but erase and materialize.';
-create trigger version_refuse before delete or truncate on @registry@.version
-	for each statement execute function @registry@.refuse_change();
-comment on trigger version_refuse on @registry@.version is 'No version is ever removed.';
-create trigger state_change before update on @registry@.state
-	for each row execute function @registry@.state_change();
-comment on trigger state_change on @registry@.state is 'Revoked once.';
-create trigger state_refuse before delete or truncate on @registry@.state
-	for each statement execute function @registry@.refuse_change();
-comment on trigger state_refuse on @registry@.state is 'No state is ever removed.';
-create trigger lineage_refuse before update or delete or truncate on @registry@.lineage
-	for each statement execute function @registry@.refuse_change();
-comment on trigger lineage_refuse on @registry@.lineage is 'No edge ever changes.';
-create trigger log_refuse before update or delete or truncate on @registry@.log
-	for each statement execute function @registry@.refuse_change();
-comment on trigger log_refuse on @registry@.log is 'No entry ever changes.';
-create trigger log_head_refuse before delete or truncate on @registry@.log_head
-	for each statement execute function @registry@.refuse_change();
-comment on trigger log_head_refuse on @registry@.log_head is 'The head stays.';

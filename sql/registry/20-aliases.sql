@@ -28,12 +28,12 @@ begin
 			greatest(clock_timestamp(), max(h.moved_at))
 		from @registry@.alias_history h where h.entry = moved.entry and h.alias = moved.alias
 		on conflict (entry, alias, move) do nothing;
-	perform pg_notify('registry_alias', moved.id::text);
+	perform pg_notify('@registry@_alias', moved.id::text);
 	return null;
 end
 $$;
 comment on function @registry@.alias_moved() is
-	'Trigger: writes alias_history, sends NOTIFY registry_alias with the alias''s id. Errors: 55000 revoked version, renamed alias; 40001.';
+	'Trigger: writes alias_history, sends NOTIFY @registry@_alias with the alias''s id. Errors: 55000 revoked version, renamed alias; 40001.';
 
 -- Called from alias_moved it is not the outermost trigger.
 -- For: nobody
@@ -93,17 +93,3 @@ create or replace function @registry@.alias_at(name text, alias text, "time" tim
 $$;
 comment on function @registry@.alias_at(text, text, timestamptz) is
 	'Number of the version that an alias stood for at a time; null if it did not exist.';
-
--- Once: triggers.
-create trigger alias_moved after insert or update or delete on @registry@.alias
-	for each row execute function @registry@.alias_moved();
-comment on trigger alias_moved on @registry@.alias is 'History and NOTIFY.';
-create trigger alias_refuse before truncate on @registry@.alias
-	for each statement execute function @registry@.refuse_change();
-comment on trigger alias_refuse on @registry@.alias is 'Aliases are removed one by one, which history sees.';
-create trigger alias_history_refuse before update or delete or truncate on @registry@.alias_history
-	for each statement execute function @registry@.refuse_change();
-comment on trigger alias_history_refuse on @registry@.alias_history is 'No move ever changes.';
-create trigger alias_history_insert before insert on @registry@.alias_history
-	for each row execute function @registry@.alias_history_insert();
-comment on trigger alias_history_insert on @registry@.alias_history is 'No move is invented.';

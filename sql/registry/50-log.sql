@@ -258,33 +258,3 @@ $$;
 comment on function @registry@.export_log() is
 	'The log in order, a line of JSON for each entry, for tools/verify-log.py and @registry@.verify_export.';
 revoke execute on function @registry@.export_log() from public;
-
--- Once: triggers, and the first entry.
-create constraint trigger log_version after insert on @registry@.version
-	deferrable initially deferred for each row execute function @registry@.log_version();
-comment on trigger log_version on @registry@.version is 'Appends the version to the log when the transaction commits.';
-
-create constraint trigger log_erase after update on @registry@.version
-	deferrable initially deferred for each row
-	when (old.erased_at is null and new.erased_at is not null)
-	execute function @registry@.log_erase();
-comment on trigger log_erase on @registry@.version is 'Appends the erasure to the log when the transaction commits.';
-
-create constraint trigger log_materialize after update on @registry@.version
-	deferrable initially deferred for each row
-	when (old.value is null and new.value is not null)
-	execute function @registry@.log_materialize();
-comment on trigger log_materialize on @registry@.version is 'Appends the materialization to the log when the transaction commits.';
-
-create constraint trigger log_alias after insert on @registry@.alias_history
-	deferrable initially deferred for each row execute function @registry@.log_alias();
-comment on trigger log_alias on @registry@.alias_history is 'Appends the move to the log when the transaction commits.';
-
-create constraint trigger log_revoke after update on @registry@.state
-	deferrable initially deferred for each row
-	when (old.revoked_at is null and new.revoked_at is not null)
-	execute function @registry@.log_revoke();
-comment on trigger log_revoke on @registry@.state is 'Appends the revocation to the log when the transaction commits.';
-
-insert into @registry@.log_head (size, hash) values (0, decode(repeat('00', 32), 'hex'));
-select @registry@.log_append('create', array['1']);

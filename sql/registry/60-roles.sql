@@ -73,26 +73,3 @@ end
 $$;
 comment on function @registry@.allow_functions(text, text) is
 	'Grants a role the functions that are for readers, log readers, writers or admins (@registry@.rights).';
-
--- The second half of version's policy is for the row that is being inserted: its
--- trigger may have made the entry after the command's snapshot.
--- For: nobody
-create or replace function @registry@.secure_rows() returns void
-	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
-declare
-	t text;
-begin
-	foreach t in array array['entry', 'version', 'alias', 'alias_history'] loop
-		execute format('alter table @registry@.%I enable row level security', t);
-		execute format('create policy member on @registry@.%I using (%s)', t,
-			case t when 'entry' then '@registry@.is_member(owner)'
-				else format('exists (select from @registry@.entry e where e.name = %I.entry)', t)
-			end || case t when 'version' then ' or created_at >= now() and @registry@.sees_entry(entry)' else '' end);
-		execute format('comment on policy member on @registry@.%I is %L', t, 'Members of the entry''s owner.');
-	end loop;
-end
-$$;
-comment on function @registry@.secure_rows() is
-	'Row-level security: an entry, its versions, aliases and history are seen and changed by members of the entry''s owner, and by admins, who get policies of their own. Call it before @registry@.allow().';
-
-revoke all on all functions in schema @registry@ from public;
