@@ -12,7 +12,8 @@ create trigger version_3_facts before insert on @registry@.version
 comment on trigger version_3_facts on @registry@.version is 'Number, digests, recipe, lineage, locks.';
 create trigger version_4_duplicate before insert on @registry@.version
 	for each row execute function @registry@.version_duplicate();
-comment on trigger version_4_duplicate on @registry@.version is 'A digest once for each entry, under the lock of its row.';
+comment on trigger version_4_duplicate on @registry@.version is
+	'A digest once for each entry, under the lock of its row.';
 create trigger version_change before update on @registry@.version
 	for each row execute function @registry@.version_change();
 comment on trigger version_change on @registry@.version is 'Nothing but erase and materialize.';
@@ -50,22 +51,27 @@ comment on trigger alias_history_insert on @registry@.alias_history is 'No move 
 
 create constraint trigger log_version after insert on @registry@.version
 	deferrable initially deferred for each row execute function @registry@.log_version();
-comment on trigger log_version on @registry@.version is 'Appends the version to the log when the transaction commits.';
+comment on trigger log_version on @registry@.version is
+	'Appends the version to the log when the transaction commits.';
 create constraint trigger log_erase after update on @registry@.version
 	deferrable initially deferred for each row
 	when (old.erased_at is null and new.erased_at is not null)
 	execute function @registry@.log_erase();
-comment on trigger log_erase on @registry@.version is 'Appends the erasure to the log when the transaction commits.';
+comment on trigger log_erase on @registry@.version is
+	'Appends the erasure to the log when the transaction commits.';
 create constraint trigger log_materialize after update on @registry@.version
 	deferrable initially deferred for each row
 	when (old.value is null and new.value is not null)
 	execute function @registry@.log_materialize();
-comment on trigger log_materialize on @registry@.version is 'Appends the materialization to the log when the transaction commits.';
+comment on trigger log_materialize on @registry@.version is
+	'Appends the materialization to the log when the transaction commits.';
 create constraint trigger log_alias after insert on @registry@.alias_history
 	deferrable initially deferred for each row execute function @registry@.log_alias();
-comment on trigger log_alias on @registry@.alias_history is 'Appends the move to the log when the transaction commits.';
+comment on trigger log_alias on @registry@.alias_history is
+	'Appends the move to the log when the transaction commits.';
 create constraint trigger log_revoke after update on @registry@.state
 	deferrable initially deferred for each row
 	when (old.revoked_at is null and new.revoked_at is not null)
 	execute function @registry@.log_revoke();
-comment on trigger log_revoke on @registry@.state is 'Appends the revocation to the log when the transaction commits.';
+comment on trigger log_revoke on @registry@.state is
+	'Appends the revocation to the log when the transaction commits.';

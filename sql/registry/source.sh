@@ -34,5 +34,6 @@ printf '$registry_text$)'
 cat <<'SQL'
  $registry_source$;
 comment on function registry_source() is
-	'What registry_create() and registry_upgrade() run: the steps (kind step) and parts (kind part) of sql/registry, with @registry@ for the schema of the registry and @peft@ for that of the extension.';
+	'What registry_create() and registry_upgrade() run: the steps (kind step) and parts (kind part) of '
+	'sql/registry, with @registry@ for the schema of the registry and @peft@ for that of the extension.';
 SQL

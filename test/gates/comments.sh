@@ -44,8 +44,11 @@ $psql -d $database -c "select oid::regprocedure from pg_proc where pronamespace 
 $psql -d $database -c "with there as (
 		select 'schema' as kind, 'registry'::name as name, '' as of
 		union all select 'function', f.name, f.of from registry_functions('registry') f
-		union all select 'trigger', t.tgname, c.relname from pg_trigger t join pg_class c on c.oid = t.tgrelid where c.oid in ($tables) and not t.tgisinternal
-		union all select 'policy', p.polname, c.relname from pg_policy p join pg_class c on c.oid = p.polrelid where c.oid in ($tables))
+		union all select 'trigger', t.tgname, c.relname from pg_trigger t join pg_class c on c.oid = t.tgrelid
+			where c.oid in ($tables) and not t.tgisinternal
+		union all select 'policy', p.polname, c.relname from pg_policy p join pg_class c on c.oid = p.polrelid
+			where c.oid in ($tables))
 	(table there except select m.kind, m.name, m.of from registry.made m)
-	union all (select m.kind, m.name, m.of from registry.made m except table there) order by 1, 2" | fail_lines "not made, or not recorded" || true
+	union all (select m.kind, m.name, m.of from registry.made m except table there) order by 1, 2" |
+	fail_lines "not made, or not recorded" || true
 finish

@@ -25,10 +25,12 @@ for part in sql/registry/*.sql; do
 	[[ $file =~ ^[0-9][0-9]-([a-z]+)(-[a-z]+)*$ ]] || { fail "$part is not NN-stem.sql"; continue; }
 	stem=registry_${BASH_REMATCH[1]}
 	grep -q '^create or replace function' "$part" || continue
-	[ -e "test/sql/$stem.sql" ] && [ -e "expected/$stem.out" ] || fail "$part has no test/sql/$stem.sql with its expected output"
+	[ -e "test/sql/$stem.sql" ] && [ -e "expected/$stem.out" ] ||
+		fail "$part has no test/sql/$stem.sql with its expected output"
 done
 for test in test/sql/registry_*.sql; do
 	stem=$(basename "$test" .sql)
-	[ "$stem" = registry_setup ] || compgen -G "sql/registry/[0-9][0-9]-${stem#registry_}*.sql" >/dev/null || fail "$test is of no part of sql/registry"
+	[ "$stem" = registry_setup ] || compgen -G "sql/registry/[0-9][0-9]-${stem#registry_}*.sql" >/dev/null ||
+		fail "$test is of no part of sql/registry"
 done
 finish

@@ -12,7 +12,8 @@ comment on table @registry@.step is 'The steps that made the tables: the version
 comment on column @registry@.step.number is 'Number of the step, in the order in which they are run.';
 comment on column @registry@.step.name is 'What it did.';
 comment on column @registry@.step.run_at is 'When it was run; null if that was before this table was there.';
-comment on column @registry@.step.extension_version is 'Version of the extension that ran it; null as run_at.';
+comment on column @registry@.step.extension_version is
+	'Version of the extension that ran it; null as run_at.';
 
 create table @registry@.made (
 	kind text,
@@ -21,10 +22,13 @@ create table @registry@.made (
 	primary key (kind, name, of),
 	constraint made_kind check (kind in ('schema', 'function', 'trigger', 'policy'))
 );
-comment on table @registry@.made is 'What registry_create() and registry_upgrade() make anew, and drop when a version has it no more.';
-comment on column @registry@.made.kind is 'function, trigger, policy; schema for the one row with the name that the functions know.';
+comment on table @registry@.made is
+	'What registry_create() and registry_upgrade() make anew, and drop when a version has it no more.';
+comment on column @registry@.made.kind is
+	'function, trigger, policy; schema for the one row with the name that the functions know.';
 comment on column @registry@.made.name is 'Its name.';
-comment on column @registry@.made.of is 'Types of a function''s arguments; the table of a trigger or policy; empty for the schema.';
+comment on column @registry@.made.of is
+	'Types of a function''s arguments; the table of a trigger or policy; empty for the schema.';
 
 -- What a registry without these tables made.
 insert into @registry@.made (kind, name, of) select 'function', v.* from (values
