@@ -14,8 +14,9 @@ sub queries
 		'row security' => qq{select relname, relkind, relrowsecurity, relforcerowsecurity, relowner::regrole,
 				obj_description(oid, 'pg_class')
 			from pg_class where relnamespace = $here order by 1},
-		columns => qq{select attrelid::regclass::text,
-				row_number() over (partition by attrelid order by attnum), attname, format_type(atttypid, atttypmod), attnotnull, attcollation::regcollation,
+		columns => qq{
+			select attrelid::regclass::text, row_number() over (partition by attrelid order by attnum),
+				attname, format_type(atttypid, atttypmod), attnotnull, attcollation::regcollation,
 				pg_get_expr(d.adbin, d.adrelid), col_description(attrelid, attnum)
 			from pg_attribute left join pg_attrdef d on d.adrelid = attrelid and d.adnum = attnum
 			where attrelid in $tables and attnum > 0 and not attisdropped order by 1, 2},
