@@ -29,11 +29,13 @@ PG_CFLAGS   = -std=gnu11 -Wextra -Wno-unused-parameter -Wno-sign-compare \
 EXTENSION     = peftarith
 SQL_FRAGMENTS = $(sort $(wildcard sql/install/*.sql))
 # and registry_source(), a function that returns the text of sql/registry
-REGISTRY_PARTS = $(sort $(wildcard sql/registry/*.sql))
+REGISTRY_PARTS = $(wildcard sql/registry/*.sql sql/registry/steps/*.sql) sql/registry/source.sh sql/registry/rights.awk
 DATA_built    = peftarith--$(EXTVERSION).sql
 
 # --- regression tests, in this order: setup makes what the others use
-REGRESS      = setup type interchange inspect operators transform compare aggregates delta lowrank sketch merge difference recompute registry registry_claims
+REGRESS      = setup type interchange inspect operators transform compare aggregates delta lowrank sketch merge difference recompute lineage \
+	registry_setup registry registry_versions registry_references registry_aliases registry_lineage registry_revocation \
+	registry_log registry_verify registry_roles
 REGRESS_OPTS = --inputdir=test
 # several sessions, step by step; here too setup comes first
 ISOLATION      = setup $(filter-out setup,$(sort $(basename $(notdir $(wildcard test/isolation/specs/*.spec)))))
@@ -79,18 +81,8 @@ endif
 
 $(OBJS): $(ALL_HEADERS) Makefile
 
-# What the installing server would take for its own, or for the end of the quotes.
-NOT_IN_PARTS = \$$registry_(part|source)\$$|^\\|MODULE_PATHNAME|@extschema
 $(DATA_built): peftarith.control $(SQL_FRAGMENTS) $(REGISTRY_PARTS) Makefile
-	@! grep -nE '$(NOT_IN_PARTS)' $(REGISTRY_PARTS)
-	{ printf '%s\n' '\echo Use "CREATE EXTENSION peftarith" to load this file. \quit'; cat $(SQL_FRAGMENTS); \
-	printf '%s\n' 'create function registry_source(out part text, out source text) returns setof record' \
-		'	language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$registry_source$$ values'; \
-	comma=; for part in $(REGISTRY_PARTS); do \
-		printf "%s('%s', \$$registry_part\$$" "$$comma" "$$(basename $$part .sql)"; \
-		cat $$part; printf '$$registry_part$$)'; comma=','; done; \
-	printf '%s\n' ' $$registry_source$$;' \
-		"comment on function registry_source() is 'What registry_create() runs, part by part: the text of sql/registry, with @peft@ for the schema of the extension.';"; \
-	} > $@.new && mv $@.new $@
+	{ printf '%s\n' '\echo Use "CREATE EXTENSION peftarith" to load this file. \quit'; \
+	cat $(SQL_FRAGMENTS) && sql/registry/source.sh; } > $@.new && mv $@.new $@
 
 include dev/targets.mk

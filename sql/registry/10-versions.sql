@@ -1,12 +1,15 @@
 -- Versions: what the trigger fills in, and what never changes.
 
+-- For: nobody
 create or replace function @registry@.version_actor() returns trigger
 	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
+	-- Two conditions: who has not the owner's rights may not call what the second one calls.
 	if num_nonnulls(new.number, new.digest, new.envelope_digest, new.recipe) = 4
-		and pg_has_role(current_user, (select c.relowner from pg_class c where c.oid = tg_relid), 'USAGE')
-		and @registry@.log_has_version(new.entry, new.number) then
-		return new;
+		and pg_has_role(current_user, (select c.relowner from pg_class c where c.oid = tg_relid), 'USAGE') then
+		if @registry@.log_has_version(new.entry, new.number) then
+			return new;
+		end if;
 	end if;
 	if num_nonnulls(new.number, new.digest, new.envelope_digest, new.recipe, new.erased_at, new.erase_reason) > 0
 		or new.actor is distinct from session_user or new.acting_as is distinct from current_user then
@@ -23,6 +26,7 @@ $$;
 comment on function @registry@.version_actor() is
 	'Trigger: with the rights of the one who commits, who stands in the columns'' defaults. It changes nothing, so that a large value is not copied once more. A row with number, digests and recipe set is taken as it is from the table''s owner if the log has it or is empty (a restore). Errors: 428C9 such columns set by others, 23502 no value.';
 
+-- For: nobody
 create or replace function @registry@.version_duplicate() returns trigger
 	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
 declare
@@ -44,6 +48,7 @@ $$;
 comment on function @registry@.version_duplicate() is
 	'Trigger, before the facts and again under the lock of the entry''s row, so that no INSERT ... ON CONFLICT DO NOTHING comes to the unique index and leaves lineage without a version: error 23505 if the entry has the digest already, as far as the committing role may see. A row that is restored is older than its transaction.';
 
+-- For: nobody
 create or replace function @registry@.version_facts() returns trigger
 	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -92,6 +97,7 @@ $$;
 comment on function @registry@.version_facts() is
 	'Trigger: entry (made if it does not exist), number, digest, envelope digest, recipe, lineage; locks the states of the digest and its ancestors. Evaluates a virtual version once before its value is dropped. Errors: 55000 revoked digest or ancestor, a virtual version that cannot be evaluated; 22000 it evaluates to another value; 40001.';
 
+-- For: reader, inside
 create or replace function @registry@.digest_list(digests bytea[]) returns text
 	language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
 	select string_agg(encode(d, 'hex'), ', ' order by d) from (select u from unnest(digests) u order by u limit 10) l(d)
@@ -100,6 +106,7 @@ comment on function @registry@.digest_list(bytea[]) is 'The first ten digests, i
 
 -- Erasing locks the state row as revoking does, so that a virtual version that
 -- is being committed over this one is either seen here or fails there.
+-- For: nobody
 create or replace function @registry@.version_erasable(number integer, entry text, digest bytea) returns void
 	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
@@ -124,6 +131,7 @@ $$;
 comment on function @registry@.version_erasable(integer, text, bytea) is
 	'Locks the digest''s state and raises 55000 if a virtual version is evaluated from this version''s value; 25001 in another isolation level than READ COMMITTED.';
 
+-- For: nobody
 create or replace function @registry@.version_change() returns trigger
 	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 begin
@@ -160,6 +168,7 @@ $$;
 comment on function @registry@.version_change() is
 	'Trigger: refuses every UPDATE but erasing and materializing (55000). Errors of materializing: 22000 another digest or recipe root, 55000 revoked digest or ancestor; of erasing those of version_erasable.';
 
+-- For: nobody
 create or replace function @registry@.refuse_change() returns trigger
 	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
@@ -169,6 +178,7 @@ end
 $$;
 comment on function @registry@.refuse_change() is 'Trigger: error 55000.';
 
+-- For: nobody
 create or replace function @registry@.state_change() returns trigger
 	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
@@ -181,6 +191,7 @@ end
 $$;
 comment on function @registry@.state_change() is 'Trigger: a state changes once, from live to revoked (else 55000).';
 
+-- For: owner
 create or replace function @registry@.protect() returns void
 	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
 declare
@@ -198,38 +209,3 @@ end
 $$;
 comment on function @registry@.protect() is
 	'Lets the triggers that refuse changes fire in replicas'' sessions too; called by registry_create() and registry_upgrade(). (pg_restore --disable-triggers leaves them as ordinary ones.)';
-
--- Once: triggers.
-create trigger version_1_actor before insert on @registry@.version
-	for each row execute function @registry@.version_actor();
-comment on trigger version_1_actor on @registry@.version is 'Who and when; which columns may be given.';
-create trigger version_2_duplicate before insert on @registry@.version
-	for each row execute function @registry@.version_duplicate();
-comment on trigger version_2_duplicate on @registry@.version is 'A digest once for each entry.';
-create trigger version_3_facts before insert on @registry@.version
-	for each row execute function @registry@.version_facts();
-comment on trigger version_3_facts on @registry@.version is 'Number, digests, recipe, lineage, locks.';
-create trigger version_4_duplicate before insert on @registry@.version
-	for each row execute function @registry@.version_duplicate();
-comment on trigger version_4_duplicate on @registry@.version is 'A digest once for each entry, under the lock of its row.';
-create trigger version_change before update on @registry@.version
-	for each row execute function @registry@.version_change();
-comment on trigger version_change on @registry@.version is 'Nothing but erase and materialize.';
-create trigger version_refuse before delete or truncate on @registry@.version
-	for each statement execute function @registry@.refuse_change();
-comment on trigger version_refuse on @registry@.version is 'No version is ever removed.';
-create trigger state_change before update on @registry@.state
-	for each row execute function @registry@.state_change();
-comment on trigger state_change on @registry@.state is 'Revoked once.';
-create trigger state_refuse before delete or truncate on @registry@.state
-	for each statement execute function @registry@.refuse_change();
-comment on trigger state_refuse on @registry@.state is 'No state is ever removed.';
-create trigger lineage_refuse before update or delete or truncate on @registry@.lineage
-	for each statement execute function @registry@.refuse_change();
-comment on trigger lineage_refuse on @registry@.lineage is 'No edge ever changes.';
-create trigger log_refuse before update or delete or truncate on @registry@.log
-	for each statement execute function @registry@.refuse_change();
-comment on trigger log_refuse on @registry@.log is 'No entry ever changes.';
-create trigger log_head_refuse before delete or truncate on @registry@.log_head
-	for each statement execute function @registry@.refuse_change();
-comment on trigger log_head_refuse on @registry@.log_head is 'The head stays.';

@@ -1,5 +1,6 @@
 -- References (name@3, name@alias, name), and what is done with a version by one.
 
+-- For: reader
 create or replace function @registry@.resolve(ref text, out entry text, out number integer)
 	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
@@ -30,12 +31,14 @@ $$;
 comment on function @registry@.resolve(text) is
 	'Entry and number of the version that a reference means: name@number, name@alias, or name for the newest version that is not revoked. Error 42704: none that the reader may see.';
 
+-- For: reader
 create or replace function @registry@.digest(ref text) returns bytea
 	language sql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 	select v.digest from @registry@.resolve(ref) r join @registry@.version v on v.entry = r.entry and v.number = r.number
 $$;
 comment on function @registry@.digest(text) is 'Digest of the version that a reference means. Error 42704: no such version.';
 
+-- For: reader, inside
 create or replace function @registry@.operands(node jsonb) returns bytea[]
 	language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
 begin
@@ -47,6 +50,7 @@ end
 $$;
 comment on function @registry@.operands(jsonb) is 'Digests of the operands of a node of a recipe.';
 
+-- For: reader, inside
 create or replace function @registry@.story(digest bytea) returns jsonb
 	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
@@ -63,6 +67,7 @@ comment on function @registry@.story(bytea) is
 -- asked: the first version that was committed with the digest, then the recipe
 -- of the version that led to it (origin).  Only what is walked is looked at:
 -- recipes tell everything down to the first import.
+-- For: reader, inside
 create or replace function @registry@.plan(recipe jsonb, without bytea[] default '{}', excluded bytea[] default '{}',
 	out recipe_used jsonb, out leaves bytea[], out missing bytea[])
 	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
@@ -71,8 +76,8 @@ declare
 	line bytea[] := @registry@.operands(plan.recipe -> 'root');
 	origin bytea[] := array_fill(null::bytea, array[cardinality(line)]);
 	seen bytea[] := line;
-	keys text[] := '{}';
-	nodes jsonb[] := '{}';
+	keys text[] := array[]::text[];
+	nodes jsonb[] := array[]::jsonb[];
 	done integer := 0;
 	d bytea; o bytea; operand bytea;
 	node jsonb;
@@ -122,6 +127,7 @@ $$;
 comment on function @registry@.plan(jsonb, bytea[], bytea[]) is
 	'How a recipe is evaluated from registered values, optionally without some digests (excluded: their descendants, which have to be made again): the part of the recipe that is needed, with what the registry knows where it was cut, and the first of the digests in the place of the others, the digests whose values it is evaluated from, and the digests that are needed and have no value that the reader may see.';
 
+-- For: reader, inside
 create or replace function @registry@.evaluate(recipe jsonb, leaves bytea[], without bytea default null,
 	renormalize boolean default false) returns @peft@.adapter
 	language sql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
@@ -134,6 +140,7 @@ $$;
 comment on function @registry@.evaluate(jsonb, bytea[], bytea, boolean) is
 	'The value of a recipe from the registered values of the leaves (adapter_recompute); null without leaves.';
 
+-- For: reader
 create or replace function @registry@.get(ref text, allow_revoked boolean default false) returns @peft@.adapter
 	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 declare
@@ -170,6 +177,7 @@ $$;
 comment on function @registry@.get(text, boolean) is
 	'The adapter that a reference means; a virtual version is evaluated and its digest compared. Errors: 42704 no such version, 55000 revoked (itself or an ancestor; not with allow_revoked), erased, or virtual over values that the reader may not see, XX001 another digest.';
 
+-- For: writer
 create or replace function @registry@.commit(entry text, value @peft@.adapter, message text default '',
 	allow_duplicate boolean default false) returns text
 	language sql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
@@ -180,6 +188,7 @@ $$;
 comment on function @registry@.commit(text, @peft@.adapter, text, boolean) is
 	'Commits a version and returns name@number: the same as INSERT. Errors: 23505 the entry has the digest already, 55000 revoked digest or ancestor, 40001.';
 
+-- For: writer
 create or replace function @registry@.commit_virtual(entry text, value @peft@.adapter, message text default '') returns text
 	language sql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
 	insert into @registry@.version as v (entry, value, message, virtual)
@@ -189,6 +198,7 @@ $$;
 comment on function @registry@.commit_virtual(text, @peft@.adapter, text) is
 	'Commits a version without its value, which @registry@.get() evaluates again from registered versions. Errors: those of commit, and 55000 if it needs a value that is not registered.';
 
+-- For: writer
 create or replace function @registry@.materialize(ref text) returns void
 	language sql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
 	update @registry@.version v set value = @registry@.get(v.entry || '@' || v.number)
@@ -198,6 +208,7 @@ $$;
 comment on function @registry@.materialize(text) is
 	'Stores the value of a virtual version; does nothing if it is stored. Errors: those of get.';
 
+-- For: admin
 create or replace function @registry@.erase(ref text, reason text) returns void
 	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
@@ -212,6 +223,7 @@ $$;
 comment on function @registry@.erase(text, text) is
 	'Removes the value of a version and keeps all else. Errors: 42704 no such version, 22004 no reason, 55000 a virtual version needs the value, 25001 not READ COMMITTED.';
 
+-- For: reader, inside
 create or replace function @registry@.distances(a @peft@.adapter, b @peft@.adapter)
 	returns table (module text, distance double precision)
 	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
@@ -224,6 +236,7 @@ $$;
 comment on function @registry@.distances(@peft@.adapter, @peft@.adapter) is
 	'Frobenius distance of the deltas of each module (adapter_module_geometry); no rows where it is refused: other kinds, variants without arithmetic, NaN.';
 
+-- For: reader
 create or replace function @registry@.diff(left_ref text, right_ref text)
 	returns table (module text, status text, distance double precision)
 	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$

@@ -1,5 +1,6 @@
 -- Aliases: every move is checked, written down and told.
 
+-- For: nobody
 create or replace function @registry@.alias_moved() returns trigger
 	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -27,14 +28,15 @@ begin
 			greatest(clock_timestamp(), max(h.moved_at))
 		from @registry@.alias_history h where h.entry = moved.entry and h.alias = moved.alias
 		on conflict (entry, alias, move) do nothing;
-	perform pg_notify('registry_alias', moved.id::text);
+	perform pg_notify('@registry@_alias', moved.id::text);
 	return null;
 end
 $$;
 comment on function @registry@.alias_moved() is
-	'Trigger: writes alias_history, sends NOTIFY registry_alias with the alias''s id. Errors: 55000 revoked version, renamed alias; 40001.';
+	'Trigger: writes alias_history, sends NOTIFY @registry@_alias with the alias''s id. Errors: 55000 revoked version, renamed alias; 40001.';
 
 -- Called from alias_moved it is not the outermost trigger.
+-- For: nobody
 create or replace function @registry@.alias_history_insert() returns trigger
 	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
@@ -48,6 +50,7 @@ $$;
 comment on function @registry@.alias_history_insert() is
 	'Trigger: error 55000 unless an alias was moved, or the log has the move or is empty (a restore).';
 
+-- For: writer
 create or replace function @registry@.set_alias(name text, alias text, version integer) returns void
 	language sql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
 	insert into @registry@.alias (entry, alias, number) values ($1, $2, $3)
@@ -56,6 +59,7 @@ $$;
 comment on function @registry@.set_alias(text, text, integer) is
 	'Makes or moves an alias of an entry to a version. Errors: 23503 no such version, 55000 it is revoked.';
 
+-- For: writer
 create or replace function @registry@.set_alias(name text, alias text, version integer, expected integer) returns void
 	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
@@ -80,6 +84,7 @@ $$;
 comment on function @registry@.set_alias(text, text, integer, integer) is
 	'Moves an alias only if it stands at the expected version (null: does not exist). Errors: 55000 it does not, or the version is revoked; 23503 no such version.';
 
+-- For: reader
 create or replace function @registry@.alias_at(name text, alias text, "time" timestamptz) returns integer
 	language sql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 	select h.number from @registry@.alias_history h
@@ -88,17 +93,3 @@ create or replace function @registry@.alias_at(name text, alias text, "time" tim
 $$;
 comment on function @registry@.alias_at(text, text, timestamptz) is
 	'Number of the version that an alias stood for at a time; null if it did not exist.';
-
--- Once: triggers.
-create trigger alias_moved after insert or update or delete on @registry@.alias
-	for each row execute function @registry@.alias_moved();
-comment on trigger alias_moved on @registry@.alias is 'History and NOTIFY.';
-create trigger alias_refuse before truncate on @registry@.alias
-	for each statement execute function @registry@.refuse_change();
-comment on trigger alias_refuse on @registry@.alias is 'Aliases are removed one by one, which history sees.';
-create trigger alias_history_refuse before update or delete or truncate on @registry@.alias_history
-	for each statement execute function @registry@.refuse_change();
-comment on trigger alias_history_refuse on @registry@.alias_history is 'No move ever changes.';
-create trigger alias_history_insert before insert on @registry@.alias_history
-	for each row execute function @registry@.alias_history_insert();
-comment on trigger alias_history_insert on @registry@.alias_history is 'No move is invented.';

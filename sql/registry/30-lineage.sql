@@ -2,6 +2,7 @@
 -- commit calls is in plpgsql, which keeps plans; a function in SQL that is not
 -- inlined is planned at each call.
 
+-- For: reader, inside
 create or replace function @registry@.ancestors(start bytea) returns setof bytea
 	language plpgsql stable parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
@@ -17,6 +18,7 @@ end
 $$;
 comment on function @registry@.ancestors(bytea) is 'The digest and all its ancestors.';
 
+-- For: reader, inside
 create or replace function @registry@.successors(start bytea) returns setof bytea
 	language plpgsql stable parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
@@ -32,6 +34,7 @@ end
 $$;
 comment on function @registry@.successors(bytea) is 'The digest and all its descendants.';
 
+-- For: reader
 create or replace function @registry@.is_live(digest bytea) returns boolean
 	language sql stable parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 	select not exists (select from @registry@.state s
@@ -41,14 +44,15 @@ comment on function @registry@.is_live(bytea) is 'True if neither the digest nor
 
 -- Only the nodes down to registered digests are handed on: a recipe tells
 -- everything down to the first import, and can be long.
+-- For: nobody
 create or replace function @registry@.lineage_write(child bytea, recipe jsonb) returns void
 	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
 	line bytea[] := @registry@.operands(lineage_write.recipe -> 'root');
-	known bytea[] := '{}';
-	keys text[] := '{}';
-	nodes jsonb[] := '{}';
+	known bytea[] := array[]::bytea[];
+	keys text[] := array[]::text[];
+	nodes jsonb[] := array[]::jsonb[];
 	done integer := 0;
 	node jsonb;
 begin
@@ -83,10 +87,11 @@ comment on function @registry@.lineage_write(bytea, jsonb) is
 	'Rows of lineage and state for a digest that is being committed: its recipe from the root, down to digests that are registered.';
 
 -- Looks again after locking: what was locked may have got ancestors meanwhile.
+-- For: nobody
 create or replace function @registry@.lock_live(start bytea) returns void
 	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 declare
-	locked bytea[] := '{}';
+	locked bytea[] := array[]::bytea[];
 	fresh bytea[];
 begin
 	loop
@@ -106,132 +111,47 @@ $$;
 comment on function @registry@.lock_live(bytea) is
 	'Locks the states of a digest and its ancestors FOR SHARE, in digest order, until none is new, then raises 55000 if one is revoked.';
 
--- One row a digest.  Depth and path by breadth first, weights in topological
--- order, so that the number of paths does not matter; a cycle of claims has no
--- such order, and what hangs on it no weights.  Digests are numbered: arrays of
--- integers are what plpgsql is fast with.
+-- Which edges there are; @peft@.adapter_lineage walks them.  An edge is told by
+-- every version that has it in its recipe.  offset 0: digests are looked up one
+-- by one, whatever the planner thinks of their number.
+-- For: reader, inside
 create or replace function @registry@.graph(start bytea, downward boolean)
 	returns table (digest bytea, kind text, depth integer, path bytea[],
 		p double precision, q double precision, w double precision, revoked boolean)
 	language plpgsql stable parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
-#variable_conflict use_variable
-declare
-	digests bytea[]; kinds text[]; gone boolean[]; n integer; root integer;
-	target integer[]; first integer[]; ep float8[]; eq float8[]; ew float8[];
-	depths integer[]; reached_from integer[]; missing integer[];
-	tp float8[]; tq float8[]; tw float8[];
-	line integer[]; done integer; i integer; t integer;
+#variable_conflict use_column
 begin
-	if downward then
-		digests := array(select d from @registry@.successors(start) d order by d);
-	else
-		digests := array(select d from @registry@.ancestors(start) d order by d);
-	end if;
-	n := cardinality(digests);
-	root := array_position(digests, start);
-	select array_agg(case when exists (select from @registry@.version v where v.digest = u.d) then 'registered'
-				when exists (select from @registry@.lineage l where l.of = u.d) then 'intermediate'
-				else 'external' end order by u.i),
-			array_agg(exists (select from @registry@.state s where s.digest = u.d and s.revoked_at is not null) order by u.i)
-		into kinds, gone from unnest(digests) with ordinality u(d, i);
-	-- first[i]: the first edge out of i; its edges end where those of i + 1 begin
-	with edge as materialized (
-		select f.i as f, x.of, x.parent, case when downward then x.of else x.parent end as to,
-			case when count(distinct (x.p, x.q, x.w)) = 1 then min(x.p) end as p,
-			case when count(distinct (x.p, x.q, x.w)) = 1 then min(x.q) end as q,
-			case when count(distinct (x.p, x.q, x.w)) = 1 then min(x.w) end as w
-		from unnest(digests) with ordinality f(d, i)
-			cross join lateral (
-				select l.* from @registry@.lineage l where not downward and l.of = f.d
-				union all
-				select l.* from @registry@.lineage l where downward and l.parent = f.d) x
-		group by f.i, x.of, x.parent),
-	numbered as materialized (
-		select e.f, e.p, e.q, e.w, g.i as t, row_number() over (order by e.f, g.i) as k
-		from edge e join unnest(digests) with ordinality g(d, i) on g.d = e.to)
-	select array_agg(e.t order by e.k), array_agg(e.p order by e.k), array_agg(e.q order by e.k), array_agg(e.w order by e.k),
-			(select array_agg(coalesce(c.k, 0) order by c.i) from (
-				select s.i, 1 + (sum(count(m.k)) over (order by s.i))::integer - count(m.k)::integer as k
-				from generate_series(1, n + 1) s(i) left join numbered m on m.f = s.i group by s.i) c)
-		into target, ep, eq, ew, first from numbered e;
-
-	depths := array_fill(null::integer, array[n]);
-	reached_from := array_fill(null::integer, array[n]);
-	missing := array_fill(0, array[n]);
-	depths[root] := 0;
-	line := array[root];
-	done := 0;
-	while done < cardinality(line) and target is not null loop
-		done := done + 1;
-		i := line[done];
-		for k in first[i] .. first[i + 1] - 1 loop
-			t := target[k];
-			missing[t] := missing[t] + 1;
-			if depths[t] is null then
-				depths[t] := depths[i] + 1;
-				reached_from[t] := i;
-				line := line || t;
-			end if;
-		end loop;
-	end loop;
-
-	tp := array_fill(0::float8, array[n]);
-	tq := tp;
-	tw := tp;
-	tp[root] := 1;
-	tq[root] := 1;
-	tw[root] := 1;
-	line := case when missing[root] = 0 then array[root] else '{}' end;
-	done := 0;
-	while done < cardinality(line) and target is not null loop
-		done := done + 1;
-		i := line[done];
-		for k in first[i] .. first[i + 1] - 1 loop
-			t := target[k];
-			tp[t] := tp[t] + @registry@.weight_product(tp[i], ep[k]);
-			tq[t] := tq[t] + @registry@.weight_product(tq[i], eq[k]);
-			tw[t] := tw[t] + @registry@.weight_product(tw[i], ew[k]);
-			missing[t] := missing[t] - 1;
-			if missing[t] = 0 then
-				line := line || t;
-			end if;
-		end loop;
-	end loop;
-
-	for i in 1 .. n loop
-		digest := digests[i];
-		kind := kinds[i];
-		depth := depths[i];
-		path := array_fill(null::bytea, array[depth + 1]);
-		t := i;
-		for k in reverse depth + 1 .. 1 loop
-			path[k] := digests[t];
-			t := reached_from[t];
-		end loop;
-		p := case when missing[i] = 0 then tp[i] end;
-		q := case when missing[i] = 0 then tq[i] end;
-		w := case when missing[i] = 0 then tw[i] end;
-		if p is null or q is null then
-			p := null;
-			q := null;
-		end if;
-		revoked := gone[i];
-		return next;
-	end loop;
+	return query
+	with found as (
+		select a.digest from @registry@.ancestors(graph.start) a(digest) where not graph.downward
+		union all
+		select s.digest from @registry@.successors(graph.start) s(digest) where graph.downward),
+	edge as (
+		select distinct x.*
+		from found f cross join lateral (
+			select l.of as tail, l.parent as head, l.p, l.q, l.w
+				from @registry@.lineage l where not graph.downward and l.of = f.digest
+			union all
+			select l.parent, l.of, l.p, l.q, l.w
+				from @registry@.lineage l where graph.downward and l.parent = f.digest
+			offset 0) x),
+	edges as (
+		select coalesce(array_agg(e.tail), '{}') as tails, coalesce(array_agg(e.head), '{}') as heads,
+			coalesce(array_agg(e.p), '{}') as p, coalesce(array_agg(e.q), '{}') as q, coalesce(array_agg(e.w), '{}') as w
+		from edge e)
+	select n.digest,
+		case when exists (select from @registry@.version v where v.digest = n.digest offset 0) then 'registered'
+			when exists (select from @registry@.lineage l where l.of = n.digest offset 0) then 'intermediate'
+			else 'external' end,
+		n.depth, n.path, n.p, n.q, n.w,
+		exists (select from @registry@.state s where s.digest = n.digest and s.revoked_at is not null offset 0)
+	from edges e cross join lateral @peft@.adapter_lineage(graph.start, e.tails, e.heads, e.p, e.q, e.w) n;
 end
 $$;
 comment on function @registry@.graph(bytea, boolean) is
 	'The digest (depth 0) and its ancestors, or descendants if downward: kind (registered, intermediate, external), length of the shortest path, the path, sums over all paths of the products of weights, whether it is revoked itself.';
 
-create or replace function @registry@.weight_product(a double precision, b double precision) returns double precision
-	language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
-	select case when a is null or b is null then null
-		when a = 0 or b = 0 then 0
-		when log(abs(a)) + log(abs(b)) between -290 and 290 then a * b end
-$$;
-comment on function @registry@.weight_product(double precision, double precision) is
-	'a * b, or null if it is beyond 1e290 or below 1e-290, or if one of them is null, even beside a 0.';
-
+-- For: reader, inside
 create or replace function @registry@.names(digest bytea) returns text[]
 	language sql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 	select coalesce(array_agg(v.entry || '@' || v.number order by v.entry, v.number), '{}')
@@ -239,6 +159,7 @@ create or replace function @registry@.names(digest bytea) returns text[]
 $$;
 comment on function @registry@.names(bytea) is 'References to the versions that have the digest, as far as the reader may see them.';
 
+-- For: reader
 create or replace function @registry@.lineage(start bytea)
 	returns table (digest bytea, names text[], kind text, depth integer, path bytea[],
 		p double precision, q double precision, w double precision, revoked boolean)
@@ -249,6 +170,7 @@ $$;
 comment on function @registry@.lineage(bytea) is
 	'All ancestors of a digest: names (references that the reader may see), kind (registered; intermediate: composed and not registered; external: not registered and nothing known of it), length of the shortest path and that path, total weights (products along a path, summed over the paths; p and q in parameter space, w in delta space, null if a path goes through another operation), revoked.';
 
+-- For: reader
 create or replace function @registry@.lineage(ref text)
 	returns table (digest bytea, names text[], kind text, depth integer, path bytea[],
 		p double precision, q double precision, w double precision, revoked boolean)
@@ -257,6 +179,7 @@ create or replace function @registry@.lineage(ref text)
 $$;
 comment on function @registry@.lineage(text) is 'All ancestors of a version: see lineage(bytea). Error 42704: no such version.';
 
+-- For: reader
 create or replace function @registry@.descendants(start bytea)
 	returns table (digest bytea, names text[], kind text, depth integer, path bytea[],
 		p double precision, q double precision, w double precision, revoked boolean)
@@ -267,6 +190,7 @@ $$;
 comment on function @registry@.descendants(bytea) is
 	'All descendants of a digest, as lineage(bytea); p, q and w are the weights that the digest has in the descendant.';
 
+-- For: reader
 create or replace function @registry@.descendants(ref text)
 	returns table (digest bytea, names text[], kind text, depth integer, path bytea[],
 		p double precision, q double precision, w double precision, revoked boolean)
@@ -275,6 +199,7 @@ create or replace function @registry@.descendants(ref text)
 $$;
 comment on function @registry@.descendants(text) is 'All descendants of a version: see descendants(bytea). Error 42704: no such version.';
 
+-- For: reader, inside
 create or replace function @registry@.edges(start bytea)
 	returns table (of bytea, parent bytea, p double precision, q double precision, w double precision)
 	language sql stable parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
@@ -283,6 +208,7 @@ create or replace function @registry@.edges(start bytea)
 $$;
 comment on function @registry@.edges(bytea) is 'Edges between a digest and its ancestors.';
 
+-- For: reader
 create or replace function @registry@.lineage_dot(ref text) returns text
 	language sql stable parallel unsafe set search_path = pg_catalog, pg_temp set standard_conforming_strings = on as $$
 	with start as (select @registry@.digest(ref) as digest),

@@ -4,6 +4,7 @@
 -- Descendants' states are updated, not only locked: a commit under REPEATABLE
 -- READ that began before then gets 40001 instead of an old view of their
 -- ancestors.
+-- For: admin, inside
 create or replace function @registry@.revoke_digest(digest bytea, reason text)
 	returns table (aliases_entry text, aliases_number integer, aliases_alias text)
 	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
@@ -41,6 +42,7 @@ $$;
 comment on function @registry@.revoke_digest(bytea, text) is
 	'Marks a digest as revoked, locks the states of all its descendants until no new one appears, and takes the aliases off their versions; returns these. What @registry@.revoke() does with the rights of the registry''s owner.';
 
+-- For: admin
 create or replace function @registry@.revoke(digest bytea, reason text)
 	returns table (ref text, kind text, depth integer, aliases text[], recomposable boolean, obstacle text)
 	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
@@ -58,7 +60,8 @@ begin
 			array(select jsonb_array_elements_text(taken -> (v.entry || '@' || v.number))),
 			o.obstacle is null, o.obstacle
 		from @registry@.graph($1, true) g
-			join @registry@.version v on v.digest = g.digest
+			-- offset 0: what functions return has no statistics, and comparing all with all is quadratic
+			cross join lateral (select x.entry, x.number from @registry@.version x where x.digest = g.digest offset 0) v
 			join @registry@.obstacles(left_out, @registry@.all_successors(left_out)) o on o.entry = v.entry and o.number = v.number
 		order by g.depth, v.entry, v.number;
 end
@@ -66,6 +69,7 @@ $$;
 comment on function @registry@.revoke(bytea, text) is
 	'Revokes a digest, known or not: nothing that has it as an ancestor can be read or committed from then on. Returns all versions concerned: reference, kind (revoked, descendant), length of the shortest path, the aliases that were taken off, whether @registry@.recompose() can make it again without the digest and all others that are revoked, and what stands in the way. A digest that is revoked already stays as it is. Errors: 25001 not READ COMMITTED, 22004 no reason, 22023 not a digest.';
 
+-- For: admin
 create or replace function @registry@.revoke(ref text, reason text)
 	returns table (ref text, kind text, depth integer, aliases text[], recomposable boolean, obstacle text)
 	language sql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
@@ -73,6 +77,7 @@ create or replace function @registry@.revoke(ref text, reason text)
 $$;
 comment on function @registry@.revoke(text, text) is 'Revokes the digest of a version: see revoke(bytea, text). Error 42704: no such version.';
 
+-- For: reader, inside
 create or replace function @registry@.obstacle(recipe jsonb, without bytea[], excluded bytea[]) returns text
 	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 declare
@@ -94,6 +99,7 @@ $$;
 comment on function @registry@.obstacle(jsonb, bytea[], bytea[]) is
 	'Why a recipe cannot be evaluated without some digests (excluded: they and their descendants); null if it can.';
 
+-- For: admin, inside
 create or replace function @registry@.all_successors(digests bytea[]) returns bytea[]
 	language sql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 	with recursive found(digest) as (
@@ -105,40 +111,63 @@ create or replace function @registry@.all_successors(digests bytea[]) returns by
 $$;
 comment on function @registry@.all_successors(bytea[]) is 'The digests and all their descendants.';
 
--- Each version's recipe is walked only down to the next registered values, and
--- what is found there is handed upward: a chain of versions, walked from each to
--- its end, would take the square of its length.
-create or replace function @registry@.obstacles(without bytea[], affected bytea[])
-	returns table (entry text, number integer, obstacle text)
+-- For: reader, inside
+create or replace function @registry@.composed_versions(without bytea[], affected bytea[])
+	returns table (entry text, number integer, digest bytea, recipe jsonb, n bigint)
 	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin
 	return query
-	with recursive concerned as materialized (
-		select v.entry, v.number, v.digest, v.created_at, v.recipe, v.recipe #>> '{root,op}' = 'import' as imported
-		from unnest($2) u(digest) join @registry@.version v on v.digest = u.digest),
-	composed as materialized (
-		-- n = 1: whose recipe counts where another one refers to the digest (@registry@.story)
-		select c.*, row_number() over (partition by c.digest order by c.created_at, c.entry, c.number) as n
-		from concerned c where not c.imported and c.digest <> all($1)),
-	contested as materialized (
-		select c.digest from composed c group by c.digest having count(distinct c.recipe -> 'root') > 1),
+	select v.entry, v.number, v.digest, v.recipe,
+		row_number() over (partition by v.digest order by v.created_at, v.entry, v.number)
+	from unnest($2) u(digest) join @registry@.version v on v.digest = u.digest
+	where v.recipe #>> '{root,op}' <> 'import' and v.digest <> all($1);
+end
+$$;
+comment on function @registry@.composed_versions(bytea[], bytea[]) is
+	'Versions of the affected digests that have to be made again: all but imports and those that are left out. n is 1 where the recipe counts if another one refers to the digest (@registry@.story).';
+
+-- For: reader, inside
+create or replace function @registry@.recipe_steps(without bytea[], affected bytea[])
+	returns table (entry text, number integer, digest bytea, n bigint, leaves bytea[], missing bytea[])
+	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+begin
+	return query
+	with composed as materialized (
+		select c.* from @registry@.composed_versions($1, $2) c),
 	near as materialized (
 		select c.entry, c.number, p.leaves, p.missing from composed c cross join lateral @registry@.plan(c.recipe, $1) p),
 	apart as materialized (
 		-- leads to an import whose story only other recipes tell: walked to the end
 		select distinct w.entry, w.number from near w cross join unnest(w.leaves) l(leaf)
-			join concerned c on c.digest = l.leaf and c.imported
-		where not exists (select from composed k where k.digest = l.leaf)),
-	step as materialized (
-		select c.entry, c.number, c.digest, c.n, p.leaves, p.missing
-		from composed c join near w using (entry, number) left join apart a using (entry, number)
-			cross join lateral (
-				select w.leaves, w.missing where a.entry is null
-				union all
-				select f.leaves, f.missing from @registry@.plan(c.recipe, $1, $2) f where a.entry is not null) p),
+			join unnest($2) u(digest) on u.digest = l.leaf
+		where not exists (select from composed k where k.digest = l.leaf))
+	select c.entry, c.number, c.digest, c.n, p.leaves, p.missing
+	from composed c join near w using (entry, number) left join apart a using (entry, number)
+		cross join lateral (
+			select w.leaves, w.missing where a.entry is null
+			union all
+			select f.leaves, f.missing from @registry@.plan(c.recipe, $1, $2) f where a.entry is not null) p;
+end
+$$;
+comment on function @registry@.recipe_steps(bytea[], bytea[]) is
+	'Of each composed version of the affected digests the nearest registered values that it is made again from, and the digests that are needed and have none.';
+
+-- Each version's recipe is walked only down to the next registered values, and
+-- what is found there is handed upward: a chain of versions, walked from each to
+-- its end, would take the square of its length.
+-- For: reader, inside
+create or replace function @registry@.recipe_leftovers(without bytea[], affected bytea[])
+	returns table (entry text, number integer, kept boolean, missing bytea[])
+	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+begin
+	return query
+	with recursive step as materialized (
+		select s.* from @registry@.recipe_steps($1, $2) s),
 	part as materialized (
-		select s.entry, s.number, s.digest, s.n, l.leaf, exists (select from composed c where c.digest = l.leaf) as again
+		select s.entry, s.number, s.digest, s.n, l.leaf, exists (select from step c where c.digest = l.leaf) as again
 		from step s cross join unnest(s.leaves) l(leaf)),
 	kept as (
 		select p.entry, p.number, p.digest, p.n from part p where not p.again
@@ -150,26 +179,43 @@ begin
 		select p.entry, p.number, p.digest, p.n, k.missing from lost k join part p on p.again and p.leaf = k.digest where k.n = 1),
 	gone as (
 		select k.entry, k.number, array_agg(k.missing) as missing from lost k group by k.entry, k.number)
-	select c.entry, c.number, case
-		when c.imported then 'it was imported'
-		when c.digest = any($1) then 'it is what is to be left out'
+	select s.entry, s.number, k.entry is not null, g.missing
+	from step s left join kept k using (entry, number) left join gone g using (entry, number);
+end
+$$;
+comment on function @registry@.recipe_leftovers(bytea[], bytea[]) is
+	'Of each composed version of the affected digests whether anything is left to make it again from, and the digests that are needed and have no value (null: none), as far as each recipe and those of its operands tell.';
+
+-- For: reader, inside
+create or replace function @registry@.obstacles(without bytea[], affected bytea[])
+	returns table (entry text, number integer, obstacle text)
+	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+	contested constant boolean := exists (select from @registry@.composed_versions($1, $2) c
+		group by c.digest having count(distinct c.recipe -> 'root') > 1);
+begin
+	return query
+	select v.entry, v.number, case
+		when v.recipe #>> '{root,op}' = 'import' then 'it was imported'
+		when v.digest = any($1) then 'it is what is to be left out'
 		-- Others' stories were handed upward: where they differ its own recipe has the word.
-		when exists (select from contested) and (g.missing is not null
-			or not exists (select from kept k where k.entry = c.entry and k.number = c.number))
-			then @registry@.obstacle(c.recipe, $1, $2)
+		when contested and (f.missing is not null or not f.kept) then @registry@.obstacle(v.recipe, $1, $2)
 		-- a recipe that was cut does not tell what a longer one does
-		when g.missing is not null and exists (select from unnest(g.missing) m(digest)
-			where coalesce(c.recipe #>> array['nodes', encode(m.digest, 'hex'), 'op'], 'import') <> 'import')
-			then @registry@.obstacle(c.recipe, $1, $2)
-		when g.missing is not null
-			then format('values are needed that are not registered: %s', @registry@.digest_list(g.missing))
-		when not exists (select from kept k where k.entry = c.entry and k.number = c.number) then 'nothing is left' end
-	from concerned c left join gone g on g.entry = c.entry and g.number = c.number;
+		when exists (select from unnest(f.missing) m(digest)
+				where coalesce(v.recipe #>> array['nodes', encode(m.digest, 'hex'), 'op'], 'import') <> 'import')
+			then @registry@.obstacle(v.recipe, $1, $2)
+		when f.missing is not null
+			then format('values are needed that are not registered: %s', @registry@.digest_list(f.missing))
+		when not f.kept then 'nothing is left' end
+	from unnest($2) u(digest) join @registry@.version v on v.digest = u.digest
+		left join @registry@.recipe_leftovers($1, $2) f on f.entry = v.entry and f.number = v.number;
 end
 $$;
 comment on function @registry@.obstacles(bytea[], bytea[]) is
 	'What obstacle says of each version of the affected digests (those that are left out and all their descendants); of their own versions that they are what is to be left out.';
 
+-- For: admin
 create or replace function @registry@.recompose(ref text, without bytea, renormalize boolean default false,
 	message text default null) returns text
 	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
@@ -208,6 +254,7 @@ $$;
 comment on function @registry@.recompose(text, bytea, boolean, text) is
 	'Evaluates the recipe of a version without a digest and its other revoked ancestors, and commits the result as a new version of the same entry, whose name@number it returns. Their terms are left out of every sum, an operation on one alone is left out itself; with renormalize the other weights of a sum that lost a term are multiplied so that their total stays. Errors: 42704 no such version, 55000 it cannot be recomposed (nothing is left, values are not registered, imported, not a descendant), those of commit.';
 
+-- For: admin
 create or replace function @registry@.recompose(ref text, without text, renormalize boolean default false,
 	message text default null) returns text
 	language sql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$

@@ -5,6 +5,7 @@
 -- order is that of the commits.  Under REPEATABLE READ and SERIALIZABLE the one
 -- that waited for another gets 40001.
 
+-- For: log reader, inside
 create or replace function @registry@.log_time(at timestamptz) returns text
 	language plpgsql stable strict parallel safe
 	set search_path = pg_catalog, pg_temp
@@ -20,6 +21,7 @@ $$;
 comment on function @registry@.log_time(timestamptz) is
 	'A time as the log writes it, in UTC: 2026-01-31T23:59:59.123456Z.';
 
+-- For: log reader, inside
 create or replace function @registry@.log_version_fields(
 	entry text, number integer, digest bytea, envelope_digest bytea, recipe jsonb,
 	virtual boolean, allow_duplicate boolean, message text, actor name, acting_as name,
@@ -36,6 +38,7 @@ $$;
 comment on function @registry@.log_version_fields(text, integer, bytea, bytea, jsonb, boolean, boolean, text, name, name, timestamptz, bytea) is
 	'Fields of a version''s entry: its columns but for the value, and the hash of the lineage of its digest.';
 
+-- For: log reader, inside
 create or replace function @registry@.log_lineage_line(
 	of bytea, parent bytea, p double precision, q double precision, w double precision,
 	external boolean) returns text
@@ -51,6 +54,7 @@ $$;
 comment on function @registry@.log_lineage_line(bytea, bytea, double precision, double precision, double precision, boolean) is
 	'A row of lineage as the text that is hashed: digests in hexadecimal, weights as the bits of the float8 or - for null, external, a newline.';
 
+-- For: nobody
 create or replace function @registry@.log_append(kind text, fields text[]) returns void
 	language plpgsql volatile parallel unsafe
 	set search_path = pg_catalog, pg_temp
@@ -84,6 +88,7 @@ revoke execute on function @registry@.log_append(text, text[]) from public;
 -- Rows that are restored must not be logged again.  A restore of everything
 -- makes the triggers after the data.  A restore of data alone fires them; it
 -- loads the log before the versions, and alias_history while the log is empty.
+-- For: nobody
 create or replace function @registry@.log_has_version(entry text, number integer) returns boolean
 	language plpgsql stable parallel safe
 	set search_path = pg_catalog, pg_temp
@@ -97,6 +102,7 @@ $$;
 comment on function @registry@.log_has_version(text, integer) is
 	'The log has the version already, or has nothing yet: data is being restored.';
 
+-- For: nobody
 create or replace function @registry@.log_has_alias(entry text, alias text, move integer) returns boolean
 	language plpgsql stable parallel safe
 	set search_path = pg_catalog, pg_temp
@@ -110,6 +116,7 @@ $$;
 comment on function @registry@.log_has_alias(text, text, integer) is
 	'The log has the move already, or has nothing yet: data is being restored.';
 
+-- For: nobody
 create or replace function @registry@.log_version() returns trigger
 	language plpgsql volatile parallel unsafe security definer
 	set search_path = pg_catalog, pg_temp
@@ -136,6 +143,7 @@ $$;
 comment on function @registry@.log_version() is 'Logs a new version.';
 revoke execute on function @registry@.log_version() from public;
 
+-- For: nobody
 create or replace function @registry@.log_erase() returns trigger
 	language plpgsql volatile parallel unsafe security definer
 	set search_path = pg_catalog, pg_temp
@@ -149,6 +157,7 @@ $$;
 comment on function @registry@.log_erase() is 'Logs that a value was erased.';
 revoke execute on function @registry@.log_erase() from public;
 
+-- For: nobody
 create or replace function @registry@.log_materialize() returns trigger
 	language plpgsql volatile parallel unsafe security definer
 	set search_path = pg_catalog, pg_temp
@@ -164,6 +173,7 @@ $$;
 comment on function @registry@.log_materialize() is 'Logs that a virtual version got its value.';
 revoke execute on function @registry@.log_materialize() from public;
 
+-- For: nobody
 create or replace function @registry@.log_alias() returns trigger
 	language plpgsql volatile parallel unsafe security definer
 	set search_path = pg_catalog, pg_temp
@@ -180,6 +190,7 @@ $$;
 comment on function @registry@.log_alias() is 'Logs a move of an alias.';
 revoke execute on function @registry@.log_alias() from public;
 
+-- For: nobody
 create or replace function @registry@.log_revoke() returns trigger
 	language plpgsql volatile parallel unsafe security definer
 	set search_path = pg_catalog, pg_temp
@@ -194,6 +205,7 @@ comment on function @registry@.log_revoke() is 'Logs a revocation.';
 revoke execute on function @registry@.log_revoke() from public;
 
 -- Of the own transaction's rows, and its subtransactions', nothing is told.
+-- For: reader
 create or replace function @registry@.checkpoint() returns text
 	language plpgsql volatile parallel restricted security definer
 	set search_path = pg_catalog, pg_temp
@@ -219,6 +231,7 @@ comment on function @registry@.checkpoint() is
 	'peftarith-log 1 SIZE HASH TIME: size and last hash of the log as it was committed before this transaction, to be signed and kept outside. Error 55000: nothing was committed. Runs with the rights of the registry''s owner.';
 revoke execute on function @registry@.checkpoint() from public;
 
+-- For: log reader, inside
 create or replace function @registry@.log_line("position" bigint, kind text, fields text[], previous bytea, hash bytea) returns text
 	language plpgsql stable parallel safe
 	set search_path = pg_catalog, pg_temp
@@ -232,6 +245,7 @@ $$;
 comment on function @registry@.log_line(bigint, text, text[], bytea, bytea) is
 	'An entry of the log as a line of JSON, in the one spelling that verify_export takes: no spaces, only what must be escaped is.';
 
+-- For: log reader
 create or replace function @registry@.export_log() returns setof text
 	language plpgsql stable parallel safe
 	set search_path = pg_catalog, pg_temp
@@ -244,33 +258,3 @@ $$;
 comment on function @registry@.export_log() is
 	'The log in order, a line of JSON for each entry, for tools/verify-log.py and @registry@.verify_export.';
 revoke execute on function @registry@.export_log() from public;
-
--- Once: triggers, and the first entry.
-create constraint trigger log_version after insert on @registry@.version
-	deferrable initially deferred for each row execute function @registry@.log_version();
-comment on trigger log_version on @registry@.version is 'Appends the version to the log when the transaction commits.';
-
-create constraint trigger log_erase after update on @registry@.version
-	deferrable initially deferred for each row
-	when (old.erased_at is null and new.erased_at is not null)
-	execute function @registry@.log_erase();
-comment on trigger log_erase on @registry@.version is 'Appends the erasure to the log when the transaction commits.';
-
-create constraint trigger log_materialize after update on @registry@.version
-	deferrable initially deferred for each row
-	when (old.value is null and new.value is not null)
-	execute function @registry@.log_materialize();
-comment on trigger log_materialize on @registry@.version is 'Appends the materialization to the log when the transaction commits.';
-
-create constraint trigger log_alias after insert on @registry@.alias_history
-	deferrable initially deferred for each row execute function @registry@.log_alias();
-comment on trigger log_alias on @registry@.alias_history is 'Appends the move to the log when the transaction commits.';
-
-create constraint trigger log_revoke after update on @registry@.state
-	deferrable initially deferred for each row
-	when (old.revoked_at is null and new.revoked_at is not null)
-	execute function @registry@.log_revoke();
-comment on trigger log_revoke on @registry@.state is 'Appends the revocation to the log when the transaction commits.';
-
-insert into @registry@.log_head (size, hash) values (0, decode(repeat('00', 32), 'hex'));
-select @registry@.log_append('create', array['1']);

@@ -1,5 +1,6 @@
 -- The log by itself: the chain of a table or of an export, and a checkpoint.
 
+-- For: log reader, inside
 create or replace function @registry@.log_checkpoint(checkpoint text, out size bigint, out hash bytea)
 	language plpgsql immutable parallel safe
 	set search_path = pg_catalog, pg_temp
@@ -20,128 +21,9 @@ $$;
 comment on function @registry@.log_checkpoint(text) is
 	'Size and hash that a checkpoint states; nulls for null. Error 22023: not a checkpoint.';
 
--- source: a query of line, position, kind, fields, previous, hash and readable
--- (can be an entry at all; where not, position is where it should stand).
--- $1 in it are the lines of an export.  tools/verify-log.py says the same of the
--- same entries; a rule that changes here changes there.
-create or replace function @registry@.verify_entries(source text, lines text[], size bigint, head bytea)
-	returns table ("position" bigint, class text, what text, detail text)
-	language plpgsql stable parallel unsafe
-	set search_path = pg_catalog, pg_temp
-as $$
-begin
-	return query execute format($query$
-	with entry as materialized (
-		select s.*, case when s.readable then
-			@peft@.registry_entry_hash(s.position, s.previous, s.kind, s.fields) = s.hash end as sound
-		from (%s) s
-	), bad as materialized (
-		select e.* from entry e where e.readable and not e.sound
-	), place (line, k, previous) as (
-		-- Where an entry whose hash is wrong might belong: beside its place,
-		-- after the entry that it names, where another such entry stands.
-		select b.line, b.position + d, b.previous from bad b, (values (-1), (1)) s(d)
-		union all
-		select b.line, a.position + 1, b.previous
-		from bad b join (select e.hash, min(e.position) from entry e where e.readable group by e.hash) a(hash, position)
-			on a.hash = b.previous
-		union all
-		select b.line, o.position, p.previous
-		from bad b, bad o, lateral (values (b.previous), (o.previous)) p(previous)
-		where (select count(*) from bad) <= 300
-	), moved as (
-		select distinct b.line
-		from place p join bad b using (line)
-		where case when p.k >= 1 then
-			@peft@.registry_entry_hash(p.k, p.previous, b.kind, b.fields) = b.hash end
-	), seen as (
-		select e.position, max(e.position) over (order by e.line rows between unbounded preceding and 1 preceding) as above
-		from entry e where e.readable
-	), gap as (
-		select p.above + 1 as first, p.position - 1 as last
-		from (select d.position, lag(d.position, 1, 0::bigint) over (order by d.position) as above
-			from (select distinct e.position from entry e where e.position >= 1) d) p
-		where p.position > p.above + 1
-	), extent (last) as (
-		select coalesce(max(e.position), 0) from entry e where e.readable
-	)
-	select e.position, 'changed', 'entry ' || coalesce(e.position::text, '?'), 'This is not an entry of a log.'
-		from entry e where not e.readable
-	union all
-	select b.position, case when m.line is null then 'changed' else 'reordered' end, 'entry ' || b.position,
-		case when m.line is null then 'Its hash is not that of its contents.'
-			else 'Its hash is right for another place.' end
-		from bad b left join moved m using (line)
-	union all
-	select e.position, 'changed', 'entry ' || e.position, 'It does not follow the entry before it.'
-		from entry e where e.sound and e.position = 1 and e.previous <> decode(repeat('00', 32), 'hex')
-	union all
-	select e.position, 'changed', 'entry ' || e.position, 'It does not follow the entry before it.'
-		from entry e
-		where e.sound and exists (select from entry b where b.sound and b.position = e.position - 1)
-			and not exists (select from entry b where b.sound and b.position = e.position - 1 and b.hash = e.previous)
-	union all
-	select s.position, 'reordered', 'entry ' || s.position, 'It comes after an entry with this position or a higher one.'
-		from seen s where s.position <= s.above
-	union all
-	select g.first, 'missing', 'entry ' || g.first,
-		case when g.last = g.first then 'It is not there.' else format('Entries %%s to %%s are not there.', g.first, g.last) end
-		from gap g
-	union all
-	select e.position, 'changed', 'entry ' || e.position, 'It is no event that this format has.'
-		from entry e
-		where e.sound and ((e.position = 1) <> (e.kind = 'create')
-			or case e.kind when 'create' then e.fields <> '{1}' when 'version' then cardinality(e.fields) <> 12
-				when 'alias' then cardinality(e.fields) <> 7 when 'revoke' then cardinality(e.fields) <> 4
-				when 'erase' then cardinality(e.fields) <> 5 when 'materialize' then cardinality(e.fields) <> 5
-				else true end)
-	union all
-	select x.last + 1, 'truncated', 'entry ' || x.last + 1,
-		case when $2 is null then 'The log is empty.' else format('The checkpoint tells of %%s entries.', $2) end
-		from extent x where case when $2 is null then not exists (select from entry) else $2 > x.last end
-	union all
-	select $2, 'forked', 'entry ' || $2, 'The checkpoint has another hash of it.'
-		where exists (select from entry e where e.readable and e.position = $2)
-			and not exists (select from entry e where e.readable and e.position = $2 and e.hash = $3)
-	$query$, source) using lines, size, head;
-end
-$$;
-comment on function @registry@.verify_entries(text, text[], bigint, bytea) is
-	'What is wrong with the entries that a query gives, as a chain and against a checkpoint''s size and hash.';
-
-create or replace function @registry@.verify_log(checkpoint text default null)
-	returns table ("position" bigint, class text, what text, detail text)
-	language plpgsql stable parallel unsafe
-	set search_path = pg_catalog, pg_temp
-as $$
-declare
-	stated record;
-begin
-	select * into stated from @registry@.log_checkpoint(checkpoint);
-	return query select * from @registry@.verify_entries($query$
-		select row_number() over (order by l.position) as line, l.position, l.kind, l.fields, l.previous, l.hash,
-			coalesce(l.position between 1 and 999999999999999999 and l.kind is not null
-				and octet_length(l.previous) = 32 and octet_length(l.hash) = 32
-				and l.fields is not null and coalesce(array_ndims(l.fields), 1) = 1
-				and coalesce(array_lower(l.fields, 1), 1) = 1, false) as readable
-		from @registry@.log l $query$, null, stated.size, stated.hash);
-	return query
-		select case when h.size > coalesce(last.position, 0) then coalesce(last.position, 0) + 1 end,
-			case when h.size > coalesce(last.position, 0) then 'truncated' else 'changed' end, 'log_head',
-			case when h.size is null then 'There is no head, or more than one.'
-				when h.size > coalesce(last.position, 0) then format('The head tells of %s entries.', h.size)
-				else 'The head is not the last entry.' end
-		from (select case when count(*) = 1 then min(g.size) end as size,
-				case when count(*) = 1 then min(encode(g.hash, 'hex')) end as hash from @registry@.log_head g) h
-			left join (select l.position, l.hash from @registry@.log l order by l.position desc nulls last limit 1) last on true
-		where h.size is distinct from last.position or h.hash is distinct from encode(last.hash, 'hex');
-end
-$$;
-comment on function @registry@.verify_log(text) is
-	'What is wrong with the log itself: its chain, its head, and against a checkpoint. Error 22023: not a checkpoint.';
-
 -- Only the one spelling that export_log gives is an entry, so two readers of
 -- JSON cannot differ about a line.
+-- For: log reader, inside
 create or replace function @registry@.parse_export(lines text[])
 	returns table (line bigint, "position" bigint, kind text, fields text[], previous bytea, hash bytea, readable boolean)
 	language plpgsql stable parallel safe
@@ -172,6 +54,173 @@ $$;
 comment on function @registry@.parse_export(text[]) is
 	'The entries in an export''s lines; of a line that is none its number alone.';
 
+-- For: log reader, inside
+create or replace function @registry@.log_entries(lines text[])
+	returns table (line bigint, "position" bigint, kind text, fields text[], previous bytea, hash bytea,
+		readable boolean, sound boolean)
+	language plpgsql stable parallel unsafe
+	set search_path = pg_catalog, pg_temp
+as $$
+begin
+	return query
+		select e.line, e.position, e.kind, e.fields, e.previous, e.hash, e.readable, case when e.readable then
+			@peft@.registry_entry_hash(e.position, e.previous, e.kind, e.fields) = e.hash end
+		from (
+			select row_number() over (order by l.position) as line, l.position, l.kind, l.fields, l.previous, l.hash,
+				coalesce(l.position between 1 and 999999999999999999 and l.kind is not null
+					and octet_length(l.previous) = 32 and octet_length(l.hash) = 32
+					and l.fields is not null and coalesce(array_ndims(l.fields), 1) = 1
+					and coalesce(array_lower(l.fields, 1), 1) = 1, false) as readable
+			from @registry@.log l where lines is null
+			union all
+			select p.line, p.position, p.kind, p.fields, p.previous, p.hash, p.readable
+			from @registry@.parse_export(lines) p where lines is not null
+		) e;
+end
+$$;
+comment on function @registry@.log_entries(text[]) is
+	'The entries of the log, or of the lines of an export: whether each can be an entry at all (where not, position is where it should stand), and if so whether its hash is that of its contents.';
+
+-- For: log reader, inside
+create or replace function @registry@.misplaced_entries(lines text[]) returns setof bigint
+	language plpgsql stable parallel unsafe
+	set search_path = pg_catalog, pg_temp
+as $$
+begin
+	return query
+	with entry as materialized (
+		select e.* from @registry@.log_entries(lines) e where e.readable
+	), bad as materialized (
+		select e.* from entry e where not e.sound
+	), place (line, k, previous) as (
+		-- Where it might belong: beside its place, after the entry that it names,
+		-- where another such entry stands.
+		select b.line, b.position + d, b.previous from bad b, (values (-1), (1)) s(d)
+		union all
+		select b.line, a.position + 1, b.previous
+		from bad b join (select e.hash, min(e.position) from entry e group by e.hash) a(hash, position)
+			on a.hash = b.previous
+		union all
+		select b.line, o.position, p.previous
+		from bad b, bad o, lateral (values (b.previous), (o.previous)) p(previous)
+		where (select count(*) from bad) <= 300
+	)
+	select distinct b.line
+	from place p join bad b using (line)
+	where case when p.k >= 1 then
+		@peft@.registry_entry_hash(p.k, p.previous, b.kind, b.fields) = b.hash end;
+end
+$$;
+comment on function @registry@.misplaced_entries(text[]) is
+	'Lines of entries whose hash is wrong where they stand, and would be right in another place.';
+
+-- For: log reader, inside
+create or replace function @registry@.is_log_event("position" bigint, kind text, fields text[]) returns boolean
+	language plpgsql immutable parallel safe
+	set search_path = pg_catalog, pg_temp
+as $$
+begin
+	return ("position" = 1) = (kind = 'create') and case kind
+		when 'create' then fields = '{1}'
+		when 'version' then cardinality(fields) = 12
+		when 'alias' then cardinality(fields) = 7
+		when 'revoke' then cardinality(fields) = 4
+		when 'erase' then cardinality(fields) = 5
+		when 'materialize' then cardinality(fields) = 5
+		else false end;
+end
+$$;
+comment on function @registry@.is_log_event(bigint, text, text[]) is
+	'An entry of a kind that this format has, with that kind''s number of fields; create at position 1 and nowhere else.';
+
+-- tools/verify-log.py says the same of the same entries; a rule that changes
+-- here changes there.
+-- For: log reader, inside
+create or replace function @registry@.verify_entries(lines text[], size bigint, head bytea)
+	returns table ("position" bigint, class text, what text, detail text)
+	language plpgsql stable parallel unsafe
+	set search_path = pg_catalog, pg_temp
+as $$
+begin
+	return query
+	with entry as materialized (
+		select e.* from @registry@.log_entries(lines) e
+	), seen as (
+		select e.position, max(e.position) over (order by e.line rows between unbounded preceding and 1 preceding) as above
+		from entry e where e.readable
+	), gap as (
+		select p.above + 1 as first, p.position - 1 as last
+		from (select d.position, lag(d.position, 1, 0::bigint) over (order by d.position) as above
+			from (select distinct e.position from entry e where e.position >= 1) d) p
+		where p.position > p.above + 1
+	), extent (last) as (
+		select coalesce(max(e.position), 0) from entry e where e.readable
+	)
+	select e.position, 'changed', 'entry ' || coalesce(e.position::text, '?'), 'This is not an entry of a log.'
+		from entry e where not e.readable
+	union all
+	select b.position, case when b.misplaced then 'reordered' else 'changed' end, 'entry ' || b.position,
+		case when b.misplaced then 'Its hash is right for another place.' else 'Its hash is not that of its contents.' end
+		from (select e.position, e.line in (select @registry@.misplaced_entries(lines)) as misplaced
+			from entry e where e.readable and not e.sound) b
+	union all
+	select e.position, 'changed', 'entry ' || e.position, 'It does not follow the entry before it.'
+		from entry e where e.sound and e.position = 1 and e.previous <> decode(repeat('00', 32), 'hex')
+	union all
+	select e.position, 'changed', 'entry ' || e.position, 'It does not follow the entry before it.'
+		from entry e
+		where e.sound and exists (select from entry b where b.sound and b.position = e.position - 1)
+			and not exists (select from entry b where b.sound and b.position = e.position - 1 and b.hash = e.previous)
+	union all
+	select s.position, 'reordered', 'entry ' || s.position, 'It comes after an entry with this position or a higher one.'
+		from seen s where s.position <= s.above
+	union all
+	select g.first, 'missing', 'entry ' || g.first,
+		case when g.last = g.first then 'It is not there.' else format('Entries %s to %s are not there.', g.first, g.last) end
+		from gap g
+	union all
+	select e.position, 'changed', 'entry ' || e.position, 'It is no event that this format has.'
+		from entry e where e.sound and not @registry@.is_log_event(e.position, e.kind, e.fields)
+	union all
+	select x.last + 1, 'truncated', 'entry ' || x.last + 1,
+		case when size is null then 'The log is empty.' else format('The checkpoint tells of %s entries.', size) end
+		from extent x where case when size is null then not exists (select from entry) else size > x.last end
+	union all
+	select size, 'forked', 'entry ' || size, 'The checkpoint has another hash of it.'
+		where exists (select from entry e where e.readable and e.position = size)
+			and not exists (select from entry e where e.readable and e.position = size and e.hash = head);
+end
+$$;
+comment on function @registry@.verify_entries(text[], bigint, bytea) is
+	'What is wrong with the entries of the log, or of the lines of an export, as a chain and against a checkpoint''s size and hash.';
+
+-- For: log reader, inside
+create or replace function @registry@.verify_log(checkpoint text default null)
+	returns table ("position" bigint, class text, what text, detail text)
+	language plpgsql stable parallel unsafe
+	set search_path = pg_catalog, pg_temp
+as $$
+declare
+	stated record;
+begin
+	select * into stated from @registry@.log_checkpoint(checkpoint);
+	return query select * from @registry@.verify_entries(null, stated.size, stated.hash);
+	return query
+		select case when h.size > coalesce(last.position, 0) then coalesce(last.position, 0) + 1 end,
+			case when h.size > coalesce(last.position, 0) then 'truncated' else 'changed' end, 'log_head',
+			case when h.size is null then 'There is no head, or more than one.'
+				when h.size > coalesce(last.position, 0) then format('The head tells of %s entries.', h.size)
+				else 'The head is not the last entry.' end
+		from (select case when count(*) = 1 then min(g.size) end as size,
+				case when count(*) = 1 then min(encode(g.hash, 'hex')) end as hash from @registry@.log_head g) h
+			left join (select l.position, l.hash from @registry@.log l order by l.position desc nulls last limit 1) last on true
+		where h.size is distinct from last.position or h.hash is distinct from encode(last.hash, 'hex');
+end
+$$;
+comment on function @registry@.verify_log(text) is
+	'What is wrong with the log itself: its chain, its head, and against a checkpoint. Error 22023: not a checkpoint.';
+
+-- For: log reader
 create or replace function @registry@.verify_export(lines text[], checkpoint text default null)
 	returns table ("position" bigint, class text, what text, detail text)
 	language plpgsql stable parallel unsafe
@@ -183,8 +232,7 @@ declare
 	stated record;
 begin
 	select * into stated from @registry@.log_checkpoint(checkpoint);
-	return query select e.* from @registry@.verify_entries(
-		'select * from @registry@.parse_export($1)', coalesce(lines, '{}'), stated.size, stated.hash) e
+	return query select e.* from @registry@.verify_entries(coalesce(lines, '{}'), stated.size, stated.hash) e
 		order by e.position, e.class, e.detail;
 end
 $$;

@@ -2,6 +2,7 @@
 -- tells otherwise, what an entry tells of and is not there.  The fields of
 -- entries are compared as text and never read as numbers: they may be anything.
 
+-- For: log reader, inside
 create or replace function @registry@.log_events(event text, size integer)
 	returns table ("position" bigint, fields text[])
 	language plpgsql stable parallel safe
@@ -16,6 +17,7 @@ $$;
 comment on function @registry@.log_events(text, integer) is
 	'Entries of a kind that have that kind''s number of fields.';
 
+-- For: log reader, inside
 create or replace function @registry@.log_difference(names text, told text[], there text[]) returns text
 	language plpgsql immutable parallel safe
 	set search_path = pg_catalog, pg_temp
@@ -34,6 +36,7 @@ $$;
 comment on function @registry@.log_difference(text, text[], text[]) is
 	'Which of the named fields differ between an entry and the tables, as a sentence.';
 
+-- For: log reader, inside
 create or replace function @registry@.verify_versions()
 	returns table ("position" bigint, class text, what text, detail text)
 	language plpgsql stable parallel unsafe
@@ -65,6 +68,7 @@ $$;
 comment on function @registry@.verify_versions() is 'Versions against the entries that tell of them.';
 
 -- Has a version a value if and only if the log says so?
+-- For: log reader, inside
 create or replace function @registry@.verify_erasures()
 	returns table ("position" bigint, class text, what text, detail text)
 	language plpgsql stable parallel unsafe
@@ -112,6 +116,7 @@ $$;
 comment on function @registry@.verify_erasures() is
 	'Erased and materialized versions against the entries that tell of them, and whether each version has a value that should.';
 
+-- For: log reader, inside
 create or replace function @registry@.verify_lineage()
 	returns table ("position" bigint, class text, what text, detail text)
 	language plpgsql stable parallel unsafe
@@ -140,6 +145,7 @@ $$;
 comment on function @registry@.verify_lineage() is
 	'The lineage of each committed digest against the hash of it in the last entry of a version with it.';
 
+-- For: log reader, inside
 create or replace function @registry@.verify_states()
 	returns table ("position" bigint, class text, what text, detail text)
 	language plpgsql stable parallel unsafe
@@ -186,6 +192,7 @@ $$;
 comment on function @registry@.verify_states() is
 	'Revocations against the entries that tell of them, and that every digest has a state and every state a digest.';
 
+-- For: log reader, inside
 create or replace function @registry@.verify_aliases()
 	returns table ("position" bigint, class text, what text, detail text)
 	language plpgsql stable parallel unsafe
@@ -244,6 +251,7 @@ comment on function @registry@.verify_aliases() is
 	'Moves of aliases against the entries that tell of them and against the moves before them, and each alias against its last move.';
 
 -- What a constraint that is not there any more would have refused, and no entry shows.
+-- For: log reader, inside
 create or replace function @registry@.verify_keys()
 	returns table ("position" bigint, class text, what text, detail text)
 	language plpgsql stable parallel unsafe
@@ -275,6 +283,7 @@ $$;
 comment on function @registry@.verify_keys() is
 	'Rows that are there more than once, aliases of no version, a head that is not the one.';
 
+-- For: log reader, inside
 create or replace function @registry@.verify_repeats()
 	returns table ("position" bigint, class text, what text, detail text)
 	language plpgsql stable parallel unsafe

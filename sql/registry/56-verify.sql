@@ -1,5 +1,6 @@
 -- The values, and everything together.
 
+-- For: log reader, inside
 create or replace function @registry@.is_outer_error(state text) returns boolean
 	language plpgsql immutable parallel safe
 	set search_path = pg_catalog, pg_temp
@@ -12,6 +13,7 @@ comment on function @registry@.is_outer_error(text) is
 	'An SQLSTATE that says nothing of the value that was being read: memory, cancellation, the end of the server, locks, rights, a function that is not there.';
 
 -- What is wrong with a value is told, whatever error reading it raises.
+-- For: log reader, inside
 create or replace function @registry@.value_fault(value @peft@.adapter, digest bytea, envelope_digest bytea) returns text
 	language plpgsql stable parallel unsafe
 	set search_path = pg_catalog, pg_temp
@@ -34,6 +36,7 @@ $$;
 comment on function @registry@.value_fault(@peft@.adapter, bytea, bytea) is
 	'Checks a stored value and compares its digests; null if nothing is wrong, else a sentence.';
 
+-- For: log reader, inside
 create or replace function @registry@.verify_values()
 	returns table ("position" bigint, class text, what text, detail text)
 	language plpgsql stable parallel unsafe
@@ -60,6 +63,7 @@ $$;
 comment on function @registry@.verify_values() is 'Every stored value: its blocks, its digests.';
 
 -- With nested loops, which verify() is without: here a few digests are looked up.
+-- For: log reader, inside
 create or replace function @registry@.recipe_fault(entry text, number integer) returns text
 	language plpgsql stable parallel unsafe
 	set search_path = pg_catalog, pg_temp
@@ -100,6 +104,7 @@ $$;
 comment on function @registry@.recipe_fault(text, integer) is
 	'Makes a version again from registered values and compares the digests, or where the linear algebra library had a part the values (distance at most 1e-5 of the norm); null if nothing is wrong or its values are not registered, else a sentence.';
 
+-- For: log reader, inside
 create or replace function @registry@.verify_recipes()
 	returns table ("position" bigint, class text, what text, detail text)
 	language plpgsql stable parallel unsafe
@@ -122,6 +127,7 @@ comment on function @registry@.verify_recipes() is
 -- Stable: all of it sees the one snapshot of the calling query.  Without nested
 -- loops: what functions return has no statistics, and one is quadratic; and
 -- without jit, which the cost of a loop that cannot be avoided would start.
+-- For: log reader
 create or replace function @registry@.verify(checkpoint text default null, recompute boolean default false)
 	returns table ("position" bigint, class text, what text, detail text)
 	language plpgsql stable parallel unsafe

@@ -1,5 +1,7 @@
--- Who may do what.  Nothing is granted to public.
+-- Who may do what.  Nothing is granted to public.  For whom a function is says
+-- the line before it, from which the part rights is made (rights.awk).
 
+-- For: reader, inside
 create or replace function @registry@.is_member(role name) returns boolean
 	language sql stable parallel safe set search_path = pg_catalog, pg_temp as $$
 	select exists (select from pg_roles r where r.rolname = $1 and pg_has_role(current_user, r.oid, 'USAGE'))
@@ -7,6 +9,7 @@ $$;
 comment on function @registry@.is_member(name) is
 	'The current role has the rights of the role; false if there is no such role any more.';
 
+-- For: reader, inside
 create or replace function @registry@.sees_entry(entry text) returns boolean
 	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
@@ -16,16 +19,10 @@ $$;
 comment on function @registry@.sees_entry(text) is
 	'The entry exists and the current role may see it; volatile, so that a policy sees an entry that the same command has made.';
 
+-- For: owner
 create or replace function @registry@.allow(reader text default null, writer text default null, admin text default null) returns void
 	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
 declare
-	read_functions constant text[] := '{resolve,digest,is_live,get,diff,distances,plan,story,evaluate,operands,digest_list,names,graph,edges,
-		ancestors,successors,weight_product,lineage,descendants,lineage_dot,alias_at,is_member,sees_entry,obstacle,obstacles,checkpoint}';
-	log_functions constant text[] := '{verify,verify_log,verify_entries,verify_repeats,verify_keys,verify_versions,verify_erasures,verify_lineage,
-		verify_states,verify_aliases,verify_values,value_fault,is_outer_error,verify_recipes,recipe_fault,verify_export,parse_export,export_log,
-		log_line,log_checkpoint,log_events,log_difference,log_time,log_version_fields,log_lineage_line}';
-	write_functions constant text[] := '{commit,commit_virtual,materialize,set_alias}';
-	admin_functions constant text[] := '{erase,revoke,revoke_digest,all_successors,recompose}';
 	secured constant boolean := (select c.relrowsecurity from pg_class c where c.oid = '@registry@.version'::regclass);
 	role text;
 	t text;
@@ -33,21 +30,21 @@ begin
 	foreach role in array array_remove(array[reader, writer, admin], null) loop
 		execute format('grant usage on schema @registry@ to %I', role);
 		execute format('grant select on @registry@.entry, @registry@.version, @registry@.alias, @registry@.alias_history, @registry@.log_head to %I', role);
-		perform @registry@.allow_functions(read_functions, role);
+		perform @registry@.allow_functions('reader', role);
 		if role = admin or not secured then
 			execute format('grant select on @registry@.state, @registry@.lineage, @registry@.log to %I', role);
-			perform @registry@.allow_functions(log_functions, role);
+			perform @registry@.allow_functions('log reader', role);
 		end if;
 	end loop;
 	foreach role in array array_remove(array[writer, admin], null) loop
 		execute format('grant insert (name, base_model, description, owner, tags), update (base_model, description, owner, tags) on @registry@.entry to %I', role);
 		execute format('grant insert (entry, value, message, virtual, allow_duplicate), update (value) on @registry@.version to %I', role);
 		execute format('grant insert (entry, alias, number), update (number), delete on @registry@.alias to %I', role);
-		perform @registry@.allow_functions(write_functions, role);
+		perform @registry@.allow_functions('writer', role);
 	end loop;
 	if admin is not null then
 		execute format('grant update (erased_at, erase_reason) on @registry@.version to %I', admin);
-		perform @registry@.allow_functions(admin_functions, admin);
+		perform @registry@.allow_functions('admin', admin);
 		-- rights can be given again, which creates no second policies
 		if secured and not exists (select from pg_policy p join pg_roles r on p.polroles = array[r.oid]
 				where p.polrelid = '@registry@.version'::regclass and r.rolname = admin) then
@@ -62,36 +59,17 @@ $$;
 comment on function @registry@.allow(text, text, text) is
 	'Gives existing roles the rights to read, to commit and move aliases, to revoke, erase and recompose (null: none). For more roles, and for functions that registry_upgrade() added. Error 42704: no such role.';
 
-create or replace function @registry@.allow_functions(names text[], role text) returns void
+-- For: nobody
+create or replace function @registry@.allow_functions(allowed text, role text) returns void
 	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
 declare
 	f regprocedure;
 begin
-	for f in select p.oid from pg_proc p where p.pronamespace = '@registry@'::regnamespace and p.proname = any(names) loop
+	for f in select p.oid::regprocedure from pg_proc p join @registry@.rights() r on r.name = p.proname
+			where p.pronamespace = '@registry@'::regnamespace and r.role = allowed loop
 		execute format('grant execute on function %s to %I', f, role);
 	end loop;
 end
 $$;
-comment on function @registry@.allow_functions(text[], text) is 'Grants functions of the registry by name.';
-
--- The second half of version's policy is for the row that is being inserted: its
--- trigger may have made the entry after the command's snapshot.
-create or replace function @registry@.secure_rows() returns void
-	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
-declare
-	t text;
-begin
-	foreach t in array array['entry', 'version', 'alias', 'alias_history'] loop
-		execute format('alter table @registry@.%I enable row level security', t);
-		execute format('create policy member on @registry@.%I using (%s)', t,
-			case t when 'entry' then '@registry@.is_member(owner)'
-				else format('exists (select from @registry@.entry e where e.name = %I.entry)', t)
-			end || case t when 'version' then ' or created_at >= now() and @registry@.sees_entry(entry)' else '' end);
-		execute format('comment on policy member on @registry@.%I is %L', t, 'Members of the entry''s owner.');
-	end loop;
-end
-$$;
-comment on function @registry@.secure_rows() is
-	'Row-level security: an entry, its versions, aliases and history are seen and changed by members of the entry''s owner, and by admins, who get policies of their own. Call it before @registry@.allow().';
-
-revoke all on all functions in schema @registry@ from public;
+comment on function @registry@.allow_functions(text, text) is
+	'Grants a role the functions that are for readers, log readers, writers or admins (@registry@.rights).';

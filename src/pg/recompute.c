@@ -14,6 +14,7 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "pg/aggregate_state.h"
+#include "pg/digest.h"
 #include "recipe/recipe_walk.h"
 #include "utils/array.h"
 #include "utils/jsonb.h"
@@ -30,26 +31,6 @@ recipe_text(Jsonb *recipe)
 	char	   *text = JsonbToCString(NULL, &recipe->root, VARSIZE(recipe));
 
 	return pa_text_of(bridge_to_utf8(text, strlen(text)));
-}
-
-static const uint8_t *
-digest_bytes(bytea *digest)
-{
-	if (VARSIZE_ANY_EXHDR(digest) != PA_SHA256_LENGTH)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("digest has %d bytes, not %d", (int) VARSIZE_ANY_EXHDR(digest), PA_SHA256_LENGTH)));
-	return (const uint8_t *) VARDATA_ANY(digest);
-}
-
-static Datum
-digest_datum(const uint8_t *digest)
-{
-	bytea	   *result = palloc(VARHDRSZ + PA_SHA256_LENGTH);
-
-	SET_VARSIZE(result, VARHDRSZ + PA_SHA256_LENGTH);
-	memcpy(VARDATA(result), digest, PA_SHA256_LENGTH);
-	return PointerGetDatum(result);
 }
 
 /* An array of digests, nulls left out. */

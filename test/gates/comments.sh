@@ -1,6 +1,7 @@
 #!/bin/bash
 # Every SQL object of the extension and of the registry has a comment, and every
-# function of the registry a fixed search_path.  Needs the private cluster.
+# function of the registry a fixed search_path; what the registry makes anew is
+# in its table made, and nothing else.  Needs the private cluster.
 #
 # SPDX-License-Identifier: PostgreSQL
 . "$(dirname "$0")/lib.sh"
@@ -40,4 +41,14 @@ $psql -d $database -c "select oid::regprocedure from pg_proc where pronamespace 
 	and not coalesce(proconfig, '{}') @> '{\"search_path=pg_catalog, pg_temp\"}' order by 1" | fail_lines "no fixed search_path" || true
 $psql -d $database -c "select oid::regprocedure from pg_proc where pronamespace = 'registry'::regnamespace
 	and has_function_privilege('public', oid, 'execute') order by 1" | fail_lines "granted to public" || true
+$psql -d $database -c "with there as (
+		select 'schema' as kind, 'registry'::name as name, '' as of
+		union all select 'function', f.name, f.of from registry_functions('registry') f
+		union all select 'trigger', t.tgname, c.relname from pg_trigger t join pg_class c on c.oid = t.tgrelid
+			where c.oid in ($tables) and not t.tgisinternal
+		union all select 'policy', p.polname, c.relname from pg_policy p join pg_class c on c.oid = p.polrelid
+			where c.oid in ($tables))
+	(table there except select m.kind, m.name, m.of from registry.made m)
+	union all (select m.kind, m.name, m.of from registry.made m except table there) order by 1, 2" |
+	fail_lines "not made, or not recorded" || true
 finish

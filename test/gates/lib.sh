@@ -87,6 +87,24 @@ long_functions()
 		}' "${@:2}"
 }
 
+# long_sql MOST FILE...: SQL functions with more lines than that, from "create" to
+# the end of the quotes, which ends a line
+long_sql()
+{
+	awk -v most="$1" '
+		FNR == 1 { start = 0 }
+		/^create (or replace )?function / {
+			name = $0
+			sub(/^create (or replace )?function /, "", name)
+			sub(/\(.*/, "", name)
+			start = FNR
+		}
+		/\$\$;$/ && start {
+			if (FNR - start + 1 > most) printf "%s: %s has %d lines\n", FILENAME, name, FNR - start + 1
+			start = 0
+		}' "${@:2}"
+}
+
 # circles OBJECT...: a line for each set of files that need each other.  A file
 # needs those that define its undefined symbols; what a header has inline is nobody's.
 circles()

@@ -5,7 +5,7 @@
 # SPDX-License-Identifier: PostgreSQL
 . "$(dirname "$0")/lib.sh"
 
-list=$(sed -n 's/^REGRESS *= *//p' Makefile)
+list=$(sed -e ':a' -e '/\\$/N; s/\\\n//; ta' Makefile | sed -n 's/^REGRESS *= *//p' | tr -s '[:blank:]' ' ')
 for test in $list; do
 	[ -e "test/sql/$test.sql" ] || fail "REGRESS names $test, and there is no test/sql/$test.sql"
 	[ -e "expected/$test.out" ] || fail "REGRESS names $test, and there is no expected/$test.out"

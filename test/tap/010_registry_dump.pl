@@ -13,6 +13,9 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+use lib dirname(abs_path(__FILE__));
+use catalog;
+
 my $source = PostgreSQL::Test::Cluster->new('source');
 my $target = PostgreSQL::Test::Cluster->new('target');
 for my $node ($source, $target)
@@ -77,30 +80,10 @@ $contents{version} = q{select entry, number, "Peft ext".adapter_envelope_digest(
 	recipe, virtual, message, actor, acting_as, created_at, allow_duplicate, erased_at, erase_reason from registry.version order by 1, 2};
 $contents{'lineage of mix'} = q{select l.* from registry.lineage('mix@2') l order by l.depth, l.digest};
 $contents{'a virtual version'} = q{select "Peft ext".adapter_digest(registry.get('sweep@1')) = registry.digest('sweep@1')};
-my %guards = (
-	policies => q{select tablename, policyname, permissive, roles, cmd, qual, with_check from pg_policies where schemaname = 'registry' order by 1, 2},
-	'row security' => q{select relname, relrowsecurity, relforcerowsecurity, relowner::regrole from pg_class where relnamespace = 'registry'::regnamespace order by 1},
-	'grants on tables' => q{select relname, unnest(relacl)::text from pg_class where relnamespace = 'registry'::regnamespace order by 1, 2},
-	'grants on columns' => q{select attrelid::regclass::text, attname, unnest(attacl)::text from pg_attribute
-		where attrelid in (select oid from pg_class where relnamespace = 'registry'::regnamespace) order by 1, 2, 3},
-	'grants on functions' => q{select oid::regprocedure::text, proowner::regrole, prosecdef, proconfig, unnest(proacl)::text from pg_proc where pronamespace = 'registry'::regnamespace order by 1, 5},
-	'grants on the schema' => q{select unnest(nspacl)::text from pg_namespace where nspname = 'registry' order by 1},
-	triggers => q{select pg_get_triggerdef(t.oid), tgenabled, obj_description(t.oid, 'pg_trigger') from pg_trigger t join pg_class c on c.oid = tgrelid
-		where relnamespace = 'registry'::regnamespace and not tgisinternal order by 1},
-	indexes => q{select indexdef from pg_indexes where schemaname = 'registry' order by 1},
-	constraints => q{select conrelid::regclass, conname, pg_get_constraintdef(oid) from pg_constraint where connamespace = 'registry'::regnamespace order by 1::text, 2},
-	comments => q{select objoid::regclass::text, objsubid, description from pg_description
-		where classoid = 'pg_class'::regclass and objoid in (select oid from pg_class where relnamespace = 'registry'::regnamespace) order by 1, 2},
-);
+my %guards = catalog::queries('registry');
 
-# rows NODE DATABASE \%QUERIES: their results
-sub rows
-{
-	my ($node, $database, $queries) = @_;
-	return { map { $_ => $node->safe_psql($database, $queries->{$_}) } keys %$queries };
-}
-my $contents = rows($source, 'reg', \%contents);
-my $guards = rows($source, 'reg', \%guards);
+my $contents = catalog::rows($source, 'reg', %contents);
+my $guards = catalog::rows($source, 'reg', %guards);
 cmp_ok(length $contents->{$_}, '>', 0, "$_: something to compare") for sort keys %$contents;
 cmp_ok(length $guards->{$_}, '>', 0, "$_: something to compare") for sort keys %$guards;
 is(scalar(my @policies = $guards->{policies} =~ /^\w+\|(?:member|admin admin)\|/mg), 8, 'policies of members and of admins');
@@ -124,8 +107,8 @@ for my $way (['-Fc'], ['-Fp'], ['-Fd', '-j2'])
 	my @restore = $way->[0] eq '-Fp' ? ('psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', $target->connstr($database), '-f', $file)
 		: ('pg_restore', '--exit-on-error', @$way[1 .. $#$way], '-d', $target->connstr($database), $file);
 	$target->command_ok(\@restore, "restore of @$way");
-	is_deeply(rows($target, $database, \%contents), $contents, "contents after @$way");
-	is_deeply(rows($target, $database, \%guards), $guards, "policies, grants, triggers after @$way");
+	is_deeply(catalog::rows($target, $database, %contents), $contents, "contents after @$way");
+	is_deeply(catalog::rows($target, $database, %guards), $guards, "policies, grants, triggers after @$way");
 	goes_on($database, "after @$way");
 }
 
@@ -146,8 +129,8 @@ as($target, 'data', 'reg owner', $sql);
 	chdir $folder or die;
 	is(system('sh', '-e', '-c', $sh), 0, 'data alone, as the owner');
 }
-is_deeply(rows($target, 'data', \%contents), $contents, 'contents after data alone');
-is_deeply(rows($target, 'data', \%guards), $guards, 'policies, grants, triggers after data alone');
+is_deeply(catalog::rows($target, 'data', %contents), $contents, 'contents after data alone');
+is_deeply(catalog::rows($target, 'data', %guards), $guards, 'policies, grants, triggers after data alone');
 goes_on('data', 'after data alone');
 
 # Into the empty tables of a restored schema, without triggers.
@@ -155,8 +138,8 @@ $target->safe_psql('postgres', 'create database parts owner "reg owner"');
 $source->command_ok(['pg_restore', '--exit-on-error', '--section=pre-data', '--section=post-data', '-d', $target->connstr('parts'), "$folder/whole1"], 'a schema');
 $source->command_ok(['pg_restore', '--exit-on-error', '--data-only', '--disable-triggers', '--schema=registry', '-d', $target->connstr('parts'), "$folder/whole1"], 'its data');
 as($target, 'parts', 'reg owner', 'select registry.protect()');
-is_deeply(rows($target, 'parts', \%contents), $contents, 'contents after schema and data');
-is_deeply(rows($target, 'parts', \%guards), $guards, 'policies, grants, triggers after schema and data');
+is_deeply(catalog::rows($target, 'parts', %contents), $contents, 'contents after schema and data');
+is_deeply(catalog::rows($target, 'parts', %guards), $guards, 'policies, grants, triggers after schema and data');
 goes_on('parts', 'after schema and data');
 
 # goes_on DATABASE LABEL: nobody sees more than before, the log is that of the

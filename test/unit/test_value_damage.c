@@ -143,68 +143,69 @@ UNIT_TEST(sealed_damage)
 }
 
 /* Fields of the header, each changed with its checksum right. */
+static const struct
+{
+	int			at;
+	int			size;
+	uint64_t	v;
+	PaStatus	status;
+	bool		keeps_digest;	/* found by what it contradicts, not by a digest */
+}			header_rows[] = {
+	{0, 1, 0x88, PA_ERR_CORRUPT, true},
+	{8, 2, 0, PA_ERR_CORRUPT, true},
+	{8, 2, 2, PA_ERR_UNSUPPORTED, true},
+	{8, 2, 0xFFFF, PA_ERR_UNSUPPORTED, true},
+	{10, 2, 255, PA_ERR_CORRUPT, true},
+	{12, 1, 0, PA_ERR_CORRUPT, true},
+	{12, 1, 2, PA_ERR_CORRUPT, true},
+	{12, 1, 3, PA_ERR_CORRUPT, true},
+	{12, 1, 5, PA_ERR_UNSUPPORTED, true},
+	{12, 1, 255, PA_ERR_UNSUPPORTED, true},
+	{13, 1, 1, PA_ERR_UNSUPPORTED, true},
+	{14, 1, 1, PA_ERR_UNSUPPORTED, true},
+	{15, 1, 128, PA_ERR_UNSUPPORTED, true},
+	{16, 8, 0, PA_ERR_CORRUPT, true},
+	{16, 8, UINT64_MAX, PA_ERR_CORRUPT, true},
+	{24, 8, 0, PA_ERR_CORRUPT, true},
+	{24, 8, UINT64_MAX, PA_ERR_CORRUPT, true},
+	{32, 4, 0, PA_ERR_CORRUPT, true},
+	{32, 4, 5, PA_ERR_CORRUPT, true},
+	{32, 4, 7, PA_ERR_CORRUPT, true},
+	{32, 4, 65537, PA_ERR_CORRUPT, true},
+	{32, 4, UINT32_MAX, PA_ERR_CORRUPT, true},
+	{36, 4, 2, PA_ERR_CORRUPT, true},
+	{36, 4, 4, PA_ERR_CORRUPT, true},
+	{36, 4, UINT32_MAX, PA_ERR_CORRUPT, true},
+	{40, 8, 0, PA_ERR_CORRUPT, true},
+	{40, 8, UINT64_MAX, PA_ERR_CORRUPT, true},
+	{48, 4, UINT32_MAX, PA_ERR_CORRUPT, true},
+	{52, 4, 1, PA_ERR_CORRUPT, true},
+	{72, 4, 0, PA_ERR_CORRUPT, true},
+	{96, 4, 0, PA_ERR_CORRUPT, true},
+	{100, 4, UINT32_MAX, PA_ERR_CORRUPT, true},
+	{124, 4, 0, PA_ERR_CORRUPT, true},
+	{148, 4, 0, PA_ERR_CORRUPT, true},
+	{148, 4, 1024 * 1024 + 1, PA_ERR_CORRUPT, true},
+	{160, 8, 256, PA_ERR_CORRUPT, true},
+	{160, 8, UINT64_MAX, PA_ERR_CORRUPT, true},
+	{168, 8, 0, PA_ERR_CORRUPT, true},
+	{168, 8, UINT64_MAX, PA_ERR_CORRUPT, true},
+	{176, 1, 0, PA_ERR_CORRUPT, false},
+	{207, 1, 0, PA_ERR_CORRUPT, false},
+	{208, 1, 0, PA_ERR_CORRUPT, false},
+	{239, 1, 0, PA_ERR_CORRUPT, false},
+	{240, 1, 1, PA_ERR_UNSUPPORTED, true},
+	{247, 1, 1, PA_ERR_UNSUPPORTED, true},
+};
+
 UNIT_TEST(sealed_header)
 {
-	static const struct
-	{
-		int			at;
-		int			size;
-		uint64_t	v;
-		PaStatus	status;
-		bool		keeps_digest;	/* found by what it contradicts, not by a digest */
-	}			rows[] = {
-		{0, 1, 0x88, PA_ERR_CORRUPT, true},
-		{8, 2, 0, PA_ERR_CORRUPT, true},
-		{8, 2, 2, PA_ERR_UNSUPPORTED, true},
-		{8, 2, 0xFFFF, PA_ERR_UNSUPPORTED, true},
-		{10, 2, 255, PA_ERR_CORRUPT, true},
-		{12, 1, 0, PA_ERR_CORRUPT, true},
-		{12, 1, 2, PA_ERR_CORRUPT, true},
-		{12, 1, 3, PA_ERR_CORRUPT, true},
-		{12, 1, 5, PA_ERR_UNSUPPORTED, true},
-		{12, 1, 255, PA_ERR_UNSUPPORTED, true},
-		{13, 1, 1, PA_ERR_UNSUPPORTED, true},
-		{14, 1, 1, PA_ERR_UNSUPPORTED, true},
-		{15, 1, 128, PA_ERR_UNSUPPORTED, true},
-		{16, 8, 0, PA_ERR_CORRUPT, true},
-		{16, 8, UINT64_MAX, PA_ERR_CORRUPT, true},
-		{24, 8, 0, PA_ERR_CORRUPT, true},
-		{24, 8, UINT64_MAX, PA_ERR_CORRUPT, true},
-		{32, 4, 0, PA_ERR_CORRUPT, true},
-		{32, 4, 5, PA_ERR_CORRUPT, true},
-		{32, 4, 7, PA_ERR_CORRUPT, true},
-		{32, 4, 65537, PA_ERR_CORRUPT, true},
-		{32, 4, UINT32_MAX, PA_ERR_CORRUPT, true},
-		{36, 4, 2, PA_ERR_CORRUPT, true},
-		{36, 4, 4, PA_ERR_CORRUPT, true},
-		{36, 4, UINT32_MAX, PA_ERR_CORRUPT, true},
-		{40, 8, 0, PA_ERR_CORRUPT, true},
-		{40, 8, UINT64_MAX, PA_ERR_CORRUPT, true},
-		{48, 4, UINT32_MAX, PA_ERR_CORRUPT, true},
-		{52, 4, 1, PA_ERR_CORRUPT, true},
-		{72, 4, 0, PA_ERR_CORRUPT, true},
-		{96, 4, 0, PA_ERR_CORRUPT, true},
-		{100, 4, UINT32_MAX, PA_ERR_CORRUPT, true},
-		{124, 4, 0, PA_ERR_CORRUPT, true},
-		{148, 4, 0, PA_ERR_CORRUPT, true},
-		{148, 4, 1024 * 1024 + 1, PA_ERR_CORRUPT, true},
-		{160, 8, 256, PA_ERR_CORRUPT, true},
-		{160, 8, UINT64_MAX, PA_ERR_CORRUPT, true},
-		{168, 8, 0, PA_ERR_CORRUPT, true},
-		{168, 8, UINT64_MAX, PA_ERR_CORRUPT, true},
-		{176, 1, 0, PA_ERR_CORRUPT, false},
-		{207, 1, 0, PA_ERR_CORRUPT, false},
-		{208, 1, 0, PA_ERR_CORRUPT, false},
-		{239, 1, 0, PA_ERR_CORRUPT, false},
-		{240, 1, 1, PA_ERR_UNSUPPORTED, true},
-		{247, 1, 1, PA_ERR_UNSUPPORTED, true},
-	};
 	Sample		s;
 	PaBuf		buf;
 
 	CHECK_OK(sample_golden(env, 0, &s), env);
 	CHECK_OK(sample_write(env, &s, 0, &buf), env);
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+	for (size_t i = 0; i < sizeof(header_rows) / sizeof(header_rows[0]); i++)
 	{
 		uint8_t    *copy = malloc(buf.length);
 		uint8_t		v[8];
@@ -212,15 +213,15 @@ UNIT_TEST(sealed_header)
 		PaValue    *value;
 
 		memcpy(copy, buf.data, buf.length);
-		pa_store_u64(v, rows[i].v);
-		if (!rows[i].keeps_digest)
-			v[0] = copy[rows[i].at] ^ 1;
-		memcpy(copy + rows[i].at, v, (size_t) rows[i].size);
+		pa_store_u64(v, header_rows[i].v);
+		if (!header_rows[i].keeps_digest)
+			v[0] = copy[header_rows[i].at] ^ 1;
+		memcpy(copy + header_rows[i].at, v, (size_t) header_rows[i].size);
 		/* the header alone: sections that moved must not be made to fit */
 		pa_store_u64(copy + 248, pa_checksum(copy, 248));
 		pa_bytes_from_memory(&bytes, copy, buf.length);
-		CHECK_STATUS(read_all(env, copy, buf.length), rows[i].status, env);
-		CHECK((pa_value_open(env, &bytes.base, &value) == PA_OK) == !rows[i].keeps_digest);
+		CHECK_STATUS(read_all(env, copy, buf.length), header_rows[i].status, env);
+		CHECK((pa_value_open(env, &bytes.base, &value) == PA_OK) == !header_rows[i].keeps_digest);
 		free(copy);
 	}
 	pa_buf_release(&buf);

@@ -50,6 +50,7 @@
 	SUITE(agree) \
 	SUITE(stack) \
 	SUITE(transform) \
+	SUITE(lineage) \
 	SUITE(recipe_write) \
 	SUITE(recipe_check) \
 	SUITE(recipe_memory) \

@@ -1,9 +1,6 @@
--- The tables and what must always hold of them.  @peft@ stands for the schema of
--- the extension.  Everything here belongs to the role that calls
--- registry_create().
+-- Names are checked in collation C: the same in every database, whatever its
+-- locale, so that each dump can be restored.
 
--- Once: tables are not made again.  Names are checked in collation C: the same
--- in every database, whatever its locale, so that each dump can be restored.
 create table @registry@.entry (
 	name text primary key,
 	base_model text,
@@ -120,7 +117,7 @@ comment on table @registry@.alias is 'Names for versions: production, candidate.
 comment on column @registry@.alias.entry is 'Entry.';
 comment on column @registry@.alias.alias is 'Name, as an entry''s; not a number.';
 comment on column @registry@.alias.number is 'The version that it stands for.';
-comment on column @registry@.alias.id is 'What NOTIFY registry_alias carries: says nothing to who may not read the row.';
+comment on column @registry@.alias.id is 'What NOTIFY @registry@_alias carries: says nothing to who may not read the row.';
 
 create table @registry@.alias_history (
 	entry text not null,
@@ -169,3 +166,5 @@ comment on table @registry@.log_head is 'Size and last hash of the log: the row 
 comment on column @registry@.log_head.one is 'True: there is one row.';
 comment on column @registry@.log_head.size is 'Position of the last row of the log.';
 comment on column @registry@.log_head.hash is 'Its hash.';
+
+insert into @registry@.log_head (size, hash) values (0, decode(repeat('00', 32), 'hex'));

@@ -1,0 +1,77 @@
+-- Triggers.  They are dropped and made again each time, after the functions that
+-- they call.
+
+create trigger version_1_actor before insert on @registry@.version
+	for each row execute function @registry@.version_actor();
+comment on trigger version_1_actor on @registry@.version is 'Who and when; which columns may be given.';
+create trigger version_2_duplicate before insert on @registry@.version
+	for each row execute function @registry@.version_duplicate();
+comment on trigger version_2_duplicate on @registry@.version is 'A digest once for each entry.';
+create trigger version_3_facts before insert on @registry@.version
+	for each row execute function @registry@.version_facts();
+comment on trigger version_3_facts on @registry@.version is 'Number, digests, recipe, lineage, locks.';
+create trigger version_4_duplicate before insert on @registry@.version
+	for each row execute function @registry@.version_duplicate();
+comment on trigger version_4_duplicate on @registry@.version is
+	'A digest once for each entry, under the lock of its row.';
+create trigger version_change before update on @registry@.version
+	for each row execute function @registry@.version_change();
+comment on trigger version_change on @registry@.version is 'Nothing but erase and materialize.';
+create trigger version_refuse before delete or truncate on @registry@.version
+	for each statement execute function @registry@.refuse_change();
+comment on trigger version_refuse on @registry@.version is 'No version is ever removed.';
+create trigger state_change before update on @registry@.state
+	for each row execute function @registry@.state_change();
+comment on trigger state_change on @registry@.state is 'Revoked once.';
+create trigger state_refuse before delete or truncate on @registry@.state
+	for each statement execute function @registry@.refuse_change();
+comment on trigger state_refuse on @registry@.state is 'No state is ever removed.';
+create trigger lineage_refuse before update or delete or truncate on @registry@.lineage
+	for each statement execute function @registry@.refuse_change();
+comment on trigger lineage_refuse on @registry@.lineage is 'No edge ever changes.';
+create trigger log_refuse before update or delete or truncate on @registry@.log
+	for each statement execute function @registry@.refuse_change();
+comment on trigger log_refuse on @registry@.log is 'No entry ever changes.';
+create trigger log_head_refuse before delete or truncate on @registry@.log_head
+	for each statement execute function @registry@.refuse_change();
+comment on trigger log_head_refuse on @registry@.log_head is 'The head stays.';
+
+create trigger alias_moved after insert or update or delete on @registry@.alias
+	for each row execute function @registry@.alias_moved();
+comment on trigger alias_moved on @registry@.alias is 'History and NOTIFY.';
+create trigger alias_refuse before truncate on @registry@.alias
+	for each statement execute function @registry@.refuse_change();
+comment on trigger alias_refuse on @registry@.alias is 'Aliases are removed one by one, which history sees.';
+create trigger alias_history_refuse before update or delete or truncate on @registry@.alias_history
+	for each statement execute function @registry@.refuse_change();
+comment on trigger alias_history_refuse on @registry@.alias_history is 'No move ever changes.';
+create trigger alias_history_insert before insert on @registry@.alias_history
+	for each row execute function @registry@.alias_history_insert();
+comment on trigger alias_history_insert on @registry@.alias_history is 'No move is invented.';
+
+create constraint trigger log_version after insert on @registry@.version
+	deferrable initially deferred for each row execute function @registry@.log_version();
+comment on trigger log_version on @registry@.version is
+	'Appends the version to the log when the transaction commits.';
+create constraint trigger log_erase after update on @registry@.version
+	deferrable initially deferred for each row
+	when (old.erased_at is null and new.erased_at is not null)
+	execute function @registry@.log_erase();
+comment on trigger log_erase on @registry@.version is
+	'Appends the erasure to the log when the transaction commits.';
+create constraint trigger log_materialize after update on @registry@.version
+	deferrable initially deferred for each row
+	when (old.value is null and new.value is not null)
+	execute function @registry@.log_materialize();
+comment on trigger log_materialize on @registry@.version is
+	'Appends the materialization to the log when the transaction commits.';
+create constraint trigger log_alias after insert on @registry@.alias_history
+	deferrable initially deferred for each row execute function @registry@.log_alias();
+comment on trigger log_alias on @registry@.alias_history is
+	'Appends the move to the log when the transaction commits.';
+create constraint trigger log_revoke after update on @registry@.state
+	deferrable initially deferred for each row
+	when (old.revoked_at is null and new.revoked_at is not null)
+	execute function @registry@.log_revoke();
+comment on trigger log_revoke on @registry@.state is
+	'Appends the revocation to the log when the transaction commits.';

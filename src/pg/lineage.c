@@ -1,0 +1,162 @@
+/*
+ * lineage.c
+ *	  The walk over edges of lineage, which come as arrays: which edges there
+ *	  are, and who may see them, is the registry's business.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#include "pg/bridge.h"
+
+#include <math.h>
+
+#include "algebra/lineage.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "pg/digest.h"
+#include "utils/array.h"
+
+PG_FUNCTION_INFO_V1(adapter_lineage);
+
+#define LINEAGE_COLUMNS 6
+
+static int
+digests_argument(FunctionCallInfo fcinfo, int argument, const uint8 ***digests)
+{
+	Datum	   *elements;
+	bool	   *nulls;
+	int			n;
+
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(argument), BYTEAOID, -1, false, TYPALIGN_INT, &elements, &nulls, &n);
+	*digests = MemoryContextAllocHuge(CurrentMemoryContext, ((Size) n + 1) * sizeof(uint8 *));
+	for (int i = 0; i < n; i++)
+	{
+		if (nulls[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("end of an edge of lineage must not be null"),
+					 errhint("Only weights can be null.")));
+		(*digests)[i] = digest_bytes(DatumGetByteaPP(elements[i]));
+	}
+	pfree(elements);
+	pfree(nulls);
+	return n;
+}
+
+/* One weight of each edge; null is NaN. */
+static void
+weights_argument(FunctionCallInfo fcinfo, int argument, PaLineageWeight weight, PaLineageEdge *edges, int n)
+{
+	Datum	   *elements;
+	bool	   *nulls;
+	int			count;
+
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(argument), FLOAT8OID, sizeof(float8), FLOAT8PASSBYVAL,
+					  TYPALIGN_DOUBLE, &elements, &nulls, &count);
+	if (count != n)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("arrays of edges have different lengths"),
+				 errdetail("There are %d tails and %d weights.", n, count),
+				 errhint("Aggregate them from the same rows in the same order.")));
+	for (int i = 0; i < n; i++)
+		edges[i].weights[weight] = nulls[i] ? NAN : DatumGetFloat8(elements[i]);
+	pfree(elements);
+	pfree(nulls);
+}
+
+/* Arguments 1 to 5: tails, heads, p, q, w. */
+static PaLineageEdge *
+edges_arguments(FunctionCallInfo fcinfo, int *n)
+{
+	const uint8 **tails;
+	const uint8 **heads;
+	PaLineageEdge *edges;
+	int			n_heads;
+
+	*n = digests_argument(fcinfo, 1, &tails);
+	n_heads = digests_argument(fcinfo, 2, &heads);
+	if (n_heads != *n)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("arrays of edges have different lengths"),
+				 errdetail("There are %d tails and %d heads.", *n, n_heads),
+				 errhint("Aggregate them from the same rows in the same order.")));
+	edges = MemoryContextAllocHuge(CurrentMemoryContext, ((Size) *n + 1) * sizeof(PaLineageEdge));
+	for (int i = 0; i < *n; i++)
+	{
+		edges[i].tail = tails[i];
+		edges[i].head = heads[i];
+	}
+	for (int weight = 0; weight < PA_LINEAGE_WEIGHTS; weight++)
+		weights_argument(fcinfo, 3 + weight, weight, edges, *n);
+	pfree(tails);
+	pfree(heads);
+	return edges;
+}
+
+/* The digests from the start to a node. */
+static ArrayType *
+path_of(const PaLineageNode *nodes, uint32 node, const Datum *digests, Datum *path)
+{
+	uint32		depth = nodes[node].depth;
+
+	for (uint32 i = depth + 1; i-- > 0; node = nodes[node].before)
+		path[i] = digests[node];
+	return construct_array(path, depth + 1, BYTEAOID, -1, false, TYPALIGN_INT);
+}
+
+static void
+lineage_row(ReturnSetInfo *result, const PaLineageNode *node, Datum digest, ArrayType *path)
+{
+	Datum		values[LINEAGE_COLUMNS] = {digest, Int32GetDatum(node->depth), PointerGetDatum(path)};
+	bool		nulls[LINEAGE_COLUMNS] = {false};
+
+	for (int weight = 0; weight < PA_LINEAGE_WEIGHTS; weight++)
+	{
+		values[3 + weight] = Float8GetDatum(node->totals[weight]);
+		nulls[3 + weight] = isnan(node->totals[weight]);
+	}
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+static void
+lineage_rows(ReturnSetInfo *result, const PaLineageNode *nodes, uint32 n)
+{
+	Datum	   *digests = MemoryContextAllocHuge(CurrentMemoryContext, (Size) n * sizeof(Datum));
+	Datum	   *path = MemoryContextAllocHuge(CurrentMemoryContext, (Size) n * sizeof(Datum));
+
+	for (uint32 i = 0; i < n; i++)
+		digests[i] = digest_datum(nodes[i].digest);
+	for (uint32 i = 0; i < n; i++)
+	{
+		ArrayType  *array;
+
+		CHECK_FOR_INTERRUPTS();
+		if (nodes[i].depth == PA_LINEAGE_FAR)
+			continue;
+		array = path_of(nodes, i, digests, path);
+		lineage_row(result, &nodes[i], digests[i], array);
+		pfree(array);
+	}
+}
+
+Datum
+adapter_lineage(PG_FUNCTION_ARGS)
+{
+	const uint8 *start = digest_bytes(PG_GETARG_BYTEA_PP(0));
+	PaLineageEdge *edges;
+	PaLineageNode *nodes;
+	uint32_t	n_nodes;
+	Bridge	   *bridge;
+	int			n;
+
+	InitMaterializedSRF(fcinfo, 0);
+	edges = edges_arguments(fcinfo, &n);
+	bridge = bridge_open();
+	bridge_check(bridge, pa_lineage_walk(&bridge->env, start, edges, n, &nodes, &n_nodes));
+	lineage_rows((ReturnSetInfo *) fcinfo->resultinfo, nodes, n_nodes);
+	bridge_close(bridge);
+	return (Datum) 0;
+}
