@@ -54,6 +54,7 @@
 	SUITE(recipe_write) \
 	SUITE(recipe_check) \
 	SUITE(recipe_memory) \
+	SUITE(operands) \
 	SUITE(inspect) \
 	SUITE(delta) \
 	SUITE(engine)
