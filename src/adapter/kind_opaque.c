@@ -13,10 +13,10 @@
 
 #include <string.h>
 
-/* The types that PEFT's convert_to_lora() takes, by forming the delta and cutting its rank (PEFT 0.19). */
+/* The types that PEFT's convert_to_lora() takes, by forming the delta and cutting its rank (PEFT 0.21). */
 static const char *const convertible[] = {
-	"C3A", "DELORA", "FOURIERFT", "GRALORA", "HIRA", "LOHA", "LOKR", "MISS", "PSOFT", "RANDLORA",
-	"SHIRA", "TINYLORA", "UNILORA", "VBLORA", "VERA", "WAVEFT",
+	"C3A", "DELORA", "FOURIERFT", "GRALORA", "LOHA", "LOKR", "MISS", "PSOFT", "RANDLORA", "TINYLORA",
+	"UNILORA", "VBLORA", "VERA", "WAVEFT",
 };
 
 static PaStatus
