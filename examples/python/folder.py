@@ -12,13 +12,24 @@ import sys
 import psycopg
 
 
+def weights_of(folder):
+    """The folder's file of weights: adapter_model.safetensors, or the only .safetensors
+    if it has another name; else adapter_model.bin, of which the server says what to do."""
+    for pattern in ("adapter_model.safetensors", "*.safetensors", "adapter_model.bin"):
+        found = sorted(folder.glob(pattern))
+        if len(found) == 1:
+            return found[0]
+        if found:
+            sys.exit(f"folder.py: {folder} has several files of weights: {', '.join(f.name for f in found)}")
+    sys.exit(f"folder.py: {folder} has no file of weights (adapter_model.safetensors)")
+
+
 def folder_in(connection, name, folder):
     """INSERT the folder's two files as one value."""
     folder = pathlib.Path(folder)
     connection.execute(
         "INSERT INTO adapters VALUES (%s, adapter_from_safetensors(%b, %s::json))",
-        (name, (folder / "adapter_model.safetensors").read_bytes(),
-         (folder / "adapter_config.json").read_bytes().decode()))
+        (name, weights_of(folder).read_bytes(), (folder / "adapter_config.json").read_bytes().decode()))
 
 
 def folder_out(connection, name, folder):
@@ -35,8 +46,15 @@ def folder_out(connection, name, folder):
     (folder / "adapter_config.json").write_bytes(config.encode())
 
 
+def main(direction, name, folder):
+    with psycopg.connect() as connection:
+        {"in": folder_in, "out": folder_out}[direction](connection, name, folder)
+
+
 if __name__ == "__main__":
     if len(sys.argv) != 4 or sys.argv[1] not in ("in", "out"):
         sys.exit(__doc__)
-    with psycopg.connect() as connection:
-        {"in": folder_in, "out": folder_out}[sys.argv[1]](connection, *sys.argv[2:])
+    try:
+        main(*sys.argv[1:])
+    except psycopg.Error as e:
+        sys.exit(f"folder.py: {e}")

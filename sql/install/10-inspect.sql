@@ -1,12 +1,14 @@
 create function adapter_kind(adapter) returns text
 	as 'MODULE_PATHNAME' language c immutable strict parallel safe;
 comment on function adapter_kind(adapter) is
-	'Kind of the adapter: lora, ia3, difference or opaque (every other type of PEFT: stored, not computed with). Reads the header only.';
+	'Kind of the adapter: lora, ia3, difference or opaque (every other type of PEFT: stored, not '
+	'computed with). Reads the header only.';
 
 create function adapter_peft_type(adapter) returns text
 	as 'MODULE_PATHNAME' language c immutable strict parallel safe;
 comment on function adapter_peft_type(adapter) is
-	'peft_type of the adapter''s configuration: LORA, IA3, DIFFERENCE, or of kind opaque what it is, for example PROMPT_TUNING.';
+	'peft_type of the adapter''s configuration: LORA, IA3, DIFFERENCE, or of kind opaque what it is, '
+	'for example PROMPT_TUNING.';
 
 create function adapter_base_model(adapter) returns text
 	as 'MODULE_PATHNAME' language c immutable strict parallel safe;
@@ -56,9 +58,9 @@ create function adapter_modules(adapter,
 	as 'MODULE_PATHNAME' language c immutable strict parallel safe cost 1000 rows 100;
 comment on function adapter_modules(adapter) is
 	'One row a tensor, in order of name: module path, role (factor_a, factor_b, vector, bias, magnitude, '
-	'dense, difference, opaque), tensor name, dtype, shape, scaling alpha/r of a LoRA module, bytes raw and stored, '
-	'Frobenius norm (summed in element order in double; null for dtypes without arithmetic), SHA-256 of the '
-	'raw bytes.';
+	'dense, difference, opaque), tensor name, dtype, shape, scaling alpha/r of a LoRA module, bytes raw and '
+	'stored, Frobenius norm (summed in element order in double; null for dtypes without arithmetic), SHA-256 '
+	'of the raw bytes.';
 
 create function adapter_tensor(adapter, name text) returns double precision[]
 	as 'MODULE_PATHNAME' language c immutable strict parallel safe cost 100;

@@ -13,10 +13,10 @@
 
 #include <string.h>
 
-/* The types that PEFT's convert_to_lora() takes, by forming the delta and cutting its rank (PEFT 0.19). */
+/* The types that PEFT's convert_to_lora() takes, by forming the delta and cutting its rank (PEFT 0.21). */
 static const char *const convertible[] = {
-	"C3A", "DELORA", "FOURIERFT", "GRALORA", "HIRA", "LOHA", "LOKR", "MISS", "PSOFT", "RANDLORA",
-	"SHIRA", "TINYLORA", "UNILORA", "VBLORA", "VERA", "WAVEFT",
+	"C3A",	 "DELORA",	 "FOURIERFT", "GRALORA", "LOHA",   "LOKR", "MISS",
+	"PSOFT", "RANDLORA", "TINYLORA",  "UNILORA", "VBLORA", "VERA", "WAVEFT",
 };
 
 static PaStatus
@@ -24,7 +24,8 @@ check_module(PaEnv *env, const PaAdapter *adapter, const PaModule *module, PaSta
 {
 	(void) adapter;
 	if (module->flags != PA_MODULE_TARGET || module->rank != 0 || module->scaling != 1.0)
-		return pa_fail(env, code, "module \"%s\" of an opaque adapter has properties of another kind", module->path);
+		return pa_fail(env, code, "module \"%s\" of an opaque adapter has properties of another kind",
+					   module->path);
 	return PA_OK;
 }
 
@@ -36,10 +37,12 @@ refuse(PaEnv *env, const PaAdapter *adapter)
 	for (size_t i = 0; i < sizeof(convertible) / sizeof(convertible[0]); i++)
 		converts = converts || strcmp(convertible[i], adapter->opaque_type) == 0;
 	pa_fail(env, PA_ERR_UNSUPPORTED, "adapter of type %s cannot be computed with", adapter->opaque_type);
-	pa_detail(env, "Arithmetic is defined for LORA, IA3 and DIFFERENCE; what the tensors of other types do "
+	pa_detail(env,
+			  "Arithmetic is defined for LORA, IA3 and DIFFERENCE; what the tensors of other types do "
 			  "to the base model is known to PEFT alone.");
 	if (converts)
-		pa_hint(env, "It can be stored, exported and used as 1 * a; PEFT's convert_to_lora() makes a LoRA of it.");
+		pa_hint(env,
+				"It can be stored, exported and used as 1 * a; PEFT's convert_to_lora() makes a LoRA of it.");
 	else
 		pa_hint(env, "It can be stored, exported and used as 1 * a.");
 	return PA_ERR_UNSUPPORTED;
