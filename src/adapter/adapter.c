@@ -39,8 +39,7 @@ pa_tensor_measure(PaEnv *env, PaTensor *tensor, PaStatus code)
 	{
 		if (tensor->shape[i] > (uint64_t) PA_MAX_DIMENSION)
 		{
-			pa_fail(env, code, "tensor \"%s\" has a dimension of %" PRIu64,
-					tensor->name, tensor->shape[i]);
+			pa_fail(env, code, "tensor \"%s\" has a dimension of %" PRIu64, tensor->name, tensor->shape[i]);
 			pa_detail(env, "A dimension is at most %" PRId64 ".", PA_MAX_DIMENSION);
 			return code;
 		}
@@ -52,8 +51,8 @@ pa_tensor_measure(PaEnv *env, PaTensor *tensor, PaStatus code)
 	if (bits % 8 != 0)
 	{
 		pa_fail(env, code, "tensor \"%s\" does not fill its last byte", tensor->name);
-		pa_detail(env, "%" PRIu64 " elements of type %s are %" PRIu64 " bits.",
-				  elements, pa_dtype_name(tensor->dtype), bits);
+		pa_detail(env, "%" PRIu64 " elements of type %s are %" PRIu64 " bits.", elements,
+				  pa_dtype_name(tensor->dtype), bits);
 		return code;
 	}
 	tensor->elements = elements;

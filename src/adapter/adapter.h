@@ -68,25 +68,25 @@ pa_role_is_keyed(PaRole role)
 }
 
 /* Why arithmetic refuses an adapter; bits are on disk and in the digest. */
-#define PA_FEATURE_DORA					(1u << 0)
-#define PA_FEATURE_TRAINABLE_TOKENS		(1u << 1)
-#define PA_FEATURE_ALORA				(1u << 2)
-#define PA_FEATURE_LAYER_REPLICATION	(1u << 3)
-#define PA_FEATURE_INITIALISATION		(1u << 4)	/* unconverted PiSSA, OLoRA, CorDA, LoftQ, LoRA-GA ... */
-#define PA_FEATURE_KASA					(1u << 5)
-#define PA_FEATURE_QALORA				(1u << 6)
-#define PA_FEATURE_BDLORA				(1u << 7)
-#define PA_FEATURE_ARROW				(1u << 8)
-#define PA_FEATURE_MONTECLORA			(1u << 9)
-#define PA_FEATURE_VELORA				(1u << 10)
-#define PA_FEATURE_UNKNOWN_TENSOR		(1u << 11)	/* a lora_ tensor without a role known here */
-#define PA_FEATURE_KNOWN				((1u << 12) - 1)
+#define PA_FEATURE_DORA (1u << 0)
+#define PA_FEATURE_TRAINABLE_TOKENS (1u << 1)
+#define PA_FEATURE_ALORA (1u << 2)
+#define PA_FEATURE_LAYER_REPLICATION (1u << 3)
+#define PA_FEATURE_INITIALISATION (1u << 4) /* unconverted PiSSA, OLoRA, CorDA, LoftQ, LoRA-GA ... */
+#define PA_FEATURE_KASA (1u << 5)
+#define PA_FEATURE_QALORA (1u << 6)
+#define PA_FEATURE_BDLORA (1u << 7)
+#define PA_FEATURE_ARROW (1u << 8)
+#define PA_FEATURE_MONTECLORA (1u << 9)
+#define PA_FEATURE_VELORA (1u << 10)
+#define PA_FEATURE_UNKNOWN_TENSOR (1u << 11)	/* a lora_ tensor without a role known here */
+#define PA_FEATURE_KNOWN ((1u << 12) - 1)
 
-#define PA_MODULE_TARGET		(1u << 0)	/* has LoRA or (IA)^3 tensors, or differences */
-#define PA_MODULE_FEEDFORWARD	(1u << 1)	/* (IA)^3 on the input */
-#define PA_MODULE_EMBEDDING		(1u << 2)	/* lora_embedding_A / _B */
-#define PA_MODULE_PARAMETER		(1u << 3)	/* under target_parameters: experts stacked in the factors */
-#define PA_MODULE_KNOWN			((1u << 4) - 1)
+#define PA_MODULE_TARGET (1u << 0)	/* has LoRA or (IA)^3 tensors, or differences */
+#define PA_MODULE_FEEDFORWARD (1u << 1) /* (IA)^3 on the input */
+#define PA_MODULE_EMBEDDING (1u << 2)	/* lora_embedding_A / _B */
+#define PA_MODULE_PARAMETER (1u << 3)	/* under target_parameters: experts stacked in the factors */
+#define PA_MODULE_KNOWN ((1u << 4) - 1)
 
 typedef struct PaModule
 {
@@ -170,9 +170,8 @@ extern int64_t pa_adapter_find_module(const PaAdapter *adapter, const char *path
 extern PaStatus pa_adapter_digest(PaEnv *env, const PaAdapter *adapter, uint8_t digest[PA_SHA256_LENGTH]);
 
 /* Envelope digest over digest, recipe, configuration and original header (NULL: none). */
-extern PaStatus pa_envelope_digest(PaEnv *env, const uint8_t digest[PA_SHA256_LENGTH],
-								   PaText recipe, PaText config, PaText header,
-								   uint8_t out[PA_SHA256_LENGTH]);
+extern PaStatus pa_envelope_digest(PaEnv *env, const uint8_t digest[PA_SHA256_LENGTH], PaText recipe,
+								   PaText config, PaText header, uint8_t out[PA_SHA256_LENGTH]);
 
 /*
  * Facts and modules as a section of the stored value (doc/format.md, "Facts").

@@ -69,7 +69,8 @@ check_facts(PaEnv *env, const PaAdapter *adapter, PaStatus code)
 	PA_TRY(check_text(env, "name of the base model", adapter->base_model, code));
 	PA_TRY(check_text(env, "revision of the base model", adapter->base_revision, code));
 	PA_TRY(check_text(env, "task type", adapter->task_type, code));
-	PA_TRY(check_list(env, "target parameter", adapter->n_target_parameters, adapter->target_parameters, code));
+	PA_TRY(
+		check_list(env, "target parameter", adapter->n_target_parameters, adapter->target_parameters, code));
 	return check_list(env, "saved module", adapter->n_saved_modules, adapter->saved_modules, code);
 }
 
@@ -85,10 +86,12 @@ check_tensor_alone(PaEnv *env, const PaTensor *tensor, PaStatus code)
 	if (length > PA_MAX_NAME_BYTES)
 	{
 		pa_fail(env, code, "name of a tensor has %zu bytes", length);
-		pa_detail(env, "At most %d bytes are allowed; it begins with \"%.64s\".", PA_MAX_NAME_BYTES, tensor->name);
+		pa_detail(env, "At most %d bytes are allowed; it begins with \"%.64s\".", PA_MAX_NAME_BYTES,
+				  tensor->name);
 		return code;
 	}
-	if (tensor->key < tensor->name || tensor->key >= tensor->name + length || tensor->key - tensor->name > UINT8_MAX)
+	if (tensor->key < tensor->name || tensor->key >= tensor->name + length ||
+		tensor->key - tensor->name > UINT8_MAX)
 		return pa_fail(env, code, "tensor \"%s\" has no key behind its prefix", tensor->name);
 	PA_TRY(pa_tensor_measure(env, &measured, code));
 	if (measured.elements != tensor->elements || measured.bytes != tensor->bytes)
@@ -125,8 +128,8 @@ check_tensor_place(PaEnv *env, const PaAdapter *adapter, uint32_t index, PaStatu
 					   tensor->name, module->path);
 	if (pa_role_is_keyed(tensor->role) || module->tensor[tensor->role] == (int64_t) index)
 		return PA_OK;
-	pa_fail(env, code, "module \"%s\" has more than one tensor of role %s",
-			module->path, pa_role_name(tensor->role));
+	pa_fail(env, code, "module \"%s\" has more than one tensor of role %s", module->path,
+			pa_role_name(tensor->role));
 	pa_detail(env, "One of them is \"%s\".", tensor->name);
 	return code;
 }
@@ -171,8 +174,8 @@ check_module_alone(PaEnv *env, const PaAdapter *adapter, uint32_t index, PaStatu
 
 		if (t == -1)
 			continue;
-		if (t < 0 || t >= adapter->n_tensors ||
-			adapter->tensors[t].module != index || (int) adapter->tensors[t].role != role)
+		if (t < 0 || t >= adapter->n_tensors || adapter->tensors[t].module != index ||
+			(int) adapter->tensors[t].role != role)
 			return pa_fail(env, code, "module \"%s\" refers to a tensor that is not its own", module->path);
 	}
 	return PA_OK;
@@ -208,8 +211,8 @@ pa_adapter_check(PaEnv *env, const PaAdapter *adapter, PaStatus code)
 		return code;
 	}
 	if (adapter->n_modules > adapter->n_tensors)
-		return pa_fail(env, code, "adapter has %u modules, but only %u tensors",
-					   adapter->n_modules, adapter->n_tensors);
+		return pa_fail(env, code, "adapter has %u modules, but only %u tensors", adapter->n_modules,
+					   adapter->n_tensors);
 	PA_TRY(check_facts(env, adapter, code));
 	for (uint32_t i = 0; i < adapter->n_modules; i++)
 		PA_TRY(check_module_alone(env, adapter, i, code));

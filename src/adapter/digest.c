@@ -182,8 +182,8 @@ pa_adapter_digest(PaEnv *env, const PaAdapter *adapter, uint8_t digest[PA_SHA256
 }
 
 PaStatus
-pa_envelope_digest(PaEnv *env, const uint8_t digest[PA_SHA256_LENGTH],
-				   PaText recipe, PaText config, PaText header, uint8_t out[PA_SHA256_LENGTH])
+pa_envelope_digest(PaEnv *env, const uint8_t digest[PA_SHA256_LENGTH], PaText recipe, PaText config,
+				   PaText header, uint8_t out[PA_SHA256_LENGTH])
 {
 	FieldHash	hash = {.env = env};
 

@@ -103,7 +103,8 @@ take_list(PaReader *r, uint32_t *n, const char ***list)
 
 	PA_TRY(pa_take_u32(r, &count));
 	if (count > r->left / 4)	/* a string has at least its length */
-		return pa_fail(r->env, r->code, "%s has a list of %u strings in %zu bytes", r->subject, count, r->left);
+		return pa_fail(r->env, r->code, "%s has a list of %u strings in %zu bytes", r->subject, count,
+					   r->left);
 	PA_TRY(PA_NEW_ARRAY(r->env, count, list));
 	for (uint32_t i = 0; i < count; i++)
 		PA_TRY(pa_take_str(r, PA_MAX_CONFIG_BYTES, &(*list)[i]));

@@ -34,7 +34,7 @@ pa_fail_overflow(PaEnv *env, const PaTensor *tensor)
 }
 
 PaStatus
-pa_fail_later(PaEnv *env, const char *fmt,...)
+pa_fail_later(PaEnv *env, const char *fmt, ...)
 {
 	char		detail[sizeof(env->error.detail)];
 	va_list		args;

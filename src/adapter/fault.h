@@ -20,6 +20,6 @@ extern PaStatus pa_fail_overflow(PaEnv *env, const PaTensor *tensor);
  * 0A000: sound bytes have a number in them that this version does not know
  * (doc/format.md, "What a later version may add").  The text is the detail.
  */
-extern PaStatus pa_fail_later(PaEnv *env, const char *fmt,...) __attribute__((format(printf, 2, 3)));
+extern PaStatus pa_fail_later(PaEnv *env, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

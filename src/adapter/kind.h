@@ -46,24 +46,24 @@ typedef struct PaKindMethods
 	double		neutral;		/* each element of its neutral element */
 
 	/* Does a module with these tensors make sense?  code as in pa_adapter_check. */
-	PaStatus	(*check_module) (PaEnv *env, const PaAdapter *adapter, const PaModule *module, PaStatus code);
+	PaStatus	(*check_module)(PaEnv *env, const PaAdapter *adapter, const PaModule *module, PaStatus code);
 
 	/*
 	 * Form product: rank, scaling and alpha of the neutral element of from, one of
 	 * the adapter's modules; its rank is a *divisor-th of from's.  PA_ERR_MISMATCH
 	 * if it has none.
 	 */
-	PaStatus	(*neutral_module) (PaEnv *env, const PaAdapter *adapter, const PaModule *from,
-								   PaModule *module, uint64_t *divisor);
+	PaStatus	(*neutral_module)(PaEnv *env, const PaAdapter *adapter, const PaModule *from, PaModule *module,
+								  uint64_t *divisor);
 
 	/*
 	 * Form product: scaling and alpha of the module of adapter_scale(a, s), s
 	 * finite; 0 leaves them.  PA_ERR_RANGE for an alpha out of range.
 	 */
-	PaStatus	(*scale_module) (PaEnv *env, const PaAdapter *adapter, PaModule *module, double s);
+	PaStatus	(*scale_module)(PaEnv *env, const PaAdapter *adapter, PaModule *module, double s);
 
 	/* Form none: PA_ERR_UNSUPPORTED with the type and a way out. */
-	PaStatus	(*refuse) (PaEnv *env, const PaAdapter *adapter);
+	PaStatus	(*refuse)(PaEnv *env, const PaAdapter *adapter);
 } PaKindMethods;
 
 extern const PaKindMethods *pa_kind_methods(PaKind kind);	/* NULL if unknown */

@@ -14,7 +14,8 @@ check_module(PaEnv *env, const PaAdapter *adapter, const PaModule *module, PaSta
 {
 	(void) adapter;
 	if (module->flags != PA_MODULE_TARGET)
-		return pa_fail(env, code, "module \"%s\" of differences is marked as one of another kind", module->path);
+		return pa_fail(env, code, "module \"%s\" of differences is marked as one of another kind",
+					   module->path);
 	if (module->rank != 0 || module->scaling != 1.0)
 		return pa_fail(env, code, "module \"%s\" of differences has a rank or a scaling", module->path);
 	return PA_OK;

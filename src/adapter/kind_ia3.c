@@ -38,8 +38,11 @@ check_module(PaEnv *env, const PaAdapter *adapter, const PaModule *module, PaSta
 	if (is_vector(vector, (module->flags & PA_MODULE_FEEDFORWARD) != 0))
 		return PA_OK;
 	pa_fail(env, code, "(IA)^3 vector \"%s\"%s has shape %s", vector->name,
-			module->flags & PA_MODULE_FEEDFORWARD ? " of a feedforward module" : "", pa_shape_text(vector).text);
-	pa_detail(env, "PEFT writes (out, 1), but (1, in) for a feedforward module and (1, n, 1...) for a convolution.");
+			module->flags & PA_MODULE_FEEDFORWARD ? " of a feedforward module" : "",
+			pa_shape_text(vector).text);
+	pa_detail(
+		env,
+		"PEFT writes (out, 1), but (1, in) for a feedforward module and (1, n, 1...) for a convolution.");
 	pa_hint(env, "feedforward_modules in the configuration says which modules are feedforward.");
 	return code;
 }

@@ -26,8 +26,8 @@ typedef struct Factors
 static PaStatus
 refuse_pair(PaEnv *env, PaStatus code, Factors f, const char *rule)
 {
-	pa_fail(env, code, "factors \"%s\" of shape %s and \"%s\" of shape %s do not belong together",
-			f.a->name, pa_shape_text(f.a).text, f.b->name, pa_shape_text(f.b).text);
+	pa_fail(env, code, "factors \"%s\" of shape %s and \"%s\" of shape %s do not belong together", f.a->name,
+			pa_shape_text(f.a).text, f.b->name, pa_shape_text(f.b).text);
 	pa_detail(env, "PEFT writes %s.", rule);
 	return code;
 }
@@ -66,8 +66,7 @@ check_factors(PaEnv *env, const PaModule *module, PaStatus code, Factors f)
 	if (module->flags & PA_MODULE_EMBEDDING)
 		PA_TRY(check_matrix(env, code, f, "(r, entries) and (dim, r) for an embedding"));
 	else if (module->flags & PA_MODULE_PARAMETER)
-		PA_TRY(check_matrix(env, code, f,
-							"(experts * r, in) and (out, r * experts) for a target parameter"));
+		PA_TRY(check_matrix(env, code, f, "(experts * r, in) and (out, r * experts) for a target parameter"));
 	else if (f.a->ndim == 2)
 		PA_TRY(check_matrix(env, code, f, "(r, in) and (out, r) for a linear module"));
 	else
@@ -100,8 +99,8 @@ check_bias(PaEnv *env, const PaAdapter *adapter, const PaModule *module, PaStatu
 	}
 	if (bias->ndim != 1 || bias->shape[0] != b->shape[0])
 	{
-		pa_fail(env, code, "bias \"%s\" of shape %s does not fit factor \"%s\" of shape %s",
-				bias->name, pa_shape_text(bias).text, b->name, pa_shape_text(b).text);
+		pa_fail(env, code, "bias \"%s\" of shape %s does not fit factor \"%s\" of shape %s", bias->name,
+				pa_shape_text(bias).text, b->name, pa_shape_text(b).text);
 		pa_detail(env, "PEFT writes a bias of shape (out) beside a factor B of shape (out, r).");
 		return code;
 	}
@@ -109,7 +108,8 @@ check_bias(PaEnv *env, const PaAdapter *adapter, const PaModule *module, PaStatu
 }
 
 static PaStatus
-check_magnitude(PaEnv *env, const PaAdapter *adapter, const PaModule *module, PaStatus code, const PaTensor *b)
+check_magnitude(PaEnv *env, const PaAdapter *adapter, const PaModule *module, PaStatus code,
+				const PaTensor *b)
 {
 	const PaTensor *magnitude;
 
@@ -146,8 +146,7 @@ check_module(PaEnv *env, const PaAdapter *adapter, const PaModule *module, PaSta
 		pa_fail(env, code, "module \"%s\" has no factor %s", module->path, a < 0 ? "A" : "B");
 		pa_detail(env, "PEFT writes both factors of every target module%s%s%s.",
 				  a < 0 && b < 0 ? "" : ", and here is only \"",
-				  a < 0 && b < 0 ? "" : adapter->tensors[a < 0 ? b : a].name,
-				  a < 0 && b < 0 ? "" : "\"");
+				  a < 0 && b < 0 ? "" : adapter->tensors[a < 0 ? b : a].name, a < 0 && b < 0 ? "" : "\"");
 		pa_hint(env, "The file may be cut, or tensors were left out of it.");
 		return code;
 	}
@@ -177,7 +176,8 @@ neutral_divisor(const PaAdapter *adapter, const PaModule *module)
  * each.
  */
 static PaStatus
-neutral_module(PaEnv *env, const PaAdapter *adapter, const PaModule *from, PaModule *module, uint64_t *divisor)
+neutral_module(PaEnv *env, const PaAdapter *adapter, const PaModule *from, PaModule *module,
+			   uint64_t *divisor)
 {
 	*divisor = neutral_divisor(adapter, from);
 	if (*divisor == 0 || from->rank % *divisor != 0)
@@ -196,7 +196,8 @@ scale_module(PaEnv *env, const PaAdapter *adapter, PaModule *module, double s)
 	uint64_t	r = pa_config_rank(module, adapter->rslora);
 
 	if (r == 0)
-		return pa_fail(env, PA_ERR_MISMATCH, "scaling of module \"%.300s\" does not tell its rank", module->path);
+		return pa_fail(env, PA_ERR_MISMATCH, "scaling of module \"%.300s\" does not tell its rank",
+					   module->path);
 	module->alpha = pa_alpha_for(module->scaling, r, &exact);
 	if (s != 0)
 		module->alpha = module->alpha * fabs(s);
@@ -206,9 +207,8 @@ scale_module(PaEnv *env, const PaAdapter *adapter, PaModule *module, double s)
 	return PA_OK;
 }
 
-static const PaRole roles[] = {
-	PA_ROLE_FACTOR_A, PA_ROLE_FACTOR_B, PA_ROLE_BIAS, PA_ROLE_MAGNITUDE, PA_ROLE_DENSE, 0
-};
+static const PaRole roles[] = {PA_ROLE_FACTOR_A,  PA_ROLE_FACTOR_B, PA_ROLE_BIAS,
+							   PA_ROLE_MAGNITUDE, PA_ROLE_DENSE,	0};
 static const char *const biases[] = {"none", "all", "lora_only", NULL};
 
 const PaKindMethods pa_kind_lora = {

@@ -18,16 +18,16 @@ static const struct
 	const char *name;
 	const char *reason;
 	const char *hint;
-}			operations[] = {
+} operations[] = {
 	{PA_OPERATION_ARITHMETIC, COMPUTABLE, true, "arithmetic is", "", ""},
 	{PA_OPERATION_PARTS, COMPUTABLE, false, "parts are", "", ""},
 	{PA_OPERATION_MERGE, FORM(PA_DELTA_PRODUCT), false, "merge methods are",
-		"They prune the factors of LoRA adapters.", "A weighted sum is defined for every kind."},
+	 "They prune the factors of LoRA adapters.", "A weighted sum is defined for every kind."},
 	{PA_OPERATION_SINGULAR_VALUES, FORM(PA_DELTA_PRODUCT), false, "singular values are",
-		"Truncation and spectra are of LoRA's product of two factors.", ""},
+	 "Truncation and spectra are of LoRA's product of two factors.", ""},
 	{PA_OPERATION_DELTA, FORM(PA_DELTA_PRODUCT) | FORM(PA_DELTA_VECTOR), true, "deltas of modules are",
-		"Each of its tensors is the change of a parameter of its own.",
-		"adapter_tensor() gives the change of one parameter."},
+	 "Each of its tensors is the change of a parameter of its own.",
+	 "adapter_tensor() gives the change of one parameter."},
 };
 
 typedef struct FeatureRow
@@ -39,29 +39,29 @@ typedef struct FeatureRow
 
 static const FeatureRow rows[] = {
 	{PA_FEATURE_DORA, "DoRA",
-	"Its magnitudes depend on the base weights, so sums of its factors are not sums of its effect."},
+	 "Its magnitudes depend on the base weights, so sums of its factors are not sums of its effect."},
 	{PA_FEATURE_TRAINABLE_TOKENS, "trainable tokens",
-	"Its token rows take the place of rows of the base embedding, so they are not changes that add up."},
+	 "Its token rows take the place of rows of the base embedding, so they are not changes that add up."},
 	{PA_FEATURE_ALORA, "activated LoRA",
-	"It acts only after its invocation tokens, so a sum of factors has no such point to begin at."},
+	 "It acts only after its invocation tokens, so a sum of factors has no such point to begin at."},
 	{PA_FEATURE_LAYER_REPLICATION, "layer_replication",
-	"It repeats layers of the base model, so its modules are not the modules of the base model."},
+	 "It repeats layers of the base model, so its modules are not the modules of the base model."},
 	{PA_FEATURE_INITIALISATION, "an initialisation that may change the base weights",
-	"Where it does, its factors count from base weights that were changed before training, not from those of the base model."},
+	 "Where it does, its factors count from base weights that were changed before training, not from those of the base model."},
 	{PA_FEATURE_KASA, "KaSA",
-	"It changes the base weights and has a diagonal between its factors, so sums of its factors are not sums of its effect."},
+	 "It changes the base weights and has a diagonal between its factors, so sums of its factors are not sums of its effect."},
 	{PA_FEATURE_QALORA, "QA-LoRA",
-	"Its factor A acts on groups of inputs that are pooled, so its factors alone do not say what it does."},
+	 "Its factor A acts on groups of inputs that are pooled, so its factors alone do not say what it does."},
 	{PA_FEATURE_BDLORA, "block-diagonal LoRA",
-	"Its factors are blocks of a block-diagonal matrix, so their product is not its change to the weights."},
+	 "Its factors are blocks of a block-diagonal matrix, so their product is not its change to the weights."},
 	{PA_FEATURE_ARROW, "Arrow routing",
-	"It chooses among adapters token by token, so its factors alone do not say what it does."},
+	 "It chooses among adapters token by token, so its factors alone do not say what it does."},
 	{PA_FEATURE_MONTECLORA, "MonteCLoRA",
-	"Its factors are drawn at random in training from parameters that it carries, so they are not what it adds."},
+	 "Its factors are drawn at random in training from parameters that it carries, so they are not what it adds."},
 	{PA_FEATURE_VELORA, "VeLoRA",
-	"Its configuration has a variant whose effect is not the product of its factors."},
+	 "Its configuration has a variant whose effect is not the product of its factors."},
 	{PA_FEATURE_UNKNOWN_TENSOR, "a tensor of an unknown LoRA variant",
-	"What that tensor does to the effect of the factors is not known."},
+	 "What that tensor does to the effect of the factors is not known."},
 };
 
 static PaStatus
@@ -75,7 +75,8 @@ require_plain(PaEnv *env, const PaAdapter *adapter)
 			pa_fail(env, PA_ERR_UNSUPPORTED, "adapter uses %s", rows[i].name);
 			pa_detail(env, "%s", rows[i].reason);
 			if (rows[i].bit == PA_FEATURE_INITIALISATION)
-				pa_hint(env, "It can be stored, exported and used as 1 * a; PEFT converts it to plain LoRA "
+				pa_hint(env,
+						"It can be stored, exported and used as 1 * a; PEFT converts it to plain LoRA "
 						"with path_initial_model_for_weight_conversion of save_pretrained.");
 			else
 				pa_hint(env, "It can be stored, exported and used as 1 * a.");
@@ -97,7 +98,8 @@ pa_require(PaEnv *env, const PaAdapter *adapter, PaOperation operation)
 			continue;
 		if (operations[i].forms & FORM(kind->delta))
 			return operations[i].plain ? require_plain(env, adapter) : PA_OK;
-		pa_fail(env, PA_ERR_UNSUPPORTED, "%s not supported for adapters of kind %s", operations[i].name, kind->name);
+		pa_fail(env, PA_ERR_UNSUPPORTED, "%s not supported for adapters of kind %s", operations[i].name,
+				kind->name);
 		pa_detail(env, "%s", operations[i].reason);
 		pa_hint(env, "%s", operations[i].hint);
 		return PA_ERR_UNSUPPORTED;
@@ -119,7 +121,8 @@ pa_tensor_require_arithmetic(PaEnv *env, const PaTensor *tensor)
 	pa_fail(env, PA_ERR_UNSUPPORTED, "tensor \"%s\" has type %s, which arithmetic does not support",
 			tensor->name, pa_dtype_name(tensor->dtype));
 	pa_detail(env, "Arithmetic is defined for F64, F32, F16 and BF16.");
-	pa_hint(env, "The adapter can be stored, exported and used as 1 * a; "
+	pa_hint(env,
+			"The adapter can be stored, exported and used as 1 * a; "
 			"adapter_select can leave the tensor's module out.");
 	return PA_ERR_UNSUPPORTED;
 }

@@ -6,9 +6,9 @@
  */
 #include "adapter/role.h"
 
-_Static_assert(PA_ROLE_FACTOR_A == 1 && PA_ROLE_FACTOR_B == 2 && PA_ROLE_VECTOR == 3 &&
-			   PA_ROLE_BIAS == 4 && PA_ROLE_MAGNITUDE == 5 && PA_ROLE_DENSE == 128 &&
-			   PA_ROLE_DIFFERENCE == 129 && PA_ROLE_OPAQUE == 130,
+_Static_assert(PA_ROLE_FACTOR_A == 1 && PA_ROLE_FACTOR_B == 2 && PA_ROLE_VECTOR == 3 && PA_ROLE_BIAS == 4 &&
+				   PA_ROLE_MAGNITUDE == 5 && PA_ROLE_DENSE == 128 && PA_ROLE_DIFFERENCE == 129 &&
+				   PA_ROLE_OPAQUE == 130,
 			   "role ids are on disk");
 _Static_assert(PA_ROLE_MAGNITUDE + 1 == PA_SINGLE_ROLES && PA_ROLE_DENSE == PA_ROLE_FIRST_KEYED,
 			   "roles of a module, then keyed ones");

@@ -50,8 +50,7 @@ memory_read(PaEnv *env, PaSource *self, uint32_t tensor, uint64_t first, size_t 
 }
 
 PaStatus
-pa_source_from_memory(PaEnv *env, const PaAdapter *adapter,
-					  const uint8_t *const *data, PaSource **source)
+pa_source_from_memory(PaEnv *env, const PaAdapter *adapter, const uint8_t *const *data, PaSource **source)
 {
 	MemorySource *made;
 
@@ -73,8 +72,8 @@ subset_read(PaEnv *env, PaSource *self, uint32_t tensor, uint64_t first, size_t 
 }
 
 PaStatus
-pa_source_subset(PaEnv *env, const PaAdapter *adapter, PaSource *parent,
-				 const uint32_t *from, PaSource **source)
+pa_source_subset(PaEnv *env, const PaAdapter *adapter, PaSource *parent, const uint32_t *from,
+				 PaSource **source)
 {
 	SubsetSource *made;
 
@@ -82,7 +81,8 @@ pa_source_subset(PaEnv *env, const PaAdapter *adapter, PaSource *parent,
 		if (from[i] >= parent->adapter->n_tensors ||
 			parent->adapter->tensors[from[i]].dtype != adapter->tensors[i].dtype ||
 			parent->adapter->tensors[from[i]].elements != adapter->tensors[i].elements)
-			return pa_fail(env, PA_ERR_INTERNAL, "tensor \"%s\" is not one of the source", adapter->tensors[i].name);
+			return pa_fail(env, PA_ERR_INTERNAL, "tensor \"%s\" is not one of the source",
+						   adapter->tensors[i].name);
 	PA_TRY(PA_NEW(env, &made));
 	made->base.adapter = adapter;
 	made->base.read = subset_read;

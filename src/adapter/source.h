@@ -22,7 +22,7 @@ typedef struct PaSource PaSource;
 struct PaSource
 {
 	const PaAdapter *adapter;
-	PaStatus	(*read) (PaEnv *env, PaSource *self, uint32_t tensor, uint64_t first, size_t n, void *dst);
+	PaStatus	(*read)(PaEnv *env, PaSource *self, uint32_t tensor, uint64_t first, size_t n, void *dst);
 };
 
 /* How many units read() counts in (elements, or bytes for sub-byte types), and their width. */
@@ -40,11 +40,11 @@ pa_block_step(uint64_t left)
 }
 
 /* A source over tensor data in memory: data[i] is the raw bytes of tensor i. */
-extern PaStatus pa_source_from_memory(PaEnv *env, const PaAdapter *adapter,
-									  const uint8_t *const *data, PaSource **source);
+extern PaStatus pa_source_from_memory(PaEnv *env, const PaAdapter *adapter, const uint8_t *const *data,
+									  PaSource **source);
 
 /* A source whose tensor i is tensor from[i] of parent, unchanged (names may differ). */
-extern PaStatus pa_source_subset(PaEnv *env, const PaAdapter *adapter, PaSource *parent,
-								 const uint32_t *from, PaSource **source);
+extern PaStatus pa_source_subset(PaEnv *env, const PaAdapter *adapter, PaSource *parent, const uint32_t *from,
+								 PaSource **source);
 
 #endif

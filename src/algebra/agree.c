@@ -19,8 +19,7 @@ agree_base(PaEnv *env, const char *what, const char *a, const char *b)
 	if (pa_same_text(a, b))
 		return PA_OK;
 	pa_fail(env, PA_ERR_MISMATCH, "adapters have different %s: %s%.150s%s and %s%.150s%s", what,
-			a ? "\"" : "", a ? a : "null", a ? "\"" : "",
-			b ? "\"" : "", b ? b : "null", b ? "\"" : "");
+			a ? "\"" : "", a ? a : "null", a ? "\"" : "", b ? "\"" : "", b ? b : "null", b ? "\"" : "");
 	pa_detail(env, "Base models and revisions are compared exactly; null equals only null.");
 	pa_hint(env, "If both names mean the same model, rename one with adapter_set_base_model().");
 	return PA_ERR_MISMATCH;
@@ -31,8 +30,8 @@ agree_flag(PaEnv *env, const char *name, bool a, bool b)
 {
 	if (a == b)
 		return PA_OK;
-	pa_fail(env, PA_ERR_MISMATCH, "adapters have different %s: %s and %s", name,
-			a ? "true" : "false", b ? "true" : "false");
+	pa_fail(env, PA_ERR_MISMATCH, "adapters have different %s: %s and %s", name, a ? "true" : "false",
+			b ? "true" : "false");
 	pa_detail(env, "The same tensors mean different changes to the weights then.");
 	return PA_ERR_MISMATCH;
 }
@@ -47,8 +46,8 @@ agree_target_parameters(PaEnv *env, const PaAdapter *a, const PaAdapter *b)
 	if (same)
 		return PA_OK;
 	pa_fail(env, PA_ERR_MISMATCH, "adapters have different target_parameters");
-	pa_detail(env, "One adapter names %u parameters, the other %u.",
-			  a->n_target_parameters, b->n_target_parameters);
+	pa_detail(env, "One adapter names %u parameters, the other %u.", a->n_target_parameters,
+			  b->n_target_parameters);
 	return PA_ERR_MISMATCH;
 }
 
@@ -57,8 +56,8 @@ pa_agree(PaEnv *env, const PaAdapter *a, const PaAdapter *b)
 {
 	if (a->kind != b->kind)
 	{
-		pa_fail(env, PA_ERR_MISMATCH, "adapters have different kinds: %s and %s",
-				pa_kind_name(a->kind), pa_kind_name(b->kind));
+		pa_fail(env, PA_ERR_MISMATCH, "adapters have different kinds: %s and %s", pa_kind_name(a->kind),
+				pa_kind_name(b->kind));
 		pa_detail(env, "Adapters are combined with adapters of their own kind.");
 		return PA_ERR_MISMATCH;
 	}
@@ -74,6 +73,6 @@ pa_agree_shape(PaEnv *env, const PaTensor *a, const PaTensor *b)
 {
 	if (a->ndim == b->ndim && memcmp(a->shape, b->shape, (size_t) a->ndim * sizeof(a->shape[0])) == 0)
 		return PA_OK;
-	return pa_fail(env, PA_ERR_MISMATCH, "tensor \"%.300s\" has different shapes: %s and %s",
-				   a->key, pa_shape_text(a).text, pa_shape_text(b).text);
+	return pa_fail(env, PA_ERR_MISMATCH, "tensor \"%.300s\" has different shapes: %s and %s", a->key,
+				   pa_shape_text(a).text, pa_shape_text(b).text);
 }

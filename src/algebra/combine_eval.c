@@ -19,8 +19,8 @@
 
 /* acc gets or gains a term's n elements */
 static PaStatus
-add_term(PaEnv *env, PaCombineSource *self, const PaCombineTerm *term, bool is_first,
-		 const uint8_t *raw, size_t n)
+add_term(PaEnv *env, PaCombineSource *self, const PaCombineTerm *term, bool is_first, const uint8_t *raw,
+		 size_t n)
 {
 	PaDtype		dtype = pa_combine_tensor(self->plan, term)->dtype;
 	bool		finite;
@@ -45,8 +45,8 @@ finish(PaEnv *env, PaCombineSource *self, const PaCombineSum *sum, const PaTenso
 }
 
 static PaStatus
-sum_in_pieces(PaEnv *env, PaCombineSource *self, const PaCombineSum *sum, const PaTensor *to,
-			  uint64_t first, size_t n, uint8_t *dst)
+sum_in_pieces(PaEnv *env, PaCombineSource *self, const PaCombineSum *sum, const PaTensor *to, uint64_t first,
+			  size_t n, uint8_t *dst)
 {
 	for (uint32_t i = 0; i < sum->n_terms; i++)
 		PA_TRY(pa_combine_read_term(env, self->plan, &sum->terms[i], first, n, self->raw[i]));
@@ -67,8 +67,8 @@ sum_in_pieces(PaEnv *env, PaCombineSource *self, const PaCombineSum *sum, const 
 }
 
 static PaStatus
-sum_by_terms(PaEnv *env, PaCombineSource *self, const PaCombineSum *sum, const PaTensor *to,
-			 uint64_t first, size_t n, uint8_t *dst)
+sum_by_terms(PaEnv *env, PaCombineSource *self, const PaCombineSum *sum, const PaTensor *to, uint64_t first,
+			 size_t n, uint8_t *dst)
 {
 	for (uint32_t i = 0; i < sum->n_terms; i++)
 	{
@@ -105,8 +105,8 @@ combine_read(PaEnv *env, PaSource *source, uint32_t tensor, uint64_t first, size
 }
 
 PaStatus
-pa_combine_source(PaEnv *env, PaCombine *plan, const PaAdapter *adapter,
-				  const uint32_t *draft_of, PaSource **source)
+pa_combine_source(PaEnv *env, PaCombine *plan, const PaAdapter *adapter, const uint32_t *draft_of,
+				  PaSource **source)
 {
 	PaCombineSource *self;
 

@@ -107,8 +107,8 @@ extern PaStatus pa_combine_pair(PaEnv *env, const PaCombine *plan, const PaModul
 								PaPairing *pairing);
 
 /* The weight of a leaf's tensor of a role; may be infinite. */
-extern double pa_combine_coefficient(const PaCombine *plan, const PaPairing *pairing,
-									 const PaModuleRef *ref, PaRole role);
+extern double pa_combine_coefficient(const PaCombine *plan, const PaPairing *pairing, const PaModuleRef *ref,
+									 PaRole role);
 
 /* combine_sum.c: the next draft tensor and its sum, with room for n terms. */
 extern PaStatus pa_combine_add_sum(PaEnv *env, PaCombine *plan, uint32_t module, const PaTensor *like,

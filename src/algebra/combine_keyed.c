@@ -63,15 +63,15 @@ pa_combine_keyed(PaEnv *env, const PaCombine *plan, PaKeyed *keyed)
 		PA_TRY(pa_check_cancel(env));
 		for (uint32_t t = 0; t < adapter->n_tensors; t++)
 			if (pa_role_is_keyed(adapter->tensors[t].role))
-				keyed->refs[keyed->n++] = (PaKeyedRef) {
-					adapter->modules[adapter->tensors[t].module].path, adapter->tensors[t].key, i, t
-				};
+				keyed->refs[keyed->n++] = (PaKeyedRef) {adapter->modules[adapter->tensors[t].module].path,
+														adapter->tensors[t].key, i, t};
 	}
 	qsort(keyed->refs, n, sizeof(PaKeyedRef), compare_refs);
 	for (size_t i = 0; i < n; i++)
 		keyed->n_keys += i == 0 || !same_key(&keyed->refs[i - 1], &keyed->refs[i]);
 	if (keyed->n_keys > PA_MAX_TENSORS)
-		return pa_fail(env, PA_ERR_LIMIT, "adapter would have %zu tensors, more than %d", keyed->n_keys, PA_MAX_TENSORS);
+		return pa_fail(env, PA_ERR_LIMIT, "adapter would have %zu tensors, more than %d", keyed->n_keys,
+					   PA_MAX_TENSORS);
 	return PA_OK;
 }
 
@@ -81,7 +81,8 @@ check_distinct(PaEnv *env, const PaKeyedRef *refs, uint32_t n)
 {
 	for (uint32_t i = 1; i < n; i++)
 		if (refs[i - 1].leaf == refs[i].leaf)
-			return pa_fail(env, PA_ERR_MISMATCH, "tensor \"%.300s\" is twice in an adapter, with different prefixes", refs[0].key);
+			return pa_fail(env, PA_ERR_MISMATCH,
+						   "tensor \"%.300s\" is twice in an adapter, with different prefixes", refs[0].key);
 	return PA_OK;
 }
 
@@ -98,7 +99,10 @@ check_dense_complete(PaEnv *env, const PaCombine *plan, const PaKeyedRef *refs, 
 		return PA_OK;
 	pa_hex(hex, plan->leaves[leaf].digest);
 	pa_fail(env, PA_ERR_MISMATCH, "dense tensor \"%.300s\" is not in every adapter", refs[0].key);
-	pa_detail(env, "The adapter with digest %.12s... does not have it; a dense tensor replaces the base model's, so it has no neutral value.", hex);
+	pa_detail(
+		env,
+		"The adapter with digest %.12s... does not have it; a dense tensor replaces the base model's, so it has no neutral value.",
+		hex);
 	pa_hint(env, "Leave its module out with adapter_select().");
 	return PA_ERR_MISMATCH;
 }
@@ -117,7 +121,8 @@ check_dense_weights(PaEnv *env, const PaCombine *plan, const char *key)
 	if (fabs(q - 1) <= DENSE_TOLERANCE)
 		return PA_OK;
 	pa_fail(env, PA_ERR_MISMATCH, "weights of dense tensor \"%.300s\" sum to %.17g, not 1", key, q);
-	pa_detail(env, "A dense tensor replaces the base model's, so only a mixture of replacements has a meaning.");
+	pa_detail(env,
+			  "A dense tensor replaces the base model's, so only a mixture of replacements has a meaning.");
 	pa_hint(env, "Leave its module out with adapter_select(), or use weights that sum to 1.");
 	return PA_ERR_MISMATCH;
 }

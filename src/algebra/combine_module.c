@@ -23,9 +23,11 @@ pair_flags(PaEnv *env, const PaModule *a, const PaModule *b)
 {
 	if (a->flags == b->flags)
 		return PA_OK;
-	return pa_fail(env, PA_ERR_MISMATCH, "module \"%.300s\" is of a different sort in two adapters (%s)", a->path,
-				   ((a->flags ^ b->flags) & PA_MODULE_EMBEDDING) ? "embedding" :
-				   ((a->flags ^ b->flags) & PA_MODULE_FEEDFORWARD) ? "feedforward" : "target parameter");
+	return pa_fail(env, PA_ERR_MISMATCH, "module \"%.300s\" is of a different sort in two adapters (%s)",
+				   a->path,
+				   ((a->flags ^ b->flags) & PA_MODULE_EMBEDDING)		 ? "embedding"
+					   : ((a->flags ^ b->flags) & PA_MODULE_FEEDFORWARD) ? "feedforward"
+																		 : "target parameter");
 }
 
 static PaStatus
@@ -36,7 +38,9 @@ pair_rank(PaEnv *env, const PaModule *a, const PaModule *b)
 	pa_fail(env, PA_ERR_MISMATCH, "module \"%.300s\" has different ranks: %llu and %llu", a->path,
 			(unsigned long long) a->rank, (unsigned long long) b->rank);
 	pa_detail(env, "The sum of factors needs factors of one rank.");
-	pa_hint(env, "Delta space takes different ranks: delta(a) + delta(b); adapter_truncate() makes the rank smaller.");
+	pa_hint(
+		env,
+		"Delta space takes different ranks: delta(a) + delta(b); adapter_truncate() makes the rank smaller.");
 	return PA_ERR_MISMATCH;
 }
 
@@ -45,14 +49,16 @@ static PaStatus
 pair_fold(PaEnv *env, const PaCombine *plan, const PaPairing *pairing)
 {
 	if (pairing->module.flags & PA_MODULE_PARAMETER)
-		return pa_fail(env, PA_ERR_MISMATCH, "scalings of target parameter \"%.300s\" differ", pairing->module.path);
+		return pa_fail(env, PA_ERR_MISMATCH, "scalings of target parameter \"%.300s\" differ",
+					   pairing->module.path);
 	for (uint32_t i = 0; i < pairing->n; i++)
 	{
 		double		s = pa_combine_module(plan, &pairing->refs[i])->scaling;
 
 		if (s > 0 && isfinite(s))
 			continue;
-		pa_fail(env, PA_ERR_MISMATCH, "scalings of module \"%.300s\" differ and one is %g", pairing->module.path, s);
+		pa_fail(env, PA_ERR_MISMATCH, "scalings of module \"%.300s\" differ and one is %g",
+				pairing->module.path, s);
 		pa_detail(env, "Different scalings are brought to 1, which needs positive ones.");
 		return PA_ERR_MISMATCH;
 	}
@@ -119,7 +125,8 @@ pair_merge(PaEnv *env, PaPairing *pairing)
 	PaModule   *module = &pairing->module;
 
 	if (module->flags & PA_MODULE_PARAMETER)
-		return pa_fail(env, PA_ERR_UNSUPPORTED, "merge of target parameter \"%.300s\" is not supported", module->path);
+		return pa_fail(env, PA_ERR_UNSUPPORTED, "merge of target parameter \"%.300s\" is not supported",
+					   module->path);
 	pairing->fold = true;
 	module->scaling = 1;
 	module->alpha = (double) module->rank;

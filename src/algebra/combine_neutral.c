@@ -19,7 +19,8 @@ neutral_product(PaEnv *env, const PaKindMethods *kind, const PaAdapter *adapter,
 	PA_TRY(PA_NEW_ARRAY(env, adapter->n_modules, &divisor));
 	for (uint32_t i = 0; i < adapter->n_modules; i++)
 		if (adapter->modules[i].flags & PA_MODULE_TARGET)
-			PA_TRY(kind->neutral_module(env, adapter, &adapter->modules[i], &draft->facts.modules[i], &divisor[i]));
+			PA_TRY(kind->neutral_module(env, adapter, &adapter->modules[i], &draft->facts.modules[i],
+										&divisor[i]));
 	for (uint32_t i = 0; i < draft->n_tensors; i++)
 	{
 		PaDraftTensor *tensor = &draft->tensors[i];

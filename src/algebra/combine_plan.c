@@ -202,7 +202,8 @@ plan_modules(PaEnv *env, PaCombine *plan, size_t n_keys)
 	for (size_t i = 0; i < n; i++)
 		n_paths += i == 0 || strcmp(refs[i - 1].path, refs[i].path) != 0;
 	if (n_paths > PA_MAX_TENSORS)
-		return pa_fail(env, PA_ERR_LIMIT, "adapter would have %zu modules, more than %d", n_paths, PA_MAX_TENSORS);
+		return pa_fail(env, PA_ERR_LIMIT, "adapter would have %zu modules, more than %d", n_paths,
+					   PA_MAX_TENSORS);
 	/* A module has at most one tensor of each role that is not keyed. */
 	plan->room = n_paths * (PA_SINGLE_ROLES - 1) + n_keys;
 	PA_TRY(PA_NEW_ARRAY(env, n_paths, &plan->draft.facts.modules));
@@ -223,8 +224,8 @@ plan_modules(PaEnv *env, PaCombine *plan, size_t n_keys)
 }
 
 PaStatus
-pa_combine_plan(PaEnv *env, PaRule rule, uint32_t n_leaves, const PaLeaf *leaves,
-				PaCombine **plan, const PaDraft **draft)
+pa_combine_plan(PaEnv *env, PaRule rule, uint32_t n_leaves, const PaLeaf *leaves, PaCombine **plan,
+				const PaDraft **draft)
 {
 	PaCombine  *self;
 	PaKeyed		keyed;

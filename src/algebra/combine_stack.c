@@ -59,9 +59,12 @@ pa_combine_stack_module(PaEnv *env, const PaCombine *plan, PaPairing *pairing)
 		uint64_t	groups = part_groups(plan, &pairing->refs[i]);
 
 		if (groups == 0)
-			return pa_fail(env, PA_ERR_UNSUPPORTED, "alpha and scaling do not tell the rank of target parameter \"%.300s\"", module->path);
+			return pa_fail(env, PA_ERR_UNSUPPORTED,
+						   "alpha and scaling do not tell the rank of target parameter \"%.300s\"",
+						   module->path);
 		if (groups != pairing->groups)
-			return pa_fail(env, PA_ERR_MISMATCH, "module \"%.300s\" has different numbers of groups in two adapters", module->path);
+			return pa_fail(env, PA_ERR_MISMATCH,
+						   "module \"%.300s\" has different numbers of groups in two adapters", module->path);
 		rank += pa_combine_module(plan, &pairing->refs[i])->rank;
 	}
 	PA_TRY(check_rank(env, pairing, rank / pairing->groups));
@@ -95,7 +98,7 @@ stack_part(const PaCombine *plan, const PaModuleRef *ref)
 		.vector = module->tensor[PA_ROLE_VECTOR],
 		.difference = -1,
 		.rank = module->rank,
-		.scaling = module->scaling
+		.scaling = module->scaling,
 	};
 }
 

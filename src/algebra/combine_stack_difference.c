@@ -32,7 +32,7 @@ stack_tensor(PaEnv *env, const PaCombine *plan, const PaPairing *pairing, uint32
 			.bias = -1,
 			.vector = -1,
 			.difference = sum->terms[i].tensor,
-			.scaling = 1
+			.scaling = 1,
 		};
 	}
 	*stack = self;

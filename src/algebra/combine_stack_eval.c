@@ -84,8 +84,8 @@ pa_combine_rows(PaEnv *env, PaCombineSource *self, const PaCombineSum *sum, cons
 
 /* m whole rows, from `row` on, into acc. */
 static PaStatus
-whole_rows(PaEnv *env, PaCombineSource *self, const PaCombineSum *sum,
-		   uint64_t columns, uint64_t row, size_t m)
+whole_rows(PaEnv *env, PaCombineSource *self, const PaCombineSum *sum, uint64_t columns, uint64_t row,
+		   size_t m)
 {
 	size_t		at = 0;
 
@@ -103,8 +103,8 @@ whole_rows(PaEnv *env, PaCombineSource *self, const PaCombineSum *sum,
 
 /* Columns [first, first + n) of one row into acc. */
 static PaStatus
-part_of_row(PaEnv *env, PaCombineSource *self, const PaCombineSum *sum,
-			uint64_t row, uint64_t first, size_t n)
+part_of_row(PaEnv *env, PaCombineSource *self, const PaCombineSum *sum, uint64_t row, uint64_t first,
+			size_t n)
 {
 	uint64_t	at = 0;
 	size_t		done = 0;

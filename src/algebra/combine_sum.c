@@ -35,8 +35,8 @@ pa_combine_add_sum(PaEnv *env, PaCombine *plan, uint32_t module, const PaTensor 
 
 /* A stack's factor in one of its dimensions is as long as its parts together. */
 static PaStatus
-extend_stack(PaEnv *env, PaDraftTensor *to, const PaCombineSum *sum,
-			 const PaTensor *first, const PaTensor *of)
+extend_stack(PaEnv *env, PaDraftTensor *to, const PaCombineSum *sum, const PaTensor *first,
+			 const PaTensor *of)
 {
 	int			along = sum->layout == PA_LAYOUT_ROWS ? 0 : 1;
 	PaTensor	like = *of;

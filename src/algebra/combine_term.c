@@ -9,8 +9,8 @@
 #include "adapter/fault.h"
 
 PaStatus
-pa_combine_read_term(PaEnv *env, const PaCombine *plan, const PaCombineTerm *term,
-					 uint64_t first, size_t n, uint8_t *raw)
+pa_combine_read_term(PaEnv *env, const PaCombine *plan, const PaCombineTerm *term, uint64_t first, size_t n,
+					 uint8_t *raw)
 {
 	PaSource   *source = plan->leaves[term->leaf].source;
 

@@ -37,7 +37,8 @@ check_names(PaEnv *env, const PaAdapter *tuned, const PaAdapter *base)
 			continue;
 		pa_fail(env, PA_ERR_MISMATCH, "tensor \"%.300s\" is in the %s weights only", order < 0 ? a : b,
 				order < 0 ? "tuned" : "base");
-		pa_detail(env, "Weights are subtracted tensor by tensor, by name, so both files must have the same ones.");
+		pa_detail(env,
+				  "Weights are subtracted tensor by tensor, by name, so both files must have the same ones.");
 		return PA_ERR_MISMATCH;
 	}
 	return PA_OK;
@@ -66,9 +67,12 @@ check_same_bytes(PaEnv *env, PaSource *const *side, uint32_t tensor, uint8_t *ra
 	}
 	if (same)
 		return PA_OK;
-	pa_fail(env, PA_ERR_UNSUPPORTED, "tensor \"%.300s\" is not the same in the tuned weights (%s) and the base weights (%s)",
-			a->name, pa_dtype_name(a->dtype), pa_dtype_name(b->dtype));
-	pa_detail(env, "Only F64, F32, F16 and BF16 are subtracted; a tensor of another type must be the same in both files.");
+	pa_fail(env, PA_ERR_UNSUPPORTED,
+			"tensor \"%.300s\" is not the same in the tuned weights (%s) and the base weights (%s)", a->name,
+			pa_dtype_name(a->dtype), pa_dtype_name(b->dtype));
+	pa_detail(
+		env,
+		"Only F64, F32, F16 and BF16 are subtracted; a tensor of another type must be the same in both files.");
 	return PA_ERR_UNSUPPORTED;
 }
 

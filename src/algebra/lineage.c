@@ -221,7 +221,8 @@ sum_weights(PaEnv *env, uint32_t start, Walk *walk)
 
 			PA_TRY(sometimes_check_cancel(env, k));
 			for (int w = 0; w < PA_LINEAGE_WEIGHTS; w++)
-				walk->nodes[edge->head].totals[w] += weight_product(walk->nodes[i].totals[w], edge->weights[w]);
+				walk->nodes[edge->head].totals[w] += weight_product(walk->nodes[i].totals[w],
+																	edge->weights[w]);
 			if (--walk->waits[edge->head] == 0)
 				walk->queue[walk->n_queue++] = edge->head;
 		}
@@ -244,8 +245,8 @@ drop_partial_totals(Walk *walk)
 }
 
 PaStatus
-pa_lineage_walk(PaEnv *env, const uint8_t *start, const PaLineageEdge *edges, size_t n,
-				PaLineageNode **nodes, uint32_t *n_nodes)
+pa_lineage_walk(PaEnv *env, const uint8_t *start, const PaLineageEdge *edges, size_t n, PaLineageNode **nodes,
+				uint32_t *n_nodes)
 {
 	Walk		walk = {0};
 	uint32_t	root;

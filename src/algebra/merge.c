@@ -62,8 +62,11 @@ pa_merge_require(PaEnv *env, uint32_t n_leaves, const PaLeaf *leaves)
 		{
 			if (adapter->tensors[t].role != PA_ROLE_DENSE)
 				continue;
-			pa_fail(env, PA_ERR_MISMATCH, "merge methods have no rule for dense tensor \"%.300s\"", adapter->tensors[t].key);
-			pa_detail(env, "A dense tensor replaces the base model's; pruning it would remove weights of the model.");
+			pa_fail(env, PA_ERR_MISMATCH, "merge methods have no rule for dense tensor \"%.300s\"",
+					adapter->tensors[t].key);
+			pa_detail(
+				env,
+				"A dense tensor replaces the base model's; pruning it would remove weights of the model.");
 			pa_hint(env, "Leave its module out with adapter_select().");
 			return PA_ERR_MISMATCH;
 		}
@@ -118,8 +121,8 @@ drop_entries(const MergeSource *self, const Pruning *pruning, uint64_t first, si
 
 /* A term's entries, pruned, into x. */
 static PaStatus
-read_term(PaEnv *env, MergeSource *self, const PaCombineTerm *term, const Pruning *pruning,
-		  uint64_t first, size_t n)
+read_term(PaEnv *env, MergeSource *self, const PaCombineTerm *term, const Pruning *pruning, uint64_t first,
+		  size_t n)
 {
 	PaDtype		dtype = pa_combine_tensor(self->plan, term)->dtype;
 
@@ -167,8 +170,8 @@ finish_election(MergeSource *self, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 	{
-		double		votes = self->merge.election == PA_ELECT_TOTAL ? self->acc[i] :
-			self->plus.count[i] - self->minus.count[i];
+		double		votes = self->merge.election == PA_ELECT_TOTAL ? self->acc[i]
+															  : self->plus.count[i] - self->minus.count[i];
 		const Side *side = votes >= 0 ? &self->plus : &self->minus;
 
 		self->acc[i] = side->sum[i] / (side->count[i] > 1 ? side->count[i] : 1);
@@ -185,8 +188,8 @@ clear_election(MergeSource *self, size_t n)
 }
 
 static PaStatus
-merge_block(PaEnv *env, MergeSource *self, const PaCombineSum *sum, const PaTensor *to,
-			uint64_t first, size_t n, uint8_t *dst)
+merge_block(PaEnv *env, MergeSource *self, const PaCombineSum *sum, const PaTensor *to, uint64_t first,
+			size_t n, uint8_t *dst)
 {
 	bool		elects = self->merge.election != PA_ELECT_NONE;
 
@@ -226,7 +229,8 @@ merge_read(PaEnv *env, PaSource *source, uint32_t tensor, uint64_t first, size_t
 static PaStatus
 allocate_blocks(PaEnv *env, MergeSource *self)
 {
-	double	  **blocks[] = {&self->x, &self->acc, &self->plus.sum, &self->plus.count, &self->minus.sum, &self->minus.count};
+	double	  **blocks[] = {&self->x,			&self->acc,		  &self->plus.sum,
+						 &self->plus.count, &self->minus.sum, &self->minus.count};
 	size_t		n = self->merge.election == PA_ELECT_NONE ? 2 : sizeof(blocks) / sizeof(blocks[0]);
 
 	for (size_t i = 0; i < n; i++)
@@ -238,8 +242,8 @@ allocate_blocks(PaEnv *env, MergeSource *self)
 }
 
 PaStatus
-pa_merge_source(PaEnv *env, const PaCombine *plan, const PaMerge *merge,
-				const PaAdapter *adapter, const uint32_t *draft_of, PaSource **source)
+pa_merge_source(PaEnv *env, const PaCombine *plan, const PaMerge *merge, const PaAdapter *adapter,
+				const uint32_t *draft_of, PaSource **source)
 {
 	MergeSource *self;
 

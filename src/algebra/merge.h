@@ -71,7 +71,7 @@ extern PaStatus pa_top_select(PaEnv *env, PaSource *source, uint32_t tensor, con
 							  uint64_t k, const PaTopWork *work, PaTop *top);
 
 /* x[i] = 0 for every entry of a block (raw, from index `first` on) that is not kept. */
-extern void pa_top_apply(const PaTop *top, const uint8_t *raw, PaDtype dtype,
-						 uint64_t first, size_t n, double *x);
+extern void pa_top_apply(const PaTop *top, const uint8_t *raw, PaDtype dtype, uint64_t first, size_t n,
+						 double *x);
 
 #endif

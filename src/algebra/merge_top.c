@@ -110,8 +110,8 @@ find_end(PaEnv *env, const Selection *self, uint64_t *end)
 }
 
 PaStatus
-pa_top_select(PaEnv *env, PaSource *source, uint32_t tensor, const uint8_t *digest,
-			  uint64_t k, const PaTopWork *work, PaTop *top)
+pa_top_select(PaEnv *env, PaSource *source, uint32_t tensor, const uint8_t *digest, uint64_t k,
+			  const PaTopWork *work, PaTop *top)
 {
 	Selection	self = {
 		.source = source,
@@ -119,7 +119,7 @@ pa_top_select(PaEnv *env, PaSource *source, uint32_t tensor, const uint8_t *dige
 		.of = &source->adapter->tensors[tensor],
 		.digest = digest,
 		.work = work,
-		.keep = k
+		.keep = k,
 	};
 
 	top->threshold = k == 0 ? UINT64_MAX : 0;

@@ -38,8 +38,8 @@ pass_read(PaEnv *env, PaSource *source, uint32_t tensor, uint64_t first, size_t 
 }
 
 PaStatus
-pa_pass_init(PaEnv *env, PaPass *pass, const PaAdapter *adapter, PaSource *parent,
-			 const uint32_t *from, PaPassBlock block)
+pa_pass_init(PaEnv *env, PaPass *pass, const PaAdapter *adapter, PaSource *parent, const uint32_t *from,
+			 PaPassBlock block)
 {
 	uint32_t   *copy;
 

@@ -18,7 +18,7 @@ typedef struct PaPass PaPass;
  * acc = the result of n elements `raw` of the parent's tensor; false if one of
  * them is NaN or infinite.
  */
-typedef bool (*PaPassBlock) (PaPass *pass, const PaTensor *tensor, const void *raw, size_t n, double *acc);
+typedef bool (*PaPassBlock)(PaPass *pass, const PaTensor *tensor, const void *raw, size_t n, double *acc);
 
 struct PaPass
 {

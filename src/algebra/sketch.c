@@ -63,8 +63,8 @@ pa_sketch_begin(PaEnv *env, uint32_t dims, int64_t seed, PaSketch **sketch)
 }
 
 static PaStatus
-open_stream(PaEnv *env, const PaSketch *self, const PaStack *stack, const PaStackPart *part,
-			int64_t tensor, PaRole role, Stream *stream)
+open_stream(PaEnv *env, const PaSketch *self, const PaStack *stack, const PaStackPart *part, int64_t tensor,
+			PaRole role, Stream *stream)
 {
 	stream->part = part;
 	stream->tensor = (uint32_t) tensor;
@@ -104,8 +104,9 @@ sketch_columns(PaEnv *env, PaSketch *self, const Stream *b, uint64_t rows, uint6
 		for (size_t i = 0; i < n; i++)
 		{
 			if (column >= from && column < to)
-				self->bins_b[(column - from) * self->dims + pa_draw_below(bits, self->dims)] +=
-					pa_draw_sign(bits) * self->x[i];
+				self->bins_b[(column - from) * self->dims + pa_draw_below(bits, self->dims)] += pa_draw_sign(
+																									bits) *
+					self->x[i];
 			if (++column < rank)
 				continue;
 			column = 0;
@@ -135,7 +136,8 @@ add_rank(PaEnv *env, PaSketch *self, const double *bins_b, double c)
 
 /* Rows [from, to) of A, each added when it is complete. */
 static PaStatus
-sketch_rows(PaEnv *env, PaSketch *self, const Stream *a, uint64_t columns, uint64_t from, uint64_t to, double c)
+sketch_rows(PaEnv *env, PaSketch *self, const Stream *a, uint64_t columns, uint64_t from, uint64_t to,
+			double c)
 {
 	const double *bins_b = self->bins_b;
 	uint64_t	column = 0;
@@ -182,8 +184,8 @@ add_factors(PaEnv *env, PaSketch *self, const PaStack *stack, const PaStackPart 
 
 /* c (x - origin) for each entry x of a vector, into its bin. */
 static PaStatus
-add_vector(PaEnv *env, PaSketch *self, const PaStack *stack, const PaStackPart *part,
-		   int64_t tensor, PaRole role, double c, double origin)
+add_vector(PaEnv *env, PaSketch *self, const PaStack *stack, const PaStackPart *part, int64_t tensor,
+		   PaRole role, double c, double origin)
 {
 	uint64_t	elements = part->source->adapter->tensors[tensor].elements;
 	Stream		stream;
@@ -207,7 +209,8 @@ static PaStatus
 add_stack(PaEnv *env, PaSketch *self, const PaStack *stack, const double *weights)
 {
 	if (stack->groups > 1)
-		return pa_fail(env, PA_ERR_UNSUPPORTED, "sketch of grouped convolution or experts \"%.300s\" is not supported", stack->path);
+		return pa_fail(env, PA_ERR_UNSUPPORTED,
+					   "sketch of grouped convolution or experts \"%.300s\" is not supported", stack->path);
 	for (uint32_t i = 0; i < stack->n_parts; i++)
 	{
 		const PaStackPart *part = &stack->parts[i];

@@ -25,8 +25,8 @@ extern PaStatus pa_scale_draft(PaEnv *env, const PaAdapter *adapter, double s, P
  * Tensor i of adapter, the described result, is the parent's tensor from[i]
  * times s.
  */
-extern PaStatus pa_scale_source(PaEnv *env, PaSource *parent, const PaAdapter *adapter,
-								const uint32_t *from, double s, PaSource **source);
+extern PaStatus pa_scale_source(PaEnv *env, PaSource *parent, const PaAdapter *adapter, const uint32_t *from,
+								double s, PaSource **source);
 
 /*
  * The adapter in another dtype; PA_ERR_UNSUPPORTED unless it is an arithmetic
@@ -38,8 +38,8 @@ extern PaStatus pa_cast_draft(PaEnv *env, const PaAdapter *adapter, PaDtype dtyp
  * Tensor i of adapter is the parent's tensor from[i], rounded; beyond the dtype
  * is PA_ERR_RANGE.
  */
-extern PaStatus pa_cast_source(PaEnv *env, PaSource *parent, const PaAdapter *adapter,
-							   const uint32_t *from, PaSource **source);
+extern PaStatus pa_cast_source(PaEnv *env, PaSource *parent, const PaAdapter *adapter, const uint32_t *from,
+							   PaSource **source);
 
 /*
  * Keep the modules with keep[module]; none left is PA_ERR_CONFIG.
@@ -51,8 +51,8 @@ extern PaStatus pa_select_draft(PaEnv *env, const PaAdapter *adapter, const bool
  * raw bytes: group[module] is filled, *n_groups told.  One module that is
  * larger is PA_ERR_LIMIT.
  */
-extern PaStatus pa_split_groups(PaEnv *env, const PaAdapter *adapter, uint64_t max_bytes,
-								uint32_t *group, uint32_t *n_groups);
+extern PaStatus pa_split_groups(PaEnv *env, const PaAdapter *adapter, uint64_t max_bytes, uint32_t *group,
+								uint32_t *n_groups);
 
 /*
  * The union of adapters that share no module and agree in every fact; tag of a

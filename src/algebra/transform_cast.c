@@ -39,8 +39,8 @@ cast_block(PaPass *pass, const PaTensor *tensor, const void *raw, size_t n, doub
 }
 
 PaStatus
-pa_cast_source(PaEnv *env, PaSource *parent, const PaAdapter *adapter,
-			   const uint32_t *from, PaSource **source)
+pa_cast_source(PaEnv *env, PaSource *parent, const PaAdapter *adapter, const uint32_t *from,
+			   PaSource **source)
 {
 	PaPass	   *self;
 

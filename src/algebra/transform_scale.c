@@ -77,8 +77,8 @@ scale_block(PaPass *pass, const PaTensor *tensor, const void *raw, size_t n, dou
 }
 
 PaStatus
-pa_scale_source(PaEnv *env, PaSource *parent, const PaAdapter *adapter,
-				const uint32_t *from, double s, PaSource **source)
+pa_scale_source(PaEnv *env, PaSource *parent, const PaAdapter *adapter, const uint32_t *from, double s,
+				PaSource **source)
 {
 	PaScale    *self;
 

@@ -27,7 +27,8 @@ pa_select_draft(PaEnv *env, const PaAdapter *adapter, const bool *keep, PaDraft 
 	if (n_modules == 0)
 	{
 		pa_fail(env, PA_ERR_CONFIG, "no module of the adapter is selected");
-		pa_detail(env, "The adapter has %u modules; the pattern must match a whole module path.", adapter->n_modules);
+		pa_detail(env, "The adapter has %u modules; the pattern must match a whole module path.",
+				  adapter->n_modules);
 		return PA_ERR_CONFIG;
 	}
 	for (uint32_t i = 0; i < adapter->n_tensors; i++)

@@ -8,8 +8,7 @@
 #include "algebra/transform.h"
 
 PaStatus
-pa_split_groups(PaEnv *env, const PaAdapter *adapter, uint64_t max_bytes,
-				uint32_t *group, uint32_t *n_groups)
+pa_split_groups(PaEnv *env, const PaAdapter *adapter, uint64_t max_bytes, uint32_t *group, uint32_t *n_groups)
 {
 	uint64_t   *bytes;
 	uint64_t	filled = 0;
@@ -22,9 +21,10 @@ pa_split_groups(PaEnv *env, const PaAdapter *adapter, uint64_t max_bytes,
 	{
 		if (bytes[i] > max_bytes)
 		{
-			pa_fail(env, PA_ERR_LIMIT, "module \"%.300s\" is larger than a part may be", adapter->modules[i].path);
-			pa_detail(env, "It has %llu bytes, a part at most %llu.",
-					  (unsigned long long) bytes[i], (unsigned long long) max_bytes);
+			pa_fail(env, PA_ERR_LIMIT, "module \"%.300s\" is larger than a part may be",
+					adapter->modules[i].path);
+			pa_detail(env, "It has %llu bytes, a part at most %llu.", (unsigned long long) bytes[i],
+					  (unsigned long long) max_bytes);
 			return PA_ERR_LIMIT;
 		}
 		if (bytes[i] > max_bytes - filled)

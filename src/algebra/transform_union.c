@@ -71,8 +71,8 @@ plain_form(const PaAdapter *adapter, PaModule *module)
 
 /* Modules in path order; moved[k] is the new index of the k-th module of all adapters. */
 static PaStatus
-union_modules(PaEnv *env, uint32_t n, const PaAdapter *const *adapters, const size_t *offset,
-			  PaDraft *d, uint32_t *moved)
+union_modules(PaEnv *env, uint32_t n, const PaAdapter *const *adapters, const size_t *offset, PaDraft *d,
+			  uint32_t *moved)
 {
 	ModuleRef  *refs;
 	size_t		total = offset[n];
@@ -113,7 +113,8 @@ union_tensors(PaEnv *env, uint32_t n, const PaAdapter *const *adapters, const si
 	for (uint32_t i = 0; i < n; i++)
 		total += adapters[i]->n_tensors;
 	if (total > PA_MAX_TENSORS)
-		return pa_fail(env, PA_ERR_LIMIT, "adapter would have %zu tensors, more than %d", total, PA_MAX_TENSORS);
+		return pa_fail(env, PA_ERR_LIMIT, "adapter would have %zu tensors, more than %d", total,
+					   PA_MAX_TENSORS);
 	PA_TRY(PA_NEW_ARRAY(env, total, &d->tensors));
 	for (uint32_t i = 0; i < n; i++)
 	{

@@ -22,9 +22,12 @@ extern void pa_plane_split(const uint8_t *elements, size_t n, int width, bool ro
 extern void pa_plane_join(const uint8_t *const *plane, size_t n, int width, bool rotate, uint8_t *elements);
 
 /* The instances behind them, for the test that compares their bytes. */
-extern void pa_plane_split_portable(const uint8_t *elements, size_t n, int width, bool rotate, uint8_t *planes);
-extern void pa_plane_join_portable(const uint8_t *const *plane, size_t n, int width, bool rotate, uint8_t *elements);
+extern void pa_plane_split_portable(const uint8_t *elements, size_t n, int width, bool rotate,
+									uint8_t *planes);
+extern void pa_plane_join_portable(const uint8_t *const *plane, size_t n, int width, bool rotate,
+								   uint8_t *elements);
 extern void pa_plane_split_avx2(const uint8_t *elements, size_t n, int width, bool rotate, uint8_t *planes);
-extern void pa_plane_join_avx2(const uint8_t *const *plane, size_t n, int width, bool rotate, uint8_t *elements);
+extern void pa_plane_join_avx2(const uint8_t *const *plane, size_t n, int width, bool rotate,
+							   uint8_t *elements);
 
 #endif

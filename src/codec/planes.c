@@ -124,7 +124,8 @@ is_one_frame(const uint8_t *stored, size_t length)
 
 /* n bytes behind `length` stored ones: the stored bytes themselves, or decoded into room. */
 static PaStatus
-decode_bytes(PaPlanes *planes, const uint8_t *stored, size_t length, uint8_t *room, size_t n, const uint8_t **raw)
+decode_bytes(PaPlanes *planes, const uint8_t *stored, size_t length, uint8_t *room, size_t n,
+			 const uint8_t **raw)
 {
 	*raw = length == n ? stored : room;
 	if (length == n)
@@ -224,7 +225,8 @@ pa_planes_decode(PaPlanes *planes, const void *stored, size_t length, size_t n, 
 		PA_TRY(decode_bytes(planes, p, size, planes->plane + (size_t) k * n, n, &plane[k]));
 	}
 	if (data.left != 0)
-		return pa_fail(planes->env, PA_ERR_CORRUPT, "block of the stored value has %zu bytes too many", data.left);
+		return pa_fail(planes->env, PA_ERR_CORRUPT, "block of the stored value has %zu bytes too many",
+					   data.left);
 	pa_plane_join(plane, n, width, pa_dtype_rotates_sign(dtype), raw);
 	return PA_OK;
 }

@@ -39,21 +39,19 @@ extern PaStatus pa_planes_create(PaEnv *env, PaPlanes **planes);
 extern size_t pa_planes_bound(size_t n, int width);
 
 /* Append the block; *stored is the number of bytes appended. */
-extern PaStatus pa_planes_encode(PaPlanes *planes, const void *raw, size_t n, PaDtype dtype,
-								 PaBuf *out, size_t *stored);
+extern PaStatus pa_planes_encode(PaPlanes *planes, const void *raw, size_t n, PaDtype dtype, PaBuf *out,
+								 size_t *stored);
 
 /* Fill raw with n elements, or PA_ERR_CORRUPT if the bytes are not such a block. */
-extern PaStatus pa_planes_decode(PaPlanes *planes, const void *stored, size_t length,
-								 size_t n, PaDtype dtype, void *raw);
+extern PaStatus pa_planes_decode(PaPlanes *planes, const void *stored, size_t length, size_t n, PaDtype dtype,
+								 void *raw);
 
 /*
  * Documents (configuration, header, recipe): zstd level 3 when that is smaller,
  * else as they are.  A stored length below the raw length means compressed.
  */
-extern PaStatus pa_document_encode(PaPlanes *planes, const void *raw, size_t n,
-								   PaBuf *out, size_t *stored);
-extern PaStatus pa_document_decode(PaPlanes *planes, const void *stored, size_t length,
-								   void *raw, size_t n);
+extern PaStatus pa_document_encode(PaPlanes *planes, const void *raw, size_t n, PaBuf *out, size_t *stored);
+extern PaStatus pa_document_decode(PaPlanes *planes, const void *stored, size_t length, void *raw, size_t n);
 
 /* XXH3-64 of stored bytes: the checksum of blocks, sections and the header. */
 extern uint64_t pa_checksum(const void *p, size_t n);

@@ -8,8 +8,8 @@
 
 #include "core/cpu.h"
 
-typedef void (*SplitLoop) (const uint8_t *elements, size_t n, int width, bool rotate, uint8_t *planes);
-typedef void (*JoinLoop) (const uint8_t *const *plane, size_t n, int width, bool rotate, uint8_t *elements);
+typedef void (*SplitLoop)(const uint8_t *elements, size_t n, int width, bool rotate, uint8_t *planes);
+typedef void (*JoinLoop)(const uint8_t *const *plane, size_t n, int width, bool rotate, uint8_t *elements);
 
 /*
  * Global state, but whoever fills it fills it alike, and which loops run

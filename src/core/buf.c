@@ -144,7 +144,7 @@ pa_buf_optstr(PaBuf *buf, const char *s)
 }
 
 PaStatus
-pa_buf_printf(PaBuf *buf, const char *fmt,...)
+pa_buf_printf(PaBuf *buf, const char *fmt, ...)
 {
 	va_list		args;
 	int			n;

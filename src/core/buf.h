@@ -42,8 +42,7 @@ extern PaStatus pa_buf_u64(PaBuf *buf, uint64_t v);
 extern PaStatus pa_buf_f64(PaBuf *buf, double v);
 extern PaStatus pa_buf_str(PaBuf *buf, const char *s);	/* u32 length, bytes */
 extern PaStatus pa_buf_optstr(PaBuf *buf, const char *s);	/* u8 0, or u8 1 and str */
-extern PaStatus pa_buf_printf(PaBuf *buf, const char *fmt,...)
-			__attribute__((format(printf, 2, 3)));
+extern PaStatus pa_buf_printf(PaBuf *buf, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Free the memory, if there is any; the PaBuf is empty then. */
 extern void pa_buf_release(PaBuf *buf);

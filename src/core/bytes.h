@@ -27,8 +27,8 @@ typedef struct PaReader
 } PaReader;
 
 /* A reader of the n bytes at p; subject must live as long. */
-extern void pa_reader_init(PaReader *r, PaEnv *env, const void *p, size_t n,
-						   PaStatus code, const char *subject);
+extern void pa_reader_init(PaReader *r, PaEnv *env, const void *p, size_t n, PaStatus code,
+						   const char *subject);
 
 /* The next n bytes, where they stand. */
 extern PaStatus pa_take(PaReader *r, size_t n, const uint8_t **p);

@@ -16,8 +16,8 @@ add_text(PaEnv *env, const char *text)
 }
 
 PaStatus
-pa_draw_key(PaEnv *env, const char *purpose, int64_t seed, const char *path,
-			const char *role, const uint8_t *digest, uint64_t *key)
+pa_draw_key(PaEnv *env, const char *purpose, int64_t seed, const char *path, const char *role,
+			const uint8_t *digest, uint64_t *key)
 {
 	uint8_t		bytes[sizeof(uint64_t)];
 	uint8_t		hash[PA_SHA256_LENGTH];

@@ -20,8 +20,8 @@
  * PA_SHA256_LENGTH bytes, or NULL where the stream is no leaf's own.  Uses
  * PA_HASH_FILE: sources are read while the value writer holds PA_HASH_TENSOR.
  */
-extern PaStatus pa_draw_key(PaEnv *env, const char *purpose, int64_t seed, const char *path,
-							const char *role, const uint8_t *digest, uint64_t *key);
+extern PaStatus pa_draw_key(PaEnv *env, const char *purpose, int64_t seed, const char *path, const char *role,
+							const uint8_t *digest, uint64_t *key);
 
 /* Draw number i: 64 bits. */
 static inline uint64_t

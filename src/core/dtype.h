@@ -20,15 +20,33 @@
 typedef enum PaDtype
 {
 	PA_DTYPE_INVALID = 0,
-	PA_BOOL = 1, PA_U8 = 2, PA_I8 = 3, PA_I16 = 4, PA_U16 = 5, PA_F16 = 6, PA_BF16 = 7,
-	PA_I32 = 8, PA_U32 = 9, PA_F32 = 10, PA_F64 = 11, PA_I64 = 12, PA_U64 = 13, PA_C64 = 14,
-	PA_F8_E4M3 = 15, PA_F8_E5M2 = 16, PA_F8_E8M0 = 17, PA_F8_E4M3FNUZ = 18, PA_F8_E5M2FNUZ = 19,
-	PA_F4 = 20, PA_F6_E2M3 = 21, PA_F6_E3M2 = 22,
+	PA_BOOL = 1,
+	PA_U8 = 2,
+	PA_I8 = 3,
+	PA_I16 = 4,
+	PA_U16 = 5,
+	PA_F16 = 6,
+	PA_BF16 = 7,
+	PA_I32 = 8,
+	PA_U32 = 9,
+	PA_F32 = 10,
+	PA_F64 = 11,
+	PA_I64 = 12,
+	PA_U64 = 13,
+	PA_C64 = 14,
+	PA_F8_E4M3 = 15,
+	PA_F8_E5M2 = 16,
+	PA_F8_E8M0 = 17,
+	PA_F8_E4M3FNUZ = 18,
+	PA_F8_E5M2FNUZ = 19,
+	PA_F4 = 20,
+	PA_F6_E2M3 = 21,
+	PA_F6_E3M2 = 22,
 	PA_DTYPE_COUNT = 23
 } PaDtype;
 
 extern const char *pa_dtype_name(PaDtype dtype);	/* "F32"; "?" if invalid */
-extern int	pa_dtype_bits(PaDtype dtype);	/* of one element; 0 if invalid */
+extern int pa_dtype_bits(PaDtype dtype);	/* of one element; 0 if invalid */
 extern bool pa_dtype_is_arithmetic(PaDtype dtype);	/* F64, F32, F16, BF16 */
 
 /* Exact, case-sensitive name as in a safetensors header. */
@@ -45,7 +63,7 @@ extern PaDtype pa_dtype_wider(PaDtype a, PaDtype b);
  * whether the sign bit is rotated to the low end (float types).  Sub-byte types
  * are bytes.
  */
-extern int	pa_dtype_plane_width(PaDtype dtype);
+extern int pa_dtype_plane_width(PaDtype dtype);
 extern bool pa_dtype_rotates_sign(PaDtype dtype);
 
 /* Exact. */

@@ -27,7 +27,7 @@ struct PaAllocation
 struct PaDeferred
 {
 	PaDeferred *older;
-	void		(*clean) (void *arg);
+	void		(*clean)(void *arg);
 	void	   *arg;
 };
 
@@ -150,7 +150,7 @@ pa_free(PaEnv *env, void *p)
 }
 
 PaStatus
-pa_defer(PaEnv *env, void (*clean) (void *arg), void *arg)
+pa_defer(PaEnv *env, void (*clean)(void *arg), void *arg)
 {
 	PaDeferred *d = NULL;
 	PaStatus	status = PA_NEW(env, &d);
@@ -253,8 +253,7 @@ pa_unhex(uint8_t digest[PA_SHA256_LENGTH], const char *s, size_t n)
  * character, by a precision or by the end of the buffer; the host must be able
  * to rely on UTF-8.
  */
-__attribute__((format(printf, 3, 0)))
-static void
+__attribute__((format(printf, 3, 0))) static void
 format_text(char *out, size_t size, const char *fmt, va_list args)
 {
 	if (vsnprintf(out, size, fmt, args) < 0)
@@ -263,7 +262,7 @@ format_text(char *out, size_t size, const char *fmt, va_list args)
 }
 
 PaStatus
-pa_fail(PaEnv *env, PaStatus code, const char *fmt,...)
+pa_fail(PaEnv *env, PaStatus code, const char *fmt, ...)
 {
 	va_list		args;
 
@@ -277,7 +276,7 @@ pa_fail(PaEnv *env, PaStatus code, const char *fmt,...)
 }
 
 void
-pa_detail(PaEnv *env, const char *fmt,...)
+pa_detail(PaEnv *env, const char *fmt, ...)
 {
 	va_list		args;
 
@@ -287,7 +286,7 @@ pa_detail(PaEnv *env, const char *fmt,...)
 }
 
 void
-pa_hint(PaEnv *env, const char *fmt,...)
+pa_hint(PaEnv *env, const char *fmt, ...)
 {
 	va_list		args;
 

@@ -45,12 +45,12 @@ typedef enum PaHashSlot
 typedef struct PaHost
 {
 	void	   *state;			/* passed back to each callback */
-	void	   *(*alloc) (void *state, size_t size);	/* NULL: no memory */
-	void		(*release) (void *state, void *p);
-	bool		(*cancelled) (void *state);
-	bool		(*hash_begin) (void *state, PaHashSlot slot);
-	bool		(*hash_update) (void *state, PaHashSlot slot, const void *p, size_t n);
-	bool		(*hash_finish) (void *state, PaHashSlot slot, uint8_t out[PA_SHA256_LENGTH]);
+	void	   *(*alloc)(void *state, size_t size); /* NULL: no memory */
+	void		(*release)(void *state, void *p);
+	bool		(*cancelled)(void *state);
+	bool		(*hash_begin)(void *state, PaHashSlot slot);
+	bool		(*hash_update)(void *state, PaHashSlot slot, const void *p, size_t n);
+	bool		(*hash_finish)(void *state, PaHashSlot slot, uint8_t out[PA_SHA256_LENGTH]);
 } PaHost;
 
 typedef struct PaAllocation PaAllocation;
@@ -97,7 +97,7 @@ extern PaStatus pa_strndup(PaEnv *env, const char *s, size_t n, const char **cop
 extern void pa_free(PaEnv *env, void *p);
 
 /* Call clean(arg) at pa_env_reset.  When this fails it has called it already. */
-extern PaStatus pa_defer(PaEnv *env, void (*clean) (void *arg), void *arg);
+extern PaStatus pa_defer(PaEnv *env, void (*clean)(void *arg), void *arg);
 
 /* PA_ERR_CANCELLED if the host wants to stop. */
 extern PaStatus pa_check_cancel(PaEnv *env);
@@ -117,9 +117,9 @@ extern void pa_hex(char out[2 * PA_SHA256_LENGTH + 1], const uint8_t digest[PA_S
 extern bool pa_unhex(uint8_t digest[PA_SHA256_LENGTH], const char *s, size_t n);
 
 /* Fill env->error; return code.  pa_detail and pa_hint add to the same error. */
-extern PaStatus pa_fail(PaEnv *env, PaStatus code, const char *fmt,...)
-			__attribute__((format(printf, 3, 4)));
-extern void pa_detail(PaEnv *env, const char *fmt,...) __attribute__((format(printf, 2, 3)));
-extern void pa_hint(PaEnv *env, const char *fmt,...) __attribute__((format(printf, 2, 3)));
+extern PaStatus pa_fail(PaEnv *env, PaStatus code, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+extern void pa_detail(PaEnv *env, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+extern void pa_hint(PaEnv *env, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

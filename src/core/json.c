@@ -65,8 +65,8 @@ check_size(PaEnv *env, PaText text, const char *subject)
 		else if (c == ',')
 			values++;
 		if (depth > PA_MAX_JSON_DEPTH)
-			return pa_fail(env, PA_ERR_LIMIT, "%s is nested deeper than %d levels",
-						   subject, PA_MAX_JSON_DEPTH);
+			return pa_fail(env, PA_ERR_LIMIT, "%s is nested deeper than %d levels", subject,
+						   PA_MAX_JSON_DEPTH);
 	}
 	if (values > PA_MAX_JSON_VALUES)
 		return pa_fail(env, PA_ERR_LIMIT, "%s has more than %d values", subject, PA_MAX_JSON_VALUES);
@@ -305,8 +305,7 @@ write_object(Writer *w, const json_t *v, int level)
 	json_t	   *value;
 
 	PA_TRY(PA_NEW_ARRAY(w->out->env, n, &keys));
-	json_object_foreach((json_t *) v, key, value)
-		keys[i++] = key;
+	json_object_foreach((json_t *) v, key, value) keys[i++] = key;
 	if (w->pretty)
 		pa_sort_strings(keys, n);
 	PA_TRY(pa_buf_u8(w->out, '{'));

@@ -127,8 +127,8 @@ pa_pattern_compile(PaEnv *env, const char *text, PaPatternMode mode, PaPattern *
 	PaPattern  *p;
 
 	if (n > MAX_PATTERN_BYTES)
-		return pa_fail(env, PA_ERR_LIMIT, "regular expression of %zu bytes is longer than %d",
-					   n, MAX_PATTERN_BYTES);
+		return pa_fail(env, PA_ERR_LIMIT, "regular expression of %zu bytes is longer than %d", n,
+					   MAX_PATTERN_BYTES);
 	PA_TRY(PA_NEW(env, &p));
 	PA_TRY(pa_strndup(env, text, n, &p->text));
 	PA_TRY(compile(env, p, mode));

@@ -49,8 +49,9 @@ typedef struct PaError
 
 /* Forward a failure; the error itself is already in the PaEnv. */
 #define PA_TRY(expr) \
-	do { \
-		PaStatus	pa_status_ = (expr); \
+	do \
+	{ \
+		PaStatus pa_status_ = (expr); \
 		if (pa_status_ != PA_OK) \
 			return pa_status_; \
 	} while (0)

@@ -46,9 +46,11 @@ lora_shape(PaEnv *env, PaValue *value, const PaModule *module, PaDelta *delta)
 	bool		linear = a->ndim == 2;
 
 	if (module->flags & PA_MODULE_PARAMETER)
-		return pa_fail(env, PA_ERR_UNSUPPORTED, "delta of target parameter \"%.300s\" is not supported", module->path);
+		return pa_fail(env, PA_ERR_UNSUPPORTED, "delta of target parameter \"%.300s\" is not supported",
+					   module->path);
 	if (module->rank == 0 || b->shape[1] != module->rank)
-		return pa_fail(env, PA_ERR_UNSUPPORTED, "delta of grouped convolution \"%.300s\" is not supported", module->path);
+		return pa_fail(env, PA_ERR_UNSUPPORTED, "delta of grouped convolution \"%.300s\" is not supported",
+					   module->path);
 	PA_TRY(check_elements(env, "factor A", module->path, a->elements));
 	PA_TRY(check_elements(env, "factor B", module->path, b->elements));
 	delta->ndim = a->ndim;
@@ -109,8 +111,8 @@ pa_delta_measure(PaEnv *env, PaValue *value, const char *path, PaDelta *delta)
 
 /* out (rows x columns) = s * B (rows x r) A (r x columns), or transposed */
 static PaStatus
-multiply(PaEnv *env, const double *a, const double *b, uint64_t rows, uint64_t r, uint64_t columns,
-		 double s, bool transpose, double *out)
+multiply(PaEnv *env, const double *a, const double *b, uint64_t rows, uint64_t r, uint64_t columns, double s,
+		 bool transpose, double *out)
 {
 	double	   *row;
 

@@ -15,7 +15,7 @@
 typedef struct PaDeltaSum
 {
 	uint32_t	n;
-	PaValue	  **values;
+	PaValue   **values;
 	double	   *weights;
 } PaDeltaSum;
 

@@ -62,8 +62,8 @@ describe_kept(PaEnv *env, PaOpenedFile *tuned, const bool *keep, PaResult *resul
 			tensors[n] = pa_safetensors_tensor(&whole->tensors[i], 0);
 			kept[n++] = i;
 		}
-	PA_TRY(pa_result_describe_as(env, &tuned->config, tuned->result.documents.document[PA_DOCUMENT_CONFIG],
-								 n, tensors, result));
+	PA_TRY(pa_result_describe_as(env, &tuned->config, tuned->result.documents.document[PA_DOCUMENT_CONFIG], n,
+								 tensors, result));
 	for (uint32_t i = 0; i < n; i++)
 		result->of[i] = kept[result->of[i]];
 	return PA_OK;

@@ -12,7 +12,7 @@
 #include "core/text.h"
 
 /* By the configuration of a difference: what importing the canonical file of the result would give. */
-extern PaStatus pa_difference_of_files(PaEnv *env, PaText tuned, PaText base, PaText config,
-									   size_t reserve, PaBuf *out);
+extern PaStatus pa_difference_of_files(PaEnv *env, PaText tuned, PaText base, PaText config, size_t reserve,
+									   PaBuf *out);
 
 #endif

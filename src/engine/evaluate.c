@@ -52,11 +52,14 @@ plan_sum(PaEnv *env, PaSpace space, const PaOperands *operands, const double *p,
 		uint32_t	k = operands->place[i];
 
 		leaves[k] = (PaLeaf) {
-			.source = operands->sources[k], .digest = operands->named[k].digest, .p = p[i], .q = q[i]
+			.source = operands->sources[k],
+			.digest = operands->named[k].digest,
+			.p = p[i],
+			.q = q[i],
 		};
 	}
-	return pa_combine_plan(env, space == PA_SPACE_DELTA ? PA_RULE_DELTA : PA_RULE_PARAMETER,
-						   operands->n, leaves, plan, draft);
+	return pa_combine_plan(env, space == PA_SPACE_DELTA ? PA_RULE_DELTA : PA_RULE_PARAMETER, operands->n,
+						   leaves, plan, draft);
 }
 
 static PaStatus
@@ -74,9 +77,8 @@ sum_recipe(PaEnv *env, PaSpace space, const PaOperands *operands, size_t n_terms
 }
 
 PaStatus
-pa_evaluate_terms(PaEnv *env, PaSpace space, uint32_t n_leaves, PaValue *const *leaves,
-				  size_t n_terms, const PaTerm *terms,
-				  size_t reserve, PaBuf *out, int64_t *same_as)
+pa_evaluate_terms(PaEnv *env, PaSpace space, uint32_t n_leaves, PaValue *const *leaves, size_t n_terms,
+				  const PaTerm *terms, size_t reserve, PaBuf *out, int64_t *same_as)
 {
 	PaOperands	operands;
 	double	   *p;

@@ -17,7 +17,7 @@
  * written; else -1.
  */
 extern PaStatus pa_evaluate_terms(PaEnv *env, PaSpace space, uint32_t n_leaves, PaValue *const *leaves,
-								  size_t n_terms, const PaTerm *terms,
-								  size_t reserve, PaBuf *out, int64_t *same_as);
+								  size_t n_terms, const PaTerm *terms, size_t reserve, PaBuf *out,
+								  int64_t *same_as);
 
 #endif

@@ -20,8 +20,8 @@ order_of_header(PaEnv *env, const PaAdapter *adapter, PaText header, uint32_t **
 
 	PA_TRY(pa_safetensors_read_header(env, header, adapter->raw_bytes, PA_ERR_CORRUPT, &file));
 	if (file.n_tensors != adapter->n_tensors)
-		return pa_fail(env, PA_ERR_CORRUPT, "stored header has %u tensors, the value %u",
-					   file.n_tensors, adapter->n_tensors);
+		return pa_fail(env, PA_ERR_CORRUPT, "stored header has %u tensors, the value %u", file.n_tensors,
+					   adapter->n_tensors);
 	PA_TRY(PA_NEW_ARRAY(env, file.n_tensors, order));
 	for (uint32_t k = 0; k < file.n_tensors; k++)
 	{
@@ -42,7 +42,8 @@ envelope_header(PaEnv *env, PaValue *value, PaText inner, const uint32_t *order,
 {
 	const PaAdapter *adapter = pa_value_adapter(value);
 	PaEnvelope	envelope = {
-		.inner_header = inner, .envelope_digest = pa_value_header(value)->envelope_digest
+		.inner_header = inner,
+		.envelope_digest = pa_value_header(value)->envelope_digest,
 	};
 	PaFileTensor *tensors;
 	uint64_t	offset = 0;

@@ -22,8 +22,8 @@ check_same_layout(PaEnv *env, const PaSafetensors *outer, const PaSafetensors *i
 		const PaFileTensor *b = &inner->tensors[i];
 
 		same = strcmp(a->name, b->name) == 0 && a->dtype == b->dtype && a->ndim == b->ndim &&
-			memcmp(a->shape, b->shape, (size_t) a->ndim * sizeof(a->shape[0])) == 0 &&
-			a->bytes == b->bytes && a->offset == b->offset;
+			memcmp(a->shape, b->shape, (size_t) a->ndim * sizeof(a->shape[0])) == 0 && a->bytes == b->bytes &&
+			a->offset == b->offset;
 	}
 	if (same)
 		return PA_OK;
@@ -48,8 +48,7 @@ check_inner_header(PaEnv *env, const PaSafetensors *file)
 
 /* Which configuration counts: the one inside an envelope, or the one beside a file. */
 static PaStatus
-choose_config(PaEnv *env, const PaSafetensors *file, bool envelope, bool require_envelope,
-			  PaText *config)
+choose_config(PaEnv *env, const PaSafetensors *file, bool envelope, bool require_envelope, PaText *config)
 {
 	if (!envelope && require_envelope)
 	{
@@ -70,7 +69,8 @@ choose_config(PaEnv *env, const PaSafetensors *file, bool envelope, bool require
 	if (config->text != NULL)
 	{
 		pa_fail(env, PA_ERR_CONFIG, "file has a configuration inside and another one beside it");
-		pa_hint(env, "Leave the configuration argument out for a file with the metadata key \"%s\".", PA_META_CONFIG);
+		pa_hint(env, "Leave the configuration argument out for a file with the metadata key \"%s\".",
+				PA_META_CONFIG);
 		return PA_ERR_CONFIG;
 	}
 	if (file->config.text == NULL)
@@ -130,9 +130,12 @@ check_is_adapter(PaEnv *env, const PaAdapter *adapter)
 			return PA_OK;
 	pa_fail(env, PA_ERR_CONFIG, "file has no tensor of %s adapter", kind->title);
 	if (adapter->n_tensors > 0)
-		pa_detail(env, "What it has, beginning with \"%.300s\", is dense, and the configuration has no modules_to_save for it.",
-				  adapter->tensors[0].name);
-	pa_hint(env, "The adapter's tensors are in adapter_model.safetensors; model.safetensors is a whole model.");
+		pa_detail(
+			env,
+			"What it has, beginning with \"%.300s\", is dense, and the configuration has no modules_to_save for it.",
+			adapter->tensors[0].name);
+	pa_hint(env,
+			"The adapter's tensors are in adapter_model.safetensors; model.safetensors is a whole model.");
 	return PA_ERR_CONFIG;
 }
 

@@ -20,9 +20,10 @@ measure(PaEnv *env, const PaProducts *products, const char *path, PaModuleGeomet
 		.norm_e = pa_scaled_root(products->ee),
 		.inner = pa_scaled_value(products->de),
 		.distance = pa_scaled_root(products->xx),
-		.cosine_distance = pa_products_cosine_distance(products)
+		.cosine_distance = pa_products_cosine_distance(products),
 	};
-	if (isfinite(result->norm_d) && isfinite(result->norm_e) && isfinite(result->inner) && isfinite(result->distance))
+	if (isfinite(result->norm_d) && isfinite(result->norm_e) && isfinite(result->inner) &&
+		isfinite(result->distance))
 		return PA_OK;
 	if (path != NULL)
 		return pa_fail(env, PA_ERR_RANGE, "norm or inner product of module \"%.300s\" is out of range", path);
@@ -30,8 +31,8 @@ measure(PaEnv *env, const PaProducts *products, const char *path, PaModuleGeomet
 }
 
 PaStatus
-pa_geometry_measure(PaEnv *env, const PaDeltaSum *d, const PaDeltaSum *e,
-					PaModuleGeometry *total, uint32_t *n, PaModuleGeometry **modules)
+pa_geometry_measure(PaEnv *env, const PaDeltaSum *d, const PaDeltaSum *e, PaModuleGeometry *total,
+					uint32_t *n, PaModuleGeometry **modules)
 {
 	PaPlannedSum planned;
 	const PaStack **stacks;
@@ -48,7 +49,8 @@ pa_geometry_measure(PaEnv *env, const PaDeltaSum *d, const PaDeltaSum *e,
 
 		if (stacks[i] == NULL)
 			continue;
-		PA_TRY(pa_geometry_module(env, stacks[i], planned.weights[0], planned.weights[1], PA_LOWRANK_BUDGET, &products));
+		PA_TRY(pa_geometry_module(env, stacks[i], planned.weights[0], planned.weights[1], PA_LOWRANK_BUDGET,
+								  &products));
 		pa_products_add(&sum, &products);
 		if (modules != NULL)
 			PA_TRY(measure(env, &products, stacks[i]->path, &rows[count++]));

@@ -33,7 +33,8 @@ check_envelope_digest(PaEnv *env, const PaSafetensors *file, const uint8_t *stor
 	pa_hex(hex, header.envelope_digest);
 	pa_fail(env, PA_ERR_FILE, "adapter does not have the envelope digest that came with it");
 	pa_detail(env, "It has %s, and the file says \"%.100s\".", hex, file->envelope_digest.text);
-	pa_hint(env, "The file was damaged or changed. Without the metadata key \"%s\" it is taken as it is.", PA_META_DIGEST);
+	pa_hint(env, "The file was damaged or changed. Without the metadata key \"%s\" it is taken as it is.",
+			PA_META_DIGEST);
 	return PA_ERR_FILE;
 }
 

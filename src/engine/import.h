@@ -16,7 +16,7 @@
  * is PA_ERR_CONFIG with a hint.  require_envelope: refuse a file without the
  * reserved keys (recv, in).
  */
-extern PaStatus pa_import_file(PaEnv *env, PaText file, PaText config, bool require_envelope,
-							   size_t reserve, PaBuf *out);
+extern PaStatus pa_import_file(PaEnv *env, PaText file, PaText config, bool require_envelope, size_t reserve,
+							   PaBuf *out);
 
 #endif

@@ -33,7 +33,7 @@ pa_inspect_rank(PaEnv *env, PaValue *value, const char *path, uint64_t *rank)
 }
 
 /* Visit a tensor block by block: visit(state, raw, n). */
-typedef void (*Visit) (void *state, const PaTensor *tensor, const void *raw, size_t n);
+typedef void (*Visit)(void *state, const PaTensor *tensor, const void *raw, size_t n);
 
 static PaStatus
 visit_blocks(PaEnv *env, PaValue *value, uint32_t tensor, Visit visit, void *state)
@@ -112,5 +112,6 @@ visit_widen(void *state, const PaTensor *tensor, const void *raw, size_t n)
 PaStatus
 pa_inspect_read(PaEnv *env, PaValue *value, const PaTensor *tensor, double *out)
 {
-	return visit_blocks(env, value, (uint32_t) (tensor - pa_value_adapter(value)->tensors), visit_widen, &out);
+	return visit_blocks(env, value, (uint32_t) (tensor - pa_value_adapter(value)->tensors), visit_widen,
+						&out);
 }

@@ -80,7 +80,8 @@ check_sum(PaEnv *env, const PaPlannedSum *sum, const PaStack *const *stacks)
 
 /* The sum's draft with the ranks that are kept. */
 static PaStatus
-truncated_draft(PaEnv *env, const PaPlannedSum *sum, const PaStack *const *stacks, PaKeep keep, PaDraft *draft)
+truncated_draft(PaEnv *env, const PaPlannedSum *sum, const PaStack *const *stacks, PaKeep keep,
+				PaDraft *draft)
 {
 	const PaDraft *from = sum->draft;
 
@@ -140,8 +141,8 @@ truncate_recipe(PaEnv *env, const PaPlannedSum *sum, PaKeep keep, PaText *recipe
 	PA_TRY(PA_NEW_ARRAY(env, operands->n, &terms));
 	for (uint32_t i = 0; i < operands->n; i++)
 		terms[i] = (PaTerm) {.leaf = i, .v = sum->given[0][i]};
-	return pa_recipe_truncate(env, operands->n, operands->named, operands->n, terms,
-							  keep.rank, keep.energy, pa_blas_library(), recipe);
+	return pa_recipe_truncate(env, operands->n, operands->named, operands->n, terms, keep.rank, keep.energy,
+							  pa_blas_library(), recipe);
 }
 
 PaStatus
@@ -220,7 +221,8 @@ pa_lowrank_error(PaEnv *env, const PaDeltaSum *sum, PaKeep keep, uint32_t *n, Pa
 		PA_TRY(pa_spectrum(env, stacks[i], planned.weights[0], PA_LOWRANK_BUDGET, false, &spectrum));
 		module->path = stacks[i]->path;
 		module->full_rank = stacks[i]->rank;
-		module->rank = bounded_rank(stacks[i], keep.rank > 0 ? keep.rank : pa_spectrum_rank(&spectrum, keep.energy));
+		module->rank = bounded_rank(stacks[i],
+									keep.rank > 0 ? keep.rank : pa_spectrum_rank(&spectrum, keep.energy));
 		module->relative_error = pa_spectrum_error(&spectrum, module->rank);
 		pa_spectrum_release(env, &spectrum);
 		(*n)++;

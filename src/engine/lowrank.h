@@ -23,8 +23,8 @@ typedef struct PaKeep
 extern PaStatus pa_lowrank_keep_rank(PaEnv *env, int64_t rank, PaKeep *keep);
 extern PaStatus pa_lowrank_keep_energy(PaEnv *env, double energy, PaKeep *keep);
 
-extern PaStatus pa_lowrank_truncate(PaEnv *env, const PaDeltaSum *sum, PaKeep keep,
-									size_t reserve, PaBuf *out);
+extern PaStatus pa_lowrank_truncate(PaEnv *env, const PaDeltaSum *sum, PaKeep keep, size_t reserve,
+									PaBuf *out);
 
 /* What was found out about a module; paths live as long as the sum's values. */
 typedef struct PaModuleSpectrum
@@ -34,8 +34,8 @@ typedef struct PaModuleSpectrum
 	double	   *values;			/* descending */
 } PaModuleSpectrum;
 
-extern PaStatus pa_lowrank_spectrum(PaEnv *env, const PaDeltaSum *sum,
-									uint32_t *n, PaModuleSpectrum **modules);
+extern PaStatus pa_lowrank_spectrum(PaEnv *env, const PaDeltaSum *sum, uint32_t *n,
+									PaModuleSpectrum **modules);
 
 typedef struct PaModuleError
 {
@@ -45,7 +45,7 @@ typedef struct PaModuleError
 	double		relative_error;
 } PaModuleError;
 
-extern PaStatus pa_lowrank_error(PaEnv *env, const PaDeltaSum *sum, PaKeep keep,
-								 uint32_t *n, PaModuleError **modules);
+extern PaStatus pa_lowrank_error(PaEnv *env, const PaDeltaSum *sum, PaKeep keep, uint32_t *n,
+								 PaModuleError **modules);
 
 #endif

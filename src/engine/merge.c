@@ -21,12 +21,10 @@ typedef struct Method
 	bool		elects;
 } Method;
 
-static const Method methods[] = {
-	[PA_MERGE_MAGNITUDE_PRUNE] = {"magnitude_prune", PA_PRUNE_TOP, false},
-	[PA_MERGE_TIES] = {"ties", PA_PRUNE_TOP, true},
-	[PA_MERGE_DARE_LINEAR] = {"dare_linear", PA_PRUNE_DROP, false},
-	[PA_MERGE_DARE_TIES] = {"dare_ties", PA_PRUNE_DROP, true}
-};
+static const Method methods[] = {[PA_MERGE_MAGNITUDE_PRUNE] = {"magnitude_prune", PA_PRUNE_TOP, false},
+								 [PA_MERGE_TIES] = {"ties", PA_PRUNE_TOP, true},
+								 [PA_MERGE_DARE_LINEAR] = {"dare_linear", PA_PRUNE_DROP, false},
+								 [PA_MERGE_DARE_TIES] = {"dare_ties", PA_PRUNE_DROP, true}};
 
 PaStatus
 pa_merge_method_by_name(PaEnv *env, const char *name, PaMergeMethod *method)
@@ -116,8 +114,8 @@ make_terms(PaEnv *env, uint32_t n, const double *weights, const PaOperands *oper
 }
 
 static PaStatus
-plan_merge(PaEnv *env, const PaOperands *operands, uint32_t n, const PaTerm *terms,
-		   PaCombine **plan, const PaDraft **draft)
+plan_merge(PaEnv *env, const PaOperands *operands, uint32_t n, const PaTerm *terms, PaCombine **plan,
+		   const PaDraft **draft)
 {
 	PaLeaf	   *leaves;
 
@@ -127,7 +125,9 @@ plan_merge(PaEnv *env, const PaOperands *operands, uint32_t n, const PaTerm *ter
 		uint32_t	k = terms[i].leaf;
 
 		leaves[i] = (PaLeaf) {
-			.source = operands->sources[k], .digest = operands->named[k].digest, .q = terms[i].v
+			.source = operands->sources[k],
+			.digest = operands->named[k].digest,
+			.q = terms[i].v,
 		};
 	}
 	PA_TRY(pa_merge_require(env, n, leaves));
@@ -144,7 +144,7 @@ merge_recipe(PaEnv *env, const PaOperands *operands, uint32_t n, const PaTerm *t
 		.flavour = arguments->flavour,
 		.density = arguments->density,
 		.majority_sign = method->elects ? arguments->majority_sign : NULL,
-		.seed = method->prune == PA_PRUNE_DROP ? &arguments->seed : NULL
+		.seed = method->prune == PA_PRUNE_DROP ? &arguments->seed : NULL,
 	};
 
 	return pa_recipe_merge(env, operands->n, operands->named, n, terms, &node, recipe);

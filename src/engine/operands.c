@@ -68,7 +68,9 @@ add_operand(PaEnv *env, PaOperands *operands, PaValue *value)
 
 	operands->values[i] = value;
 	operands->named[i] = (PaOperand) {
-		.digest = pa_value_header(value)->digest, .loader = &loader, .state = value
+		.digest = pa_value_header(value)->digest,
+		.loader = &loader,
+		.state = value,
 	};
 	pa_value_borrow_decoder(value, operands->values[0]);
 	return pa_value_source(env, value, &operands->sources[i]);

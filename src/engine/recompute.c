@@ -80,7 +80,7 @@ drop_slot(Run *run, Slot *slot)
 static void
 drop_all(void *arg)
 {
-	Run		   *run = arg;
+	Run        *run = arg;
 
 	for (uint32_t i = 0; i < run->graph.n; i++)
 		drop_slot(run, &run->slots[i]);
@@ -101,7 +101,8 @@ read_given(Run *run)
 		if (node == 0)
 			continue;
 		held = run->slots[node].given;
-		if (held != NULL && memcmp(held->header.envelope_digest, header.envelope_digest, PA_SHA256_LENGTH) <= 0)
+		if (held != NULL &&
+			memcmp(held->header.envelope_digest, header.envelope_digest, PA_SHA256_LENGTH) <= 0)
 			continue;
 		if (held == NULL)
 			PA_TRY(PA_NEW(run->env, &held));
@@ -148,7 +149,8 @@ enter(Run *run, uint32_t node, uint32_t *stack, uint32_t *depth)
 	else if (pa_recipe_is_end(recipe))
 		return needed(run, node);
 	else if (pa_recompute_operation(recipe->op) == NULL)
-		return pa_fail(run->env, PA_ERR_UNSUPPORTED, "recomputing operation \"%s\" is not supported", recipe->op);
+		return pa_fail(run->env, PA_ERR_UNSUPPORTED, "recomputing operation \"%s\" is not supported",
+					   recipe->op);
 	else
 	{
 		slot->state = STATE_OPEN;
@@ -236,7 +238,8 @@ renormalize(PaEnv *env, const PaRecipeNode *node, Operand *left, size_t n)
 	}
 	f = pa_fsum_round(&all) / divisor;
 	if (!isfinite(divisor) || !isfinite(f))
-		return pa_fail(env, PA_ERR_RANGE, "weights that are left are out of range when their total is to stay");
+		return pa_fail(env, PA_ERR_RANGE,
+					   "weights that are left are out of range when their total is to stay");
 	for (size_t i = 0; i < n; i++)
 	{
 		left[i].u = left[i].u * fabs(f);
@@ -278,7 +281,8 @@ prepare(PaEnv *env, const Operand *left, size_t n, PaStep *step, Held **held)
 	PA_TRY(PA_NEW_ARRAY(env, n, &step->terms));
 	for (size_t i = 0; i < n; i++)
 	{
-		if (i == 0 || memcmp(left[i].held->header.digest, left[i - 1].held->header.digest, PA_SHA256_LENGTH) != 0)
+		if (i == 0 ||
+			memcmp(left[i].held->header.digest, left[i - 1].held->header.digest, PA_SHA256_LENGTH) != 0)
 		{
 			held[step->n_values] = left[i].held;
 			PA_TRY(pa_value_open(env, left[i].held->bytes, &step->values[step->n_values]));
@@ -304,11 +308,11 @@ compute(PaEnv *env, Run *run, uint32_t number, size_t reserve, PaBuf *out, Held 
 	*same = NULL;
 	PA_TRY(gather(env, run, number, &left, &n));
 	*gone = n == 0;
-	if (*gone)
+	if			(*gone)
 		return PA_OK;
 	PA_TRY(PA_NEW_ARRAY(env, n, &held));
 	PA_TRY(prepare(env, left, n, &step, held));
-	PA_TRY(pa_recompute_operation(step.node->op) (env, &step, out));
+	PA_TRY(pa_recompute_operation(step.node->op)(env, &step, out));
 	if (step.same_as >= 0)
 		*same = held[step.same_as];
 	return PA_OK;
@@ -437,7 +441,7 @@ fail_without(Run *run, bool met)
 PaStatus
 pa_recompute_recipe(PaEnv *env, const PaRecompute *task, size_t reserve, PaBuf *out)
 {
-	Run		   *run;
+	Run        *run;
 	Held	   *same;
 	bool		gone;
 

@@ -18,15 +18,15 @@
 static PaStatus
 run_combine(PaEnv *env, PaStep *step, PaBuf *out)
 {
-	return pa_evaluate_terms(env, PA_SPACE_PARAMETER, step->n_values, step->values,
-							 step->n_terms, step->terms, step->reserve, out, &step->same_as);
+	return pa_evaluate_terms(env, PA_SPACE_PARAMETER, step->n_values, step->values, step->n_terms,
+							 step->terms, step->reserve, out, &step->same_as);
 }
 
 static PaStatus
 run_concatenate(PaEnv *env, PaStep *step, PaBuf *out)
 {
-	return pa_evaluate_terms(env, PA_SPACE_DELTA, step->n_values, step->values,
-							 step->n_terms, step->terms, step->reserve, out, &step->same_as);
+	return pa_evaluate_terms(env, PA_SPACE_DELTA, step->n_values, step->values, step->n_terms, step->terms,
+							 step->reserve, out, &step->same_as);
 }
 
 /* Its terms are exact sums already; those of values that fell together are summed. */
@@ -38,8 +38,8 @@ run_truncate(PaEnv *env, PaStep *step, PaBuf *out)
 	double	   *none;
 	PaKeep		keep;
 
-	PA_TRY(rank > 0 ? pa_lowrank_keep_rank(env, rank, &keep) :
-		   pa_lowrank_keep_energy(env, pa_recipe_number(step->node, "energy"), &keep));
+	PA_TRY(rank > 0 ? pa_lowrank_keep_rank(env, rank, &keep)
+					: pa_lowrank_keep_energy(env, pa_recipe_number(step->node, "energy"), &keep));
 	PA_TRY(PA_NEW_ARRAY(env, step->n_values, &none));
 	PA_TRY(PA_NEW_ARRAY(env, step->n_values, &sum.weights));
 	PA_TRY(pa_terms_total(env, step->terms, step->n_terms, step->n_values, none, sum.weights));
@@ -54,7 +54,7 @@ run_merge(PaEnv *env, PaStep *step, PaBuf *out)
 		.density = pa_recipe_number(step->node, "density"),
 		.flavour = pa_recipe_text(step->node, "flavour"),
 		.majority_sign = majority_sign != NULL ? majority_sign : "",
-		.seed = pa_recipe_integer(step->node, "seed")
+		.seed = pa_recipe_integer(step->node, "seed"),
 	};
 	PaValue   **values;
 	double	   *weights;
@@ -103,11 +103,11 @@ run_split(PaEnv *env, PaStep *step, PaBuf *out)
 	PaSplit    *split;
 	uint32_t	n_parts;
 
-	PA_TRY(pa_split_value(env, step->values[0], (uint64_t) pa_recipe_integer(step->node, "max_bytes"),
-						  &split, &n_parts));
+	PA_TRY(pa_split_value(env, step->values[0], (uint64_t) pa_recipe_integer(step->node, "max_bytes"), &split,
+						  &n_parts));
 	if (part >= n_parts)
-		return pa_fail(env, PA_ERR_CONFIG, "recipe has part %lld of a split into %u",
-					   (long long) part, n_parts);
+		return pa_fail(env, PA_ERR_CONFIG, "recipe has part %lld of a split into %u", (long long) part,
+					   n_parts);
 	return pa_split_part(env, split, (uint32_t) part, step->reserve, out);
 }
 
@@ -127,18 +127,11 @@ static const struct
 {
 	const char *op;
 	PaStepRun	run;
-}			operations[] = {
-	{"combine", run_combine},
-	{"concatenate", run_concatenate},
-	{"truncate", run_truncate},
-	{"merge", run_merge},
-	{"scale", run_scale},
-	{"cast", run_cast},
-	{"select", run_select},
-	{"set_base_model", run_set_base_model},
-	{"split", run_split},
-	{"union", run_union}
-};
+} operations[] = {{"combine", run_combine},	  {"concatenate", run_concatenate},
+				  {"truncate", run_truncate}, {"merge", run_merge},
+				  {"scale", run_scale},		  {"cast", run_cast},
+				  {"select", run_select},	  {"set_base_model", run_set_base_model},
+				  {"split", run_split},		  {"union", run_union}};
 
 PaStepRun
 pa_recompute_operation(const char *op)

@@ -23,7 +23,7 @@ typedef struct PaStep
 	int64_t		same_as;		/* the value that the result is, or -1: then the PaBuf is filled */
 } PaStep;
 
-typedef PaStatus (*PaStepRun) (PaEnv *env, PaStep *step, PaBuf *out);
+typedef PaStatus (*PaStepRun)(PaEnv *env, PaStep *step, PaBuf *out);
 
 /* NULL if values of this operation cannot be made again. */
 extern PaStepRun pa_recompute_operation(const char *op);

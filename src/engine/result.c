@@ -23,8 +23,8 @@ pa_result_describe_kept(PaEnv *env, const PaDraft *draft, PaText config, PaResul
 }
 
 PaStatus
-pa_result_describe_as(PaEnv *env, PaConfig *config, PaText text,
-					  uint32_t n, const PaFileTensor *tensors, PaResult *result)
+pa_result_describe_as(PaEnv *env, PaConfig *config, PaText text, uint32_t n, const PaFileTensor *tensors,
+					  PaResult *result)
 {
 	*result = (PaResult) {0};
 	result->documents.document[PA_DOCUMENT_CONFIG] = text;

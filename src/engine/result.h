@@ -33,10 +33,10 @@ extern PaStatus pa_result_describe(PaEnv *env, const PaDraft *draft, PaResult *r
 extern PaStatus pa_result_describe_kept(PaEnv *env, const PaDraft *draft, PaText config, PaResult *result);
 
 /* Tensors that keep their names and places, by a configuration (which was read from the text) that stays. */
-extern PaStatus pa_result_describe_as(PaEnv *env, PaConfig *config, PaText text,
-									  uint32_t n, const PaFileTensor *tensors, PaResult *result);
+extern PaStatus pa_result_describe_as(PaEnv *env, PaConfig *config, PaText text, uint32_t n,
+									  const PaFileTensor *tensors, PaResult *result);
 
-extern PaStatus pa_result_store(PaEnv *env, PaResult *result, PaSource *source, PaText recipe,
-								size_t reserve, PaBuf *out);
+extern PaStatus pa_result_store(PaEnv *env, PaResult *result, PaSource *source, PaText recipe, size_t reserve,
+								PaBuf *out);
 
 #endif

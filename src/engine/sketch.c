@@ -22,7 +22,8 @@ sketch_modules(PaEnv *env, const PaPlannedSum *planned, PaSketch *sketch)
 		if (stacks[i] == NULL)
 			continue;
 		if (facts->modules[i].flags & PA_MODULE_PARAMETER)
-			return pa_fail(env, PA_ERR_UNSUPPORTED, "sketch of target parameter \"%.300s\" is not supported", facts->modules[i].path);
+			return pa_fail(env, PA_ERR_UNSUPPORTED, "sketch of target parameter \"%.300s\" is not supported",
+						   facts->modules[i].path);
 		PA_TRY(pa_sketch_add(env, sketch, stacks[i], planned->weights[0]));
 	}
 	return PA_OK;

@@ -16,10 +16,10 @@
 typedef struct PaSplit PaSplit;
 
 /* File and configuration as pa_import_file takes them; the file must stay. */
-extern PaStatus pa_split_file(PaEnv *env, PaText file, PaText config, uint64_t max_bytes,
-							  PaSplit **split, uint32_t *n_parts);
-extern PaStatus pa_split_value(PaEnv *env, PaValue *value, uint64_t max_bytes,
-							   PaSplit **split, uint32_t *n_parts);
+extern PaStatus pa_split_file(PaEnv *env, PaText file, PaText config, uint64_t max_bytes, PaSplit **split,
+							  uint32_t *n_parts);
+extern PaStatus pa_split_value(PaEnv *env, PaValue *value, uint64_t max_bytes, PaSplit **split,
+							   uint32_t *n_parts);
 extern PaStatus pa_split_part(PaEnv *env, PaSplit *split, uint32_t part, size_t reserve, PaBuf *out);
 
 #endif

@@ -133,8 +133,8 @@ describe_renamed(PaEnv *env, PaValue *value, const char *base_model, const char 
 }
 
 PaStatus
-pa_transform_set_base_model(PaEnv *env, PaValue *value, const char *base_model,
-							const char *revision, size_t reserve, PaBuf *out)
+pa_transform_set_base_model(PaEnv *env, PaValue *value, const char *base_model, const char *revision,
+							size_t reserve, PaBuf *out)
 {
 	PaResult	result;
 	PaSource   *parent;

@@ -42,8 +42,7 @@ pa_config_read_flag(PaEnv *env, const json_t *root, const char *member, bool *fl
 }
 
 PaStatus
-pa_config_read_names(PaEnv *env, const json_t *root, const char *member,
-					 const char ***list, uint32_t *n)
+pa_config_read_names(PaEnv *env, const json_t *root, const char *member, const char ***list, uint32_t *n)
 {
 	const json_t *v = json_object_get(root, member);
 	size_t		size = json_array_size(v);
@@ -78,6 +77,6 @@ PaStatus
 pa_config_read_layers(PaEnv *env, const json_t *root, PaConfig *config)
 {
 	PA_TRY(pa_config_read_flag(env, root, "fan_in_fan_out", &config->fan_in_fan_out));
-	return pa_config_read_names(env, root, "modules_to_save",
-								&config->modules_to_save, &config->n_modules_to_save);
+	return pa_config_read_names(env, root, "modules_to_save", &config->modules_to_save,
+								&config->n_modules_to_save);
 }

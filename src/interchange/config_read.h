@@ -23,8 +23,8 @@ extern PaStatus pa_config_read_string(PaEnv *env, const json_t *root, const char
 extern PaStatus pa_config_read_flag(PaEnv *env, const json_t *root, const char *member, bool *flag);
 
 /* A list of names, in the document's order; *list is NULL where it is absent. */
-extern PaStatus pa_config_read_names(PaEnv *env, const json_t *root, const char *member,
-									 const char ***list, uint32_t *n);
+extern PaStatus pa_config_read_names(PaEnv *env, const json_t *root, const char *member, const char ***list,
+									 uint32_t *n);
 
 /* What types that put something into layers share: fan_in_fan_out, modules_to_save. */
 extern PaStatus pa_config_read_layers(PaEnv *env, const json_t *root, PaConfig *config);

@@ -68,8 +68,7 @@ set_expression(PaEnv *env, json_t *root, const char *key, const char *const *pat
 }
 
 PaStatus
-pa_config_set_selection(PaEnv *env, json_t *root, const char *key,
-						uint32_t n, const char *const *selected,
+pa_config_set_selection(PaEnv *env, json_t *root, const char *key, uint32_t n, const char *const *selected,
 						uint32_t n_others, const char *const *others)
 {
 	for (uint32_t i = 0; i < n_others; i++)

@@ -21,17 +21,17 @@ extern PaStatus pa_config_set(PaEnv *env, json_t *object, const char *key, json_
 extern PaStatus pa_config_set_text(PaEnv *env, json_t *root, const char *key, const char *s);
 
 /* A list of strings. */
-extern PaStatus pa_config_set_names(PaEnv *env, json_t *root, const char *key,
-									uint32_t n, const char *const *names);
+extern PaStatus pa_config_set_names(PaEnv *env, json_t *root, const char *key, uint32_t n,
+									const char *const *names);
 
 /*
  * Paths that a configuration selects.  PEFT takes the entries of a list as ends
  * of paths; where one of them would select one of the others, an expression says
  * the same without doubt.
  */
-extern PaStatus pa_config_set_selection(PaEnv *env, json_t *root, const char *key,
-										uint32_t n, const char *const *selected,
-										uint32_t n_others, const char *const *others);
+extern PaStatus pa_config_set_selection(PaEnv *env, json_t *root, const char *key, uint32_t n,
+										const char *const *selected, uint32_t n_others,
+										const char *const *others);
 
 /* What types that put something into layers share: fan_in_fan_out, inference_mode, modules_to_save. */
 extern PaStatus pa_config_set_layers(PaEnv *env, json_t *root, const PaAdapter *facts);

@@ -42,9 +42,9 @@ is_pickle(const uint8_t *p, size_t n)
 {
 	if (n >= 2 && p[0] == 0x80 && p[1] >= 2 && p[1] <= 5)
 		return true;
-	return n >= 3 && p[n - 1] == '.' && (memcmp(p, "(dp", 3) == 0 || memcmp(p, "(lp", 3) == 0 ||
-										 memcmp(p, "}q", 2) == 0 || memcmp(p, "]q", 2) == 0 ||
-										 memcmp(p, "cos", 3) == 0 || memcmp(p, "cpo", 3) == 0);
+	return n >= 3 && p[n - 1] == '.' &&
+		(memcmp(p, "(dp", 3) == 0 || memcmp(p, "(lp", 3) == 0 || memcmp(p, "}q", 2) == 0 ||
+		 memcmp(p, "]q", 2) == 0 || memcmp(p, "cos", 3) == 0 || memcmp(p, "cpo", 3) == 0);
 }
 
 static bool
@@ -76,8 +76,10 @@ pa_file_sniff(PaEnv *env, const uint8_t *p, size_t length)
 		{3, "BZh", "bzip2", hint_unpack},
 		{4, "\177ELF", "a program", hint_folder},
 		{8, "\211PNG\r\n\032\n", "an image", hint_folder},
-		{8, "\211PAD\r\n\032\n", "a stored adapter of this extension", "Use the adapter's binary or text form."},
-		{19, "version https://git", "a Git LFS pointer", "Fetch the file itself, for example with git lfs pull."},
+		{8, "\211PAD\r\n\032\n", "a stored adapter of this extension",
+		 "Use the adapter's binary or text form."},
+		{19, "version https://git", "a Git LFS pointer",
+		 "Fetch the file itself, for example with git lfs pull."},
 		{9, "<!DOCTYPE", "an HTML page", "The download seems to have failed."},
 		{5, "<html", "an HTML page", "The download seems to have failed."},
 	};

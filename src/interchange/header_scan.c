@@ -47,7 +47,8 @@ scan_close(Scan *s)
 	if (s->depth > 0)
 		s->depth--;
 	if (s->extra > MAX_METADATA)
-		return pa_fail(s->env, PA_ERR_LIMIT, "safetensors header has more than %d metadata entries", MAX_METADATA);
+		return pa_fail(s->env, PA_ERR_LIMIT, "safetensors header has more than %d metadata entries",
+					   MAX_METADATA);
 	return PA_OK;
 }
 
@@ -63,9 +64,11 @@ scan_comma(Scan *s)
 	if (s->depth == 1 && n > PA_MAX_TENSORS)
 		return pa_fail(s->env, PA_ERR_LIMIT, "safetensors file has more than %d tensors", PA_MAX_TENSORS);
 	if (s->depth == 2 && n > MAX_METADATA + ENTRY_MEMBERS)
-		return pa_fail(s->env, PA_ERR_LIMIT, "safetensors header has more than %d metadata entries", MAX_METADATA);
+		return pa_fail(s->env, PA_ERR_LIMIT, "safetensors header has more than %d metadata entries",
+					   MAX_METADATA);
 	if (s->depth == 3 && n >= PA_MAX_NDIM)
-		return pa_fail(s->env, PA_ERR_LIMIT, "safetensors file has a tensor with more than %d dimensions", PA_MAX_NDIM);
+		return pa_fail(s->env, PA_ERR_LIMIT, "safetensors file has a tensor with more than %d dimensions",
+					   PA_MAX_NDIM);
 	return PA_OK;
 }
 

@@ -34,7 +34,8 @@ wrong(Cursor *c, const char *what)
 static PaStatus
 out_of_range(Cursor *c)
 {
-	pa_fail(c->env, PA_ERR_RANGE, "data of tensor \"%.300s\" has a number that is out of range", c->tensor->name);
+	pa_fail(c->env, PA_ERR_RANGE, "data of tensor \"%.300s\" has a number that is out of range",
+			c->tensor->name);
 	pa_detail(c->env, "Its dtype is %s.", pa_dtype_name(c->tensor->dtype));
 	return PA_ERR_RANGE;
 }
@@ -117,7 +118,8 @@ store_integer(Cursor *c, const json_t *v)
 
 	if (!json_is_integer(v))
 		return wrong(c, "something that is not an integer");
-	if (!integer_range(c->tensor->dtype, &low, &high) || json_integer_value(v) < low || json_integer_value(v) > high)
+	if (!integer_range(c->tensor->dtype, &low, &high) || json_integer_value(v) < low ||
+		json_integer_value(v) > high)
 		return out_of_range(c);
 	for (size_t i = 0; i < c->width; i++)
 		c->next[i] = (uint8_t) (u >> (8 * i));
@@ -188,7 +190,8 @@ read_dtype(PaEnv *env, const json_t *v, PaFileTensor *t)
 		return pa_fail(env, PA_ERR_TEXT, "dtype of tensor \"%.300s\" is not a string", t->name);
 	t->dtype = pa_dtype_by_name(json_string_value(v), json_string_length(v));
 	if (t->dtype == PA_DTYPE_INVALID)
-		return pa_fail(env, PA_ERR_TEXT, "tensor \"%.300s\" has unknown dtype \"%.40s\"", t->name, json_string_value(v));
+		return pa_fail(env, PA_ERR_TEXT, "tensor \"%.300s\" has unknown dtype \"%.40s\"", t->name,
+					   json_string_value(v));
 	if (!pa_dtype_is_arithmetic(t->dtype) && t->dtype != PA_BOOL && !integer_range(t->dtype, &low, &high))
 		return pa_fail(env, PA_ERR_UNSUPPORTED, "dtype %s of tensor \"%.300s\" has no readable form",
 					   pa_dtype_name(t->dtype), t->name);
@@ -221,7 +224,8 @@ read_entry(PaEnv *env, const char *name, const json_t *entry, PaFileTensor *t)
 		const json_t *v = json_array_get(shape, (size_t) i);
 
 		if (!json_is_integer(v) || json_integer_value(v) < 0)
-			return pa_fail(env, PA_ERR_TEXT, "shape of tensor \"%.300s\" has a value that is not a non-negative integer", name);
+			return pa_fail(env, PA_ERR_TEXT,
+						   "shape of tensor \"%.300s\" has a value that is not a non-negative integer", name);
 		t->shape[i] = (uint64_t) json_integer_value(v);
 	}
 	measured.dtype = t->dtype;
@@ -257,7 +261,8 @@ place_tensors(PaEnv *env, PaSafetensors *file)
 		if (n > PA_MAX_JSON_FORM_ELEMENTS || elements + n > PA_MAX_JSON_FORM_ELEMENTS)
 		{
 			pa_fail(env, PA_ERR_LIMIT, "adapter has more than %d elements", PA_MAX_JSON_FORM_ELEMENTS);
-			pa_hint(env, "The JSON form is for reading; import larger adapters with adapter_from_safetensors().");
+			pa_hint(env,
+					"The JSON form is for reading; import larger adapters with adapter_from_safetensors().");
 			return PA_ERR_LIMIT;
 		}
 		elements += n;
@@ -275,7 +280,8 @@ read_tensors(PaEnv *env, json_t *tensors, PaSafetensors *file)
 	json_t	   *entry;
 
 	if (json_object_size(tensors) > PA_MAX_TENSORS)
-		return pa_fail(env, PA_ERR_LIMIT, "adapter has %zu tensors, more than %d", json_object_size(tensors), PA_MAX_TENSORS);
+		return pa_fail(env, PA_ERR_LIMIT, "adapter has %zu tensors, more than %d", json_object_size(tensors),
+					   PA_MAX_TENSORS);
 	PA_TRY(PA_NEW_ARRAY(env, json_object_size(tensors), &file->tensors));
 	json_object_foreach(tensors, name, entry)
 		PA_TRY(read_entry(env, name, entry, &file->tensors[file->n_tensors++]));
@@ -302,7 +308,8 @@ pa_json_form_read(PaEnv *env, PaText text, PaSafetensors *file, PaText *config)
 	memset(file, 0, sizeof(*file));
 	PA_TRY(pa_json_parse(env, text, "adapter", &root));
 	tensors = json_object_get(root, "tensors");
-	if (json_object_size(root) != 2 || !json_is_object(tensors) || !json_is_object(json_object_get(root, "config")))
+	if (json_object_size(root) != 2 || !json_is_object(tensors) ||
+		!json_is_object(json_object_get(root, "config")))
 	{
 		pa_fail(env, PA_ERR_TEXT, "JSON is not an adapter");
 		pa_detail(env, "An adapter is an object with the members config and tensors, both objects.");

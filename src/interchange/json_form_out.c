@@ -119,7 +119,8 @@ write_integer(PaEnv *env, PaBuf *out, const PaTensor *t, const uint8_t *p)
 	}
 	/* a reader may hold JSON integers in 64 bits with a sign; ours does */
 	if (pa_load_u64(p) > INT64_MAX)
-		return pa_fail(env, PA_ERR_UNSUPPORTED, "tensor \"%.300s\" has a number above %" PRId64 ", which has no readable form",
+		return pa_fail(env, PA_ERR_UNSUPPORTED,
+					   "tensor \"%.300s\" has a number above %" PRId64 ", which has no readable form",
 					   t->name, INT64_MAX);
 	return pa_buf_printf(out, "%" PRIu64, pa_load_u64(p));
 }
@@ -190,8 +191,13 @@ write_tensor(PaEnv *env, PaSource *source, uint32_t index, uint8_t *raw, PaBuf *
 {
 	const PaTensor *t = &source->adapter->tensors[index];
 	Block		b = {
-		.env = env, .source = source, .out = out, .index = index, .tensor = t,
-		.width = (size_t) pa_dtype_plane_width(t->dtype), .raw = raw,
+		.env = env,
+		.source = source,
+		.out = out,
+		.index = index,
+		.tensor = t,
+		.width = (size_t) pa_dtype_plane_width(t->dtype),
+		.raw = raw,
 	};
 
 	PA_TRY(pa_json_quote(out, pa_text_of(t->name)));
@@ -219,8 +225,11 @@ check_size(PaEnv *env, const PaAdapter *adapter)
 	}
 	if (elements <= PA_MAX_JSON_FORM_ELEMENTS)
 		return PA_OK;
-	pa_fail(env, PA_ERR_LIMIT, "adapter has %llu elements, more than %d", (unsigned long long) elements, PA_MAX_JSON_FORM_ELEMENTS);
-	pa_hint(env, "The JSON form is for reading; look at one tensor with adapter_tensor(), or export with adapter_to_safetensors().");
+	pa_fail(env, PA_ERR_LIMIT, "adapter has %llu elements, more than %d", (unsigned long long) elements,
+			PA_MAX_JSON_FORM_ELEMENTS);
+	pa_hint(
+		env,
+		"The JSON form is for reading; look at one tensor with adapter_tensor(), or export with adapter_to_safetensors().");
 	return PA_ERR_LIMIT;
 }
 

@@ -57,11 +57,11 @@ extern PaStatus pa_peft_describe(PaEnv *env, PaConfig *config, uint32_t n, const
  * (PA_ERR_UNSUPPORTED with a hint where an alpha cannot be written).
  * draft_of[i] is the draft tensor of tensor i.
  */
-extern PaStatus pa_peft_describe_draft(PaEnv *env, const PaDraft *draft,
-									   PaText *config, PaAdapter **adapter, uint32_t **draft_of);
+extern PaStatus pa_peft_describe_draft(PaEnv *env, const PaDraft *draft, PaText *config, PaAdapter **adapter,
+									   uint32_t **draft_of);
 
 /* The same by a configuration that stays as it is. */
-extern PaStatus pa_peft_describe_kept(PaEnv *env, const PaDraft *draft,
-									  PaText config, PaAdapter **adapter, uint32_t **draft_of);
+extern PaStatus pa_peft_describe_kept(PaEnv *env, const PaDraft *draft, PaText config, PaAdapter **adapter,
+									  uint32_t **draft_of);
 
 #endif

@@ -80,7 +80,7 @@ extern PaStatus pa_peft_config_read(PaEnv *env, PaText text, PaConfig *config);
 extern PaStatus pa_peft_config_write(PaEnv *env, const PaDraft *draft, PaText *text);
 
 /* The same text with base_model_name_or_path and revision replaced (NULL: null). */
-extern PaStatus pa_peft_config_rename(PaEnv *env, PaText text, const char *base_model,
-									  const char *revision, PaText *renamed);
+extern PaStatus pa_peft_config_rename(PaEnv *env, PaText text, const char *base_model, const char *revision,
+									  PaText *renamed);
 
 #endif

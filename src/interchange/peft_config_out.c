@@ -36,8 +36,7 @@ pa_peft_config_write(PaEnv *env, const PaDraft *draft, PaText *text)
 }
 
 PaStatus
-pa_peft_config_rename(PaEnv *env, PaText text, const char *base_model,
-					  const char *revision, PaText *renamed)
+pa_peft_config_rename(PaEnv *env, PaText text, const char *base_model, const char *revision, PaText *renamed)
 {
 	json_t	   *root;
 

@@ -126,10 +126,10 @@ place_tensor(PaEnv *env, const Named *named, uint32_t i, PaAdapter *adapter)
 	}
 	if (module->tensor[t->role] >= 0)
 	{
-		pa_fail(env, PA_ERR_FILE, "module \"%.300s\" has two tensors of role %s",
-				module->path, pa_role_name(t->role));
-		pa_detail(env, "They are \"%.300s\" and \"%.300s\".",
-				  adapter->tensors[module->tensor[t->role]].name, t->name);
+		pa_fail(env, PA_ERR_FILE, "module \"%.300s\" has two tensors of role %s", module->path,
+				pa_role_name(t->role));
+		pa_detail(env, "They are \"%.300s\" and \"%.300s\".", adapter->tensors[module->tensor[t->role]].name,
+				  t->name);
 		return PA_ERR_FILE;
 	}
 	module->tensor[t->role] = i;
@@ -219,8 +219,8 @@ copy_facts(const PaConfig *config, PaAdapter *adapter)
 }
 
 PaStatus
-pa_peft_describe(PaEnv *env, PaConfig *config, uint32_t n, const PaFileTensor *tensors,
-				 PaAdapter **result, uint32_t **file_of)
+pa_peft_describe(PaEnv *env, PaConfig *config, uint32_t n, const PaFileTensor *tensors, PaAdapter **result,
+				 uint32_t **file_of)
 {
 	PaAdapter  *adapter;
 	Named	   *named;

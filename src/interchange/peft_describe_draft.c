@@ -68,11 +68,13 @@ check_module(PaEnv *env, const PaModule *meant, const PaModule *read)
 {
 	if (strcmp(meant->path, read->path) != 0 || meant->flags != read->flags ||
 		((meant->flags & PA_MODULE_TARGET) && meant->rank != read->rank))
-		return pa_fail(env, PA_ERR_INTERNAL, "module \"%.300s\" does not come back from its names", meant->path);
+		return pa_fail(env, PA_ERR_INTERNAL, "module \"%.300s\" does not come back from its names",
+					   meant->path);
 	if (!(meant->flags & PA_MODULE_TARGET) || memcmp(&meant->scaling, &read->scaling, sizeof(double)) == 0)
 		return PA_OK;
-	pa_fail(env, PA_ERR_UNSUPPORTED, "scaling %.17g of module \"%.300s\" cannot be written in a configuration",
-			meant->scaling, meant->path);
+	pa_fail(env, PA_ERR_UNSUPPORTED,
+			"scaling %.17g of module \"%.300s\" cannot be written in a configuration", meant->scaling,
+			meant->path);
 	pa_detail(env, "With rank %llu the nearest alpha, %.17g, gives a scaling of %.17g.",
 			  (unsigned long long) meant->rank, meant->alpha, read->scaling);
 	pa_hint(env, "adapter_scale(a, 1) brings an adapter's scalings into a form that can be written.");
@@ -89,13 +91,15 @@ check_same(PaEnv *env, const PaAdapter *meant, const PaAdapter *read)
 	if (same_list(meant->saved_modules, meant->n_saved_modules, read->saved_modules, read->n_saved_modules))
 		return PA_OK;
 	pa_fail(env, PA_ERR_UNSUPPORTED, "modules_to_save of the result cannot be written in a configuration");
-	pa_detail(env, "PEFT selects saved modules by the end of their names, and one of these names is the end of another.");
+	pa_detail(
+		env,
+		"PEFT selects saved modules by the end of their names, and one of these names is the end of another.");
 	return PA_ERR_UNSUPPORTED;
 }
 
 PaStatus
-pa_peft_describe_kept(PaEnv *env, const PaDraft *draft,
-					  PaText config, PaAdapter **adapter, uint32_t **draft_of)
+pa_peft_describe_kept(PaEnv *env, const PaDraft *draft, PaText config, PaAdapter **adapter,
+					  uint32_t **draft_of)
 {
 	PaFileTensor *tensors;
 	PaConfig	read;
@@ -107,8 +111,8 @@ pa_peft_describe_kept(PaEnv *env, const PaDraft *draft,
 }
 
 PaStatus
-pa_peft_describe_draft(PaEnv *env, const PaDraft *draft,
-					   PaText *config, PaAdapter **adapter, uint32_t **draft_of)
+pa_peft_describe_draft(PaEnv *env, const PaDraft *draft, PaText *config, PaAdapter **adapter,
+					   uint32_t **draft_of)
 {
 	PA_TRY(pa_peft_config_write(env, draft, config));
 	return pa_peft_describe_kept(env, draft, *config, adapter, draft_of);

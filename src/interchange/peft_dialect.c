@@ -7,13 +7,8 @@
  */
 #include "interchange/peft_dialect.h"
 
-const PaPeftDialect *const pa_peft_dialects[] = {
-	&pa_peft_lora,
-	&pa_peft_ia3,
-	&pa_peft_difference,
-	&pa_peft_opaque,
-	NULL
-};
+const PaPeftDialect *const pa_peft_dialects[] = {&pa_peft_lora, &pa_peft_ia3, &pa_peft_difference,
+												 &pa_peft_opaque, NULL};
 
 const PaPeftDialect *
 pa_peft_dialect(PaKind kind)

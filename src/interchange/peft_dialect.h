@@ -30,7 +30,7 @@ typedef struct PaPeftKeyed
 	uint32_t	module_flags;
 	bool		prefixed;		/* PEFT's prefix is written before the key, though it is not needed */
 	bool		any_name;		/* a name may be one that another dialect has */
-	PaStatus	(*path) (PaEnv *env, const char *key, const char **path);	/* of the module */
+	PaStatus	(*path)(PaEnv *env, const char *key, const char **path);	/* of the module */
 } PaPeftKeyed;
 
 typedef struct PaPeftDialect
@@ -57,8 +57,8 @@ typedef struct PaPeftDialect
 	 * Its own members of a configuration; NULL: has none.  One that cannot be
 	 * composed says so in write.
 	 */
-	PaStatus	(*read) (PaEnv *env, const json_t *root, PaConfig *config);
-	PaStatus	(*write) (PaEnv *env, json_t *root, const PaAdapter *facts);
+	PaStatus	(*read)(PaEnv *env, const json_t *root, PaConfig *config);
+	PaStatus	(*write)(PaEnv *env, json_t *root, const PaAdapter *facts);
 
 	/*
 	 * Completes the modules, whose path, flags and tensors are there, by the
@@ -66,8 +66,8 @@ typedef struct PaPeftDialect
 	 * check_described compares them once the tensors are known to fit together.
 	 * NULL: there is nothing to do.
 	 */
-	PaStatus	(*describe) (PaEnv *env, PaConfig *config, PaAdapter *adapter, double *ranks);
-	PaStatus	(*check_described) (PaEnv *env, const PaAdapter *adapter, const double *ranks);
+	PaStatus	(*describe)(PaEnv *env, PaConfig *config, PaAdapter *adapter, double *ranks);
+	PaStatus	(*check_described)(PaEnv *env, const PaAdapter *adapter, const double *ranks);
 } PaPeftDialect;
 
 extern const PaPeftDialect *pa_peft_dialect(PaKind kind);	/* NULL if unknown */

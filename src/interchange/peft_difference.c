@@ -11,9 +11,10 @@
 
 const PaPeftDialect pa_peft_difference = {
 	.kind = PA_KIND_DIFFERENCE,
-	.keyed = {
-		.role = PA_ROLE_DIFFERENCE,
-		.module_flags = PA_MODULE_TARGET,
-		.path = pa_peft_path_of_parameter
-	},
+	.keyed =
+		{
+			.role = PA_ROLE_DIFFERENCE,
+			.module_flags = PA_MODULE_TARGET,
+			.path = pa_peft_path_of_parameter,
+		},
 };

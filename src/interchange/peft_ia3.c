@@ -26,8 +26,8 @@ read_members(PaEnv *env, const json_t *root, PaConfig *config)
 	PA_TRY(pa_config_read_layers(env, root, config));
 	if (json_is_string(v))
 		return pa_pattern_compile(env, json_string_value(v), PA_PATTERN_WHOLE, &config->feedforward_pattern);
-	return pa_config_read_names(env, root, "feedforward_modules",
-								&config->feedforward, &config->n_feedforward);
+	return pa_config_read_names(env, root, "feedforward_modules", &config->feedforward,
+								&config->n_feedforward);
 }
 
 static PaStatus
@@ -61,8 +61,8 @@ write_members(PaEnv *env, json_t *root, const PaAdapter *facts)
 			plain[n_plain++] = module->path;
 	}
 	PA_TRY(pa_config_set_selection(env, root, "target_modules", n_targets, targets, n_dense, dense));
-	PA_TRY(pa_config_set_selection(env, root, "feedforward_modules",
-								   n_feedforward, feedforward, n_plain, plain));
+	PA_TRY(pa_config_set_selection(env, root, "feedforward_modules", n_feedforward, feedforward, n_plain,
+								   plain));
 	return pa_config_set(env, root, "init_ia3_weights", json_true());
 }
 

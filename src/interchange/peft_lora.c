@@ -63,8 +63,7 @@ describe(PaEnv *env, PaConfig *config, PaAdapter *adapter, double *ranks)
 		PA_TRY(check_factors_alike(env, adapter, module));
 		if (a >= 0 && adapter->tensors[a].ndim > 0)
 			module->rank = adapter->tensors[a].shape[0];
-		PA_TRY(pa_peft_config_module(env, config, module->path,
-									 &ranks[i], &module->alpha, &module->scaling));
+		PA_TRY(pa_peft_config_module(env, config, module->path, &ranks[i], &module->alpha, &module->scaling));
 		PA_TRY(pa_peft_config_is_parameter(env, config, module->path, &parameter));
 		if (parameter)
 			module->flags |= PA_MODULE_PARAMETER;
@@ -83,13 +82,14 @@ check_described(PaEnv *env, const PaAdapter *adapter, const double *ranks)
 
 		if (!(module->flags & PA_MODULE_TARGET))
 			continue;
-		if (module->flags & PA_MODULE_PARAMETER ? fmod((double) module->rank, r) == 0 :
-			(double) module->rank == r)
+		if (module->flags & PA_MODULE_PARAMETER ? fmod((double) module->rank, r) == 0
+												: (double) module->rank == r)
 			continue;
 		pa_fail(env, PA_ERR_CONFIG,
-				"module \"%.300s\" has rank %llu in the tensors and %.0f in the configuration",
-				module->path, (unsigned long long) module->rank, r);
-		pa_hint(env, "r and rank_pattern must be those of the file; "
+				"module \"%.300s\" has rank %llu in the tensors and %.0f in the configuration", module->path,
+				(unsigned long long) module->rank, r);
+		pa_hint(env,
+				"r and rank_pattern must be those of the file; "
 				"it may be the configuration of another adapter.");
 		return PA_ERR_CONFIG;
 	}

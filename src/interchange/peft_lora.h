@@ -23,8 +23,8 @@ extern PaStatus pa_peft_lora_read(PaEnv *env, const json_t *root, PaConfig *conf
 extern PaStatus pa_peft_lora_write(PaEnv *env, json_t *root, const PaAdapter *facts);
 
 /* r and alpha of one module by the patterns, as PEFT finds them; scaling by form. */
-extern PaStatus pa_peft_config_module(PaEnv *env, PaConfig *config, const char *path,
-									  double *r, double *alpha, double *scaling);
+extern PaStatus pa_peft_config_module(PaEnv *env, PaConfig *config, const char *path, double *r,
+									  double *alpha, double *scaling);
 
 /* Is the module of this path one of target_parameters? */
 extern PaStatus pa_peft_config_is_parameter(PaEnv *env, PaConfig *config, const char *path, bool *is);

@@ -18,7 +18,7 @@ static const struct
 {
 	const char *member;
 	uint32_t	feature;
-}			marks[] = {
+} marks[] = {
 	{"use_dora", PA_FEATURE_DORA},
 	{"trainable_token_indices", PA_FEATURE_TRAINABLE_TOKENS},
 	{"alora_invocation_tokens", PA_FEATURE_ALORA},
@@ -124,7 +124,7 @@ literal_of(PaEnv *env, const char *key, const char **literal)
 
 static PaStatus
 read_patterns(PaEnv *env, const json_t *root, const char *member,
-			  PaStatus (*read_value) (PaEnv *, const json_t *, const char *, double *),
+			  PaStatus (*read_value)(PaEnv *, const json_t *, const char *, double *),
 			  PaPatternValue **patterns, uint32_t *n)
 {
 	json_t	   *object = json_object_get(root, member);
@@ -184,14 +184,14 @@ pa_peft_lora_read(PaEnv *env, const json_t *root, PaConfig *config)
 	PA_TRY(pa_config_read_flag(env, root, "use_rslora", &config->rslora));
 	PA_TRY(pa_config_read_flag(env, root, "lora_bias", &config->lora_bias));
 	PA_TRY(read_bias(env, root, config));
-	PA_TRY(read_patterns(env, root, "rank_pattern", read_rank,
-						 &config->rank_patterns, &config->n_rank_patterns));
-	PA_TRY(read_patterns(env, root, "alpha_pattern", read_alpha,
-						 &config->alpha_patterns, &config->n_alpha_patterns));
-	PA_TRY(pa_config_read_names(env, root, "target_parameters",
-								&config->target_parameters, &config->n_target_parameters));
-	config->n_target_parameters =
-		(uint32_t) pa_sort_distinct_strings(config->target_parameters, config->n_target_parameters);
+	PA_TRY(read_patterns(env, root, "rank_pattern", read_rank, &config->rank_patterns,
+						 &config->n_rank_patterns));
+	PA_TRY(read_patterns(env, root, "alpha_pattern", read_alpha, &config->alpha_patterns,
+						 &config->n_alpha_patterns));
+	PA_TRY(pa_config_read_names(env, root, "target_parameters", &config->target_parameters,
+								&config->n_target_parameters));
+	config->n_target_parameters = (uint32_t) pa_sort_distinct_strings(config->target_parameters,
+																	  config->n_target_parameters);
 	config->target_modules = json_object_get(root, "target_modules");
 	config->features = read_features(root);
 	return PA_OK;

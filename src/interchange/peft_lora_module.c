@@ -140,7 +140,8 @@ look_up_parameters(PaEnv *env, const PaConfig *config, const char *unwrapped, do
 		{
 			pa_fail(env, PA_ERR_UNSUPPORTED, "parameters of module \"%.300s\" have different ranks or alphas",
 					unwrapped);
-			pa_detail(env, "PEFT's tensor names do not tell which parameter of a module "
+			pa_detail(env,
+					  "PEFT's tensor names do not tell which parameter of a module "
 					  "a tensor belongs to.");
 			return PA_ERR_UNSUPPORTED;
 		}
@@ -152,8 +153,8 @@ look_up_parameters(PaEnv *env, const PaConfig *config, const char *unwrapped, do
 }
 
 PaStatus
-pa_peft_config_module(PaEnv *env, PaConfig *config, const char *path,
-					  double *r, double *alpha, double *scaling)
+pa_peft_config_module(PaEnv *env, PaConfig *config, const char *path, double *r, double *alpha,
+					  double *scaling)
 {
 	const char *unwrapped;
 	bool		parameter;

@@ -176,7 +176,7 @@ pa_peft_lora_write(PaEnv *env, json_t *root, const PaAdapter *facts)
 	if (facts->lora_bias)
 		PA_TRY(pa_config_set(env, root, "lora_bias", json_true()));
 	if (facts->n_target_parameters > 0)
-		PA_TRY(pa_config_set_names(env, root, "target_parameters",
-								   facts->n_target_parameters, facts->target_parameters));
+		PA_TRY(pa_config_set_names(env, root, "target_parameters", facts->n_target_parameters,
+								   facts->target_parameters));
 	return PA_OK;
 }

@@ -50,18 +50,19 @@ is_component(const char *component, size_t n, const char *name)
 static PaStatus
 refuse_form(PaEnv *env, const PaPeftDialect *dialect, const char *name, const char *component)
 {
-	pa_fail(env, PA_ERR_FILE, "tensor name \"%.300s\" has \"%s\" and is none of PEFT's names",
-			name, component);
+	pa_fail(env, PA_ERR_FILE, "tensor name \"%.300s\" has \"%s\" and is none of PEFT's names", name,
+			component);
 	pa_detail(env, "PEFT's names end in %s.", dialect->forms);
-	pa_hint(env, "Save the adapter with PEFT's save_pretrained(), "
+	pa_hint(env,
+			"Save the adapter with PEFT's save_pretrained(), "
 			"which takes the adapter's own name out of the tensor names.");
 	return PA_ERR_FILE;
 }
 
 /* What a component of a name without a suffix tells of this dialect. */
 static PaStatus
-check_component(PaEnv *env, const PaPeftDialect *dialect, const char *name,
-				const char *component, size_t n, uint32_t *features)
+check_component(PaEnv *env, const PaPeftDialect *dialect, const char *name, const char *component, size_t n,
+				uint32_t *features)
 {
 	for (size_t i = 0; i < dialect->n_own_components; i++)
 		if (is_component(component, n, dialect->own_components[i]))
@@ -93,8 +94,8 @@ check_components(PaEnv *env, const char *name, const char *key, uint32_t *featur
 
 /* A name that has none of its dialect's suffixes must not look as if it were another's. */
 static PaStatus
-check_without_suffix(PaEnv *env, const PaPeftDialect *dialect,
-					 const char *name, const char *key, uint32_t *features)
+check_without_suffix(PaEnv *env, const PaPeftDialect *dialect, const char *name, const char *key,
+					 uint32_t *features)
 {
 	if (dialect->keyed.any_name)
 		return PA_OK;
@@ -121,8 +122,8 @@ pa_peft_name_parse(PaEnv *env, PaKind kind, const char *name, PaPeftName *out)
 	out->prefix = prefix_length(name);
 	key = name + out->prefix;
 	if (strlen(name) > PA_MAX_NAME_BYTES)
-		return pa_fail(env, PA_ERR_LIMIT, "tensor name of %zu bytes is longer than %d",
-					   strlen(name), PA_MAX_NAME_BYTES);
+		return pa_fail(env, PA_ERR_LIMIT, "tensor name of %zu bytes is longer than %d", strlen(name),
+					   PA_MAX_NAME_BYTES);
 	if (!pa_utf8_valid_name(name, strlen(name)) || *key == '\0')
 		return pa_fail(env, PA_ERR_FILE, "tensor name \"%.300s\" is not a name", name);
 	suffix = find_suffix(dialect, key);
@@ -148,8 +149,8 @@ join(PaEnv *env, const char *before, const char *path, const char *suffix, const
 	char	   *p;
 
 	if (prefix + n + end > PA_MAX_NAME_BYTES)
-		return pa_fail(env, PA_ERR_LIMIT, "tensor name of %zu bytes is longer than %d",
-					   prefix + n + end, PA_MAX_NAME_BYTES);
+		return pa_fail(env, PA_ERR_LIMIT, "tensor name of %zu bytes is longer than %d", prefix + n + end,
+					   PA_MAX_NAME_BYTES);
 	PA_TRY(PA_NEW_RAW(env, prefix + n + end + 1, &p));
 	memcpy(p, before, prefix);
 	memcpy(p + prefix, path, n);

@@ -18,8 +18,8 @@
 
 /* Members that the digest has beside the settings, or that do not change what the adapter does. */
 static const char *const left_out[] = {
-	"peft_type", "base_model_name_or_path", "revision", "task_type",
-	"inference_mode", "peft_version", "auto_mapping",
+	"peft_type",	"base_model_name_or_path", "revision", "task_type", "inference_mode", "peft_version",
+	"auto_mapping",
 };
 
 /* As PEFT's enumeration of types has them: what is written otherwise it would not load. */
@@ -31,7 +31,8 @@ check_type(PaEnv *env, const char *type)
 	if (n > 0 && type[n] == '\0' && n <= MAX_TYPE_BYTES && type[0] >= 'A' && type[0] <= 'Z')
 		return PA_OK;
 	pa_fail(env, PA_ERR_UNSUPPORTED, "adapters of type %.100s are not supported", type);
-	pa_detail(env, "PEFT's types are words of capital letters, digits and underscores, for example LORA, IA3 "
+	pa_detail(env,
+			  "PEFT's types are words of capital letters, digits and underscores, for example LORA, IA3 "
 			  "and PROMPT_TUNING; DIFFERENCE is this extension's own.");
 	return PA_ERR_UNSUPPORTED;
 }
@@ -54,9 +55,8 @@ read_settings(PaEnv *env, const json_t *root, uint8_t settings[PA_SHA256_LENGTH]
 	PaText		text;
 
 	PA_TRY(pa_json_own(env, kept));
-	json_object_foreach((json_t *) root, member, v)
-		if (!is_left_out(member))
-			PA_TRY(pa_config_set(env, kept, member, json_incref(v)));
+	json_object_foreach((json_t *) root, member, v) if (!is_left_out(member))
+		PA_TRY(pa_config_set(env, kept, member, json_incref(v)));
 	PA_TRY(pa_json_write(env, kept, true, &text));
 	PA_TRY(pa_hash_begin(env, PA_HASH_TENSOR));
 	PA_TRY(pa_hash_update(env, PA_HASH_TENSOR, text.text, text.length));
@@ -75,11 +75,12 @@ read_opaque(PaEnv *env, const json_t *root, PaConfig *config)
 
 const PaPeftDialect pa_peft_opaque = {
 	.kind = PA_KIND_OPAQUE,
-	.keyed = {
-		.role = PA_ROLE_OPAQUE,
-		.module_flags = PA_MODULE_TARGET,
-		.any_name = true,
-		.path = pa_peft_path_of_parameter
-	},
+	.keyed =
+		{
+			.role = PA_ROLE_OPAQUE,
+			.module_flags = PA_MODULE_TARGET,
+			.any_name = true,
+			.path = pa_peft_path_of_parameter,
+		},
 	.read = read_opaque,
 };

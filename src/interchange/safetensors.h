@@ -64,8 +64,8 @@ pa_safetensors_is_envelope(const PaSafetensors *file)
 extern PaStatus pa_safetensors_read(PaEnv *env, PaText file, PaSafetensors *out);
 
 /* A header text alone, for a data region of data_length bytes (UINT64_MAX: as the header says). */
-extern PaStatus pa_safetensors_read_header(PaEnv *env, PaText header, uint64_t data_length,
-										   PaStatus code, PaSafetensors *out);
+extern PaStatus pa_safetensors_read_header(PaEnv *env, PaText header, uint64_t data_length, PaStatus code,
+										   PaSafetensors *out);
 
 /*
  * The canonical header of a composed value, byte for byte what the safetensors
@@ -73,11 +73,11 @@ extern PaStatus pa_safetensors_read_header(PaEnv *env, PaText header, uint64_t d
  * (widest first), then by name, compact JSON, padded with spaces to 8 bytes.
  * order[k] is the index of the k-th tensor in the data region.
  */
-extern PaStatus pa_safetensors_canonical_header(PaEnv *env, const PaAdapter *adapter,
-												PaText *header, uint32_t **order);
+extern PaStatus pa_safetensors_canonical_header(PaEnv *env, const PaAdapter *adapter, PaText *header,
+												uint32_t **order);
 
 /* The place of a dtype in the canonical order: lower ones come first. */
-extern int	pa_safetensors_place(PaDtype dtype);
+extern int pa_safetensors_place(PaDtype dtype);
 
 /*
  * What an envelope has under its reserved keys; what has no text is left out.

@@ -9,7 +9,7 @@
  * SPDX-License-Identifier: PostgreSQL
  */
 #ifndef _GNU_SOURCE
-#define _GNU_SOURCE					/* memmem */
+#define _GNU_SOURCE				/* memmem */
 #endif
 #include "interchange/safetensors.h"
 
@@ -29,7 +29,8 @@ static PaStatus
 read_integer(PaEnv *env, const json_t *v, const char *name, const char *member, PaStatus code, uint64_t *out)
 {
 	if (!json_is_integer(v) || json_integer_value(v) < 0)
-		return pa_fail(env, code, "%s of tensor \"%.300s\" has a value that is not a non-negative integer", member, name);
+		return pa_fail(env, code, "%s of tensor \"%.300s\" has a value that is not a non-negative integer",
+					   member, name);
 	*out = (uint64_t) json_integer_value(v);
 	return PA_OK;
 }
@@ -41,7 +42,8 @@ read_dtype(PaEnv *env, const json_t *v, PaFileTensor *t, PaStatus code)
 		return pa_fail(env, code, "dtype of tensor \"%.300s\" is not a string", t->name);
 	t->dtype = pa_dtype_by_name(json_string_value(v), json_string_length(v));
 	if (t->dtype == PA_DTYPE_INVALID)
-		return pa_fail(env, code, "tensor \"%.300s\" has unknown dtype \"%.40s\"", t->name, json_string_value(v));
+		return pa_fail(env, code, "tensor \"%.300s\" has unknown dtype \"%.40s\"", t->name,
+					   json_string_value(v));
 	return PA_OK;
 }
 
@@ -53,13 +55,14 @@ read_shape(PaEnv *env, const json_t *v, PaFileTensor *t, PaStatus code)
 	if (!json_is_array(v))
 		return pa_fail(env, code, "shape of tensor \"%.300s\" is not an array", t->name);
 	if (n > PA_MAX_NDIM)
-		return pa_fail(env, PA_ERR_LIMIT, "tensor \"%.300s\" has %zu dimensions, more than %d", t->name, n, PA_MAX_NDIM);
+		return pa_fail(env, PA_ERR_LIMIT, "tensor \"%.300s\" has %zu dimensions, more than %d", t->name, n,
+					   PA_MAX_NDIM);
 	for (size_t i = 0; i < n; i++)
 	{
 		PA_TRY(read_integer(env, json_array_get(v, i), t->name, "shape", code, &t->shape[i]));
 		if (t->shape[i] > (uint64_t) PA_MAX_DIMENSION)
-			return pa_fail(env, PA_ERR_LIMIT, "tensor \"%.300s\" has a dimension of %llu, more than %lld", t->name,
-						   (unsigned long long) t->shape[i], (long long) PA_MAX_DIMENSION);
+			return pa_fail(env, PA_ERR_LIMIT, "tensor \"%.300s\" has a dimension of %llu, more than %lld",
+						   t->name, (unsigned long long) t->shape[i], (long long) PA_MAX_DIMENSION);
 	}
 	t->ndim = (int) n;
 	return PA_OK;
@@ -124,7 +127,8 @@ read_entry(PaEnv *env, const char *name, json_t *entry, PaStatus code, PaFileTen
 	t->name = name;
 	if (!json_is_object(entry))
 		return pa_fail(env, code, "entry of tensor \"%.300s\" is not an object", name);
-	if (!json_object_get(entry, "dtype") || !json_object_get(entry, "shape") || !json_object_get(entry, "data_offsets"))
+	if (!json_object_get(entry, "dtype") || !json_object_get(entry, "shape") ||
+		!json_object_get(entry, "data_offsets"))
 		return pa_fail(env, code, "entry of tensor \"%.300s\" lacks dtype, shape or data_offsets", name);
 	json_object_foreach(entry, member, v)
 	{
@@ -135,7 +139,8 @@ read_entry(PaEnv *env, const char *name, json_t *entry, PaStatus code, PaFileTen
 		else if (strcmp(member, "data_offsets") == 0)
 			PA_TRY(read_offsets(env, v, t, code));
 		else
-			return pa_fail(env, code, "entry of tensor \"%.300s\" has an unknown member \"%.100s\"", name, member);
+			return pa_fail(env, code, "entry of tensor \"%.300s\" has an unknown member \"%.100s\"", name,
+						   member);
 	}
 	return check_size(env, t, code);
 }
@@ -147,7 +152,7 @@ read_metadata(PaEnv *env, json_t *metadata, PaStatus code, PaSafetensors *out)
 	{
 		const char *key;
 		PaText	   *text;
-	}			reserved[] = {
+	} reserved[] = {
 		{PA_META_CONFIG, &out->config},
 		{PA_META_RECIPE, &out->recipe},
 		{PA_META_HEADER, &out->inner_header},
@@ -171,15 +176,16 @@ read_metadata(PaEnv *env, json_t *metadata, PaStatus code, PaSafetensors *out)
 		for (at = 0; at < sizeof(reserved) / sizeof(reserved[0]) && strcmp(key, reserved[at].key) != 0;)
 			at++;
 		if (at == sizeof(reserved) / sizeof(reserved[0]))
-			return pa_fail_later(env, "The file has the metadata key \"%.100s\", which this version does not know.", key);
+			return pa_fail_later(
+				env, "The file has the metadata key \"%.100s\", which this version does not know.", key);
 		*reserved[at].text = pa_text(json_string_value(v), json_string_length(v));
 	}
 	for (size_t i = 1; out->config.text == NULL && i < sizeof(reserved) / sizeof(reserved[0]); i++)
 	{
 		if (reserved[i].text->text == NULL)
 			continue;
-		pa_fail(env, code, "safetensors file has the metadata key \"%s\" but not \"%s\"",
-				reserved[i].key, PA_META_CONFIG);
+		pa_fail(env, code, "safetensors file has the metadata key \"%s\" but not \"%s\"", reserved[i].key,
+				PA_META_CONFIG);
 		pa_detail(env, "These keys are reserved for the envelope of an adapter.");
 		return code;
 	}
@@ -211,7 +217,8 @@ check_cover(PaEnv *env, PaSafetensors *out, uint64_t data_length, PaStatus code)
 		const PaFileTensor *t = &out->tensors[i];
 
 		if (t->offset != end)
-			return pa_fail(env, code, "tensor \"%.300s\" begins at offset %llu of the data, where %llu is expected",
+			return pa_fail(env, code,
+						   "tensor \"%.300s\" begins at offset %llu of the data, where %llu is expected",
 						   t->name, (unsigned long long) t->offset, (unsigned long long) end);
 		if (!pa_add_u64(end, t->bytes, &end))
 			return pa_fail(env, code, "size of tensor \"%.300s\" overflows", t->name);
@@ -240,8 +247,7 @@ trim_header(PaEnv *env, PaText *header, PaStatus code)
 }
 
 PaStatus
-pa_safetensors_read_header(PaEnv *env, PaText header, uint64_t data_length,
-						   PaStatus code, PaSafetensors *out)
+pa_safetensors_read_header(PaEnv *env, PaText header, uint64_t data_length, PaStatus code, PaSafetensors *out)
 {
 	json_t	   *root;
 	json_t	   *v;
@@ -251,8 +257,8 @@ pa_safetensors_read_header(PaEnv *env, PaText header, uint64_t data_length,
 	memset(out, 0, sizeof(*out));
 	out->header = header;
 	if (header.length > PA_MAX_ENVELOPE_HEADER_BYTES)
-		return pa_fail(env, PA_ERR_LIMIT, "safetensors header of %zu bytes is larger than %zu",
-					   header.length, PA_MAX_ENVELOPE_HEADER_BYTES);
+		return pa_fail(env, PA_ERR_LIMIT, "safetensors header of %zu bytes is larger than %zu", header.length,
+					   PA_MAX_ENVELOPE_HEADER_BYTES);
 	if (header.length == 0 || header.text[0] != '{')
 		return pa_fail(env, code, "safetensors header does not begin with \"{\"");
 	PA_TRY(pa_header_scan(env, header, code));
@@ -260,7 +266,8 @@ pa_safetensors_read_header(PaEnv *env, PaText header, uint64_t data_length,
 	PA_TRY(pa_json_parse(env, header, "safetensors header", &root));
 	n = json_object_size(root) - (json_object_get(root, METADATA) != NULL ? 1 : 0);
 	if (n > PA_MAX_TENSORS)
-		return pa_fail(env, PA_ERR_LIMIT, "safetensors file has %zu tensors, more than %d", n, PA_MAX_TENSORS);
+		return pa_fail(env, PA_ERR_LIMIT, "safetensors file has %zu tensors, more than %d", n,
+					   PA_MAX_TENSORS);
 	PA_TRY(PA_NEW_ARRAY(env, n, &out->tensors));
 	json_object_foreach(root, key, v)
 	{
@@ -280,7 +287,8 @@ check_header_length(PaEnv *env, const uint8_t *p, uint64_t header, size_t length
 	if (header < 2 || header > length - 8 || p[8] != '{')
 		PA_TRY(pa_file_sniff(env, p, length));
 	if (header < 2)
-		return pa_fail(env, PA_ERR_FILE, "safetensors header of %llu bytes is too short", (unsigned long long) header);
+		return pa_fail(env, PA_ERR_FILE, "safetensors header of %llu bytes is too short",
+					   (unsigned long long) header);
 	if (header > length - 8)
 	{
 		pa_fail(env, PA_ERR_FILE, "safetensors header of %llu bytes does not fit into a file of %zu bytes",
@@ -292,9 +300,10 @@ check_header_length(PaEnv *env, const uint8_t *p, uint64_t header, size_t length
 		(header > PA_MAX_HEADER_BYTES &&
 		 memmem(p + 8, (size_t) header, "\"" PA_META_CONFIG "\"", strlen(PA_META_CONFIG) + 2) == NULL))
 	{
-		pa_fail(env, PA_ERR_LIMIT, "safetensors header of %llu bytes is too large", (unsigned long long) header);
-		pa_detail(env, "A header may have %zu bytes, that of an envelope %zu.",
-				  PA_MAX_HEADER_BYTES, PA_MAX_ENVELOPE_HEADER_BYTES);
+		pa_fail(env, PA_ERR_LIMIT, "safetensors header of %llu bytes is too large",
+				(unsigned long long) header);
+		pa_detail(env, "A header may have %zu bytes, that of an envelope %zu.", PA_MAX_HEADER_BYTES,
+				  PA_MAX_ENVELOPE_HEADER_BYTES);
 		return PA_ERR_LIMIT;
 	}
 	return PA_OK;
@@ -320,8 +329,8 @@ pa_safetensors_read(PaEnv *env, PaText file, PaSafetensors *out)
 	}
 	header = pa_load_u64(p);
 	PA_TRY(check_header_length(env, p, header, length));
-	PA_TRY(pa_safetensors_read_header(env, pa_text(p + 8, (size_t) header),
-									  length - 8 - (size_t) header, PA_ERR_FILE, out));
+	PA_TRY(pa_safetensors_read_header(env, pa_text(p + 8, (size_t) header), length - 8 - (size_t) header,
+									  PA_ERR_FILE, out));
 	if (header > PA_MAX_HEADER_BYTES && out->config.text == NULL)
 		return pa_fail(env, PA_ERR_LIMIT, "safetensors header of %llu bytes is larger than %zu",
 					   (unsigned long long) header, PA_MAX_HEADER_BYTES);

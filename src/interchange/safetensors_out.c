@@ -13,10 +13,11 @@
 
 /* The library's order of dtypes in a file: the last of its list first, wider before narrower. */
 static const int place_of_dtype[PA_DTYPE_COUNT] = {
-	[PA_U64] = 0, [PA_I64] = 1, [PA_F64] = 2, [PA_C64] = 3, [PA_F32] = 4, [PA_U32] = 5, [PA_I32] = 6,
-	[PA_BF16] = 7, [PA_F16] = 8, [PA_U16] = 9, [PA_I16] = 10, [PA_F8_E5M2FNUZ] = 11,
-	[PA_F8_E4M3FNUZ] = 12, [PA_F8_E8M0] = 13, [PA_F8_E4M3] = 14, [PA_F8_E5M2] = 15, [PA_I8] = 16,
-	[PA_U8] = 17, [PA_F6_E3M2] = 18, [PA_F6_E2M3] = 19, [PA_F4] = 20, [PA_BOOL] = 21,
+	[PA_U64] = 0,	   [PA_I64] = 1,		  [PA_F64] = 2,			 [PA_C64] = 3,		[PA_F32] = 4,
+	[PA_U32] = 5,	   [PA_I32] = 6,		  [PA_BF16] = 7,		 [PA_F16] = 8,		[PA_U16] = 9,
+	[PA_I16] = 10,	   [PA_F8_E5M2FNUZ] = 11, [PA_F8_E4M3FNUZ] = 12, [PA_F8_E8M0] = 13, [PA_F8_E4M3] = 14,
+	[PA_F8_E5M2] = 15, [PA_I8] = 16,		  [PA_U8] = 17,			 [PA_F6_E3M2] = 18, [PA_F6_E2M3] = 19,
+	[PA_F4] = 20,	   [PA_BOOL] = 21,
 };
 
 int
@@ -29,8 +30,11 @@ PaFileTensor
 pa_safetensors_tensor(const PaTensor *tensor, uint64_t offset)
 {
 	PaFileTensor result = {
-		.name = tensor->name, .dtype = tensor->dtype, .ndim = tensor->ndim,
-		.bytes = tensor->bytes, .offset = offset
+		.name = tensor->name,
+		.dtype = tensor->dtype,
+		.ndim = tensor->ndim,
+		.bytes = tensor->bytes,
+		.offset = offset,
 	};
 
 	memcpy(result.shape, tensor->shape, sizeof(result.shape));
@@ -55,8 +59,8 @@ compare_placed(const void *a, const void *b)
 }
 
 static PaStatus
-write_entry(PaBuf *buf, const char *name, PaDtype dtype, int ndim, const uint64_t *shape,
-			uint64_t begin, uint64_t bytes)
+write_entry(PaBuf *buf, const char *name, PaDtype dtype, int ndim, const uint64_t *shape, uint64_t begin,
+			uint64_t bytes)
 {
 	PA_TRY(pa_buf_u8(buf, ','));
 	PA_TRY(pa_json_quote(buf, pa_text_of(name)));
@@ -105,8 +109,7 @@ canonical_text(PaBuf *buf, const PaAdapter *adapter, const uint32_t *order)
 }
 
 PaStatus
-pa_safetensors_canonical_header(PaEnv *env, const PaAdapter *adapter,
-								PaText *header, uint32_t **order)
+pa_safetensors_canonical_header(PaEnv *env, const PaAdapter *adapter, PaText *header, uint32_t **order)
 {
 	Placed	   *placed;
 	PaBuf		buf;
@@ -162,8 +165,8 @@ envelope_text(PaBuf *buf, uint32_t n, const PaFileTensor *tensors, const PaEnvel
 	PA_TRY(write_tensors(buf, n, tensors));
 	if (buf->length <= PA_MAX_ENVELOPE_HEADER_BYTES)
 		return PA_OK;
-	pa_fail(buf->env, PA_ERR_LIMIT, "header of the envelope would have %zu bytes, more than %zu",
-			buf->length, PA_MAX_ENVELOPE_HEADER_BYTES);
+	pa_fail(buf->env, PA_ERR_LIMIT, "header of the envelope would have %zu bytes, more than %zu", buf->length,
+			PA_MAX_ENVELOPE_HEADER_BYTES);
 	pa_hint(buf->env, "Cut the adapter with adapter_split().");
 	return PA_ERR_LIMIT;
 }
@@ -174,7 +177,8 @@ pa_safetensors_envelope_header(PaEnv *env, uint32_t n, const PaFileTensor *tenso
 {
 	PaBuf		buf;
 
-	PA_TRY(pa_buf_init(env, &buf, 0, 128 * ((size_t) n + 1) + envelope->config.length +
-					   envelope->recipe.length + envelope->inner_header.length));
+	PA_TRY(pa_buf_init(env, &buf, 0,
+					   128 * ((size_t) n + 1) + envelope->config.length + envelope->recipe.length +
+						   envelope->inner_header.length));
 	return take_text(env, &buf, envelope_text(&buf, n, tensors, envelope), header);
 }

@@ -16,13 +16,13 @@
 
 typedef struct PaKernels
 {
-	bool		(*first) (double *acc, const uint8_t *x, size_t n, double c);
-	bool		(*add) (double *acc, const uint8_t *x, size_t n, double c);
-	bool		(*scale_around_one) (double *acc, const uint8_t *x, size_t n, double s);
-	bool		(*round) (uint8_t *dst, const double *acc, size_t n);
-	void		(*widen) (double *dst, const uint8_t *x, size_t n);
-	bool		(*all_finite) (const uint8_t *x, size_t n);
-	double		(*sum_squares) (const uint8_t *x, size_t n, double sum);
+	bool		(*first)(double *acc, const uint8_t *x, size_t n, double c);
+	bool		(*add)(double *acc, const uint8_t *x, size_t n, double c);
+	bool		(*scale_around_one)(double *acc, const uint8_t *x, size_t n, double s);
+	bool		(*round)(uint8_t *dst, const double *acc, size_t n);
+	void		(*widen)(double *dst, const uint8_t *x, size_t n);
+	bool		(*all_finite)(const uint8_t *x, size_t n);
+	double		(*sum_squares)(const uint8_t *x, size_t n, double sum);
 } PaKernels;
 
 /* By dtype; empty rows for those without arithmetic. */

@@ -8,9 +8,11 @@
 
 #include "core/cpu.h"
 
-#define ROW(T) { \
-	pa_kernel_##T##_first, pa_kernel_##T##_add, pa_kernel_##T##_scale_around_one, pa_kernel_##T##_round, \
-	pa_kernel_##T##_widen, pa_kernel_##T##_all_finite, pa_kernel_##T##_sum_squares}
+#define ROW(T) \
+	{ \
+		pa_kernel_##T##_first, pa_kernel_##T##_add, pa_kernel_##T##_scale_around_one, pa_kernel_##T##_round, \
+			pa_kernel_##T##_widen, pa_kernel_##T##_all_finite, pa_kernel_##T##_sum_squares \
+	}
 
 const PaKernels pa_kernels_portable[PA_DTYPE_COUNT] = {
 	[PA_F64] = ROW(f64),

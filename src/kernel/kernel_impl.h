@@ -15,7 +15,7 @@
 #include <string.h>
 
 static inline BITS
-K(load) (const uint8_t *x, size_t i)
+K(load)(const uint8_t *x, size_t i)
 {
 	BITS		v;
 
@@ -24,13 +24,13 @@ K(load) (const uint8_t *x, size_t i)
 }
 
 bool
-K(first) (double *restrict acc, const uint8_t *restrict x, size_t n, double c)
+K(first)(double *restrict acc, const uint8_t *restrict x, size_t n, double c)
 {
 	BITS		bad = 0;
 
 	for (size_t i = 0; i < n; i++)
 	{
-		BITS		v = K(load) (x, i);
+		BITS		v = K(load)(x, i);
 
 		bad |= (BITS) ((v & EXPONENT) == EXPONENT);
 		acc[i] = c * WIDEN(v);
@@ -39,13 +39,13 @@ K(first) (double *restrict acc, const uint8_t *restrict x, size_t n, double c)
 }
 
 bool
-K(add) (double *restrict acc, const uint8_t *restrict x, size_t n, double c)
+K(add)(double *restrict acc, const uint8_t *restrict x, size_t n, double c)
 {
 	BITS		bad = 0;
 
 	for (size_t i = 0; i < n; i++)
 	{
-		BITS		v = K(load) (x, i);
+		BITS		v = K(load)(x, i);
 		double		product = c * WIDEN(v);
 
 		bad |= (BITS) ((v & EXPONENT) == EXPONENT);
@@ -55,13 +55,13 @@ K(add) (double *restrict acc, const uint8_t *restrict x, size_t n, double c)
 }
 
 bool
-K(scale_around_one) (double *restrict acc, const uint8_t *restrict x, size_t n, double s)
+K(scale_around_one)(double *restrict acc, const uint8_t *restrict x, size_t n, double s)
 {
 	BITS		bad = 0;
 
 	for (size_t i = 0; i < n; i++)
 	{
-		BITS		v = K(load) (x, i);
+		BITS		v = K(load)(x, i);
 		double		difference = WIDEN(v) - 1.0;
 		double		product = s * difference;
 
@@ -72,7 +72,7 @@ K(scale_around_one) (double *restrict acc, const uint8_t *restrict x, size_t n, 
 }
 
 bool
-K(round) (uint8_t *restrict dst, const double *restrict acc, size_t n)
+K(round)(uint8_t *restrict dst, const double *restrict acc, size_t n)
 {
 	BITS		bad = 0;
 
@@ -87,28 +87,28 @@ K(round) (uint8_t *restrict dst, const double *restrict acc, size_t n)
 }
 
 void
-K(widen) (double *restrict dst, const uint8_t *restrict x, size_t n)
+K(widen)(double *restrict dst, const uint8_t *restrict x, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		dst[i] = WIDEN(K(load) (x, i));
+		dst[i] = WIDEN(K(load)(x, i));
 }
 
 bool
-K(all_finite) (const uint8_t *x, size_t n)
+K(all_finite)(const uint8_t *x, size_t n)
 {
 	BITS		bad = 0;
 
 	for (size_t i = 0; i < n; i++)
-		bad |= (BITS) ((K(load) (x, i) & EXPONENT) == EXPONENT);
+		bad |= (BITS) ((K(load)(x, i) & EXPONENT) == EXPONENT);
 	return bad == 0;
 }
 
 double
-K(sum_squares) (const uint8_t *x, size_t n, double sum)
+K(sum_squares)(const uint8_t *x, size_t n, double sum)
 {
 	for (size_t i = 0; i < n; i++)
 	{
-		double		v = WIDEN(K(load) (x, i));
+		double		v = WIDEN(K(load)(x, i));
 		double		square = v * v;
 
 		sum = sum + square;

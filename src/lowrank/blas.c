@@ -24,22 +24,23 @@
 #define WORK_AREA ((size_t) 136 * 1024 * 1024)
 
 /* Fortran: everything by reference, lengths of texts (here all 1) at the end. */
-typedef void (*GemmFunction) (const char *ta, const char *tb, const int *m, const int *n, const int *k,
-							  const double *alpha, const double *a, const int *lda, const double *b, const int *ldb,
-							  const double *beta, double *c, const int *ldc, size_t, size_t);
-typedef void (*SyrkFunction) (const char *uplo, const char *trans, const int *n, const int *k,
-							  const double *alpha, const double *a, const int *lda,
-							  const double *beta, double *c, const int *ldc, size_t, size_t);
-typedef void (*GeqrfFunction) (const int *m, const int *n, double *a, const int *lda, double *tau,
-							   double *work, const int *lwork, int *info);
-typedef void (*GebrdFunction) (const int *m, const int *n, double *a, const int *lda, double *d, double *e,
-							   double *tauq, double *taup, double *work, const int *lwork, int *info);
-typedef void (*BdsdcFunction) (const char *uplo, const char *compq, const int *n, double *d, double *e,
-							   double *u, const int *ldu, double *vt, const int *ldvt, double *q, int *iq,
-							   double *work, int *iwork, int *info, size_t, size_t);
-typedef void (*OrmbrFunction) (const char *vect, const char *side, const char *trans, const int *m, const int *n,
-							   const int *k, double *a, const int *lda, double *tau, double *c, const int *ldc,
-							   double *work, const int *lwork, int *info, size_t, size_t, size_t);
+typedef void (*GemmFunction)(const char *ta, const char *tb, const int *m, const int *n, const int *k,
+							 const double *alpha, const double *a, const int *lda, const double *b,
+							 const int *ldb, const double *beta, double *c, const int *ldc, size_t, size_t);
+typedef void (*SyrkFunction)(const char *uplo, const char *trans, const int *n, const int *k,
+							 const double *alpha, const double *a, const int *lda, const double *beta,
+							 double *c, const int *ldc, size_t, size_t);
+typedef void (*GeqrfFunction)(const int *m, const int *n, double *a, const int *lda, double *tau,
+							  double *work, const int *lwork, int *info);
+typedef void (*GebrdFunction)(const int *m, const int *n, double *a, const int *lda, double *d, double *e,
+							  double *tauq, double *taup, double *work, const int *lwork, int *info);
+typedef void (*BdsdcFunction)(const char *uplo, const char *compq, const int *n, double *d, double *e,
+							  double *u, const int *ldu, double *vt, const int *ldvt, double *q, int *iq,
+							  double *work, int *iwork, int *info, size_t, size_t);
+typedef void (*OrmbrFunction)(const char *vect, const char *side, const char *trans, const int *m,
+							  const int *n, const int *k, double *a, const int *lda, double *tau, double *c,
+							  const int *ldc, double *work, const int *lwork, int *info, size_t, size_t,
+							  size_t);
 
 typedef struct Library
 {
@@ -50,10 +51,10 @@ typedef struct Library
 	GebrdFunction gebrd;
 	BdsdcFunction bdsdc;
 	OrmbrFunction ormbr;
-	int			(*get_num_threads) (void);
-	void		(*set_num_threads) (int n);
-	char	   *(*get_config) (void);
-	char	   *(*get_corename) (void);
+	int			(*get_num_threads)(void);
+	void		(*set_num_threads)(int n);
+	char	   *(*get_config)(void);
+	char	   *(*get_corename)(void);
 	char		name[64];
 } Library;
 
@@ -137,7 +138,8 @@ set_name(Library *found)
 
 	if (config[n] == ' ')
 		n += 1 + strcspn(config + n + 1, " ");
-	snprintf(found->name, sizeof(found->name), "%.*s %.24s", n < 36 ? (int) n : 36, config, found->get_corename());
+	snprintf(found->name, sizeof(found->name), "%.*s %.24s", n < 36 ? (int) n : 36, config,
+			 found->get_corename());
 }
 
 static void
@@ -199,13 +201,14 @@ pa_blas_library(void)
 }
 
 void
-pa_blas_gemm(bool transpose_a, bool transpose_b, int m, int n, int k,
-			 const double *a, int lda, const double *b, int ldb, double beta, double *c, int ldc)
+pa_blas_gemm(bool transpose_a, bool transpose_b, int m, int n, int k, const double *a, int lda,
+			 const double *b, int ldb, double beta, double *c, int ldc)
 {
 	const double one = 1;
 
 	if (m > 0 && n > 0)
-		library.gemm(transpose_a ? "T" : "N", transpose_b ? "T" : "N", &m, &n, &k, &one, a, &lda, b, &ldb, &beta, c, &ldc, 1, 1);
+		library.gemm(transpose_a ? "T" : "N", transpose_b ? "T" : "N", &m, &n, &k, &one, a, &lda, b, &ldb,
+					 &beta, c, &ldc, 1, 1);
 }
 
 void
@@ -235,8 +238,8 @@ pa_lapack_geqrf(PaEnv *env, int m, int n, double *a, int lda, double *tau, doubl
 }
 
 PaStatus
-pa_lapack_gebrd(PaEnv *env, int m, int n, double *a, int lda, double *d, double *e,
-				double *tau_q, double *tau_p, double *work, int n_work)
+pa_lapack_gebrd(PaEnv *env, int m, int n, double *a, int lda, double *d, double *e, double *tau_q,
+				double *tau_p, double *work, int n_work)
 {
 	int			info = 0;
 
@@ -245,22 +248,24 @@ pa_lapack_gebrd(PaEnv *env, int m, int n, double *a, int lda, double *d, double 
 }
 
 PaStatus
-pa_lapack_bdsdc(PaEnv *env, bool upper, int n, double *d, double *e, double *u, int ldu,
-				double *vt, int ldvt, double *work, int *integers)
+pa_lapack_bdsdc(PaEnv *env, bool upper, int n, double *d, double *e, double *u, int ldu, double *vt, int ldvt,
+				double *work, int *integers)
 {
 	int			info = 0;
 
-	library.bdsdc(upper ? "U" : "L", u != NULL ? "I" : "N", &n, d, e, u, &ldu, vt, &ldvt, NULL, NULL, work, integers, &info, 1, 1);
+	library.bdsdc(upper ? "U" : "L", u != NULL ? "I" : "N", &n, d, e, u, &ldu, vt, &ldvt, NULL, NULL, work,
+				  integers, &info, 1, 1);
 	return check_info(env, "dbdsdc", n, n, info);
 }
 
 PaStatus
-pa_lapack_ormbr(PaEnv *env, char which, int m, int n, int k, double *a, int lda,
-				double *tau, double *c, int ldc, double *work, int n_work)
+pa_lapack_ormbr(PaEnv *env, char which, int m, int n, int k, double *a, int lda, double *tau, double *c,
+				int ldc, double *work, int n_work)
 {
 	int			info = 0;
 	bool		left = which == 'Q';
 
-	library.ormbr(&which, left ? "L" : "R", left ? "N" : "T", &m, &n, &k, a, &lda, tau, c, &ldc, work, &n_work, &info, 1, 1, 1);
+	library.ormbr(&which, left ? "L" : "R", left ? "N" : "T", &m, &n, &k, a, &lda, tau, c, &ldc, work,
+				  &n_work, &info, 1, 1, 1);
 	return check_info(env, "dormbr", m, n, info);
 }

@@ -27,17 +27,19 @@ extern PaStatus pa_blas_open(PaEnv *env);
 extern const char *pa_blas_library(void);
 
 /* c (m x n) = op(a) op(b) + beta c, op being the transpose if asked for; the inner dimension is k */
-extern void pa_blas_gemm(bool transpose_a, bool transpose_b, int m, int n, int k,
-						 const double *a, int lda, const double *b, int ldb, double beta, double *c, int ldc);
+extern void pa_blas_gemm(bool transpose_a, bool transpose_b, int m, int n, int k, const double *a, int lda,
+						 const double *b, int ldb, double beta, double *c, int ldc);
 
 /* Upper triangle of c (n x n) = a^T a + beta c, a being k x n; or, not transposed, a a^T, a being n x k. */
-extern void pa_blas_syrk(bool transpose, int n, int k, const double *a, int lda, double beta, double *c, int ldc);
+extern void pa_blas_syrk(bool transpose, int n, int k, const double *a, int lda, double beta, double *c,
+						 int ldc);
 
 /* Doubles of work that the routines below want for matrices of at most n rows and columns. */
 #define PA_LAPACK_WORK(n) (128 * ((size_t) (n) + 65))
 
 /* a (m x n) = Q R: R in the upper triangle; tau has min(m, n) elements */
-extern PaStatus pa_lapack_geqrf(PaEnv *env, int m, int n, double *a, int lda, double *tau, double *work, int n_work);
+extern PaStatus pa_lapack_geqrf(PaEnv *env, int m, int n, double *a, int lda, double *tau, double *work,
+								int n_work);
 
 /* a = Q B P^T, B bidiagonal: d its diagonal, e the one beside (above if m >= n, else below) */
 extern PaStatus pa_lapack_gebrd(PaEnv *env, int m, int n, double *a, int lda, double *d, double *e,
@@ -55,7 +57,7 @@ extern PaStatus pa_lapack_bdsdc(PaEnv *env, bool upper, int n, double *d, double
  * c (m x n) = Q c (which 'Q', from the left) or c P^T (which 'P', from the
  * right); k: as in gebrd the other dimension
  */
-extern PaStatus pa_lapack_ormbr(PaEnv *env, char which, int m, int n, int k, double *a, int lda,
-								double *tau, double *c, int ldc, double *work, int n_work);
+extern PaStatus pa_lapack_ormbr(PaEnv *env, char which, int m, int n, int k, double *a, int lda, double *tau,
+								double *c, int ldc, double *work, int n_work);
 
 #endif

@@ -24,7 +24,10 @@
 
 enum
 {
-	SUM_D, SUM_E, SUM_X, SUMS
+	SUM_D,
+	SUM_E,
+	SUM_X,
+	SUMS
 };
 
 typedef struct Geometry
@@ -42,8 +45,10 @@ static PaStatus
 gram_of_factor(PaEnv *env, Geometry *self, PaFactor factor, double *gram)
 {
 	uint64_t	lines = self->reader.slab[factor].lines;
-	uint64_t	room = pa_stack_window(&self->reader, factor, WINDOW_BYTES > self->rank * self->rank * sizeof(double) ?
-									   WINDOW_BYTES : self->rank * self->rank * sizeof(double));
+	uint64_t	room = pa_stack_window(&self->reader, factor,
+									   WINDOW_BYTES > self->rank * self->rank * sizeof(double)
+										   ? WINDOW_BYTES
+										   : self->rank * self->rank * sizeof(double));
 	int			rank = (int) self->rank;
 	double	   *window;
 
@@ -56,7 +61,8 @@ gram_of_factor(PaEnv *env, Geometry *self, PaFactor factor, double *gram)
 			PA_TRY(pa_stack_read_a(env, &self->reader, first, n, window, (size_t) n));
 		else
 			PA_TRY(pa_stack_read_b(env, &self->reader, first, n, window));
-		pa_blas_syrk(factor == PA_FACTOR_A, rank, (int) n, window, factor == PA_FACTOR_A ? (int) n : rank, 1, gram, rank);
+		pa_blas_syrk(factor == PA_FACTOR_A, rank, (int) n, window, factor == PA_FACTOR_A ? (int) n : rank, 1,
+					 gram, rank);
 	}
 	pa_free(env, window);
 	return PA_OK;
@@ -195,7 +201,8 @@ begin(PaEnv *env, const PaStack *stack, const double *const *leaf_weights, size_
 	for (int i = 0; i < SUMS; i++)
 	{
 		PA_TRY(PA_NEW_ARRAY(env, self->rank, &self->weights[i]));
-		PA_TRY(pa_stack_weights(env, stack, &self->scale, leaf_weights[i], self->weights[i], &self->exponent[i]));
+		PA_TRY(pa_stack_weights(env, stack, &self->scale, leaf_weights[i], self->weights[i],
+								&self->exponent[i]));
 	}
 	return PA_OK;
 }
@@ -225,8 +232,8 @@ difference(PaEnv *env, const PaStack *stack, const double *d, const double *e, d
 }
 
 PaStatus
-pa_geometry_module(PaEnv *env, const PaStack *stack, const double *d, const double *e,
-				   size_t budget, PaProducts *products)
+pa_geometry_module(PaEnv *env, const PaStack *stack, const double *d, const double *e, size_t budget,
+				   PaProducts *products)
 {
 	Geometry	self;
 	double	   *x;

@@ -22,7 +22,7 @@ extern PaStatus pa_geometry_module(PaEnv *env, const PaStack *stack, const doubl
 								   size_t budget, PaProducts *products);
 
 /* geometry_vector.c: what the vectors of a role add to them */
-extern PaStatus pa_geometry_vectors(PaEnv *env, const PaStack *stack, PaRole role, const double *d, const double *e,
-									PaProducts *products);
+extern PaStatus pa_geometry_vectors(PaEnv *env, const PaStack *stack, PaRole role, const double *d,
+									const double *e, PaProducts *products);
 
 #endif

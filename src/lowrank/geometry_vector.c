@@ -47,7 +47,8 @@ set_weights(PaEnv *env, Vectors *self, const double *leaf_weights, double *weigh
 	{
 		weights[i] = part_weight(self, &self->stack->parts[i], leaf_weights);
 		if (!isfinite(weights[i]))
-			return pa_fail(env, PA_ERR_RANGE, "weight of module \"%.300s\" is out of range", self->stack->path);
+			return pa_fail(env, PA_ERR_RANGE, "weight of module \"%.300s\" is out of range",
+						   self->stack->path);
 		largest = fmax(largest, fabs(weights[i]));
 	}
 	(void) frexp(largest, exponent);

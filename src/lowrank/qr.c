@@ -90,7 +90,8 @@ factor_panel(PaEnv *env, Panel *panel, uint64_t n)
 	int			lines = panel->filled + (int) n;
 
 	PA_TRY(pa_check_cancel(env));
-	PA_TRY(pa_lapack_geqrf(env, lines, panel->rank, panel->a, panel->ld, panel->tau, panel->work, panel->n_work));
+	PA_TRY(pa_lapack_geqrf(env, lines, panel->rank, panel->a, panel->ld, panel->tau, panel->work,
+						   panel->n_work));
 	panel->filled = lines < panel->rank ? lines : panel->rank;
 	for (int k = 0; k < panel->rank; k++)
 		for (int i = k + 1; i < panel->filled; i++)

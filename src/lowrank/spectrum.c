@@ -77,7 +77,8 @@ decompose_core(PaEnv *env, PaSpectrum *self, int rows_b, int rows_a, bool vector
 	pa_blas_gemm(false, true, rows_b, rows_a, rank, self->r_b, rank, self->r_a, rank, 0, core, rows_b);
 	for (size_t i = 0; i < (size_t) rows_b * (size_t) rows_a; i++)
 		if (!isfinite(core[i]))
-			return pa_fail(env, PA_ERR_INTERNAL, "core of module \"%.300s\" is not finite", self->reader.stack->path);
+			return pa_fail(env, PA_ERR_INTERNAL, "core of module \"%.300s\" is not finite",
+						   self->reader.stack->path);
 	PA_TRY(pa_svd(env, rows_b, rows_a, core, vectors, &self->svd));
 	for (int i = 0; i < self->svd.n; i++)
 		if (self->svd.s[i] <= noise)
@@ -87,8 +88,8 @@ decompose_core(PaEnv *env, PaSpectrum *self, int rows_b, int rows_a, bool vector
 }
 
 PaStatus
-pa_spectrum(PaEnv *env, const PaStack *stack, const double *leaf_weights, size_t budget,
-			bool vectors, PaSpectrum *spectrum)
+pa_spectrum(PaEnv *env, const PaStack *stack, const double *leaf_weights, size_t budget, bool vectors,
+			PaSpectrum *spectrum)
 {
 	PaSpectrum *self = spectrum;
 	size_t		square;
@@ -123,7 +124,8 @@ pa_spectrum_value(PaEnv *env, const PaSpectrum *spectrum, int i, double *value)
 	*value = ldexp(spectrum->svd.s[i], spectrum->exponent);
 	if (isfinite(*value))
 		return PA_OK;
-	return pa_fail(env, PA_ERR_RANGE, "singular value of module \"%.300s\" is out of range", spectrum->reader.stack->path);
+	return pa_fail(env, PA_ERR_RANGE, "singular value of module \"%.300s\" is out of range",
+				   spectrum->reader.stack->path);
 }
 
 /* Squares relative to the largest, so that none overflows; added from the smallest on. */

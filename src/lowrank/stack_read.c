@@ -35,7 +35,8 @@ check_stack(PaEnv *env, const PaStack *stack)
 		return PA_OK;
 	pa_fail(env, PA_ERR_LIMIT, "rank of module \"%.300s\" is %llu, more than %d", stack->path,
 			(unsigned long long) stack->rank, PA_MAX_STACK_RANK);
-	pa_hint(env, "Sum fewer adapters at a time and make the rank of each sum smaller with adapter_truncate().");
+	pa_hint(env,
+			"Sum fewer adapters at a time and make the rank of each sum smaller with adapter_truncate().");
 	return PA_ERR_LIMIT;
 }
 
@@ -117,8 +118,8 @@ read_elements(PaEnv *env, const PaStackPart *part, PaFactor factor, uint64_t fir
  * is read by itself unless all are wanted.
  */
 static PaStatus
-read_part(PaEnv *env, const PaStackReader *reader, const PaStackPart *part, PaFactor factor,
-		  uint64_t first, uint64_t n, uint8_t *dst)
+read_part(PaEnv *env, const PaStackReader *reader, const PaStackPart *part, PaFactor factor, uint64_t first,
+		  uint64_t n, uint8_t *dst)
 {
 	uint64_t	columns = reader->stack->columns;
 
@@ -127,7 +128,8 @@ read_part(PaEnv *env, const PaStackReader *reader, const PaStackPart *part, PaFa
 	if (n == columns)
 		return read_elements(env, part, factor, 0, n * part->rank, dst);
 	for (uint64_t k = 0; k < part->rank; k++)
-		PA_TRY(read_elements(env, part, factor, k * columns + first, n, dst + k * n * part_width(part, factor)));
+		PA_TRY(
+			read_elements(env, part, factor, k * columns + first, n, dst + k * n * part_width(part, factor)));
 	return PA_OK;
 }
 
@@ -175,8 +177,8 @@ pa_stack_read_a(PaEnv *env, PaStackReader *reader, uint64_t first, uint64_t n, d
 
 		for (uint64_t k = 0; k < part->rank; k++, column++)
 		{
-			if (!pa_kernel_first(out + column * ld, raw + (first - slab->first) * width, tensor->dtype, (size_t) n,
-								 scale != NULL ? scale[column] : 1))
+			if (!pa_kernel_first(out + column * ld, raw + (first - slab->first) * width, tensor->dtype,
+								 (size_t) n, scale != NULL ? scale[column] : 1))
 				return pa_fail_not_finite(env, tensor->name, part->digest);
 			raw += slab->n * width;
 		}
@@ -205,7 +207,8 @@ pa_stack_read_b(PaEnv *env, PaStackReader *reader, uint64_t first, uint64_t n, d
 			pa_kernel_widen(out, raw + (first - slab->first) * row, dtype, (size_t) n * rank);
 		else
 			for (uint64_t line = 0; line < n; line++)
-				pa_kernel_widen(out + line * rank + column, raw + (first - slab->first + line) * row, dtype, (size_t) part->rank);
+				pa_kernel_widen(out + line * rank + column, raw + (first - slab->first + line) * row, dtype,
+								(size_t) part->rank);
 		raw += slab->n * row;
 		column += (size_t) part->rank;
 	}

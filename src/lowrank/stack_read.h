@@ -64,7 +64,8 @@ extern uint64_t pa_stack_window(const PaStackReader *reader, PaFactor factor, si
  * Lines [first, first + n) of A's transpose: out is n x rank, column-major, ld
  * >= n.
  */
-extern PaStatus pa_stack_read_a(PaEnv *env, PaStackReader *reader, uint64_t first, uint64_t n, double *out, size_t ld);
+extern PaStatus pa_stack_read_a(PaEnv *env, PaStackReader *reader, uint64_t first, uint64_t n, double *out,
+								size_t ld);
 
 /* Lines [first, first + n) of B: out is n x rank, row-major. */
 extern PaStatus pa_stack_read_b(PaEnv *env, PaStackReader *reader, uint64_t first, uint64_t n, double *out);

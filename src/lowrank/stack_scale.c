@@ -100,12 +100,12 @@ pa_stack_scale(PaEnv *env, PaStackReader *reader, PaStackScale *scale)
 }
 
 PaStatus
-pa_stack_weights(PaEnv *env, const PaStack *stack, const PaStackScale *scale,
-				 const double *leaf_weights, double *d, int *exponent)
+pa_stack_weights(PaEnv *env, const PaStack *stack, const PaStackScale *scale, const double *leaf_weights,
+				 double *d, int *exponent)
 {
 	uint32_t	k = 0;
 	int			most = INT_MIN;
-	int		   *each;
+	int        *each;
 
 	PA_TRY(PA_NEW_ARRAY(env, (size_t) stack->rank, &each));
 	for (uint32_t i = 0; i < stack->n_parts; i++)

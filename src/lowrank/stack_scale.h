@@ -18,7 +18,7 @@
 
 typedef struct PaStackScale
 {
-	int		   *exponent;		/* of each rank pair, both factors together; NULL: all 0 */
+	int        *exponent;		/* of each rank pair, both factors together; NULL: all 0 */
 } PaStackScale;
 
 /* Find the exponents (a pass over the factors) and make the reader apply them. */

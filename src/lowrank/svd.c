@@ -16,7 +16,7 @@ typedef struct Work
 	double	   *tau_p;
 	double	   *work;
 	double	   *inner;			/* of the bidiagonal matrix */
-	int		   *integers;
+	int        *integers;
 	int			n_work;
 } Work;
 
@@ -51,11 +51,11 @@ static PaStatus
 to_full_vectors(PaEnv *env, double *a, const PaSvd *svd, const Work *work)
 {
 	PA_TRY(pa_check_cancel(env));
-	PA_TRY(pa_lapack_ormbr(env, 'Q', svd->rows, svd->n, svd->columns, a, svd->rows,
-						   work->tau_q, svd->u, svd->rows, work->work, work->n_work));
+	PA_TRY(pa_lapack_ormbr(env, 'Q', svd->rows, svd->n, svd->columns, a, svd->rows, work->tau_q, svd->u,
+						   svd->rows, work->work, work->n_work));
 	PA_TRY(pa_check_cancel(env));
-	return pa_lapack_ormbr(env, 'P', svd->n, svd->columns, svd->rows, a, svd->rows,
-						   work->tau_p, svd->vt, svd->n, work->work, work->n_work);
+	return pa_lapack_ormbr(env, 'P', svd->n, svd->columns, svd->rows, a, svd->rows, work->tau_p, svd->vt,
+						   svd->n, work->work, work->n_work);
 }
 
 PaStatus
@@ -75,7 +75,8 @@ pa_svd(PaEnv *env, int rows, int columns, double *a, bool vectors, PaSvd *svd)
 		return PA_OK;
 	PA_TRY(begin_work(env, svd, vectors, &work));
 	PA_TRY(pa_check_cancel(env));
-	PA_TRY(pa_lapack_gebrd(env, rows, columns, a, rows, svd->s, work.e, work.tau_q, work.tau_p, work.work, work.n_work));
+	PA_TRY(pa_lapack_gebrd(env, rows, columns, a, rows, svd->s, work.e, work.tau_q, work.tau_p, work.work,
+						   work.n_work));
 	PA_TRY(pa_check_cancel(env));
 	PA_TRY(pa_lapack_bdsdc(env, rows >= columns, svd->n, svd->s, work.e, svd->u, rows, svd->vt, svd->n,
 						   work.inner, work.integers));

@@ -39,8 +39,8 @@ move_window(PaEnv *env, Truncate *self, uint32_t tensor, uint64_t first)
 	bool		is_a = self->base.adapter->tensors[tensor].role == PA_ROLE_FACTOR_A;
 
 	self->tensor = -1;
-	PA_TRY((is_a ? pa_truncated_a : pa_truncated_b) (env, &self->module, first, self->room, self->window,
-													 &self->first, &self->n));
+	PA_TRY((is_a ? pa_truncated_a : pa_truncated_b)(env, &self->module, first, self->room, self->window,
+													&self->first, &self->n));
 	self->tensor = tensor;
 	return PA_OK;
 }
@@ -49,7 +49,9 @@ move_window(PaEnv *env, Truncate *self, uint32_t tensor, uint64_t first)
 static PaStatus
 round_window(PaEnv *env, const Truncate *self, const PaTensor *to, uint64_t first, size_t n, void *dst)
 {
-	return pa_kernel_round(dst, to->dtype, self->window + (first - self->first), n) ? PA_OK : pa_fail_overflow(env, to);
+	return pa_kernel_round(dst, to->dtype, self->window + (first - self->first), n)
+		? PA_OK
+		: pa_fail_overflow(env, to);
 }
 
 /* The largest rounded magnitude of each row so far, with its sign. */
@@ -116,7 +118,8 @@ need_module(PaEnv *env, Truncate *self, uint32_t tensor)
 	if (self->stack == self->stacks[tensor])
 		return PA_OK;
 	if (a < 0)
-		return pa_fail(env, PA_ERR_INTERNAL, "tensor \"%s\" has no factor A beside it", adapter->tensors[tensor].name);
+		return pa_fail(env, PA_ERR_INTERNAL, "tensor \"%s\" has no factor A beside it",
+					   adapter->tensors[tensor].name);
 	self->tensor = -1;
 	pa_truncated_release(env, &self->module);
 	self->stack = NULL;

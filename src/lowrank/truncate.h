@@ -19,6 +19,7 @@
  * rows and columns are 0.  The scaling of the result is 1.
  */
 extern PaStatus pa_truncate_source(PaEnv *env, const PaAdapter *adapter, const PaStack *const *stacks,
-								   const double *leaf_weights, PaSource *rest, size_t budget, PaSource **source);
+								   const double *leaf_weights, PaSource *rest, size_t budget,
+								   PaSource **source);
 
 #endif

@@ -46,7 +46,8 @@ finish_maps(PaEnv *env, PaTruncatedModule *self)
 			self->to_a[k] = s > 0 ? ldexp(self->to_a[k] / s, e) : 0;
 			self->to_b[k] = s > 0 ? ldexp(self->to_b[k], spectrum->exponent - e) : 0;
 			if (!isfinite(self->to_a[k]) || !isfinite(self->to_b[k]))
-				return pa_fail(env, PA_ERR_RANGE, "factors of module \"%.300s\" are out of range", spectrum->reader.stack->path);
+				return pa_fail(env, PA_ERR_RANGE, "factors of module \"%.300s\" are out of range",
+							   spectrum->reader.stack->path);
 		}
 	}
 	return PA_OK;
@@ -64,10 +65,12 @@ make_maps(PaEnv *env, PaTruncatedModule *self)
 	PA_TRY(PA_NEW_ARRAY(env, (size_t) self->rank * (size_t) stack_rank, &self->to_b));
 	PA_TRY(pa_check_cancel(env));
 	if (n > 0)
-		pa_blas_gemm(true, false, stack_rank, n, svd->rows, spectrum->r_b, stack_rank, svd->u, svd->rows, 0, self->to_a, stack_rank);
+		pa_blas_gemm(true, false, stack_rank, n, svd->rows, spectrum->r_b, stack_rank, svd->u, svd->rows, 0,
+					 self->to_a, stack_rank);
 	PA_TRY(pa_check_cancel(env));
 	if (n > 0)
-		pa_blas_gemm(true, true, stack_rank, n, svd->columns, spectrum->r_a, stack_rank, svd->vt, svd->n, 0, self->to_b, stack_rank);
+		pa_blas_gemm(true, true, stack_rank, n, svd->columns, spectrum->r_a, stack_rank, svd->vt, svd->n, 0,
+					 self->to_b, stack_rank);
 	return finish_maps(env, self);
 }
 
@@ -79,7 +82,8 @@ make_lines(PaEnv *env, PaTruncatedModule *self, PaFactor factor)
 	uint64_t	most = CALL_PRODUCTS / (reader->rank * self->rank);
 
 	bytes = bytes > LINES_BYTES ? bytes : LINES_BYTES;
-	self->room[factor] = pa_stack_window(reader, factor, bytes < reader->budget ? (size_t) bytes : reader->budget);
+	self->room[factor] = pa_stack_window(reader, factor,
+										 bytes < reader->budget ? (size_t) bytes : reader->budget);
 	if (self->room[factor] > most)
 		self->room[factor] = most;
 	return PA_NEW_ARRAY(env, (size_t) self->room[factor] * reader->rank, &self->lines[factor]);
@@ -126,7 +130,8 @@ pa_truncated_flip(PaTruncatedModule *module, uint64_t row)
  * the columns unless it is one row.
  */
 static PaStatus
-rows_of_a(PaEnv *env, PaTruncatedModule *self, uint64_t row, uint64_t rows, uint64_t column, uint64_t columns, double *out)
+rows_of_a(PaEnv *env, PaTruncatedModule *self, uint64_t row, uint64_t rows, uint64_t column, uint64_t columns,
+		  double *out)
 {
 	int			stack_rank = (int) self->spectrum.reader.rank;
 	uint64_t	room = self->room[PA_FACTOR_A];
@@ -135,7 +140,8 @@ rows_of_a(PaEnv *env, PaTruncatedModule *self, uint64_t row, uint64_t rows, uint
 	{
 		uint64_t	n = columns - done < room ? columns - done : room;
 
-		PA_TRY(pa_stack_read_a(env, &self->spectrum.reader, column + done, n, self->lines[PA_FACTOR_A], (size_t) n));
+		PA_TRY(pa_stack_read_a(env, &self->spectrum.reader, column + done, n, self->lines[PA_FACTOR_A],
+							   (size_t) n));
 		pa_blas_gemm(false, false, (int) n, (int) rows, stack_rank, self->lines[PA_FACTOR_A], (int) n,
 					 self->to_a + row * (uint64_t) stack_rank, stack_rank, 0, out + done, (int) columns);
 	}

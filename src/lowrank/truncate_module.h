@@ -27,8 +27,8 @@ typedef struct PaTruncatedModule
  * Decompose the module's delta, with the leaves' weights, and keep what makes
  * factors of this rank.  pa_spectrum's codes.
  */
-extern PaStatus pa_truncated_module(PaEnv *env, const PaStack *stack, const double *leaf_weights, size_t budget,
-									uint64_t rank, PaTruncatedModule *module);
+extern PaStatus pa_truncated_module(PaEnv *env, const PaStack *stack, const double *leaf_weights,
+									size_t budget, uint64_t rank, PaTruncatedModule *module);
 
 /* Free it, before pa_env_reset does. */
 extern void pa_truncated_release(PaEnv *env, PaTruncatedModule *module);
@@ -40,9 +40,9 @@ extern void pa_truncated_flip(PaTruncatedModule *module, uint64_t row);
  * Elements of the new factor, row-major, into out: some that begin with or
  * before `first`, at most room (at least a row of B).
  */
-extern PaStatus pa_truncated_a(PaEnv *env, PaTruncatedModule *module, uint64_t first, uint64_t room, double *out,
-							   uint64_t *out_first, uint64_t *out_n);
-extern PaStatus pa_truncated_b(PaEnv *env, PaTruncatedModule *module, uint64_t first, uint64_t room, double *out,
-							   uint64_t *out_first, uint64_t *out_n);
+extern PaStatus pa_truncated_a(PaEnv *env, PaTruncatedModule *module, uint64_t first, uint64_t room,
+							   double *out, uint64_t *out_first, uint64_t *out_n);
+extern PaStatus pa_truncated_b(PaEnv *env, PaTruncatedModule *module, uint64_t first, uint64_t room,
+							   double *out, uint64_t *out_first, uint64_t *out_n);
 
 #endif

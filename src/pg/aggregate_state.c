@@ -68,11 +68,13 @@ void
 aggregate_check_held(Size held)
 {
 	if (held > AGGREGATE_MAX_HELD)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("aggregate holds more than %zu bytes of computed adapters", AGGREGATE_MAX_HELD),
-				 errdetail("Adapters that are read from a table are held as references; computed ones as they are."),
-				 errhint("Store the computed adapters in a table first.")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("aggregate holds more than %zu bytes of computed adapters", AGGREGATE_MAX_HELD),
+			 errdetail(
+				 "Adapters that are read from a table are held as references; computed ones as they are."),
+			 errhint("Store the computed adapters in a table first.")));
 }
 
 void
@@ -83,8 +85,9 @@ aggregate_state_add(AggregateState *state, Datum argument, double weight)
 	Bridge	   *bridge = bridge_open();
 
 	expression_append(bridge, expression, argument);
-	bridge_check(bridge, pa_terms_multiply(&bridge->env, expression->terms + before,
-										   expression->n_terms - before, weight));
+	bridge_check(bridge,
+				 pa_terms_multiply(&bridge->env, expression->terms + before, expression->n_terms - before,
+								   weight));
 	bridge_close(bridge);
 	aggregate_check_held(state->expression.held);
 	state->rows++;
@@ -154,7 +157,8 @@ valid_reference(const uint8 *p, uint32 length)
 	memcpy(copy, p, length);
 	if (VARATT_IS_EXTERNAL(copy))
 	{
-		if (VARTAG_EXTERNAL(copy) == VARTAG_ONDISK && length == VARHDRSZ_EXTERNAL + sizeof(struct varatt_external))
+		if (VARTAG_EXTERNAL(copy) == VARTAG_ONDISK &&
+			length == VARHDRSZ_EXTERNAL + sizeof(struct varatt_external))
 		{
 			struct varatt_external pointer;
 
@@ -246,7 +250,8 @@ aggregate_state_deserialize(const char *bytes, Size length)
 	AggregateState *state = aggregate_state_create(PA_SPACE_PARAMETER, CurrentMemoryContext);
 	PaReader	r;
 
-	pa_reader_init(&r, &bridge->env, bytes, length, PA_ERR_FILE, "serialized state of an aggregate over adapters");
+	pa_reader_init(&r, &bridge->env, bytes, length, PA_ERR_FILE,
+				   "serialized state of an aggregate over adapters");
 	bridge_check(bridge, read_state(&r, state));
 	bridge_close(bridge);
 	return state;

@@ -89,8 +89,7 @@ static void *
 host_alloc(void *state, size_t size)
 {
 	Bridge	   *bridge = state;
-	void	   *p = MemoryContextAllocExtended(bridge->context, size,
-											   MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
+	void	   *p = MemoryContextAllocExtended(bridge->context, size, MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
 
 	if (p != NULL)
 		advise_huge_pages(p, size);
@@ -245,8 +244,8 @@ error_text(const char *utf8)
 
 		if (OidIsValid(conversion))
 			done = pg_do_encoding_conversion_buf(conversion, PG_UTF8, encoding,
-												 unconstify(unsigned char *, (const unsigned char *) utf8), left,
-												 piece, room, true);
+												 unconstify(unsigned char *, (const unsigned char *) utf8),
+												 left, piece, room, true);
 		if (done > 0)
 			appendStringInfoString(&text, (char *) piece);
 		utf8 += done;
@@ -278,8 +277,7 @@ bridge_check(Bridge *bridge, PaStatus status)
 	if ((status == PA_ERR_CANCELLED || status == PA_ERR_HOST || status == PA_ERR_NOMEM) && kept != NULL)
 		ReThrowError(kept);
 	ereport(ERROR,
-			(errcode(sqlstate_of(status)),
-			 errmsg_internal("%s", error_text(error.message)),
+			(errcode(sqlstate_of(status)), errmsg_internal("%s", error_text(error.message)),
 			 error.detail[0] != '\0' ? errdetail_internal("%s", error_text(error.detail)) : 0,
 			 error.hint[0] != '\0' ? errhint("%s", error_text(error.hint)) : 0));
 }

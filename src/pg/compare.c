@@ -29,8 +29,7 @@ PG_FUNCTION_INFO_V1(adapter_hash_extended);
 static void
 read_headers(FunctionCallInfo fcinfo, int n, PaValueHeader *headers)
 {
-	MemoryContext work = AllocSetContextCreate(CurrentMemoryContext,
-											   "adapter comparison",
+	MemoryContext work = AllocSetContextCreate(CurrentMemoryContext, "adapter comparison",
 											   ALLOCSET_SMALL_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(work);
 	Bridge	   *bridge = bridge_open();

@@ -17,8 +17,9 @@ sum_of_expression(Bridge *bridge, const Expression *expression, PaDeltaSum *sum)
 	sum->n = expression->n_leaves;
 	sum->values = expression_open_leaves(bridge, expression);
 	sum->weights = palloc(sizeof(double) * (expression->n_leaves + 1));
-	bridge_check(bridge, pa_terms_total(&bridge->env, expression->terms, expression->n_terms,
-										expression->n_leaves, unused, sum->weights));
+	bridge_check(bridge,
+				 pa_terms_total(&bridge->env, expression->terms, expression->n_terms, expression->n_leaves,
+								unused, sum->weights));
 	pfree(unused);
 }
 

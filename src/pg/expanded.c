@@ -25,10 +25,7 @@ struct ExpandedAdapter
 static Size expanded_flat_size(ExpandedObjectHeader *header);
 static void expanded_flatten(ExpandedObjectHeader *header, void *result, Size allocated);
 
-static const ExpandedObjectMethods expanded_methods = {
-	expanded_flat_size,
-	expanded_flatten
-};
+static const ExpandedObjectMethods expanded_methods = {expanded_flat_size, expanded_flatten};
 
 static ExpandedAdapter *
 expanded_from_header(ExpandedObjectHeader *header)
@@ -38,8 +35,7 @@ expanded_from_header(ExpandedObjectHeader *header)
 	/* An expanded object of another type can only come from a broken catalog. */
 	if (object->header.eoh_methods != &expanded_methods || object->magic != EXPANDED_ADAPTER_MAGIC)
 		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("value is not an adapter"),
+				(errcode(ERRCODE_DATA_CORRUPTED), errmsg("value is not an adapter"),
 				 errdetail("It is an expanded object of another type.")));
 	return object;
 }
@@ -87,8 +83,7 @@ expression_append(Bridge *bridge, Expression *expression, Datum argument)
 ExpandedAdapter *
 expanded_create(PaSpace space)
 {
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
-												  "adapter expression",
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "adapter expression",
 												  ALLOCSET_SMALL_SIZES);
 	ExpandedAdapter *object = MemoryContextAllocZero(context, sizeof(ExpandedAdapter));
 
@@ -136,9 +131,9 @@ expression_evaluate(Bridge *bridge, const Expression *expression)
 	PaBuf		out;
 	int64_t		same_as;
 
-	bridge_check(bridge, pa_evaluate_terms(&bridge->env, expression->space, expression->n_leaves, values,
-										   expression->n_terms, expression->terms,
-										   VARHDRSZ, &out, &same_as));
+	bridge_check(bridge,
+				 pa_evaluate_terms(&bridge->env, expression->space, expression->n_leaves, values,
+								   expression->n_terms, expression->terms, VARHDRSZ, &out, &same_as));
 	if (same_as >= 0)
 		return PG_DETOAST_DATUM_COPY(PointerGetDatum(expression->leaves[same_as].ref));
 	return bridge_varlena(&out);

@@ -185,7 +185,7 @@ find_leaf(Expression *expression, const uint8 *digest, bool *found)
 		for (uint32 i = 0; i < expression->n_leaves; i++)
 		{
 			*found = memcmp(expression->leaves[i].digest, digest, PA_SHA256_LENGTH) == 0;
-			if (*found)
+			if			(*found)
 				return i;
 		}
 		*found = false;
@@ -228,7 +228,8 @@ expression_leaf(Expression *expression, const LeafRef *leaf)
 	uint32		number = find_leaf(expression, leaf->digest, &found);
 	LeafRef		kept = *leaf;
 
-	if (found && memcmp(expression->leaves[number].envelope_digest, leaf->envelope_digest, PA_SHA256_LENGTH) <= 0)
+	if (found &&
+		memcmp(expression->leaves[number].envelope_digest, leaf->envelope_digest, PA_SHA256_LENGTH) <= 0)
 		return number;
 	take_reference(expression->context, &kept);
 	/* what is replaced stays until the context ends */
@@ -275,8 +276,7 @@ expression_append_mean(Bridge *bridge, Expression *expression, const Expression 
 	double	   *p = palloc(sizeof(double) * (other->n_leaves + 1));
 	double	   *q = palloc(sizeof(double) * (other->n_leaves + 1));
 
-	bridge_check(bridge, pa_terms_mean(&bridge->env, other->terms, other->n_terms,
-									   other->n_leaves, n, p, q));
+	bridge_check(bridge, pa_terms_mean(&bridge->env, other->terms, other->n_terms, other->n_leaves, n, p, q));
 	for (uint32 i = 0; i < other->n_leaves; i++)
 	{
 		PaTerm		term = {0, p[i], q[i]};

@@ -23,7 +23,7 @@ typedef struct LeafRef
 	uint8		digest[PA_SHA256_LENGTH];
 	uint8		envelope_digest[PA_SHA256_LENGTH];
 	struct varlena *ref;
-	struct SharedValue *shared;	/* that ref is in; NULL: ref is the context's own, or an argument */
+	struct SharedValue *shared; /* that ref is in; NULL: ref is the context's own, or an argument */
 } LeafRef;
 
 /* A growing list of leaves (distinct by digest) and terms. */

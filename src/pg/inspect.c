@@ -124,8 +124,8 @@ adapter_rank(PG_FUNCTION_ARGS)
 	if (!PG_ARGISNULL(1))
 		module = bridge_text_argument(PG_GETARG_DATUM(1));
 	bridge = bridge_open();
-	bridge_check(bridge, pa_inspect_rank(&bridge->env, datum_value(bridge, PG_GETARG_DATUM(0)),
-										 module, &rank));
+	bridge_check(bridge,
+				 pa_inspect_rank(&bridge->env, datum_value(bridge, PG_GETARG_DATUM(0)), module, &rank));
 	bridge_close(bridge);
 	if (rank == 0)
 		PG_RETURN_NULL();
@@ -139,8 +139,9 @@ adapter_recipe(PG_FUNCTION_ARGS)
 	PaText		recipe;
 	char	   *copy;
 
-	bridge_check(bridge, pa_value_document(&bridge->env, datum_value(bridge, PG_GETARG_DATUM(0)),
-										   PA_DOCUMENT_RECIPE, &recipe));
+	bridge_check(bridge,
+				 pa_value_document(&bridge->env, datum_value(bridge, PG_GETARG_DATUM(0)), PA_DOCUMENT_RECIPE,
+								   &recipe));
 	copy = bridge_to_server(pnstrdup(recipe.text, recipe.length), recipe.length);
 	bridge_close(bridge);
 	return DirectFunctionCall1(jsonb_in, CStringGetDatum(copy));
@@ -163,8 +164,8 @@ shape_array(const PaTensor *tensor)
 
 	for (int i = 0; i < tensor->ndim; i++)
 		elements[i] = Int64GetDatum((int64) tensor->shape[i]);
-	return PointerGetDatum(construct_array(elements, tensor->ndim, INT8OID,
-										   sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	return PointerGetDatum(
+		construct_array(elements, tensor->ndim, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 }
 
 #define MODULES_COLUMNS 10
@@ -246,12 +247,11 @@ adapter_tensor(PG_FUNCTION_ARGS)
 	const PaTensor *tensor;
 	ArrayType  *array;
 
-	bridge_check(bridge, pa_inspect_measure(&bridge->env, value,
-											bridge_text_argument(PG_GETARG_DATUM(1)), &tensor));
+	bridge_check(bridge,
+				 pa_inspect_measure(&bridge->env, value, bridge_text_argument(PG_GETARG_DATUM(1)), &tensor));
 	array = make_array(tensor->ndim, tensor->shape, tensor->elements);
 	if (tensor->elements > 0)
-		bridge_check(bridge, pa_inspect_read(&bridge->env, value, tensor,
-											 (double *) ARR_DATA_PTR(array)));
+		bridge_check(bridge, pa_inspect_read(&bridge->env, value, tensor, (double *) ARR_DATA_PTR(array)));
 	bridge_close(bridge);
 	PG_RETURN_ARRAYTYPE_P(array);
 }
@@ -264,12 +264,11 @@ adapter_module_delta(PG_FUNCTION_ARGS)
 	PaDelta		delta;
 	ArrayType  *array;
 
-	bridge_check(bridge, pa_delta_measure(&bridge->env, value,
-										  bridge_text_argument(PG_GETARG_DATUM(1)), &delta));
+	bridge_check(bridge,
+				 pa_delta_measure(&bridge->env, value, bridge_text_argument(PG_GETARG_DATUM(1)), &delta));
 	array = make_array(delta.ndim, delta.shape, delta.elements);
 	if (delta.elements > 0)
-		bridge_check(bridge, pa_delta_read(&bridge->env, value, &delta,
-										   (double *) ARR_DATA_PTR(array)));
+		bridge_check(bridge, pa_delta_read(&bridge->env, value, &delta, (double *) ARR_DATA_PTR(array)));
 	bridge_close(bridge);
 	PG_RETURN_ARRAYTYPE_P(array);
 }

@@ -70,8 +70,9 @@ adapter_config(PG_FUNCTION_ARGS)
 	PaText		config;
 	Datum		result;
 
-	bridge_check(bridge, pa_value_document(&bridge->env, datum_value(bridge, PG_GETARG_DATUM(0)),
-										   PA_DOCUMENT_CONFIG, &config));
+	bridge_check(bridge,
+				 pa_value_document(&bridge->env, datum_value(bridge, PG_GETARG_DATUM(0)), PA_DOCUMENT_CONFIG,
+								   &config));
 	result = text_result(config);
 	bridge_close(bridge);
 	return result;
@@ -92,8 +93,8 @@ adapter_import_split(PG_FUNCTION_ARGS)
 	file = bridge_bytes(PG_GETARG_BYTEA_PP(0));
 	config = config_argument(fcinfo, 1);
 	bridge = bridge_open();
-	bridge_check(bridge, pa_split_file(&bridge->env, file, config, parts_max_bytes(PG_GETARG_INT64(2)),
-									   &split, &n));
+	bridge_check(bridge,
+				 pa_split_file(&bridge->env, file, config, parts_max_bytes(PG_GETARG_INT64(2)), &split, &n));
 	parts_return(fcinfo, bridge, split, n);
 	bridge_close(bridge);
 	return (Datum) 0;

@@ -28,7 +28,8 @@ digests_argument(FunctionCallInfo fcinfo, int argument, const uint8 ***digests)
 	bool	   *nulls;
 	int			n;
 
-	deconstruct_array(PG_GETARG_ARRAYTYPE_P(argument), BYTEAOID, -1, false, TYPALIGN_INT, &elements, &nulls, &n);
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(argument), BYTEAOID, -1, false, TYPALIGN_INT, &elements, &nulls,
+					  &n);
 	*digests = MemoryContextAllocHuge(CurrentMemoryContext, ((Size) n + 1) * sizeof(uint8 *));
 	for (int i = 0; i < n; i++)
 	{
@@ -56,8 +57,7 @@ weights_argument(FunctionCallInfo fcinfo, int argument, PaLineageWeight weight, 
 					  TYPALIGN_DOUBLE, &elements, &nulls, &count);
 	if (count != n)
 		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("arrays of edges have different lengths"),
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("arrays of edges have different lengths"),
 				 errdetail("There are %d tails and %d weights.", n, count),
 				 errhint("Aggregate them from the same rows in the same order.")));
 	for (int i = 0; i < n; i++)
@@ -79,8 +79,7 @@ edges_arguments(FunctionCallInfo fcinfo, int *n)
 	n_heads = digests_argument(fcinfo, 2, &heads);
 	if (n_heads != *n)
 		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("arrays of edges have different lengths"),
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("arrays of edges have different lengths"),
 				 errdetail("There are %d tails and %d heads.", *n, n_heads),
 				 errhint("Aggregate them from the same rows in the same order.")));
 	edges = MemoryContextAllocHuge(CurrentMemoryContext, ((Size) *n + 1) * sizeof(PaLineageEdge));

@@ -103,7 +103,8 @@ adapter_spectrum(PG_FUNCTION_ARGS)
 		Datum		path = path_datum(modules[i].path);
 
 		for (uint32_t k = 0; k < modules[i].n; k++)
-			put_row(fcinfo, (Datum[]) {path, Int32GetDatum((int32) k + 1), Float8GetDatum(modules[i].values[k])});
+			put_row(fcinfo,
+					(Datum[]) {path, Int32GetDatum((int32) k + 1), Float8GetDatum(modules[i].values[k])});
 	}
 	bridge_close(bridge);
 	return (Datum) 0;
@@ -119,8 +120,10 @@ truncation_errors(FunctionCallInfo fcinfo, Bridge *bridge, PaKeep keep)
 	delta_argument(bridge, PG_GETARG_DATUM(0), &sum);
 	bridge_check(bridge, pa_lowrank_error(&bridge->env, &sum, keep, &n, &modules));
 	for (uint32_t i = 0; i < n; i++)
-		put_row(fcinfo, (Datum[]) {path_datum(modules[i].path), Int32GetDatum((int32) modules[i].full_rank),
-								   Int32GetDatum((int32) modules[i].rank), Float8GetDatum(modules[i].relative_error)});
+		put_row(fcinfo,
+				(Datum[]) {path_datum(modules[i].path), Int32GetDatum((int32) modules[i].full_rank),
+						   Int32GetDatum((int32) modules[i].rank),
+						   Float8GetDatum(modules[i].relative_error)});
 	bridge_close(bridge);
 	return (Datum) 0;
 }
@@ -221,9 +224,10 @@ adapter_module_geometry(PG_FUNCTION_ARGS)
 	bridge = bridge_open();
 	geometry(fcinfo, bridge, true, &n, &modules);
 	for (uint32_t i = 0; i < n; i++)
-		put_row(fcinfo, (Datum[]) {path_datum(modules[i].path), Float8GetDatum(modules[i].norm_d),
-								   Float8GetDatum(modules[i].norm_e), Float8GetDatum(modules[i].inner),
-								   Float8GetDatum(modules[i].distance), Float8GetDatum(modules[i].cosine_distance)});
+		put_row(fcinfo,
+				(Datum[]) {path_datum(modules[i].path), Float8GetDatum(modules[i].norm_d),
+						   Float8GetDatum(modules[i].norm_e), Float8GetDatum(modules[i].inner),
+						   Float8GetDatum(modules[i].distance), Float8GetDatum(modules[i].cosine_distance)});
 	bridge_close(bridge);
 	return (Datum) 0;
 }

@@ -28,9 +28,7 @@ array_elements(ArrayType *array, const char *name, int *n)
 	Datum	   *elements;
 
 	if (array_contains_nulls(array))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("%s must not contain nulls", name)));
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not contain nulls", name)));
 	get_typlenbyvalalign(ARR_ELEMTYPE(array), &length, &by_value, &alignment);
 	deconstruct_array(array, ARR_ELEMTYPE(array), length, by_value, alignment, &elements, NULL, n);
 	return elements;
@@ -72,43 +70,47 @@ merge(FunctionCallInfo fcinfo, const PaMergeArguments *arguments)
 Datum
 adapter_magnitude_prune(PG_FUNCTION_ARGS)
 {
-	return merge(fcinfo, &(PaMergeArguments) {
-		.method = PA_MERGE_MAGNITUDE_PRUNE,
-		.density = PG_GETARG_FLOAT8(2),
-		.flavour = bridge_text_argument(PG_GETARG_DATUM(3))
-	});
+	return merge(fcinfo,
+				 &(PaMergeArguments) {
+					 .method = PA_MERGE_MAGNITUDE_PRUNE,
+					 .density = PG_GETARG_FLOAT8(2),
+					 .flavour = bridge_text_argument(PG_GETARG_DATUM(3)),
+				 });
 }
 
 Datum
 adapter_ties(PG_FUNCTION_ARGS)
 {
-	return merge(fcinfo, &(PaMergeArguments) {
-		.method = PA_MERGE_TIES,
-		.density = PG_GETARG_FLOAT8(2),
-		.flavour = bridge_text_argument(PG_GETARG_DATUM(3)),
-		.majority_sign = bridge_text_argument(PG_GETARG_DATUM(4))
-	});
+	return merge(fcinfo,
+				 &(PaMergeArguments) {
+					 .method = PA_MERGE_TIES,
+					 .density = PG_GETARG_FLOAT8(2),
+					 .flavour = bridge_text_argument(PG_GETARG_DATUM(3)),
+					 .majority_sign = bridge_text_argument(PG_GETARG_DATUM(4)),
+				 });
 }
 
 Datum
 adapter_dare_linear(PG_FUNCTION_ARGS)
 {
-	return merge(fcinfo, &(PaMergeArguments) {
-		.method = PA_MERGE_DARE_LINEAR,
-		.density = PG_GETARG_FLOAT8(2),
-		.seed = PG_GETARG_INT64(3),
-		.flavour = bridge_text_argument(PG_GETARG_DATUM(4))
-	});
+	return merge(fcinfo,
+				 &(PaMergeArguments) {
+					 .method = PA_MERGE_DARE_LINEAR,
+					 .density = PG_GETARG_FLOAT8(2),
+					 .seed = PG_GETARG_INT64(3),
+					 .flavour = bridge_text_argument(PG_GETARG_DATUM(4)),
+				 });
 }
 
 Datum
 adapter_dare_ties(PG_FUNCTION_ARGS)
 {
-	return merge(fcinfo, &(PaMergeArguments) {
-		.method = PA_MERGE_DARE_TIES,
-		.density = PG_GETARG_FLOAT8(2),
-		.seed = PG_GETARG_INT64(3),
-		.flavour = bridge_text_argument(PG_GETARG_DATUM(4)),
-		.majority_sign = bridge_text_argument(PG_GETARG_DATUM(5))
-	});
+	return merge(fcinfo,
+				 &(PaMergeArguments) {
+					 .method = PA_MERGE_DARE_TIES,
+					 .density = PG_GETARG_FLOAT8(2),
+					 .seed = PG_GETARG_INT64(3),
+					 .flavour = bridge_text_argument(PG_GETARG_DATUM(4)),
+					 .majority_sign = bridge_text_argument(PG_GETARG_DATUM(5)),
+				 });
 }

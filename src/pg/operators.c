@@ -17,7 +17,7 @@ PG_FUNCTION_INFO_V1(adapter_mul_left);
 PG_FUNCTION_INFO_V1(adapter_div);
 PG_FUNCTION_INFO_V1(adapter_lerp);
 
-typedef PaStatus (*TermsFunction) (PaEnv *env, PaTerm *terms, size_t n, double w);
+typedef PaStatus (*TermsFunction)(PaEnv *env, PaTerm *terms, size_t n, double w);
 
 /* Append an argument's terms and change them by a weight. */
 static void
@@ -26,8 +26,7 @@ append_weighted(Bridge *bridge, Expression *expression, Datum argument, TermsFun
 	size_t		before = expression->n_terms;
 
 	expression_append(bridge, expression, argument);
-	bridge_check(bridge, change(&bridge->env, expression->terms + before,
-								expression->n_terms - before, w));
+	bridge_check(bridge, change(&bridge->env, expression->terms + before, expression->n_terms - before, w));
 }
 
 static Datum

@@ -17,8 +17,8 @@ extern Datum operator_add(PaSpace space, FunctionCallInfo fcinfo);	/* a + b */
 extern Datum operator_sub(PaSpace space, FunctionCallInfo fcinfo);	/* a - b */
 extern Datum operator_neg(PaSpace space, FunctionCallInfo fcinfo);	/* - a */
 extern Datum operator_mul(PaSpace space, FunctionCallInfo fcinfo);	/* a * w */
-extern Datum operator_mul_left(PaSpace space, FunctionCallInfo fcinfo);	/* w * a */
+extern Datum operator_mul_left(PaSpace space, FunctionCallInfo fcinfo); /* w * a */
 extern Datum operator_div(PaSpace space, FunctionCallInfo fcinfo);	/* a / w; 22012 for 0 */
-extern Datum operator_lerp(PaSpace space, FunctionCallInfo fcinfo);	/* (1 - t) a + t b */
+extern Datum operator_lerp(PaSpace space, FunctionCallInfo fcinfo); /* (1 - t) a + t b */
 
 #endif

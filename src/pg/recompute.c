@@ -48,8 +48,8 @@ known_argument(FunctionCallInfo fcinfo, int n)
 	digests = MemoryContextAllocHuge(CurrentMemoryContext, ((Size) count + 1) * PA_SHA256_LENGTH);
 	for (int i = 0; i < count; i++)
 		if (!nulls[i])
-			memcpy(digests + (Size) known.n++ * PA_SHA256_LENGTH,
-				   digest_bytes(DatumGetByteaPP(elements[i])), PA_SHA256_LENGTH);
+			memcpy(digests + (Size) known.n++ * PA_SHA256_LENGTH, digest_bytes(DatumGetByteaPP(elements[i])),
+				   PA_SHA256_LENGTH);
 	known.digests = digests;
 	return known;
 }
@@ -218,7 +218,8 @@ check_constants(const RecomputeState *state, FunctionCallInfo fcinfo)
 		same_bytes(state->recipe, (struct varlena *) DatumGetPointer(PG_GETARG_DATUM(1)));
 
 	if (same && state->without != NULL)
-		same = same_bytes((struct varlena *) state->without, (struct varlena *) DatumGetPointer(PG_GETARG_DATUM(3)));
+		same = same_bytes((struct varlena *) state->without,
+						  (struct varlena *) DatumGetPointer(PG_GETARG_DATUM(3)));
 	if (!same)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -21,7 +21,7 @@
 
 PG_FUNCTION_INFO_V1(registry_entry_hash);
 
-#define ENTRY_TAG "peftarith log 1"	/* hashed with its NUL */
+#define ENTRY_TAG "peftarith log 1" /* hashed with its NUL */
 #define NULL_LENGTH PG_UINT32_MAX
 
 static void

@@ -67,8 +67,7 @@ slice_fetch(PaEnv *env, PaBytes *base, uint64_t offset, size_t length, const uin
 
 	if (offset > base->size || length > base->size - offset)
 		return pa_fail(env, PA_ERR_INTERNAL, "slice outside the value");
-	if (self->window == NULL || offset < self->first ||
-		offset + length > self->first + self->length)
+	if (self->window == NULL || offset < self->first || offset + length > self->first + self->length)
 	{
 		uint64		want = length;
 

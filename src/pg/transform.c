@@ -88,8 +88,9 @@ adapter_split(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	bridge = bridge_open();
-	bridge_check(bridge, pa_split_value(&bridge->env, datum_value(bridge, PG_GETARG_DATUM(0)),
-										parts_max_bytes(PG_GETARG_INT64(1)), &split, &n));
+	bridge_check(bridge,
+				 pa_split_value(&bridge->env, datum_value(bridge, PG_GETARG_DATUM(0)),
+								parts_max_bytes(PG_GETARG_INT64(1)), &split, &n));
 	parts_return(fcinfo, bridge, split, n);
 	bridge_close(bridge);
 	return (Datum) 0;
@@ -169,6 +170,6 @@ adapter_union_final(PG_FUNCTION_ARGS)
 	values = palloc(state->n * sizeof(PaValue *));
 	for (size_t i = 0; i < state->n; i++)
 		values[i] = datum_value_of(bridge, PointerGetDatum(state->parts[i]), state->n);
-	return bridge_return(bridge, pa_union_values(&bridge->env, (uint32_t) state->n, values,
-												 VARHDRSZ, &out), &out);
+	return bridge_return(bridge, pa_union_values(&bridge->env, (uint32_t) state->n, values, VARHDRSZ, &out),
+						 &out);
 }

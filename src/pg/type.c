@@ -82,11 +82,14 @@ decode_text(FunctionCallInfo fcinfo, const char *text, size_t *length)
 		decoded = pg_b64_decode(piece, (int) n, (pa_base64_binary *) binary + *length,
 								(int) Min(BINARY_PIECE, capacity - *length));
 		if (decoded < 0 || n % 4 != 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-					 errmsg("invalid input syntax for type %s", format_type_be(get_func_rettype(fcinfo->flinfo->fn_oid))),
-					 errdetail("The text form of an adapter is the base64 of an envelope."),
-					 errhint("Use adapter_from_safetensors() for a PEFT file and adapter_from_json() for a small adapter.")));
+			ereport(
+				ERROR,
+				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+				 errmsg("invalid input syntax for type %s",
+						format_type_be(get_func_rettype(fcinfo->flinfo->fn_oid))),
+				 errdetail("The text form of an adapter is the base64 of an envelope."),
+				 errhint(
+					 "Use adapter_from_safetensors() for a PEFT file and adapter_from_json() for a small adapter.")));
 		*length += decoded;
 	}
 	pfree(piece);

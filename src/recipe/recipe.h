@@ -28,8 +28,8 @@
 /* *recipe is in env memory until release, which is not called after a failure: then pa_env_reset frees it. */
 typedef struct PaRecipeLoader
 {
-	PaStatus	(*load) (PaEnv *env, void *state, PaText *recipe);
-	void		(*release) (PaEnv *env, void *state, const PaText *recipe);
+	PaStatus	(*load)(PaEnv *env, void *state, PaText *recipe);
+	void		(*release)(PaEnv *env, void *state, const PaText *recipe);
 } PaRecipeLoader;
 
 typedef struct PaOperand
@@ -47,8 +47,8 @@ extern PaStatus pa_recipe_import(PaEnv *env, const uint8_t file_sha256[PA_SHA256
  * {"op":"combine","terms":[{"of":digest,"u":...,"v":...},...]} in order of digest,
  * u, v.  The leaf of a term is an index of operands, here and below.
  */
-extern PaStatus pa_recipe_combine(PaEnv *env, uint32_t n_operands, const PaOperand *operands,
-								  size_t n_terms, const PaTerm *terms, PaText *recipe);
+extern PaStatus pa_recipe_combine(PaEnv *env, uint32_t n_operands, const PaOperand *operands, size_t n_terms,
+								  const PaTerm *terms, PaText *recipe);
 
 /*
  * {"op":"concatenate","terms":[{"of":digest,"w":...},...]}, a sum in delta
@@ -63,9 +63,9 @@ extern PaStatus pa_recipe_concatenate(PaEnv *env, uint32_t n_operands, const PaO
  * result is the library's within the tolerance of doc/algebra.md; every other
  * operation is exact and has no such members.
  */
-extern PaStatus pa_recipe_truncate(PaEnv *env, uint32_t n_operands, const PaOperand *operands,
-								   size_t n_terms, const PaTerm *terms,
-								   uint64_t rank, double energy, const char *library, PaText *recipe);
+extern PaStatus pa_recipe_truncate(PaEnv *env, uint32_t n_operands, const PaOperand *operands, size_t n_terms,
+								   const PaTerm *terms, uint64_t rank, double energy, const char *library,
+								   PaText *recipe);
 
 /* What a merge's recipe says besides its terms. */
 typedef struct PaRecipeMerge
@@ -82,9 +82,8 @@ typedef struct PaRecipeMerge
  * "majority_sign":text or null,"seed":integer or null}; terms in order of
  * digest, w, one for each argument.
  */
-extern PaStatus pa_recipe_merge(PaEnv *env, uint32_t n_operands, const PaOperand *operands,
-								size_t n_terms, const PaTerm *terms,
-								const PaRecipeMerge *merge, PaText *recipe);
+extern PaStatus pa_recipe_merge(PaEnv *env, uint32_t n_operands, const PaOperand *operands, size_t n_terms,
+								const PaTerm *terms, const PaRecipeMerge *merge, PaText *recipe);
 
 /* {"op":"scale","of":digest,"by":hex} */
 extern PaStatus pa_recipe_scale(PaEnv *env, const PaOperand *of, double by, PaText *recipe);
@@ -93,7 +92,8 @@ extern PaStatus pa_recipe_scale(PaEnv *env, const PaOperand *of, double by, PaTe
 extern PaStatus pa_recipe_cast(PaEnv *env, const PaOperand *of, const char *dtype, PaText *recipe);
 
 /* {"op":"select","of":digest,"pattern":text,"invert":bool} */
-extern PaStatus pa_recipe_select(PaEnv *env, const PaOperand *of, const char *pattern, bool invert, PaText *recipe);
+extern PaStatus pa_recipe_select(PaEnv *env, const PaOperand *of, const char *pattern, bool invert,
+								 PaText *recipe);
 
 /*
  * {"op":"set_base_model","of":digest,"base_model":text or null,"revision":text
@@ -103,7 +103,8 @@ extern PaStatus pa_recipe_set_base_model(PaEnv *env, const PaOperand *of, const 
 										 const char *revision, PaText *recipe);
 
 /* {"op":"split","of":digest,"max_bytes":n,"part":n}; parts count from 0 */
-extern PaStatus pa_recipe_split(PaEnv *env, const PaOperand *of, uint64_t max_bytes, uint32_t part, PaText *recipe);
+extern PaStatus pa_recipe_split(PaEnv *env, const PaOperand *of, uint64_t max_bytes, uint32_t part,
+								PaText *recipe);
 
 /* {"op":"union","of":[digest,...]}, sorted */
 extern PaStatus pa_recipe_union(PaEnv *env, uint32_t n, const PaOperand *operands, PaText *recipe);

@@ -18,24 +18,37 @@ static const PaNodeForm node_forms[] = {
 	{"import", 1, {{"sha256", PA_MEMBER_DIGEST}}},
 	{"combine", 1, {{"terms", PA_MEMBER_TERMS}}},
 	{"concatenate", 1, {{"terms", PA_MEMBER_WEIGHTED_TERMS}}},
-	{"truncate", 5, {{"terms", PA_MEMBER_WEIGHTED_TERMS}, {"rank", PA_MEMBER_OPTIONAL_COUNT},
-	{"energy", PA_MEMBER_OPTIONAL_WEIGHT}, {"numerics", PA_MEMBER_TOLERANCE}, {"library", PA_MEMBER_TEXT}}},
-	{"merge", 6, {{"method", PA_MEMBER_TEXT}, {"flavour", PA_MEMBER_TEXT}, {"terms", PA_MEMBER_WEIGHTED_TERMS},
-	{"density", PA_MEMBER_WEIGHT}, {"majority_sign", PA_MEMBER_OPTIONAL_TEXT}, {"seed", PA_MEMBER_OPTIONAL_INTEGER}}},
+	{"truncate",
+	 5,
+	 {{"terms", PA_MEMBER_WEIGHTED_TERMS},
+	  {"rank", PA_MEMBER_OPTIONAL_COUNT},
+	  {"energy", PA_MEMBER_OPTIONAL_WEIGHT},
+	  {"numerics", PA_MEMBER_TOLERANCE},
+	  {"library", PA_MEMBER_TEXT}}},
+	{"merge",
+	 6,
+	 {{"method", PA_MEMBER_TEXT},
+	  {"flavour", PA_MEMBER_TEXT},
+	  {"terms", PA_MEMBER_WEIGHTED_TERMS},
+	  {"density", PA_MEMBER_WEIGHT},
+	  {"majority_sign", PA_MEMBER_OPTIONAL_TEXT},
+	  {"seed", PA_MEMBER_OPTIONAL_INTEGER}}},
 	{"scale", 2, {{"of", PA_MEMBER_DIGEST}, {"by", PA_MEMBER_WEIGHT}}},
 	{"cast", 2, {{"of", PA_MEMBER_DIGEST}, {"dtype", PA_MEMBER_DTYPE}}},
 	{"select", 3, {{"of", PA_MEMBER_DIGEST}, {"pattern", PA_MEMBER_TEXT}, {"invert", PA_MEMBER_BOOL}}},
-	{"set_base_model", 3, {{"of", PA_MEMBER_DIGEST}, {"base_model", PA_MEMBER_OPTIONAL_TEXT},
-	{"revision", PA_MEMBER_OPTIONAL_TEXT}}},
+	{"set_base_model",
+	 3,
+	 {{"of", PA_MEMBER_DIGEST},
+	  {"base_model", PA_MEMBER_OPTIONAL_TEXT},
+	  {"revision", PA_MEMBER_OPTIONAL_TEXT}}},
 	{"split", 3, {{"of", PA_MEMBER_DIGEST}, {"max_bytes", PA_MEMBER_COUNT}, {"part", PA_MEMBER_COUNT}}},
 	{"union", 1, {{"of", PA_MEMBER_DIGESTS}}},
 };
 
-static const PaNodeForm term_form =
-{"term", 3, {{"of", PA_MEMBER_DIGEST}, {"u", PA_MEMBER_WEIGHT}, {"v", PA_MEMBER_WEIGHT}}};
+static const PaNodeForm term_form = {
+	"term", 3, {{"of", PA_MEMBER_DIGEST}, {"u", PA_MEMBER_WEIGHT}, {"v", PA_MEMBER_WEIGHT}}};
 
-static const PaNodeForm weighted_term_form =
-{"term", 2, {{"of", PA_MEMBER_DIGEST}, {"w", PA_MEMBER_WEIGHT}}};
+static const PaNodeForm weighted_term_form = {"term", 2, {{"of", PA_MEMBER_DIGEST}, {"w", PA_MEMBER_WEIGHT}}};
 
 const PaNodeForm *
 pa_recipe_form(const json_t *op)
@@ -67,8 +80,7 @@ is_digest(const json_t *value)
 {
 	uint8_t		digest[PA_SHA256_LENGTH];
 
-	return json_is_string(value) &&
-		pa_unhex(digest, json_string_value(value), json_string_length(value));
+	return json_is_string(value) && pa_unhex(digest, json_string_value(value), json_string_length(value));
 }
 
 /* -0x1.8p+1: hexadecimal, normalised, finite; nothing else that strtod would take. */
@@ -113,8 +125,7 @@ static bool
 is_terms(const json_t *value, const PaNodeForm *form)
 {
 	for (size_t i = 0; i < json_array_size(value); i++)
-		if (!json_is_object(json_array_get(value, i)) ||
-			!has_members(json_array_get(value, i), form, 0))
+		if (!json_is_object(json_array_get(value, i)) || !has_members(json_array_get(value, i), form, 0))
 			return false;
 	return json_array_size(value) > 0;
 }
@@ -204,7 +215,8 @@ pa_recipe_check_document(PaEnv *env, const json_t *document)
 		return PA_ERR_UNSUPPORTED;
 	}
 	if (json_integer_value(version) < 1)
-		return pa_fail(env, PA_ERR_CONFIG, "recipe has version %lld", (long long) json_integer_value(version));
+		return pa_fail(env, PA_ERR_CONFIG, "recipe has version %lld",
+					   (long long) json_integer_value(version));
 	if (json_object_size(document) != 3 || !json_is_object(nodes))
 		return pa_fail(env, PA_ERR_CONFIG, "recipe does not have the members version, root and nodes");
 	PA_TRY(check_node(env, json_object_get(document, "root"), "root"));
@@ -226,8 +238,8 @@ pa_recipe_check(PaEnv *env, PaText recipe)
 	json_t	   *document;
 
 	if (recipe.length > PA_MAX_RECIPE_BYTES)
-		return pa_fail(env, PA_ERR_LIMIT, "recipe has %zu bytes, more than %zu",
-					   recipe.length, PA_MAX_RECIPE_BYTES);
+		return pa_fail(env, PA_ERR_LIMIT, "recipe has %zu bytes, more than %zu", recipe.length,
+					   PA_MAX_RECIPE_BYTES);
 	PA_TRY(pa_json_parse(env, recipe, "recipe", &document));
 	return pa_recipe_check_document(env, document);
 }

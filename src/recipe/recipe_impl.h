@@ -64,7 +64,7 @@ extern const PaNodeForm *pa_recipe_term_form(PaMemberType type);
 extern PaStatus pa_recipe_check_document(PaEnv *env, const json_t *document);
 
 /* Call visit for each digest that a checked node refers to; stops at a failure. */
-typedef PaStatus (*PaRecipeVisit) (void *state, const char *digest);
+typedef PaStatus (*PaRecipeVisit)(void *state, const char *digest);
 extern PaStatus pa_recipe_references(const json_t *node, PaRecipeVisit visit, void *state);
 
 /*

@@ -96,14 +96,16 @@ pa_recipe_select(PaEnv *env, const PaOperand *of, const char *pattern, bool inve
 
 	pa_hex(hex, of->digest);
 	PA_TRY(pa_recipe_check_text(env, pattern));
-	PA_TRY(pa_recipe_own(env, json_pack("{s:s,s:s,s:s,s:b}", "op", "select", "of", hex,
-										"pattern", pattern, "invert", (int) invert), &root));
+	PA_TRY(pa_recipe_own(env,
+						 json_pack("{s:s,s:s,s:s,s:b}", "op", "select", "of", hex, "pattern", pattern,
+								   "invert", (int) invert),
+						 &root));
 	return pa_recipe_write(env, root, 1, of, recipe);
 }
 
 PaStatus
-pa_recipe_set_base_model(PaEnv *env, const PaOperand *of, const char *base_model,
-						 const char *revision, PaText *recipe)
+pa_recipe_set_base_model(PaEnv *env, const PaOperand *of, const char *base_model, const char *revision,
+						 PaText *recipe)
 {
 	char		hex[2 * PA_SHA256_LENGTH + 1];
 	json_t	   *root;
@@ -111,8 +113,10 @@ pa_recipe_set_base_model(PaEnv *env, const PaOperand *of, const char *base_model
 	pa_hex(hex, of->digest);
 	PA_TRY(pa_recipe_check_text(env, base_model));
 	PA_TRY(pa_recipe_check_text(env, revision));
-	PA_TRY(pa_recipe_own(env, json_pack("{s:s,s:s,s:s?,s:s?}", "op", "set_base_model", "of", hex,
-										"base_model", base_model, "revision", revision), &root));
+	PA_TRY(pa_recipe_own(env,
+						 json_pack("{s:s,s:s,s:s?,s:s?}", "op", "set_base_model", "of", hex, "base_model",
+								   base_model, "revision", revision),
+						 &root));
 	return pa_recipe_write(env, root, 1, of, recipe);
 }
 
@@ -123,8 +127,10 @@ pa_recipe_split(PaEnv *env, const PaOperand *of, uint64_t max_bytes, uint32_t pa
 	json_t	   *root;
 
 	pa_hex(hex, of->digest);
-	PA_TRY(pa_recipe_own(env, json_pack("{s:s,s:s,s:I,s:I}", "op", "split", "of", hex,
-										"max_bytes", (json_int_t) max_bytes, "part", (json_int_t) part), &root));
+	PA_TRY(pa_recipe_own(env,
+						 json_pack("{s:s,s:s,s:I,s:I}", "op", "split", "of", hex, "max_bytes",
+								   (json_int_t) max_bytes, "part", (json_int_t) part),
+						 &root));
 	return pa_recipe_write(env, root, 1, of, recipe);
 }
 

@@ -83,7 +83,8 @@ compare_node(const void *digest, const void *node)
 uint32_t
 pa_recipe_find(const PaRecipeGraph *graph, const uint8_t digest[PA_SHA256_LENGTH])
 {
-	const PaRecipeNode *found = bsearch(digest, graph->nodes + 1, graph->n - 1, sizeof(PaRecipeNode), compare_node);
+	const PaRecipeNode *found = bsearch(digest, graph->nodes + 1, graph->n - 1, sizeof(PaRecipeNode),
+										compare_node);
 
 	return found == NULL ? 0 : (uint32_t) (found - graph->nodes);
 }
@@ -130,9 +131,8 @@ read_node(PaEnv *env, const PaRecipeGraph *graph, const json_t *json, PaRecipeNo
 		if (terms != NULL)
 			read_term(graph, json_array_get(terms, i), &node->operands[i]);
 		else
-			node->operands[i] = (PaTerm) {
-				find_hex(graph, json_is_string(of) ? of : json_array_get(of, i)), 1, 1
-			};
+			node->operands[i] = (PaTerm) {find_hex(graph, json_is_string(of) ? of : json_array_get(of, i)), 1,
+										  1};
 	return PA_OK;
 }
 
@@ -145,8 +145,8 @@ pa_recipe_read(PaEnv *env, PaText recipe, PaRecipeGraph *graph)
 	json_t	   *node;
 
 	if (recipe.length > PA_RECIPE_READ_BYTES)
-		return pa_fail(env, PA_ERR_LIMIT, "recipe has %zu bytes, more than %zu",
-					   recipe.length, PA_RECIPE_READ_BYTES);
+		return pa_fail(env, PA_ERR_LIMIT, "recipe has %zu bytes, more than %zu", recipe.length,
+					   PA_RECIPE_READ_BYTES);
 	PA_TRY(pa_json_parse(env, recipe, "recipe", &document));
 	PA_TRY(pa_recipe_check_document(env, document));
 	PA_TRY(number_nodes(env, document, graph));

@@ -51,7 +51,7 @@ extern bool pa_recipe_is_end(const PaRecipeNode *node);
 /* Members that the grammar requires of the node's operation: NULL and 0 for null. */
 extern const char *pa_recipe_text(const PaRecipeNode *node, const char *member);
 extern double pa_recipe_number(const PaRecipeNode *node, const char *member);	/* a weight */
-extern int64_t pa_recipe_integer(const PaRecipeNode *node, const char *member);	/* a count or integer */
+extern int64_t pa_recipe_integer(const PaRecipeNode *node, const char *member); /* a count or integer */
 extern bool pa_recipe_flag(const PaRecipeNode *node, const char *member);	/* true or false */
 
 #endif

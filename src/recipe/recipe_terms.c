@@ -84,7 +84,8 @@ set_terms(PaEnv *env, const TermsNode *node, size_t n_terms, const PaTerm *terms
 		return pa_fail(env, PA_ERR_NOMEM, "out of memory");
 	PA_TRY(PA_NEW_ARRAY(env, n_terms, &refs));
 	for (size_t i = 0; i < n_terms; i++)
-		refs[i] = (TermRef) {node->operands[terms[i].leaf].digest, node->weighted ? 0 : terms[i].u, terms[i].v};
+		refs[i] = (TermRef) {node->operands[terms[i].leaf].digest, node->weighted ? 0 : terms[i].u,
+							 terms[i].v};
 	qsort(refs, n_terms, sizeof(TermRef), compare_terms);
 	for (size_t i = 0; i < n_terms; i++)
 		if (json_array_append_new(array, term_item(&refs[i], node->weighted)) != 0)
@@ -125,15 +126,16 @@ write_terms(PaEnv *env, const TermsNode *node, size_t n_terms, const PaTerm *ter
 	if (status != PA_ERR_LIMIT)
 		return status;
 	if (!node->linear || node->n_operands > PA_MAX_RECIPE_BYTES / MIN_TERM_BYTES)
-		return pa_fail(env, PA_ERR_LIMIT, "expression has %u different adapters, too many for one recipe", node->n_operands);
+		return pa_fail(env, PA_ERR_LIMIT, "expression has %u different adapters, too many for one recipe",
+					   node->n_operands);
 	PA_TRY(total_terms(env, node->n_operands, n_terms, terms, &totals));
 	PA_TRY(set_terms(env, node, node->n_operands, totals));
 	return pa_recipe_write(env, node->root, node->n_operands, node->operands, recipe);
 }
 
 PaStatus
-pa_recipe_combine(PaEnv *env, uint32_t n_operands, const PaOperand *operands,
-				  size_t n_terms, const PaTerm *terms, PaText *recipe)
+pa_recipe_combine(PaEnv *env, uint32_t n_operands, const PaOperand *operands, size_t n_terms,
+				  const PaTerm *terms, PaText *recipe)
 {
 	TermsNode	node = {.linear = true, .n_operands = n_operands, .operands = operands};
 
@@ -142,8 +144,8 @@ pa_recipe_combine(PaEnv *env, uint32_t n_operands, const PaOperand *operands,
 }
 
 PaStatus
-pa_recipe_concatenate(PaEnv *env, uint32_t n_operands, const PaOperand *operands,
-					  size_t n_terms, const PaTerm *terms, PaText *recipe)
+pa_recipe_concatenate(PaEnv *env, uint32_t n_operands, const PaOperand *operands, size_t n_terms,
+					  const PaTerm *terms, PaText *recipe)
 {
 	TermsNode	node = {.weighted = true, .linear = true, .n_operands = n_operands, .operands = operands};
 
@@ -152,26 +154,25 @@ pa_recipe_concatenate(PaEnv *env, uint32_t n_operands, const PaOperand *operands
 }
 
 PaStatus
-pa_recipe_truncate(PaEnv *env, uint32_t n_operands, const PaOperand *operands,
-				   size_t n_terms, const PaTerm *terms,
-				   uint64_t rank, double energy, const char *library, PaText *recipe)
+pa_recipe_truncate(PaEnv *env, uint32_t n_operands, const PaOperand *operands, size_t n_terms,
+				   const PaTerm *terms, uint64_t rank, double energy, const char *library, PaText *recipe)
 {
 	TermsNode	node = {.weighted = true, .linear = true, .n_operands = n_operands, .operands = operands};
 	char		share[PA_HEX_DOUBLE_BYTES];
 
 	PA_TRY(pa_recipe_check_text(env, library));
 	pa_hex_double(share, energy);
-	PA_TRY(pa_recipe_own(env, json_pack("{s:s,s:o,s:s?,s:s,s:s}", "op", "truncate",
-										"rank", rank > 0 ? json_integer((json_int_t) rank) : json_null(),
-										"energy", rank > 0 ? NULL : share,
-										"numerics", "tolerance", "library", library), &node.root));
+	PA_TRY(pa_recipe_own(env,
+						 json_pack("{s:s,s:o,s:s?,s:s,s:s}", "op", "truncate", "rank",
+								   rank > 0 ? json_integer((json_int_t) rank) : json_null(), "energy",
+								   rank > 0 ? NULL : share, "numerics", "tolerance", "library", library),
+						 &node.root));
 	return write_terms(env, &node, n_terms, terms, recipe);
 }
 
 PaStatus
-pa_recipe_merge(PaEnv *env, uint32_t n_operands, const PaOperand *operands,
-				size_t n_terms, const PaTerm *terms,
-				const PaRecipeMerge *merge, PaText *recipe)
+pa_recipe_merge(PaEnv *env, uint32_t n_operands, const PaOperand *operands, size_t n_terms,
+				const PaTerm *terms, const PaRecipeMerge *merge, PaText *recipe)
 {
 	TermsNode	node = {.weighted = true, .n_operands = n_operands, .operands = operands};
 	char		density[PA_HEX_DOUBLE_BYTES];
@@ -180,10 +181,11 @@ pa_recipe_merge(PaEnv *env, uint32_t n_operands, const PaOperand *operands,
 	PA_TRY(pa_recipe_check_text(env, merge->flavour));
 	PA_TRY(pa_recipe_check_text(env, merge->majority_sign));
 	pa_hex_double(density, merge->density);
-	PA_TRY(pa_recipe_own(env, json_pack("{s:s,s:s,s:s,s:s,s:s?,s:o}", "op", "merge",
-										"method", merge->method, "flavour", merge->flavour,
-										"density", density, "majority_sign", merge->majority_sign,
-										"seed", merge->seed != NULL ? json_integer(*merge->seed) : json_null()),
+	PA_TRY(pa_recipe_own(env,
+						 json_pack("{s:s,s:s,s:s,s:s,s:s?,s:o}", "op", "merge", "method", merge->method,
+								   "flavour", merge->flavour, "density", density, "majority_sign",
+								   merge->majority_sign, "seed",
+								   merge->seed != NULL ? json_integer(*merge->seed) : json_null()),
 						 &node.root));
 	return write_terms(env, &node, n_terms, terms, recipe);
 }

@@ -48,8 +48,8 @@ stops_at(const Walk *walk, uint32_t node)
 }
 
 PaStatus
-pa_recipe_needs(PaEnv *env, const PaRecipeGraph *graph, const PaRecipeKnown *known,
-				uint32_t **needs, uint32_t *n)
+pa_recipe_needs(PaEnv *env, const PaRecipeGraph *graph, const PaRecipeKnown *known, uint32_t **needs,
+				uint32_t *n)
 {
 	Walk		walk;
 
@@ -137,8 +137,8 @@ count_operands(const PaRecipeGraph *graph)
 }
 
 PaStatus
-pa_recipe_edges(PaEnv *env, const PaRecipeGraph *graph, const uint8_t *digest,
-				const PaRecipeKnown *known, PaRecipeEdge **edges, size_t *n)
+pa_recipe_edges(PaEnv *env, const PaRecipeGraph *graph, const uint8_t *digest, const PaRecipeKnown *known,
+				PaRecipeEdge **edges, size_t *n)
 {
 	uint32_t	itself = digest == NULL ? 0 : pa_recipe_find(graph, digest);
 	Walk		walk;

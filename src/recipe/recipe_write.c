@@ -130,7 +130,8 @@ keep_node(Merge *merge, json_t *map, const char *digest, const json_t *node)
 	PA_TRY(write_node(scratch, node));
 	if (map == merge->roots)
 		merge->root_bytes += scratch->length;
-	if (json_object_set_new(map, digest, json_stringn_nocheck((const char *) scratch->data, scratch->length)) != 0)
+	if (json_object_set_new(map, digest,
+							json_stringn_nocheck((const char *) scratch->data, scratch->length)) != 0)
 		return out_of_memory(merge->env);
 	return PA_OK;
 }
@@ -150,11 +151,11 @@ merge_document(Merge *merge, const uint8_t *digest, json_t *document)
 		/* An operation that changed nothing made the value from itself: then the older story counts. */
 		json_t	   *itself = json_object_get(nodes, hex);
 
-		PA_TRY(keep_node(merge, merge->roots, hex, itself != NULL ? itself : json_object_get(document, "root")));
+		PA_TRY(
+			keep_node(merge, merge->roots, hex, itself != NULL ? itself : json_object_get(document, "root")));
 	}
 	if (merge->read <= PA_RECIPE_READ_BYTES)
-		json_object_foreach(nodes, key, node)
-			PA_TRY(keep_node(merge, merge->nodes, key, node));
+		json_object_foreach(nodes, key, node) PA_TRY(keep_node(merge, merge->nodes, key, node));
 	return PA_OK;
 }
 
@@ -236,8 +237,8 @@ walk_from(Walk *walk, const json_t *text)
 	json_t	   *node;
 	PaStatus	status;
 
-	PA_TRY(pa_json_load(walk->env, pa_text(json_string_value(text), json_string_length(text)),
-						"recipe", &node));
+	PA_TRY(
+		pa_json_load(walk->env, pa_text(json_string_value(text), json_string_length(text)), "recipe", &node));
 	status = pa_recipe_references(node, walk_visit, walk);
 	json_decref(node);
 	return status;
@@ -289,7 +290,8 @@ write_nodes(PaEnv *env, const json_t *root, json_t *map, size_t room, PaBuf *buf
 
 /* The root is measured first: one that is too large costs no reading of operands. */
 static PaStatus
-write_document(PaEnv *env, const json_t *root, uint32_t n, const PaOperand *operands, PaBuf *buf, PaBuf *scratch)
+write_document(PaEnv *env, const json_t *root, uint32_t n, const PaOperand *operands, PaBuf *buf,
+			   PaBuf *scratch)
 {
 	static const char tail[] = "}}";
 	Merge		merge = {.env = env, .scratch = scratch};
@@ -311,7 +313,8 @@ write_document(PaEnv *env, const json_t *root, uint32_t n, const PaOperand *oper
 }
 
 PaStatus
-pa_recipe_write(PaEnv *env, const json_t *root, uint32_t n_operands, const PaOperand *operands, PaText *recipe)
+pa_recipe_write(PaEnv *env, const json_t *root, uint32_t n_operands, const PaOperand *operands,
+				PaText *recipe)
 {
 	PaBuf		buf;
 	PaBuf		scratch;

@@ -73,8 +73,7 @@ pa_terms_blend(PaEnv *env, PaTerm *terms, size_t n, double w)
  * exact accumulator is enough, whatever the number of leaves.
  */
 static PaStatus
-group_by_leaf(PaEnv *env, const PaTerm *terms, size_t n, uint32_t n_leaves,
-			  size_t **start, size_t **order)
+group_by_leaf(PaEnv *env, const PaTerm *terms, size_t n, uint32_t n_leaves, size_t **start, size_t **order)
 {
 	size_t	   *first;
 	size_t	   *next;
@@ -101,15 +100,14 @@ group_by_leaf(PaEnv *env, const PaTerm *terms, size_t n, uint32_t n_leaves,
 }
 
 PaStatus
-pa_terms_total(PaEnv *env, const PaTerm *terms, size_t n,
-			   uint32_t n_leaves, double *p, double *q)
+pa_terms_total(PaEnv *env, const PaTerm *terms, size_t n, uint32_t n_leaves, double *p, double *q)
 {
 	return pa_terms_mean(env, terms, n, n_leaves, 1, p, q);
 }
 
 PaStatus
-pa_terms_mean(PaEnv *env, const PaTerm *terms, size_t n,
-			  uint32_t n_leaves, uint64_t divisor, double *p, double *q)
+pa_terms_mean(PaEnv *env, const PaTerm *terms, size_t n, uint32_t n_leaves, uint64_t divisor, double *p,
+			  double *q)
 {
 	size_t	   *start = NULL;
 	size_t	   *order = NULL;

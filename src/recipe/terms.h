@@ -50,11 +50,11 @@ extern PaStatus pa_terms_divide(PaEnv *env, PaTerm *terms, size_t n, double w);
 extern PaStatus pa_terms_blend(PaEnv *env, PaTerm *terms, size_t n, double w);
 
 /* p[i], q[i] for each of n_leaves leaves; overflow is PA_ERR_RANGE. */
-extern PaStatus pa_terms_total(PaEnv *env, const PaTerm *terms, size_t n,
-							   uint32_t n_leaves, double *p, double *q);
+extern PaStatus pa_terms_total(PaEnv *env, const PaTerm *terms, size_t n, uint32_t n_leaves, double *p,
+							   double *q);
 
 /* The same, each exact sum divided by divisor (not 0) before its one rounding: avg. */
-extern PaStatus pa_terms_mean(PaEnv *env, const PaTerm *terms, size_t n,
-							  uint32_t n_leaves, uint64_t divisor, double *p, double *q);
+extern PaStatus pa_terms_mean(PaEnv *env, const PaTerm *terms, size_t n, uint32_t n_leaves, uint64_t divisor,
+							  double *p, double *q);
 
 #endif

@@ -30,7 +30,7 @@ pa_bytes_from_memory(PaMemoryBytes *bytes, const void *p, size_t n)
 }
 
 PaStatus
-pa_value_damaged(PaEnv *env, const char *fmt,...)
+pa_value_damaged(PaEnv *env, const char *fmt, ...)
 {
 	char		detail[512];
 	va_list		args;
@@ -47,7 +47,9 @@ PaStatus
 pa_value_fetch(PaEnv *env, PaBytes *bytes, uint64_t offset, uint64_t length, const uint8_t **p)
 {
 	if (offset > bytes->size || length > bytes->size - offset || length > SIZE_MAX / 2)
-		return pa_value_damaged(env, "Bytes %" PRIu64 " and %" PRIu64 " more are needed, but there are %" PRIu64 ".",
+		return pa_value_damaged(env,
+								"Bytes %" PRIu64 " and %" PRIu64 " more are needed, but there are %" PRIu64
+								".",
 								offset, length, bytes->size);
 	return bytes->fetch(env, bytes, offset, (size_t) length, p);
 }

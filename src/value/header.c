@@ -20,22 +20,22 @@
 static const uint8_t magic[8] = {0x89, 'P', 'A', 'D', 'P', 0x0D, 0x0A, 0x1A};
 
 /* Offsets in the header. */
-#define AT_VERSION			8
-#define AT_HEADER_BYTES		10
-#define AT_KIND				12
-#define AT_RESERVED_1		13
-#define AT_SIZE				16
-#define AT_RAW_BYTES		24
-#define AT_N_TENSORS		32
-#define AT_N_MODULES		36
-#define AT_SECTIONS			40
-#define SECTION_BYTES		24
-#define AT_DATA_OFFSET		160
-#define AT_DATA_LENGTH		168
-#define AT_DIGEST			176
-#define AT_ENVELOPE_DIGEST	208
-#define AT_RESERVED_2		240
-#define AT_CHECKSUM			248
+#define AT_VERSION 8
+#define AT_HEADER_BYTES 10
+#define AT_KIND 12
+#define AT_RESERVED_1 13
+#define AT_SIZE 16
+#define AT_RAW_BYTES 24
+#define AT_N_TENSORS 32
+#define AT_N_MODULES 36
+#define AT_SECTIONS 40
+#define SECTION_BYTES 24
+#define AT_DATA_OFFSET 160
+#define AT_DATA_LENGTH 168
+#define AT_DIGEST 176
+#define AT_ENVELOPE_DIGEST 208
+#define AT_RESERVED_2 240
+#define AT_CHECKSUM 248
 
 _Static_assert(sizeof(magic) == AT_VERSION, "magic comes first");
 _Static_assert(AT_KIND + 1 == AT_RESERVED_1 && AT_RESERVED_1 + 3 == AT_SIZE, "kind and reserved bytes");
@@ -43,21 +43,20 @@ _Static_assert(AT_SECTIONS + PA_SECTION_COUNT * SECTION_BYTES == AT_DATA_OFFSET,
 _Static_assert(AT_DATA_LENGTH + 8 == AT_DIGEST, "digests follow the data");
 _Static_assert(AT_DIGEST + PA_SHA256_LENGTH == AT_ENVELOPE_DIGEST, "digests have 32 bytes");
 _Static_assert(AT_ENVELOPE_DIGEST + PA_SHA256_LENGTH == AT_RESERVED_2, "digests have 32 bytes");
-_Static_assert(AT_CHECKSUM + 8 == PA_VALUE_HEADER_BYTES && PA_VALUE_HEADER_BYTES == 256, "checksum comes last");
+_Static_assert(AT_CHECKSUM + 8 == PA_VALUE_HEADER_BYTES && PA_VALUE_HEADER_BYTES == 256,
+			   "checksum comes last");
 _Static_assert(PA_VALUE_VERSION == 1, "doc/format.md and test/golden know version 1 only");
 _Static_assert((int) PA_DOCUMENT_CONFIG == 0 &&
-			   (int) PA_SECTION_CONFIG + (int) PA_DOCUMENT_HEADER == (int) PA_SECTION_HEADER &&
-			   (int) PA_SECTION_CONFIG + (int) PA_DOCUMENT_RECIPE == (int) PA_SECTION_RECIPE,
+				   (int) PA_SECTION_CONFIG + (int) PA_DOCUMENT_HEADER == (int) PA_SECTION_HEADER &&
+				   (int) PA_SECTION_CONFIG + (int) PA_DOCUMENT_RECIPE == (int) PA_SECTION_RECIPE,
 			   "documents lie in their own order");
 
 const char *
 pa_document_name(PaDocument which)
 {
-	static const char *const names[PA_DOCUMENT_COUNT] = {
-		[PA_DOCUMENT_CONFIG] = "configuration",
-		[PA_DOCUMENT_HEADER] = "original header",
-		[PA_DOCUMENT_RECIPE] = "recipe"
-	};
+	static const char *const names[PA_DOCUMENT_COUNT] = {[PA_DOCUMENT_CONFIG] = "configuration",
+														 [PA_DOCUMENT_HEADER] = "original header",
+														 [PA_DOCUMENT_RECIPE] = "recipe"};
 
 	return names[which];
 }
@@ -118,8 +117,8 @@ check_identity(PaEnv *env, const uint8_t *p)
 	if (memcmp(p, magic, sizeof(magic)) != 0)
 	{
 		pa_fail(env, PA_ERR_CORRUPT, "value is not an adapter");
-		pa_detail(env, "Its first bytes are %02x %02x %02x %02x instead of %02x %02x %02x %02x.",
-				  p[0], p[1], p[2], p[3], magic[0], magic[1], magic[2], magic[3]);
+		pa_detail(env, "Its first bytes are %02x %02x %02x %02x instead of %02x %02x %02x %02x.", p[0], p[1],
+				  p[2], p[3], magic[0], magic[1], magic[2], magic[3]);
 		return PA_ERR_CORRUPT;
 	}
 	if (version > PA_VALUE_VERSION)
@@ -128,14 +127,17 @@ check_identity(PaEnv *env, const uint8_t *p)
 	if (version == 0)
 		return pa_value_damaged(env, "Its header has format version 0.");
 	if (pa_load_u16(p + AT_HEADER_BYTES) != PA_VALUE_HEADER_BYTES)
-		return pa_value_damaged(env, "Its header says that it has %u bytes.", pa_load_u16(p + AT_HEADER_BYTES));
+		return pa_value_damaged(env, "Its header says that it has %u bytes.",
+								pa_load_u16(p + AT_HEADER_BYTES));
 	if (pa_load_u64(p + AT_CHECKSUM) != pa_checksum(p, AT_CHECKSUM))
 		return pa_value_damaged(env, "Its header does not have the checksum that stands in it.");
 	for (int i = AT_RESERVED_1; i < AT_SIZE; i++)
 		if (p[i] != 0)
-			return pa_fail_later(env, "Byte %d of its header, which this version does not know, is %u.", i, p[i]);
+			return pa_fail_later(env, "Byte %d of its header, which this version does not know, is %u.", i,
+								 p[i]);
 	if (pa_load_u64(p + AT_RESERVED_2) != 0)
-		return pa_fail_later(env, "Bytes %d to %d of its header, which this version does not know, are not zero.",
+		return pa_fail_later(env,
+							 "Bytes %d to %d of its header, which this version does not know, are not zero.",
 							 AT_RESERVED_2, AT_CHECKSUM - 1);
 	return PA_OK;
 }
@@ -171,10 +173,12 @@ check_section(PaEnv *env, const PaSection *section, int i)
 	if (i < PA_SECTION_CONFIG)
 	{
 		if (section->stored != section->raw)
-			return pa_value_damaged(env, "Section %d has lengths %u and %u.", i, section->stored, section->raw);
+			return pa_value_damaged(env, "Section %d has lengths %u and %u.", i, section->stored,
+									section->raw);
 		return PA_OK;
 	}
-	if (section->stored > section->raw || section->raw > pa_document_limit((PaDocument) (i - PA_SECTION_CONFIG)) ||
+	if (section->stored > section->raw ||
+		section->raw > pa_document_limit((PaDocument) (i - PA_SECTION_CONFIG)) ||
 		(section->stored == 0) != (section->raw == 0) || (section->raw == 0 && i != PA_SECTION_HEADER))
 		return pa_value_damaged(env, "Section %d has lengths %u and %u.", i, section->stored, section->raw);
 	return PA_OK;
@@ -194,8 +198,8 @@ check_places(PaEnv *env, const PaLayout *layout, uint64_t size)
 		const PaSection *section = &layout->section[i];
 
 		if (section->offset != at || section->stored > size - at)
-			return pa_value_damaged(env, "Section %d of %u bytes at %" PRIu64 " is not in its place.",
-									i, section->stored, section->offset);
+			return pa_value_damaged(env, "Section %d of %u bytes at %" PRIu64 " is not in its place.", i,
+									section->stored, section->offset);
 		PA_TRY(check_section(env, section, i));
 		at += section->stored;
 	}
@@ -215,7 +219,8 @@ check_numbers(PaEnv *env, const PaValueHeader *header)
 	if (header->raw_bytes > PA_MAX_RAW_BYTES)
 		return pa_value_damaged(env, "It has %" PRIu64 " raw bytes.", header->raw_bytes);
 	if (header->n_tensors > PA_MAX_TENSORS || header->n_modules > header->n_tensors)
-		return pa_value_damaged(env, "It has %u tensors and %u modules.", header->n_tensors, header->n_modules);
+		return pa_value_damaged(env, "It has %u tensors and %u modules.", header->n_tensors,
+								header->n_modules);
 	return PA_OK;
 }
 
@@ -227,7 +232,8 @@ pa_layout_read(PaEnv *env, PaBytes *bytes, PaLayout *layout)
 	if (bytes->size < PA_VALUE_HEADER_BYTES)
 	{
 		pa_fail(env, PA_ERR_CORRUPT, "value is not an adapter");
-		pa_detail(env, "It has %" PRIu64 " bytes; the header alone has %d.", bytes->size, PA_VALUE_HEADER_BYTES);
+		pa_detail(env, "It has %" PRIu64 " bytes; the header alone has %d.", bytes->size,
+				  PA_VALUE_HEADER_BYTES);
 		return PA_ERR_CORRUPT;
 	}
 	PA_TRY(pa_value_fetch(env, bytes, 0, PA_VALUE_HEADER_BYTES, &p));

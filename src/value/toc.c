@@ -23,8 +23,9 @@
 #define BLOCK_BYTES (4 + 8)
 
 _Static_assert(PA_BLOCK_ELEMENTS == 32768, "the number of blocks follows from it");
-_Static_assert(PA_BOOL == 1 && PA_F16 == 6 && PA_BF16 == 7 && PA_F32 == 10 && PA_F64 == 11 &&
-			   PA_C64 == 14 && PA_F8_E4M3 == 15 && PA_F6_E3M2 == 22, "dtype ids are on disk");
+_Static_assert(PA_BOOL == 1 && PA_F16 == 6 && PA_BF16 == 7 && PA_F32 == 10 && PA_F64 == 11 && PA_C64 == 14 &&
+				   PA_F8_E4M3 == 15 && PA_F6_E3M2 == 22,
+			   "dtype ids are on disk");
 
 size_t
 pa_toc_size(const PaAdapter *adapter)
@@ -157,8 +158,8 @@ take_extent(PaReader *r, const PaTensor *tensor, PaExtent *extent, BlockRoom *ro
 		PA_TRY(pa_take_u32(r, &block->stored));
 		PA_TRY(pa_take_u64(r, &block->checksum));
 		if (block->stored > pa_planes_bound(pa_block_units(tensor, k), pa_dtype_plane_width(tensor->dtype)))
-			return pa_value_damaged(r->env, "Block %u of tensor \"%.200s\" has %u bytes.",
-									k, tensor->name, block->stored);
+			return pa_value_damaged(r->env, "Block %u of tensor \"%.200s\" has %u bytes.", k, tensor->name,
+									block->stored);
 		block->offset = extent->offset + extent->stored;
 		extent->stored += block->stored;
 	}
@@ -178,8 +179,8 @@ link_tensor(PaEnv *env, PaAdapter *adapter, uint32_t index)
 		return pa_fail_later(env, "Tensor \"%.200s\" has role %d, which this version does not know.",
 							 tensor->name, (int) tensor->role);
 	if (tensor->module >= adapter->n_modules)
-		return pa_value_damaged(env, "Tensor \"%.200s\" has module %u of %u.",
-								tensor->name, tensor->module, adapter->n_modules);
+		return pa_value_damaged(env, "Tensor \"%.200s\" has module %u of %u.", tensor->name, tensor->module,
+								adapter->n_modules);
 	module = &adapter->modules[tensor->module];
 	if (!pa_role_is_keyed(tensor->role) && module->tensor[tensor->role] < 0)
 		module->tensor[tensor->role] = index;
@@ -192,7 +193,8 @@ allocate(PaEnv *env, size_t n, PaValue *value, BlockRoom *room)
 	size_t		n_tensors = value->layout.header.n_tensors;
 
 	if (n_tensors > n / TENSOR_FIXED_BYTES)
-		return pa_value_damaged(env, "A table of contents of %zu bytes has no room for %zu tensors.", n, n_tensors);
+		return pa_value_damaged(env, "A table of contents of %zu bytes has no room for %zu tensors.", n,
+								n_tensors);
 	PA_TRY(PA_NEW_ARRAY(env, n_tensors, &value->adapter.tensors));
 	PA_TRY(PA_NEW_ARRAY(env, n_tensors, &value->extents));
 	room->left = (n - n_tensors * TENSOR_FIXED_BYTES) / BLOCK_BYTES;

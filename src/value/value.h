@@ -28,10 +28,10 @@ struct PaBytes
 	uint64_t	size;			/* of the whole stored value */
 
 	/* *p: length bytes at offset (in range: checked before), valid until the next fetch. */
-	PaStatus	(*fetch) (PaEnv *env, PaBytes *self, uint64_t offset, size_t length, const uint8_t **p);
+	PaStatus	(*fetch)(PaEnv *env, PaBytes *self, uint64_t offset, size_t length, const uint8_t **p);
 
 	/* Nothing that was fetched is needed any more; NULL: nothing is held for it. */
-	void		(*release) (PaBytes *self);
+	void		(*release)(PaBytes *self);
 };
 
 /* A PaBytes over memory. */
@@ -103,8 +103,8 @@ extern PaStatus pa_value_source(PaEnv *env, PaValue *value, PaSource **source);
  * order.  adapter is source->adapter; its tensors' sha256 are filled on the
  * way.  header (may be NULL) is filled.  Uses PA_HASH_TENSOR.
  */
-extern PaStatus pa_value_write(PaEnv *env, PaSource *source, PaAdapter *adapter,
-							   const PaDocuments *documents, PaBuf *out, PaValueHeader *header);
+extern PaStatus pa_value_write(PaEnv *env, PaSource *source, PaAdapter *adapter, const PaDocuments *documents,
+							   PaBuf *out, PaValueHeader *header);
 
 /* An upper bound of what pa_value_write appends, from the description alone. */
 extern size_t pa_value_bound(const PaAdapter *adapter, const PaDocuments *documents);

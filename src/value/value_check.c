@@ -27,7 +27,8 @@ check_tensor(PaEnv *env, PaSource *source, uint32_t index, void *block)
 	}
 	PA_TRY(pa_hash_finish(env, PA_HASH_TENSOR, sha256));
 	if (memcmp(sha256, tensor->sha256, sizeof(sha256)) != 0)
-		return pa_value_damaged(env, "Tensor \"%.200s\" does not have the SHA-256 that stands beside it.", tensor->name);
+		return pa_value_damaged(env, "Tensor \"%.200s\" does not have the SHA-256 that stands beside it.",
+								tensor->name);
 	return PA_OK;
 }
 

@@ -71,10 +71,11 @@ extern size_t pa_document_limit(PaDocument which);
 extern const char *pa_document_name(PaDocument which);
 
 /* Fetch, with the range checked against bytes->size. */
-extern PaStatus pa_value_fetch(PaEnv *env, PaBytes *bytes, uint64_t offset, uint64_t length, const uint8_t **p);
+extern PaStatus pa_value_fetch(PaEnv *env, PaBytes *bytes, uint64_t offset, uint64_t length,
+							   const uint8_t **p);
 
 /* PA_ERR_CORRUPT "stored value is damaged" and a detail. */
-extern PaStatus pa_value_damaged(PaEnv *env, const char *fmt,...) __attribute__((format(printf, 2, 3)));
+extern PaStatus pa_value_damaged(PaEnv *env, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Make value->planes if need be: one decoder for documents and all sources of a value. */
 extern PaStatus pa_value_planes(PaEnv *env, PaValue *value);

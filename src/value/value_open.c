@@ -43,8 +43,8 @@ pa_value_open(PaEnv *env, PaBytes *bytes, PaValue **result)
 	PA_TRY(pa_layout_read(env, bytes, &value->layout));
 	PA_TRY(read_description(env, value));
 	if (value->adapter.n_modules != value->layout.header.n_modules)
-		return pa_value_damaged(env, "It has %u modules where its header says %u.",
-								value->adapter.n_modules, value->layout.header.n_modules);
+		return pa_value_damaged(env, "It has %u modules where its header says %u.", value->adapter.n_modules,
+								value->layout.header.n_modules);
 	if (value->adapter.raw_bytes != value->layout.header.raw_bytes)
 		return pa_value_damaged(env, "Its tensors have %" PRIu64 " bytes where its header says %" PRIu64 ".",
 								value->adapter.raw_bytes, value->layout.header.raw_bytes);

@@ -36,11 +36,13 @@ read_block(PaEnv *env, ValueSource *source, uint32_t tensor_index, uint64_t k, v
 
 	PA_TRY(pa_check_cancel(env));
 	PA_TRY(pa_value_planes(env, value));
-	PA_TRY(pa_value_fetch(env, value->bytes, value->layout.data_offset + block->offset, block->stored, &stored));
+	PA_TRY(
+		pa_value_fetch(env, value->bytes, value->layout.data_offset + block->offset, block->stored, &stored));
 	if (pa_checksum(stored, block->stored) != block->checksum)
-		return pa_value_damaged(env, "Block %" PRIu64 " of tensor \"%.200s\" does not have its checksum.",
-								k, tensor->name);
-	return pa_planes_decode(value->planes, stored, block->stored, pa_block_units(tensor, k), tensor->dtype, dst);
+		return pa_value_damaged(env, "Block %" PRIu64 " of tensor \"%.200s\" does not have its checksum.", k,
+								tensor->name);
+	return pa_planes_decode(value->planes, stored, block->stored, pa_block_units(tensor, k), tensor->dtype,
+							dst);
 }
 
 static PaStatus

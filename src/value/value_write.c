@@ -34,7 +34,8 @@ check_limits(PaEnv *env, const PaAdapter *adapter)
 	pa_fail(env, PA_ERR_LIMIT, "adapter has %" PRIu64 " bytes of tensors, more than the limit of %" PRIu64,
 			adapter->raw_bytes, PA_MAX_RAW_BYTES);
 	pa_detail(env, "The text of a larger value would not fit in 1 GB, and so could not be dumped.");
-	pa_hint(env, "adapter_import_split cuts a file by modules into several adapters, adapter_split an adapter.");
+	pa_hint(env,
+			"adapter_import_split cuts a file by modules into several adapters, adapter_split an adapter.");
 	return PA_ERR_LIMIT;
 }
 
@@ -172,7 +173,8 @@ fill_header(Writer *w)
 	header->n_modules = w->adapter->n_modules;
 	PA_TRY(pa_adapter_digest(w->env, w->adapter, header->digest));
 	PA_TRY(pa_envelope_digest(w->env, header->digest, document[PA_DOCUMENT_RECIPE],
-							  document[PA_DOCUMENT_CONFIG], document[PA_DOCUMENT_HEADER], header->envelope_digest));
+							  document[PA_DOCUMENT_CONFIG], document[PA_DOCUMENT_HEADER],
+							  header->envelope_digest));
 	pa_layout_write(&w->layout, w->out->data + w->start);
 	return PA_OK;
 }
@@ -193,12 +195,16 @@ write_all(Writer *w)
 }
 
 PaStatus
-pa_value_write(PaEnv *env, PaSource *source, PaAdapter *adapter,
-			   const PaDocuments *documents, PaBuf *out, PaValueHeader *header)
+pa_value_write(PaEnv *env, PaSource *source, PaAdapter *adapter, const PaDocuments *documents, PaBuf *out,
+			   PaValueHeader *header)
 {
 	Writer		w = {
-		.env = env, .source = source, .adapter = adapter, .documents = documents,
-		.out = out, .start = out->length
+		.env = env,
+		.source = source,
+		.adapter = adapter,
+		.documents = documents,
+		.out = out,
+		.start = out->length,
 	};
 	PaStatus	status = write_all(&w);
 

@@ -85,7 +85,8 @@ main(int argc, char **argv)
 			size_t		n = length / width - b * PA_BLOCK_ELEMENTS;
 
 			if (pa_planes_encode(planes, raw + b * PA_BLOCK_ELEMENTS * width,
-								 n < PA_BLOCK_ELEMENTS ? n : PA_BLOCK_ELEMENTS, dtype, &out, &stored[b]) != PA_OK)
+								 n < PA_BLOCK_ELEMENTS ? n : PA_BLOCK_ELEMENTS, dtype, &out,
+								 &stored[b]) != PA_OK)
 				return 2;
 		}
 		middle = now();
@@ -93,8 +94,9 @@ main(int argc, char **argv)
 		{
 			size_t		n = length / width - b * PA_BLOCK_ELEMENTS;
 
-			if (pa_planes_decode(planes, out.data + at, stored[b], n < PA_BLOCK_ELEMENTS ? n : PA_BLOCK_ELEMENTS,
-								 dtype, back + b * PA_BLOCK_ELEMENTS * width) != PA_OK)
+			if (pa_planes_decode(planes, out.data + at, stored[b],
+								 n < PA_BLOCK_ELEMENTS ? n : PA_BLOCK_ELEMENTS, dtype,
+								 back + b * PA_BLOCK_ELEMENTS * width) != PA_OK)
 				return 2;
 			at += stored[b];
 		}

@@ -15,7 +15,7 @@
 #include "interchange/peft_lora.h"
 #include "limited_host.h"
 
-extern int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+extern int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define P "base_model.model."
 
@@ -65,10 +65,13 @@ make_lora(PaEnv *env, PaConfig *config, PaFileTensor *tensors, uint32_t *n)
 		double		scaling;
 		bool		experts;
 
-		if (limited_proper(env, pa_peft_config_module(env, config, targets[i], &r, &alpha, &scaling), "module") != PA_OK ||
-			limited_proper(env, pa_peft_config_is_parameter(env, config, targets[i], &experts), "parameter") != PA_OK)
+		if (limited_proper(env, pa_peft_config_module(env, config, targets[i], &r, &alpha, &scaling),
+						   "module") != PA_OK ||
+			limited_proper(env, pa_peft_config_is_parameter(env, config, targets[i], &experts),
+						   "parameter") != PA_OK)
 			return false;
-		limited_insist(r >= 1 && r <= (double) PA_MAX_DIMENSION && scaling == scaling, "rank and scaling", env);
+		limited_insist(r >= 1 && r <= (double) PA_MAX_DIMENSION && scaling == scaling, "rank and scaling",
+					   env);
 		if (r > 1e6)
 			return false;
 		add(tensors, n, join(env, targets[i], ".lora_A.weight"), (uint64_t) r * (experts ? 3 : 1), 5);
@@ -144,8 +147,11 @@ make_draft(PaEnv *env, const PaAdapter *adapter, PaDraft *draft)
 		const PaTensor *t = &adapter->tensors[i];
 
 		draft->tensors[i] = (PaDraftTensor) {
-			.module = t->module, .role = t->role, .dtype = t->dtype, .ndim = t->ndim,
-			.key = pa_role_is_keyed(t->role) ? t->key : NULL
+			.module = t->module,
+			.role = t->role,
+			.dtype = t->dtype,
+			.ndim = t->ndim,
+			.key = pa_role_is_keyed(t->role) ? t->key : NULL,
 		};
 		memcpy(draft->tensors[i].shape, t->shape, sizeof(t->shape));
 	}
@@ -169,7 +175,8 @@ check_composed(PaEnv *env, const PaAdapter *adapter)
 	}
 	limited_insist(adapter->features == 0 && again->n_tensors == adapter->n_tensors, "composed adapter", env);
 	for (uint32_t i = 0; i < adapter->n_modules; i++)
-		limited_insist(memcmp(&adapter->modules[i].scaling, &again->modules[i].scaling, sizeof(double)) == 0, "scaling", env);
+		limited_insist(memcmp(&adapter->modules[i].scaling, &again->modules[i].scaling, sizeof(double)) == 0,
+					   "scaling", env);
 }
 
 static void
@@ -178,13 +185,16 @@ check_renamed(PaEnv *env, const PaConfig *config, PaText text)
 	PaConfig	again;
 	PaText		renamed;
 
-	if (limited_proper(env, pa_peft_config_rename(env, text, "new \"name\"", config->base_revision, &renamed), "renamed") != PA_OK)
+	if (limited_proper(env, pa_peft_config_rename(env, text, "new \"name\"", config->base_revision, &renamed),
+					   "renamed") != PA_OK)
 		return;
 	limited_insist(pa_peft_config_read(env, renamed, &again) == PA_OK, "renamed configuration is read", env);
-	limited_insist(strcmp(again.base_model, "new \"name\"") == 0 && again.kind == config->kind && again.features == config->features &&
-				   again.r == config->r && memcmp(&again.alpha, &config->alpha, sizeof(double)) == 0 &&
-				   again.rslora == config->rslora && again.n_rank_patterns == config->n_rank_patterns &&
-				   again.n_modules_to_save == config->n_modules_to_save, "renamed configuration", env);
+	limited_insist(strcmp(again.base_model, "new \"name\"") == 0 && again.kind == config->kind &&
+					   again.features == config->features && again.r == config->r &&
+					   memcmp(&again.alpha, &config->alpha, sizeof(double)) == 0 &&
+					   again.rslora == config->rslora && again.n_rank_patterns == config->n_rank_patterns &&
+					   again.n_modules_to_save == config->n_modules_to_save,
+				   "renamed configuration", env);
 }
 
 int
@@ -207,7 +217,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		for (size_t i = 0; i < N_DENSE; i++)
 			add(tensors, &n, dense[i], 2, 2);
 		if (make_tensors(&env, &config, tensors, &n) &&
-			limited_proper(&env, pa_peft_describe(&env, &config, n, tensors, &adapter, &of), "described") == PA_OK)
+			limited_proper(&env, pa_peft_describe(&env, &config, n, tensors, &adapter, &of), "described") ==
+				PA_OK)
 			check_composed(&env, adapter);
 	}
 	pa_env_reset(&env);

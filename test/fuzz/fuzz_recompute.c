@@ -24,7 +24,7 @@
 #include "limited_host.h"
 #include "recipe/recipe_walk.h"
 
-extern int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+extern int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define N_LEAVES 2
 #define HEX (2 * PA_SHA256_LENGTH)
@@ -91,15 +91,18 @@ check_walk(PaEnv *env, PaText recipe, KeptValue *const *leaves, PaStatus status)
 
 		limited_insist(needs[i] > 0 && needs[i] < graph.n, "a need is a node", env);
 		for (int k = 0; k < N_LEAVES; k++)
-			given |= memcmp(graph.nodes[needs[i]].digest, digests + k * PA_SHA256_LENGTH, PA_SHA256_LENGTH) == 0;
+			given |= memcmp(graph.nodes[needs[i]].digest, digests + k * PA_SHA256_LENGTH, PA_SHA256_LENGTH) ==
+				0;
 		missing += !given;
 	}
 	limited_insist(status != PA_OK || missing == 0, "evaluated without a value that is needed", env);
-	if (limited_proper(env, pa_recipe_edges(env, &graph, digests, &known, &edges, &n_edges), "edges") != PA_OK)
+	if (limited_proper(env, pa_recipe_edges(env, &graph, digests, &known, &edges, &n_edges), "edges") !=
+		PA_OK)
 		return;
 	for (size_t i = 0; i < n_edges; i++)
 		limited_insist(edges[i].of < graph.n && edges[i].parent > 0 && edges[i].parent < graph.n &&
-					   edges[i].of != edges[i].parent, "an edge leads from a node to another", env);
+						   edges[i].of != edges[i].parent,
+					   "an edge leads from a node to another", env);
 }
 
 /* A value that was made again is sound, and its recipe makes it once more. */
@@ -135,7 +138,9 @@ run(PaEnv *env, uint8_t choice, const uint8_t *data, size_t size)
 		known[i] = &leaves[i]->bytes.base;
 	}
 	task.recipe = expand(env, data, size, leaves);
-	task.without = (choice & 3) == 0 ? NULL : (choice & 3) == 3 ? zeros : pa_value_header(leaves[(choice & 3) - 1]->value)->digest;
+	task.without = (choice & 3) == 0 ? NULL
+		: (choice & 3) == 3			 ? zeros
+									 : pa_value_header(leaves[(choice & 3) - 1]->value)->digest;
 	task.renormalize = (choice & 4) != 0;
 	status = limited_proper(env, pa_recompute_recipe(env, &task, 0, &buf), "recompute");
 	check_walk(env, task.recipe, leaves, task.without == NULL ? status : PA_ERR_CONFIG);

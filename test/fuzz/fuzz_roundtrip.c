@@ -40,7 +40,7 @@
 #include "kept_value.h"
 #include "limited_host.h"
 
-extern int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+extern int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define DIFFERENCE "{\"peft_type\":\"DIFFERENCE\",\"base_model_name_or_path\":\"m\"}"
 
@@ -64,8 +64,7 @@ open_value(PaEnv *env, PaBuf *buf)
 	return keep_value(env, buf)->value;
 }
 
-static void
-export(PaEnv *env, PaValue *value, PaExportForm form, PaBuf *out)
+static void export(PaEnv *env, PaValue *value, PaExportForm form, PaBuf *out)
 {
 	limited_insist(pa_export_value(env, value, form, 0, out) == PA_OK, "export", env);
 	limited_insist(out->length == out->capacity, "size of an export", env);
@@ -85,10 +84,13 @@ check_envelope(PaEnv *env, PaValue *value)
 	PaValue    *again;
 
 	export(env, value, PA_EXPORT_ENVELOPE, &out);
-	limited_insist(pa_import_file(env, pa_text(out.data, out.length), pa_text_of(NULL), true, 0, &buf) == PA_OK, "envelope comes back", env);
+	limited_insist(pa_import_file(env, pa_text(out.data, out.length), pa_text_of(NULL), true, 0, &buf) ==
+					   PA_OK,
+				   "envelope comes back", env);
 	again = open_value(env, &buf);
 	limited_insist(memcmp(pa_value_header(value)->envelope_digest, pa_value_header(again)->envelope_digest,
-						  PA_SHA256_LENGTH) == 0, "envelope digest", env);
+						  PA_SHA256_LENGTH) == 0,
+				   "envelope digest", env);
 	pa_buf_release(&out);
 }
 
@@ -129,7 +131,8 @@ check_file(PaEnv *env, PaValue *value, const uint8_t *file, size_t length)
 	if (file != NULL)
 		limited_insist(out.length == length && memcmp(out.data, file, length) == 0, "exported file", env);
 	limited_insist(pa_value_document(env, value, PA_DOCUMENT_CONFIG, &config) == PA_OK, "configuration", env);
-	if (limited_proper(env, pa_import_file(env, pa_text(out.data, out.length), config, false, 0, &buf), "import") == PA_OK)
+	if (limited_proper(env, pa_import_file(env, pa_text(out.data, out.length), config, false, 0, &buf),
+					   "import") == PA_OK)
 		limited_insist(same_digest(value, open_value(env, &buf)), "digest of an exported file", env);
 	else
 		limited_insist(!has_target(value), "exported file comes back", env);
@@ -144,7 +147,8 @@ check_split(PaEnv *env, PaValue *value)
 	PaValue    *parts[16];
 	PaBuf		buf;
 
-	if (limited_proper(env, pa_split_value(env, value, pa_value_header(value)->raw_bytes / 2 + 1, &split, &n), "split") != PA_OK)
+	if (limited_proper(env, pa_split_value(env, value, pa_value_header(value)->raw_bytes / 2 + 1, &split, &n),
+					   "split") != PA_OK)
 		return;
 	limited_insist(n >= 1 && n <= 16, "number of parts", env);
 	for (uint32_t i = 0; i < n; i++)
@@ -197,7 +201,8 @@ check_sum(PaEnv *env, PaSpace space, uint32_t n_leaves, PaValue *const *leaves, 
 	int64_t		same_as;
 	PaValue    *sum;
 
-	if (limited_proper(env, pa_evaluate_terms(env, space, n_leaves, leaves, n, terms, 0, &buf, &same_as), "sum") != PA_OK)
+	if (limited_proper(env, pa_evaluate_terms(env, space, n_leaves, leaves, n, terms, 0, &buf, &same_as),
+					   "sum") != PA_OK)
 		return;
 	if (same_as >= 0)
 		return;
@@ -205,7 +210,8 @@ check_sum(PaEnv *env, PaSpace space, uint32_t n_leaves, PaValue *const *leaves, 
 	check_envelope(env, sum);
 	check_file(env, sum, NULL, 0);
 	n = recipe_terms(env, space, sum, leaves, again);
-	limited_insist(pa_evaluate_terms(env, space, n_leaves, leaves, n, again, 0, &buf, &same_as) == PA_OK && same_as < 0,
+	limited_insist(pa_evaluate_terms(env, space, n_leaves, leaves, n, again, 0, &buf, &same_as) == PA_OK &&
+					   same_as < 0,
 				   "recipe evaluates", env);
 	limited_insist(same_digest(sum, open_value(env, &buf)), "digest of a recipe", env);
 }
@@ -225,7 +231,10 @@ check_algebra(PaEnv *env, KeptValue *of)
 	PaBuf		buf;
 	int64_t		same_as = -1;
 
-	limited_insist(pa_evaluate_terms(env, PA_SPACE_PARAMETER, 1, leaves, 2, whole, 0, &buf, &same_as) == PA_OK && same_as == 0, "1 * a", env);
+	limited_insist(pa_evaluate_terms(env, PA_SPACE_PARAMETER, 1, leaves, 2, whole, 0, &buf, &same_as) ==
+						   PA_OK &&
+					   same_as == 0,
+				   "1 * a", env);
 	check_sum(env, PA_SPACE_PARAMETER, 1, leaves, 2, part);
 	check_sum(env, PA_SPACE_PARAMETER, 1, leaves, 2, nothing);
 	check_sum(env, PA_SPACE_DELTA, 1, leaves, 2, halved);
@@ -244,7 +253,8 @@ check_algebra(PaEnv *env, KeptValue *of)
 		check_envelope(env, check_made(env, &buf, of));
 	if (limited_proper(env, pa_transform_select(env, value, ".*[a-m]", false, 0, &buf), "select") == PA_OK)
 		check_envelope(env, check_made(env, &buf, of));
-	if (limited_proper(env, pa_transform_set_base_model(env, value, "other", NULL, 0, &buf), "set_base_model") == PA_OK)
+	if (limited_proper(env, pa_transform_set_base_model(env, value, "other", NULL, 0, &buf),
+					   "set_base_model") == PA_OK)
 		check_file(env, check_made(env, &buf, of), NULL, 0);
 }
 
@@ -286,13 +296,15 @@ check_difference(PaEnv *env, const uint8_t *file, size_t length)
 	PaValue    *zeros;
 	double		norm;
 
-	if (limited_proper(env, pa_difference_of_files(env, weights, weights, pa_text_of(DIFFERENCE), 0, &buf), "difference") != PA_OK)
+	if (limited_proper(env, pa_difference_of_files(env, weights, weights, pa_text_of(DIFFERENCE), 0, &buf),
+					   "difference") != PA_OK)
 		return;
 	zeros = open_value(env, &buf);
 	check_file(env, zeros, NULL, 0);
 	check_envelope(env, zeros);
 	for (uint32_t i = 0; i < pa_value_adapter(zeros)->n_tensors; i++)
-		limited_insist(pa_inspect_norm(env, zeros, i, &norm) == PA_OK && norm == 0, "a difference from itself is 0", env);
+		limited_insist(pa_inspect_norm(env, zeros, i, &norm) == PA_OK && norm == 0,
+					   "a difference from itself is 0", env);
 }
 
 static void
@@ -309,7 +321,8 @@ check_looks(PaEnv *env, PaValue *value)
 		limited_proper(env, pa_inspect_norm(env, value, i, &norm), "norm");
 	for (uint32_t i = 0; i < adapter->n_modules && i < 4; i++)
 	{
-		if (limited_proper(env, pa_delta_measure(env, value, adapter->modules[i].path, &delta), "delta") != PA_OK ||
+		if (limited_proper(env, pa_delta_measure(env, value, adapter->modules[i].path, &delta), "delta") !=
+				PA_OK ||
 			delta.elements > 100000)
 			continue;
 		limited_insist(PA_NEW_ARRAY(env, delta.elements, &out) == PA_OK, "memory", env);
@@ -331,11 +344,14 @@ run(PaEnv *env, const char *config, const uint8_t *file, size_t length)
 	PaBuf		buf;
 	KeptValue  *kept;
 	PaValue    *value;
-	PaStatus	status = limited_proper(env, pa_import_file(env, pa_text(file, length), pa_text_of(config), false, 0, &buf), "import");
+	PaStatus	status = limited_proper(
+		   env, pa_import_file(env, pa_text(file, length), pa_text_of(config), false, 0, &buf), "import");
 	bool		envelope = status == PA_ERR_CONFIG;
 
 	if (envelope)
-		status = limited_proper(env, pa_import_file(env, pa_text(file, length), pa_text_of(NULL), true, 0, &buf), "import of an envelope");
+		status = limited_proper(env,
+								pa_import_file(env, pa_text(file, length), pa_text_of(NULL), true, 0, &buf),
+								"import of an envelope");
 	if (status != PA_OK)
 		return;
 	kept = keep_value(env, &buf);

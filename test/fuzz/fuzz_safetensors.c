@@ -13,7 +13,7 @@
 #include "interchange/safetensors.h"
 #include "limited_host.h"
 
-extern int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+extern int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void
 check_cover(const PaEnv *env, const PaSafetensors *st)
@@ -25,14 +25,16 @@ check_cover(const PaEnv *env, const PaSafetensors *st)
 		const PaFileTensor *t = &st->tensors[i];
 		size_t		n = strlen(t->name);
 
-		limited_insist(n > 0 && n <= PA_MAX_NAME_BYTES && t->ndim >= 0 && t->ndim <= PA_MAX_NDIM, "name and dimensions", env);
+		limited_insist(n > 0 && n <= PA_MAX_NAME_BYTES && t->ndim >= 0 && t->ndim <= PA_MAX_NDIM,
+					   "name and dimensions", env);
 		limited_insist(t->offset == end && t->bytes <= UINT64_MAX - end, "cover", env);
 		for (int d = 0; d < t->ndim; d++)
 			limited_insist(t->shape[d] <= (uint64_t) PA_MAX_DIMENSION, "dimension", env);
 		end += t->bytes;
 	}
 	limited_insist(end == st->data_length, "length of the data", env);
-	limited_insist(st->config.text != NULL || (st->recipe.text == NULL && st->inner_header.text == NULL), "reserved keys", env);
+	limited_insist(st->config.text != NULL || (st->recipe.text == NULL && st->inner_header.text == NULL),
+				   "reserved keys", env);
 }
 
 static bool
@@ -45,13 +47,13 @@ same_document(PaText a, PaText b)
 static void
 check_envelope(PaEnv *env, const PaSafetensors *st)
 {
-	PaEnvelope	envelope = {
-		st->config.text != NULL ? st->config : pa_text_of("{}"), st->recipe, st->inner_header, NULL
-	};
+	PaEnvelope	envelope = {st->config.text != NULL ? st->config : pa_text_of("{}"), st->recipe,
+						   st->inner_header, NULL};
 	PaSafetensors again;
 	PaText		header;
 
-	limited_insist(pa_safetensors_envelope_header(env, st->n_tensors, st->tensors, &envelope, &header) == PA_OK,
+	limited_insist(pa_safetensors_envelope_header(env, st->n_tensors, st->tensors, &envelope, &header) ==
+					   PA_OK,
 				   "envelope is written", env);
 	limited_insist(header.length % 8 == 0, "padding", env);
 	limited_insist(pa_safetensors_read_header(env, header, st->data_length, PA_ERR_FILE, &again) == PA_OK,
@@ -62,10 +64,13 @@ check_envelope(PaEnv *env, const PaSafetensors *st)
 		const PaFileTensor *a = &st->tensors[i];
 		const PaFileTensor *b = &again.tensors[i];
 
-		limited_insist(strcmp(a->name, b->name) == 0 && a->dtype == b->dtype && a->ndim == b->ndim && a->bytes == b->bytes &&
-					   a->offset == b->offset && memcmp(a->shape, b->shape, sizeof(a->shape)) == 0, "tensor of the envelope", env);
+		limited_insist(strcmp(a->name, b->name) == 0 && a->dtype == b->dtype && a->ndim == b->ndim &&
+						   a->bytes == b->bytes && a->offset == b->offset &&
+						   memcmp(a->shape, b->shape, sizeof(a->shape)) == 0,
+					   "tensor of the envelope", env);
 	}
-	limited_insist(same_document(st->recipe, again.recipe) && same_document(st->inner_header, again.inner_header),
+	limited_insist(same_document(st->recipe, again.recipe) &&
+					   same_document(st->inner_header, again.inner_header),
 				   "documents of the envelope", env);
 }
 

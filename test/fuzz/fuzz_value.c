@@ -19,7 +19,7 @@
 #include "test/unit/value_seal.h"
 #include "value/value.h"
 
-extern int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+extern int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void
 must(bool held, const PaEnv *env, const char *what)
@@ -99,7 +99,8 @@ write_again(PaEnv *env, PaValue *value, PaSource *source, const PaDocuments *doc
 		const PaValueHeader *before = pa_value_header(value);
 
 		must(memcmp(before->digest, header.digest, PA_SHA256_LENGTH) == 0 &&
-			 memcmp(before->envelope_digest, header.envelope_digest, PA_SHA256_LENGTH) == 0, env, "digests differ");
+				 memcmp(before->envelope_digest, header.envelope_digest, PA_SHA256_LENGTH) == 0,
+			 env, "digests differ");
 	}
 	pa_buf_release(&buf);
 }
@@ -140,7 +141,9 @@ try_value(PaEnv *env, const uint8_t *p, size_t n)
 	try_later(env, p, n);
 	must(passed(env, pa_value_source(env, value, &source), "source"), env, "source");
 	for (int i = 0; i < PA_DOCUMENT_COUNT; i++)
-		good = passed(env, pa_value_document(env, value, (PaDocument) i, &documents.document[i]), "document") && good;
+		good = passed(env, pa_value_document(env, value, (PaDocument) i, &documents.document[i]),
+					  "document") &&
+			good;
 	for (uint32_t i = 0; i < pa_value_adapter(value)->n_tensors; i++)
 		good = good && read_tensor(env, source, i);
 	if (good && pa_value_adapter(value)->raw_bytes <= 16 * 1024 * 1024)

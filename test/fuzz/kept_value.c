@@ -26,7 +26,8 @@ keep_value(PaEnv *env, PaBuf *buf)
 	kept->buf = *buf;
 	limited_insist(pa_defer(env, release_kept, kept) == PA_OK, "memory", env);
 	pa_bytes_from_memory(&kept->bytes, kept->buf.data, kept->buf.length);
-	limited_insist(pa_value_open(env, &kept->bytes.base, &kept->value) == PA_OK, "a written value opens", env);
+	limited_insist(pa_value_open(env, &kept->bytes.base, &kept->value) == PA_OK, "a written value opens",
+				   env);
 	return kept;
 }
 
@@ -40,5 +41,6 @@ check_recomputes(PaEnv *env, PaValue *made, uint32_t n, PaBytes **known)
 	limited_insist(pa_recompute_recipe(env, &task, 0, &buf) == PA_OK, "a recipe is recomputed", env);
 	limited_insist(memcmp(pa_value_header(made)->envelope_digest,
 						  pa_value_header(keep_value(env, &buf)->value)->envelope_digest,
-						  PA_SHA256_LENGTH) == 0, "envelope digest of a recomputed value", env);
+						  PA_SHA256_LENGTH) == 0,
+				   "envelope digest of a recomputed value", env);
 }

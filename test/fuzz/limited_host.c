@@ -72,7 +72,8 @@ PaStatus
 limited_proper(const PaEnv *env, PaStatus status, const char *what)
 {
 	limited_insist(status != PA_ERR_INTERNAL && status != PA_ERR_CORRUPT && status != PA_ERR_NOMEM &&
-				   status != PA_ERR_CANCELLED && status != PA_ERR_HOST, what, env);
+					   status != PA_ERR_CANCELLED && status != PA_ERR_HOST,
+				   what, env);
 	limited_insist(status == PA_OK || env->error.message[0] != '\0', "a refusal says why", env);
 	return status;
 }

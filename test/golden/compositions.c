@@ -44,8 +44,7 @@ typedef struct Text
 	size_t		room;
 } Text;
 
-static void __attribute__((format(printf, 2, 3)))
-append(Text *text, const char *fmt,...)
+static void __attribute__((format(printf, 2, 3))) append(Text *text, const char *fmt, ...)
 {
 	va_list		args;
 
@@ -152,9 +151,13 @@ make_adapter(Text *text, const Family *family)
 
 	text->length = 0;
 	if (family->ia3)
-		append(text, "{\"config\":{\"peft_type\":\"IA3\",\"base_model_name_or_path\":\"golden\",\"feedforward_modules\":[]},\"tensors\":{");
+		append(
+			text,
+			"{\"config\":{\"peft_type\":\"IA3\",\"base_model_name_or_path\":\"golden\",\"feedforward_modules\":[]},\"tensors\":{");
 	else
-		append(text, "{\"config\":{\"peft_type\":\"LORA\",\"base_model_name_or_path\":\"golden\",\"r\":%" PRIu32 ",\"lora_alpha\":%s},\"tensors\":{",
+		append(text,
+			   "{\"config\":{\"peft_type\":\"LORA\",\"base_model_name_or_path\":\"golden\",\"r\":%" PRIu32
+			   ",\"lora_alpha\":%s},\"tensors\":{",
 			   rank, alpha);
 	for (uint32_t i = 0; i < family->modules; i++)
 	{
@@ -174,7 +177,8 @@ make_adapter(Text *text, const Family *family)
 	append(text, "}}");
 }
 
-static const char difference_config[] = "{\"peft_type\":\"DIFFERENCE\",\"base_model_name_or_path\":\"golden\"}";
+static const char difference_config[] =
+	"{\"peft_type\":\"DIFFERENCE\",\"base_model_name_or_path\":\"golden\"}";
 
 /* Whole weights: two tensors a module; those that are computed with have one dtype each in all leaves. */
 static void
@@ -335,15 +339,17 @@ compose_differences(PaEnv *env, int index)
 		PaBuf		tuned;
 
 		make_file(env, &family, &tuned);
-		must(env, pa_difference_of_files(env, pa_text(tuned.data, tuned.length), pa_text(base.data, base.length),
-										 pa_text_of(difference_config), 0, &leaves[i].buf));
+		must(env,
+			 pa_difference_of_files(env, pa_text(tuned.data, tuned.length), pa_text(base.data, base.length),
+									pa_text_of(difference_config), 0, &leaves[i].buf));
 		pa_buf_release(&tuned);
 		open_stored(env, &leaves[i]);
 		values[i] = leaves[i].value;
 		print_digest(index, "minus", env, &leaves[i]);
 	}
 	n_terms = make_terms(env, PA_SPACE_PARAMETER, n_leaves, terms);
-	must(env, pa_evaluate_terms(env, PA_SPACE_PARAMETER, n_leaves, values, n_terms, terms, 0, &sum.buf, &same_as));
+	must(env,
+		 pa_evaluate_terms(env, PA_SPACE_PARAMETER, n_leaves, values, n_terms, terms, 0, &sum.buf, &same_as));
 	if (same_as < 0)
 	{
 		open_stored(env, &sum);

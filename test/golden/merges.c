@@ -60,7 +60,7 @@ print_merge(PaEnv *env, int index, uint32_t n, PaValue **values)
 		.density = densities[index % 5],
 		.flavour = "peft",
 		.majority_sign = index % 3 == 0 ? "frequency" : "total",
-		.seed = index
+		.seed = index,
 	};
 	double		w[MAX_VALUES];
 	PaBuf		out;

@@ -15,8 +15,8 @@ PG_MODULE_MAGIC;
 PG_FUNCTION_INFO_V1(float_control);
 PG_FUNCTION_INFO_V1(thread_count);
 
-Datum		float_control(PG_FUNCTION_ARGS);
-Datum		thread_count(PG_FUNCTION_ARGS);
+Datum float_control(PG_FUNCTION_ARGS);
+Datum thread_count(PG_FUNCTION_ARGS);
 
 /* MXCSR on x86-64, FPCR on arm64; status bits left out. */
 Datum
@@ -37,7 +37,7 @@ float_control(PG_FUNCTION_ARGS)
 Datum
 thread_count(PG_FUNCTION_ARGS)
 {
-	DIR		   *tasks = opendir("/proc/self/task");
+	DIR        *tasks = opendir("/proc/self/task");
 	struct dirent *entry;
 	int			n = 0;
 

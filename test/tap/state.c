@@ -14,13 +14,13 @@ PG_MODULE_MAGIC;
 
 PG_FUNCTION_INFO_V1(damaged_serialize);
 
-Datum		damaged_serialize(PG_FUNCTION_ARGS);
+Datum damaged_serialize(PG_FUNCTION_ARGS);
 
 Datum
 damaged_serialize(PG_FUNCTION_ARGS)
 {
-	PGFunction	serialize = (PGFunction)
-		load_external_function("peftarith", "adapter_aggregate_serialize", true, NULL);
+	PGFunction	serialize = (PGFunction) load_external_function("peftarith", "adapter_aggregate_serialize",
+																true, NULL);
 	bytea	   *state = DatumGetByteaP(serialize(fcinfo));
 	const char *damage = GetConfigOption("peftarith_test.damage", true, false);
 	unsigned	a;

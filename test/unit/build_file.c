@@ -57,7 +57,8 @@ add_entry(BuildFile *file, const char *name, const char *dtype, int ndim, const 
 		snprintf(text, sizeof(text), "%s%llu", i > 0 ? "," : "", (unsigned long long) shape[i]);
 		append(file, text);
 	}
-	snprintf(text, sizeof(text), "],\"data_offsets\":[%zu,%zu]}", file->data_length, file->data_length + bytes);
+	snprintf(text, sizeof(text), "],\"data_offsets\":[%zu,%zu]}", file->data_length,
+			 file->data_length + bytes);
 	append(file, text);
 	file->data = grow(file->data, file->data_length + bytes);
 	file->data_length += bytes;
@@ -78,8 +79,8 @@ encode(uint8_t *p, PaDtype dtype, double v)
 }
 
 void
-build_tensor(BuildFile *file, const char *name, PaDtype dtype,
-			 int ndim, const uint64_t *shape, const double *values)
+build_tensor(BuildFile *file, const char *name, PaDtype dtype, int ndim, const uint64_t *shape,
+			 const double *values)
 {
 	size_t		width = (size_t) pa_dtype_bits(dtype) / 8;
 	size_t		n = 1;
@@ -94,8 +95,8 @@ build_tensor(BuildFile *file, const char *name, PaDtype dtype,
 }
 
 void
-build_random(BuildFile *file, const char *name, PaDtype dtype,
-			 int ndim, const uint64_t *shape, uint64_t *seed)
+build_random(BuildFile *file, const char *name, PaDtype dtype, int ndim, const uint64_t *shape,
+			 uint64_t *seed)
 {
 	size_t		n = 1;
 	double	   *values;
@@ -140,8 +141,8 @@ build_finish(BuildFile *file, size_t *length)
 }
 
 void
-build_lora(BuildFile *file, const char *path, PaDtype dtype,
-		   uint64_t r, uint64_t in, uint64_t out, uint64_t *seed)
+build_lora(BuildFile *file, const char *path, PaDtype dtype, uint64_t r, uint64_t in, uint64_t out,
+		   uint64_t *seed)
 {
 	char		name[512];
 	uint64_t	a[2] = {r, in};

@@ -63,8 +63,8 @@ fixture_import(PaEnv *env, BuildFile *file, const char *config)
 }
 
 PaStatus
-fixture_evaluate(PaEnv *env, uint32_t n, PaValue *const *leaves,
-				 size_t n_terms, const PaTerm *terms, PaValue **value)
+fixture_evaluate(PaEnv *env, uint32_t n, PaValue *const *leaves, size_t n_terms, const PaTerm *terms,
+				 PaValue **value)
 {
 	PaBuf		buf;
 	int64_t		same_as;

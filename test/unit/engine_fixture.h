@@ -26,8 +26,8 @@ extern PaValue *fixture_open(PaEnv *env, PaBuf *buf);
 extern PaValue *fixture_import(PaEnv *env, BuildFile *file, const char *config);
 
 /* The result's status, and the value (one of the leaves if it is that one). */
-extern PaStatus fixture_evaluate(PaEnv *env, uint32_t n, PaValue *const *leaves,
-								 size_t n_terms, const PaTerm *terms, PaValue **value);
+extern PaStatus fixture_evaluate(PaEnv *env, uint32_t n, PaValue *const *leaves, size_t n_terms,
+								 const PaTerm *terms, PaValue **value);
 
 /* p_i = q_i = w[i]: the usual sum of weighted adapters, by pa_terms_multiply. */
 extern PaStatus fixture_sum(PaEnv *env, uint32_t n, PaValue *const *leaves, const double *w, PaValue **value);
@@ -42,7 +42,8 @@ extern double *fixture_tensor(PaEnv *env, PaValue *value, const char *name, uint
 extern bool fixture_holds(PaEnv *env, PaValue *value, const char *name, uint64_t n, const double *wanted);
 
 #define HOLDS(value, name, ...) \
-	fixture_holds(env, value, name, sizeof((double[]) {__VA_ARGS__}) / sizeof(double), (double[]) {__VA_ARGS__})
+	fixture_holds(env, value, name, sizeof((double[]) {__VA_ARGS__}) / sizeof(double), \
+				  (double[]) {__VA_ARGS__})
 
 /* The scaling of a module; NaN if it is not there. */
 extern double fixture_scaling(PaValue *value, const char *path);

@@ -35,7 +35,8 @@ take(PaEnv *env, size_t size)
 }
 
 static uint8_t *
-encode(PaEnv *env, PaTensor *tensor, const char *name, PaDtype dtype, PaRole role, uint64_t rows, uint64_t columns, const double *x)
+encode(PaEnv *env, PaTensor *tensor, const char *name, PaDtype dtype, PaRole role, uint64_t rows,
+	   uint64_t columns, const double *x)
 {
 	uint8_t    *raw;
 
@@ -54,7 +55,7 @@ encode(PaEnv *env, PaTensor *tensor, const char *name, PaDtype dtype, PaRole rol
 
 void
 stacked_add(PaEnv *env, Stacked *sample, PaDtype dtype, uint64_t rank, const double *a, const double *b,
-		   double scaling, double weight)
+			double scaling, double weight)
 {
 	static const uint8_t digest[PA_SHA256_LENGTH] = {0xab, 0xcd};
 	uint32_t	n = sample->stack.n_parts++;
@@ -64,10 +65,18 @@ stacked_add(PaEnv *env, Stacked *sample, PaDtype dtype, uint64_t rank, const dou
 
 	adapter->n_tensors = 2;
 	adapter->tensors = take(env, 2 * sizeof(PaTensor));
-	data[0] = encode(env, &adapter->tensors[0], "factor a", dtype, PA_ROLE_FACTOR_A, rank, sample->stack.columns, a);
-	data[1] = encode(env, &adapter->tensors[1], "factor b", dtype, PA_ROLE_FACTOR_B, sample->stack.rows, rank, b);
-	*part = (PaStackPart) {.leaf = n, .digest = digest, .factor_a = 0, .factor_b = 1, .bias = -1, .vector = -1,
-		.rank = rank, .scaling = scaling};
+	data[0] = encode(env, &adapter->tensors[0], "factor a", dtype, PA_ROLE_FACTOR_A, rank,
+					 sample->stack.columns, a);
+	data[1] = encode(env, &adapter->tensors[1], "factor b", dtype, PA_ROLE_FACTOR_B, sample->stack.rows, rank,
+					 b);
+	*part = (PaStackPart) {.leaf = n,
+						   .digest = digest,
+						   .factor_a = 0,
+						   .factor_b = 1,
+						   .bias = -1,
+						   .vector = -1,
+						   .rank = rank,
+						   .scaling = scaling};
 	CHECK_OK(pa_source_from_memory(env, adapter, data, &part->source), env);
 	sample->stack.rank += rank;
 	sample->weights[n] = weight;
@@ -75,7 +84,7 @@ stacked_add(PaEnv *env, Stacked *sample, PaDtype dtype, uint64_t rank, const dou
 
 void
 stacked_add_random(PaEnv *env, Stacked *sample, PaDtype dtype, uint64_t rank, const double *scale,
-				  double scaling, double weight, uint64_t *seed)
+				   double scaling, double weight, uint64_t *seed)
 {
 	uint64_t	rows = sample->stack.rows;
 	uint64_t	columns = sample->stack.columns;

@@ -24,12 +24,12 @@ typedef struct Stacked
 extern void stacked_begin(Stacked *sample, uint64_t rows, uint64_t columns);
 
 /* A part with these factors, row-major, rounded to dtype; it is leaf n_parts. */
-extern void stacked_add(PaEnv *env, Stacked *sample, PaDtype dtype, uint64_t rank, const double *a, const double *b,
-					   double scaling, double weight);
+extern void stacked_add(PaEnv *env, Stacked *sample, PaDtype dtype, uint64_t rank, const double *a,
+						const double *b, double scaling, double weight);
 
 /* The same with normal numbers, column k of B and row k of A times scale[k] and 1 / scale[k] (NULL: 1). */
 extern void stacked_add_random(PaEnv *env, Stacked *sample, PaDtype dtype, uint64_t rank, const double *scale,
-							  double scaling, double weight, uint64_t *seed);
+							   double scaling, double weight, uint64_t *seed);
 
 /* Where element i of a factor of a part stands, to damage it. */
 extern void stacked_poke(Stacked *sample, uint32_t part, PaRole role, uint64_t i, double value);

@@ -32,7 +32,8 @@ peft_add(PeftFixture *file, const char *name, uint64_t d0, uint64_t d1, uint64_t
 }
 
 PaStatus
-peft_describe(PaEnv *env, const PeftFixture *file, const char *config, PaAdapter **adapter, uint32_t **file_of)
+peft_describe(PaEnv *env, const PeftFixture *file, const char *config, PaAdapter **adapter,
+			  uint32_t **file_of)
 {
 	PaConfig	read;
 	PaStatus	status = pa_peft_config_read(env, pa_text_of(config), &read);

@@ -20,8 +20,8 @@ typedef struct PeftFixture
 extern void peft_add(PeftFixture *file, const char *name, uint64_t d0, uint64_t d1, uint64_t d2, uint64_t d3);
 
 /* Read the configuration and describe; *adapter and *file_of are NULL after a failure. */
-extern PaStatus peft_describe(PaEnv *env, const PeftFixture *file, const char *config,
-							  PaAdapter **adapter, uint32_t **file_of);
+extern PaStatus peft_describe(PaEnv *env, const PeftFixture *file, const char *config, PaAdapter **adapter,
+							  uint32_t **file_of);
 
 /* The adapter as a draft, tags counting its tensors. */
 extern PaDraft *peft_draft(PaEnv *env, const PaAdapter *adapter);

@@ -17,7 +17,8 @@
 UNIT_TEST(names)
 {
 	CHECK(strcmp(pa_kind_name(PA_KIND_LORA), "lora") == 0 && strcmp(pa_kind_name(PA_KIND_IA3), "ia3") == 0);
-	CHECK(strcmp(pa_kind_name(PA_KIND_DIFFERENCE), "difference") == 0 && pa_kind_by_peft_type("DIFFERENCE") == &pa_kind_difference);
+	CHECK(strcmp(pa_kind_name(PA_KIND_DIFFERENCE), "difference") == 0 &&
+		  pa_kind_by_peft_type("DIFFERENCE") == &pa_kind_difference);
 	CHECK(strcmp(pa_kind_name((PaKind) 9), "?") == 0 && pa_kind_methods((PaKind) 0) == NULL);
 	CHECK(pa_kind_by_peft_type("LORA") == &pa_kind_lora && pa_kind_by_peft_type("IA3") == &pa_kind_ia3);
 	CHECK(pa_kind_by_peft_type("lora") == &pa_kind_opaque && pa_kind_by_peft_type("LOHA") == &pa_kind_opaque);
@@ -39,7 +40,7 @@ UNIT_TEST(measure)
 		bool		fits;
 		uint64_t	elements;
 		uint64_t	bytes;
-	}			rows[] = {
+	} rows[] = {
 		{PA_F32, 2, {3, 4}, true, 12, 48},
 		{PA_F64, 0, {0}, true, 1, 8},
 		{PA_BF16, 3, {5, 0, 7}, true, 0, 0},
@@ -65,8 +66,8 @@ UNIT_TEST(measure)
 
 		memcpy(t.shape, rows[i].shape, sizeof(t.shape));
 		if (rows[i].fits)
-			CHECK(pa_tensor_measure(env, &t, PA_ERR_FILE) == PA_OK &&
-				  t.elements == rows[i].elements && t.bytes == rows[i].bytes);
+			CHECK(pa_tensor_measure(env, &t, PA_ERR_FILE) == PA_OK && t.elements == rows[i].elements &&
+				  t.bytes == rows[i].bytes);
 		else
 			CHECK(pa_tensor_measure(env, &t, PA_ERR_FILE) == PA_ERR_FILE && t.elements == 77 &&
 				  env->error.message[0] != '\0');
@@ -85,7 +86,8 @@ UNIT_TEST(find)
 		for (uint32_t k = 0; k < s.adapter.n_modules; k++)
 			CHECK(pa_adapter_find_module(&s.adapter, s.modules[k].path) == k);
 		CHECK(pa_adapter_find_tensor(&s.adapter, "") == -1 && pa_adapter_find_tensor(&s.adapter, "zz") == -1);
-		CHECK(pa_adapter_find_module(&s.adapter, "conv.") == -1 && pa_adapter_find_module(&s.adapter, "zz") == -1);
+		CHECK(pa_adapter_find_module(&s.adapter, "conv.") == -1 &&
+			  pa_adapter_find_module(&s.adapter, "zz") == -1);
 		s.adapter.n_tensors = s.adapter.n_modules = 0;
 		CHECK(pa_adapter_find_tensor(&s.adapter, s.tensors[0].name) == -1);
 		CHECK(pa_adapter_find_module(&s.adapter, s.modules[0].path) == -1);
@@ -113,7 +115,8 @@ UNIT_TEST(golden_samples_pass)
 
 /* One thing wrong at a time. */
 #define WRONG(statement) \
-	do { \
+	do \
+	{ \
 		CHECK_OK(sample_golden(env, 0, &s), env); \
 		statement; \
 		CHECK(refused(env, &s)); \
@@ -121,7 +124,8 @@ UNIT_TEST(golden_samples_pass)
 
 /* A number that only a later version can have given. */
 #define LATER(statement) \
-	do { \
+	do \
+	{ \
 		CHECK_OK(sample_golden(env, 0, &s), env); \
 		statement; \
 		CHECK_STATUS(pa_adapter_check(env, &s.adapter, PA_ERR_CORRUPT), PA_ERR_UNSUPPORTED, env); \
@@ -273,12 +277,15 @@ UNIT_TEST(shapes_of_lora)
 
 		sample_begin(&s, PA_KIND_LORA, 1);
 		sample_module(&s, "m", PA_MODULE_TARGET | row->flags, row->a[0]);
-		CHECK_OK(sample_tensor(env, &s, "m.lora_A.weight", PA_ROLE_FACTOR_A, PA_F16, row->ndim_a, row->a), env);
-		CHECK_OK(sample_tensor(env, &s, "m.lora_B.weight", PA_ROLE_FACTOR_B, PA_F16, row->ndim_b, row->b), env);
+		CHECK_OK(sample_tensor(env, &s, "m.lora_A.weight", PA_ROLE_FACTOR_A, PA_F16, row->ndim_a, row->a),
+				 env);
+		CHECK_OK(sample_tensor(env, &s, "m.lora_B.weight", PA_ROLE_FACTOR_B, PA_F16, row->ndim_b, row->b),
+				 env);
 		if (row->fits)
 			CHECK_OK(pa_adapter_check(env, &s.adapter, PA_ERR_FILE), env);
 		else
-			CHECK(refused(env, &s) && strstr(env->error.message, "lora_A") != NULL && env->error.detail[0] != '\0');
+			CHECK(refused(env, &s) && strstr(env->error.message, "lora_A") != NULL &&
+				  env->error.detail[0] != '\0');
 	}
 }
 
@@ -291,7 +298,8 @@ UNIT_TEST(bias_and_magnitude)
 	{
 		CHECK_OK(sample_golden(env, 0, &s), env);
 		if (i == 1)
-			s.tensors[4].shape[0] = s.tensors[4].elements = 4, s.tensors[4].bytes += 4, s.adapter.raw_bytes += 4;
+			s.tensors[4].shape[0] = s.tensors[4].elements = 4, s.tensors[4].bytes += 4,
+			s.adapter.raw_bytes += 4;
 		if (i == 2)
 			s.tensors[4].ndim = 2, s.tensors[4].shape[1] = 1;
 		if (i == 3)
@@ -304,7 +312,8 @@ UNIT_TEST(bias_and_magnitude)
 		CHECK_OK(sample_golden(env, 1, &s), env);
 		CHECK(s.tensors[2].role == PA_ROLE_MAGNITUDE);
 		if (i == 1)
-			s.tensors[2].shape[1] = s.tensors[2].elements = 5, s.tensors[2].bytes -= 2, s.adapter.raw_bytes -= 2;
+			s.tensors[2].shape[1] = s.tensors[2].elements = 5, s.tensors[2].bytes -= 2,
+			s.adapter.raw_bytes -= 2;
 		if (i == 2)
 			s.adapter.features = 0;
 		CHECK(i == 0 ? pa_adapter_check(env, &s.adapter, PA_ERR_FILE) == PA_OK : refused(env, &s));
@@ -319,7 +328,7 @@ UNIT_TEST(shapes_of_ia3)
 		int			ndim;
 		uint64_t	shape[6];
 		bool		fits;
-	}			rows[] = {
+	} rows[] = {
 		{0, 2, {9, 1}, true},
 		{0, 2, {1, 1}, true},
 		{0, 2, {1, 9}, false},
@@ -381,15 +390,7 @@ UNIT_TEST(arithmetic)
 	}
 }
 
-UNIT_SUITE(adapter,
-		   UNIT_CASE(names),
-		   UNIT_CASE(measure),
-		   UNIT_CASE(find),
-		   UNIT_CASE(golden_samples_pass),
-		   UNIT_CASE(invariants_of_facts),
-		   UNIT_CASE(invariants_of_modules),
-		   UNIT_CASE(invariants_of_tensors),
-		   UNIT_CASE(shapes_of_lora),
-		   UNIT_CASE(bias_and_magnitude),
-		   UNIT_CASE(shapes_of_ia3),
+UNIT_SUITE(adapter, UNIT_CASE(names), UNIT_CASE(measure), UNIT_CASE(find), UNIT_CASE(golden_samples_pass),
+		   UNIT_CASE(invariants_of_facts), UNIT_CASE(invariants_of_modules), UNIT_CASE(invariants_of_tensors),
+		   UNIT_CASE(shapes_of_lora), UNIT_CASE(bias_and_magnitude), UNIT_CASE(shapes_of_ia3),
 		   UNIT_CASE(arithmetic));

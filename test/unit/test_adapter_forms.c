@@ -175,7 +175,8 @@ UNIT_TEST(digest)
 		for (uint32_t k = 0; k < s.adapter.n_modules; k++)
 			s.modules[k].scaling = nextafter(s.modules[k].scaling, 0);
 		CHECK_OK(pa_adapter_digest(env, &s.adapter, got), env);
-		CHECK((memcmp(expected, got, sizeof(got)) != 0) == ((s.modules[0].flags | s.modules[s.adapter.n_modules - 1].flags) & PA_MODULE_TARGET));
+		CHECK((memcmp(expected, got, sizeof(got)) != 0) ==
+			  ((s.modules[0].flags | s.modules[s.adapter.n_modules - 1].flags) & PA_MODULE_TARGET));
 	}
 	pa_buf_release(&b);
 }
@@ -201,7 +202,8 @@ UNIT_TEST(envelope_digest)
 		CHECK_OK(pa_hash_update(env, PA_HASH_FILE, b.data, b.length), env);
 		CHECK_OK(pa_hash_finish(env, PA_HASH_FILE, expected), env);
 		CHECK_OK(pa_envelope_digest(env, digest, pa_text_of(texts[0]), pa_text_of(texts[1]),
-									pa_text_of(header ? texts[2] : NULL), got), env);
+									pa_text_of(header ? texts[2] : NULL), got),
+				 env);
 		CHECK(memcmp(expected, got, sizeof(got)) == 0);
 		pa_buf_release(&b);
 	}
@@ -244,8 +246,5 @@ UNIT_TEST(sources)
 	CHECK_STATUS(pa_source_subset(env, &part.adapter, whole, from, &subset), PA_ERR_INTERNAL, env);
 }
 
-UNIT_SUITE(adapter_forms,
-		   UNIT_CASE(facts),
-		   UNIT_CASE(digest),
-		   UNIT_CASE(envelope_digest),
+UNIT_SUITE(adapter_forms, UNIT_CASE(facts), UNIT_CASE(digest), UNIT_CASE(envelope_digest),
 		   UNIT_CASE(sources));

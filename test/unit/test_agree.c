@@ -12,9 +12,12 @@
 
 #define OTHER_BASE "{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":2,\"base_model_name_or_path\":\"n\"}"
 #define NO_BASE "{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":2}"
-#define OTHER_REVISION "{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":2,\"base_model_name_or_path\":\"m\",\"revision\":\"x\"}"
-#define TRANSPOSED "{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":2,\"base_model_name_or_path\":\"m\",\"fan_in_fan_out\":true}"
-#define WITH_BIAS "{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":2,\"base_model_name_or_path\":\"m\",\"lora_bias\":true}"
+#define OTHER_REVISION \
+	"{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":2,\"base_model_name_or_path\":\"m\",\"revision\":\"x\"}"
+#define TRANSPOSED \
+	"{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":2,\"base_model_name_or_path\":\"m\",\"fan_in_fan_out\":true}"
+#define WITH_BIAS \
+	"{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":2,\"base_model_name_or_path\":\"m\",\"lora_bias\":true}"
 
 static PaStatus
 refusal(PaEnv *env, PaValue *a, PaValue *b)
@@ -32,16 +35,24 @@ UNIT_TEST(test_refusals)
 
 	CHECK_STATUS(refusal(env, plain, combine_ia3(env, PA_F32, 1, 1)), PA_ERR_MISMATCH, env);
 	CHECK(strstr(env->error.message, "kinds") != NULL);
-	CHECK_STATUS(refusal(env, plain, combine_lora(env, PA_F32, 1, 1, 1, 1, OTHER_BASE)), PA_ERR_MISMATCH, env);
+	CHECK_STATUS(refusal(env, plain, combine_lora(env, PA_F32, 1, 1, 1, 1, OTHER_BASE)), PA_ERR_MISMATCH,
+				 env);
 	CHECK(strstr(env->error.hint, "adapter_set_base_model") != NULL);
 	CHECK_STATUS(refusal(env, plain, combine_lora(env, PA_F32, 1, 1, 1, 1, NO_BASE)), PA_ERR_MISMATCH, env);
-	CHECK_STATUS(refusal(env, plain, combine_lora(env, PA_F32, 1, 1, 1, 1, OTHER_REVISION)), PA_ERR_MISMATCH, env);
-	CHECK_STATUS(refusal(env, plain, combine_lora(env, PA_F32, 1, 1, 1, 1, TRANSPOSED)), PA_ERR_MISMATCH, env);
+	CHECK_STATUS(refusal(env, plain, combine_lora(env, PA_F32, 1, 1, 1, 1, OTHER_REVISION)), PA_ERR_MISMATCH,
+				 env);
+	CHECK_STATUS(refusal(env, plain, combine_lora(env, PA_F32, 1, 1, 1, 1, TRANSPOSED)), PA_ERR_MISMATCH,
+				 env);
 	CHECK_STATUS(refusal(env, plain, combine_lora(env, PA_F32, 1, 1, 1, 1, WITH_BIAS)), PA_ERR_MISMATCH, env);
 	CHECK_STATUS(refusal(env, plain, combine_lora(env, PA_F32, 1, 1, 1, 1, DORA)), PA_ERR_UNSUPPORTED, env);
 	build_begin(&file, NULL);
 	build_lora(&file, "q", PA_F32, 2, 2, 2, &seed);
-	CHECK_STATUS(refusal(env, plain, fixture_import(env, &file, "{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":4,\"base_model_name_or_path\":\"m\"}")), PA_ERR_MISMATCH, env);
+	CHECK_STATUS(
+		refusal(env, plain,
+				fixture_import(
+					env, &file,
+					"{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":4,\"base_model_name_or_path\":\"m\"}")),
+		PA_ERR_MISMATCH, env);
 	CHECK(strstr(env->error.message, "ranks") != NULL);
 	build_begin(&file, NULL);
 	build_lora(&file, "q", PA_F32, 1, 2, 3, &seed);

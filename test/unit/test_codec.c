@@ -22,7 +22,12 @@
 
 typedef enum Filling
 {
-	ZEROS, ONES, RANDOM, GAUSSIAN, RAMP, FILLINGS
+	ZEROS,
+	ONES,
+	RANDOM,
+	GAUSSIAN,
+	RAMP,
+	FILLINGS
 } Filling;
 
 static const PaDtype weights[] = {PA_F64, PA_F32, PA_F16, PA_BF16};
@@ -50,8 +55,10 @@ fill(uint8_t *p, size_t n, PaDtype dtype, Filling filling, uint64_t *seed)
 	size_t		width = (size_t) pa_dtype_plane_width(dtype);
 
 	for (size_t i = 0; i < n * width; i++)
-		p[i] = filling == ZEROS ? 0 : filling == ONES ? 0xFF : filling == RAMP ? (uint8_t) (i / width) :
-			(uint8_t) unit_random(seed);
+		p[i] = filling == ZEROS ? 0
+			: filling == ONES	? 0xFF
+			: filling == RAMP	? (uint8_t) (i / width)
+								: (uint8_t) unit_random(seed);
 	if (filling == GAUSSIAN && pa_dtype_is_arithmetic(dtype))
 		for (size_t i = 0; i < n; i++)
 			put_gaussian(p + i * width, dtype, seed);
@@ -74,8 +81,8 @@ slow_split(const uint8_t *elements, size_t n, int width, bool rotate, uint8_t *p
 	}
 }
 
-typedef void (*SplitLoop) (const uint8_t *elements, size_t n, int width, bool rotate, uint8_t *planes);
-typedef void (*JoinLoop) (const uint8_t *const *plane, size_t n, int width, bool rotate, uint8_t *elements);
+typedef void (*SplitLoop)(const uint8_t *elements, size_t n, int width, bool rotate, uint8_t *planes);
+typedef void (*JoinLoop)(const uint8_t *const *plane, size_t n, int width, bool rotate, uint8_t *elements);
 
 /* Every instance against the slow one, byte for byte. */
 static void
@@ -143,9 +150,11 @@ round_trip(PaEnv *env, PaPlanes *planes, const uint8_t *raw, size_t n, PaDtype d
 
 UNIT_TEST(round_trips)
 {
-	static const size_t sizes[] = {
-		1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 100, 127, 128, 129, 255, 256, 257,
-		1000, 1023, 1024, 1025, 4095, 4096, 4097, 16384, 32767, PA_BLOCK_ELEMENTS};
+	static const size_t sizes[] = {1,	 2,	   3,	 4,	   5,	  6,	 7,
+								   8,	 9,	   15,	 16,   17,	  31,	 32,
+								   33,	 63,   64,	 65,   100,	  127,	 128,
+								   129,	 255,  256,	 257,  1000,  1023,	 1024,
+								   1025, 4095, 4096, 4097, 16384, 32767, PA_BLOCK_ELEMENTS};
 	uint64_t	seed = unit_seed();
 	PaPlanes   *planes;
 	uint8_t    *raw = malloc(8 * PA_BLOCK_ELEMENTS);
@@ -174,8 +183,10 @@ UNIT_TEST(empty_and_too_large)
 	CHECK_OK(pa_planes_encode(planes, large, 0, PA_F32, &out, &stored), env);
 	CHECK(stored == 16 && memcmp(out.data, lengths, 16) == 0);
 	CHECK_OK(pa_planes_decode(planes, out.data, 16, 0, PA_F32, large), env);
-	CHECK_STATUS(pa_planes_encode(planes, large, PA_BLOCK_ELEMENTS + 1, PA_U8, &out, &stored), PA_ERR_INTERNAL, env);
-	CHECK_STATUS(pa_planes_decode(planes, large, 4, PA_BLOCK_ELEMENTS + 1, PA_U8, large), PA_ERR_INTERNAL, env);
+	CHECK_STATUS(pa_planes_encode(planes, large, PA_BLOCK_ELEMENTS + 1, PA_U8, &out, &stored),
+				 PA_ERR_INTERNAL, env);
+	CHECK_STATUS(pa_planes_decode(planes, large, 4, PA_BLOCK_ELEMENTS + 1, PA_U8, large), PA_ERR_INTERNAL,
+				 env);
 	pa_buf_release(&out);
 	free(large);
 }
@@ -304,8 +315,10 @@ UNIT_TEST(random_bytes)
 			rest -= size;
 		}
 		pa_store_u32(bytes + 4 * width, UINT32_C(0xFD2FB528));
-		decode_copy(env, planes, bytes, length + (size_t) (4 * width) > sizeof(bytes) ? sizeof(bytes) :
-					length + (size_t) (4 * width), n, dtype);
+		decode_copy(env, planes, bytes,
+					length + (size_t) (4 * width) > sizeof(bytes) ? sizeof(bytes)
+																  : length + (size_t) (4 * width),
+					n, dtype);
 	}
 	CHECK(decode_copy(env, planes, bytes, 3, 1, PA_U8) == PA_ERR_CORRUPT);
 }
@@ -316,7 +329,8 @@ UNIT_TEST(foreign_frames)
 	static const uint8_t skippable[] = {0x50, 0x2A, 0x4D, 0x18, 1, 0, 0, 0, 'x'};
 	/* valid frames: of version 0.7, one run of 200 bytes; of today, 5 bytes as they are */
 	static const uint8_t old[] = {0x27, 0xB5, 0x2F, 0xFD, 0x20, 200, 0x80, 0, 200, 'x', 0xC0, 0, 0};
-	static const uint8_t longer[] = {0x28, 0xB5, 0x2F, 0xFD, 0x20, 5, 5 << 3 | 1, 0, 0, 'a', 'b', 'c', 'd', 'e'};
+	static const uint8_t longer[] = {0x28, 0xB5, 0x2F, 0xFD, 0x20, 5,	5 << 3 | 1,
+									 0,	   0,	 'a',  'b',	 'c',  'd', 'e'};
 	uint8_t		raw[500] = {0};
 	uint8_t		both[600];
 	uint8_t		back[1000];
@@ -433,7 +447,6 @@ UNIT_TEST(no_memory)
 	unit_fail_every_allocation(use_everything, raw);
 }
 
-UNIT_SUITE(codec,
-		   UNIT_CASE(plane_kernels), UNIT_CASE(round_trips), UNIT_CASE(empty_and_too_large),
-		   UNIT_CASE(ratio), UNIT_CASE(damaged_blocks), UNIT_CASE(random_bytes),
-		   UNIT_CASE(foreign_frames), UNIT_CASE(documents), UNIT_CASE(checksums), UNIT_CASE(no_memory));
+UNIT_SUITE(codec, UNIT_CASE(plane_kernels), UNIT_CASE(round_trips), UNIT_CASE(empty_and_too_large),
+		   UNIT_CASE(ratio), UNIT_CASE(damaged_blocks), UNIT_CASE(random_bytes), UNIT_CASE(foreign_frames),
+		   UNIT_CASE(documents), UNIT_CASE(checksums), UNIT_CASE(no_memory));

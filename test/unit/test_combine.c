@@ -137,7 +137,8 @@ UNIT_TEST(test_range)
 	CHECK(strcmp(env->error.message, "tensor \"" A_OF("q") "\" overflows F16") == 0);
 	CHECK_STATUS(fixture_sum(env, 1, v, (double[]) {1e308}, &sum), PA_ERR_RANGE, env);
 	CHECK_STATUS(fixture_sum(env, 2, v, (double[]) {0.5, 0.5}, &sum), PA_ERR_RANGE, env);
-	CHECK(strstr(env->error.message, "NaN or infinity") != NULL && strstr(env->error.detail, "digest") != NULL);
+	CHECK(strstr(env->error.message, "NaN or infinity") != NULL &&
+		  strstr(env->error.detail, "digest") != NULL);
 	/* dropped: it takes no part */
 	CHECK_OK(fixture_sum(env, 2, v, (double[]) {0.5, 0}, &sum), env);
 	/* the largest finite number stays, what rounds to it too */
@@ -175,7 +176,9 @@ UNIT_TEST(test_order)
 		CHECK_OK(fixture_evaluate(env, 3, v, 5, terms, &sum), env);
 		if (wanted == NULL)
 			wanted = sum;
-		CHECK(sum != NULL && memcmp(pa_value_header(sum)->envelope_digest, pa_value_header(wanted)->envelope_digest, 32) == 0);
+		CHECK(sum != NULL &&
+			  memcmp(pa_value_header(sum)->envelope_digest, pa_value_header(wanted)->envelope_digest, 32) ==
+				  0);
 		v[i] = v[k];
 		v[k] = value;
 		for (int t = 0; t < 5; t++)

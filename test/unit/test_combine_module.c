@@ -82,7 +82,8 @@ UNIT_TEST(test_dense)
 	CHECK(HOLDS(sum, "base_model.model.head.weight", 3.5));
 	CHECK_OK(fixture_sum(env, 2, v, (double[]) {0.25, 0.75 + 1e-10}, &sum), env);
 	CHECK_STATUS(fixture_sum(env, 2, v, (double[]) {0.25, 0.5}, &sum), PA_ERR_MISMATCH, env);
-	CHECK(strstr(env->error.message, "head.weight") != NULL && strstr(env->error.hint, "adapter_select") != NULL);
+	CHECK(strstr(env->error.message, "head.weight") != NULL &&
+		  strstr(env->error.hint, "adapter_select") != NULL);
 	CHECK_STATUS(fixture_sum(env, 2, &v[1], (double[]) {0.5, 0.5}, &sum), PA_ERR_MISMATCH, env);
 	CHECK_STATUS(fixture_sum(env, 2, v, (double[]) {0, 0}, &sum), PA_ERR_MISMATCH, env);
 }
@@ -126,8 +127,10 @@ experts(PaEnv *env, const char *alpha, uint64_t *seed)
 	BuildFile	file;
 	char		config[300];
 
-	snprintf(config, sizeof(config), "{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":%s,\"target_modules\":[],"
-			 "\"target_parameters\":[\"mlp.experts.w\"]}", alpha);
+	snprintf(config, sizeof(config),
+			 "{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":%s,\"target_modules\":[],"
+			 "\"target_parameters\":[\"mlp.experts.w\"]}",
+			 alpha);
 	build_begin(&file, NULL);
 	build_lora(&file, "mlp.experts", PA_F32, 4, 3, 5, seed);
 	return fixture_import(env, &file, config);

@@ -147,16 +147,17 @@ UNIT_TEST(messages)
 		CHECK(strlen(env->error.message) == sizeof(env->error.message) - 1);
 		CHECK(pa_utf8_valid(env->error.message, strlen(env->error.message)));
 		pa_detail(env, "\"%.*s\" was cut", 10 + shift, wide);
-		CHECK(pa_utf8_valid(env->error.detail, strlen(env->error.detail)) && strstr(env->error.detail, "\" was cut"));
+		CHECK(pa_utf8_valid(env->error.detail, strlen(env->error.detail)) &&
+			  strstr(env->error.detail, "\" was cut"));
 	}
 }
 
 UNIT_TEST(buffers)
 {
 	PaBuf		buf;
-	static const uint8_t expected[] = {
-		0, 0, 0, 7, 0x34, 0x12, 0xEF, 0xBE, 0xAD, 0xDE, 8, 7, 6, 5, 4, 3, 2, 1,
-		0, 0, 0, 0, 0, 0, 0xF8, 0xBF, 2, 0, 0, 0, 'h', 'i', 0, 1, 0, 0, 0, 0, 'n', '=', '5'};
+	static const uint8_t expected[] = {0, 0, 0,	  7,   0x34, 0x12, 0xEF, 0xBE, 0xAD, 0xDE, 8,	 7,	   6,  5,
+									   4, 3, 2,	  1,   0,	 0,	   0,	 0,	   0,	 0,	   0xF8, 0xBF, 2,  0,
+									   0, 0, 'h', 'i', 0,	 1,	   0,	 0,	   0,	 0,	   'n',	 '=',  '5'};
 
 	CHECK_OK(pa_buf_init(env, &buf, 3, 0), env);
 	CHECK(buf.length == 3);
@@ -204,7 +205,8 @@ read_row(PaEnv *env, const void *p, size_t n, size_t max)
 	PA_TRY(pa_take_u32(&r, &u32));
 	PA_TRY(pa_take_u64(&r, &u64));
 	PA_TRY(pa_take_f64(&r, &f64));
-	CHECK(u8 == 7 && u16 == 0x1234 && u32 == 0xDEADBEEF && u64 == UINT64_C(0x0102030405060708) && f64 == -1.5);
+	CHECK(u8 == 7 && u16 == 0x1234 && u32 == 0xDEADBEEF && u64 == UINT64_C(0x0102030405060708) &&
+		  f64 == -1.5);
 	PA_TRY(pa_take_str(&r, max, &s));
 	CHECK(strcmp(s, "h\303\251") == 0);
 	PA_TRY(pa_take_optstr(&r, max, &s));
@@ -250,9 +252,11 @@ UNIT_TEST(bad_strings)
 	{
 		const char *bytes;
 		size_t		n;
-	}			bad[] = {
-		{"\1\0\0\0\0", 5}, {"\2\0\0\0\303\050", 6}, {"\1\0\0\0\303", 5}, {"\377\377\377\377x", 5}, {"\3\0\0\0ab", 6},
-		{"\4\0\0\0\0abc", 8}, {"\3\0\0\0\355\240\200", 7}, {"\1\0", 2}, {"\377\377\377\177", 4}};
+	} bad[] = {{"\1\0\0\0\0", 5},			{"\2\0\0\0\303\050", 6},
+			   {"\1\0\0\0\303", 5},			{"\377\377\377\377x", 5},
+			   {"\3\0\0\0ab", 6},			{"\4\0\0\0\0abc", 8},
+			   {"\3\0\0\0\355\240\200", 7}, {"\1\0", 2},
+			   {"\377\377\377\177", 4}};
 	PaReader	r;
 	const char *s;
 
@@ -276,7 +280,8 @@ encode(uint32_t c, char *s)
 	if (c < 0x800)
 		return s[0] = (char) (0xC0 | c >> 6), s[1] = (char) (0x80 | (c & 63)), 2;
 	if (c < 0x10000)
-		return s[0] = (char) (0xE0 | c >> 12), s[1] = (char) (0x80 | (c >> 6 & 63)), s[2] = (char) (0x80 | (c & 63)), 3;
+		return s[0] = (char) (0xE0 | c >> 12), s[1] = (char) (0x80 | (c >> 6 & 63)),
+			   s[2] = (char) (0x80 | (c & 63)), 3;
 	s[0] = (char) (0xF0 | c >> 18);
 	s[1] = (char) (0x80 | (c >> 12 & 63));
 	s[2] = (char) (0x80 | (c >> 6 & 63));
@@ -332,13 +337,16 @@ matches(PaEnv *env, const char *pattern, PaPatternMode mode, const char *subject
 
 UNIT_TEST(patterns)
 {
-	CHECK(matches(env, "a.*z", PA_PATTERN_WHOLE, "a.b.z") && !matches(env, "a.*z", PA_PATTERN_WHOLE, "a.b.zy"));
+	CHECK(matches(env, "a.*z", PA_PATTERN_WHOLE, "a.b.z") &&
+		  !matches(env, "a.*z", PA_PATTERN_WHOLE, "a.b.zy"));
 	CHECK(!matches(env, "b", PA_PATTERN_WHOLE, "abc") && matches(env, "a|ab", PA_PATTERN_WHOLE, "ab"));
 	CHECK(matches(env, "", PA_PATTERN_WHOLE, "") && !matches(env, "", PA_PATTERN_WHOLE, "a"));
 	CHECK(matches(env, ".", PA_PATTERN_WHOLE, "\303\251") && !matches(env, ".", PA_PATTERN_WHOLE, "ee"));
 	/* PEFT's keys: the end of a path, after a point */
-	CHECK(matches(env, "q_proj", PA_PATTERN_KEY, "q_proj") && matches(env, "q_proj", PA_PATTERN_KEY, "h.0.q_proj"));
-	CHECK(!matches(env, "q_proj", PA_PATTERN_KEY, "h.0.xq_proj") && !matches(env, "q_proj", PA_PATTERN_KEY, "q_proj.x"));
+	CHECK(matches(env, "q_proj", PA_PATTERN_KEY, "q_proj") &&
+		  matches(env, "q_proj", PA_PATTERN_KEY, "h.0.q_proj"));
+	CHECK(!matches(env, "q_proj", PA_PATTERN_KEY, "h.0.xq_proj") &&
+		  !matches(env, "q_proj", PA_PATTERN_KEY, "q_proj.x"));
 	CHECK(matches(env, "h\\.\\d+\\.q", PA_PATTERN_KEY, "model.h.12.q"));
 	CHECK(matches(env, "a|b", PA_PATTERN_KEY, "x.b") && !matches(env, "a|b", PA_PATTERN_KEY, "x.ab"));
 	CHECK(matches(env, "^h.q", PA_PATTERN_KEY, "h.q") && !matches(env, "^h.q", PA_PATTERN_KEY, "x.h.q"));
@@ -346,7 +354,8 @@ UNIT_TEST(patterns)
 
 UNIT_TEST(bad_patterns)
 {
-	static const char *const bad[] = {"(", "a{2", "[", "*", "a**b", "\\", "(?<x>a)(?<x>b)", "(?P<", "\\C", ")", "(?<=a+)b", "\\g{9}"};
+	static const char *const bad[] = {"(",	  "a{2", "[", "*",		  "a**b",  "\\", "(?<x>a)(?<x>b)",
+									  "(?P<", "\\C", ")", "(?<=a+)b", "\\g{9}"};
 	PaPattern  *p;
 	char	   *large = malloc(70001);
 
@@ -358,7 +367,8 @@ UNIT_TEST(bad_patterns)
 		CHECK(status == (strcmp(bad[i], "a{2") == 0 ? PA_OK : PA_ERR_REGEX));
 	}
 	CHECK_STATUS(pa_pattern_compile(env, "ab(", PA_PATTERN_WHOLE, &p), PA_ERR_REGEX, env);
-	CHECK(strstr(env->error.message, "invalid regular expression: ") && strstr(env->error.detail, "at byte 3"));
+	CHECK(strstr(env->error.message, "invalid regular expression: ") &&
+		  strstr(env->error.detail, "at byte 3"));
 	CHECK_STATUS(pa_pattern_compile(env, "ab\\", PA_PATTERN_KEY, &p), PA_ERR_REGEX, env);
 	CHECK_STATUS(pa_pattern_compile(env, "\377", PA_PATTERN_WHOLE, &p), PA_ERR_REGEX, env);
 	memset(large, 'a', 70000);
@@ -379,7 +389,9 @@ UNIT_TEST(bad_patterns)
 /* Patterns that take for ever elsewhere give up here, soon. */
 UNIT_TEST(endless_patterns)
 {
-	static const char *const patterns[] = {"(a+)+b", "(a|aa)+b", "(a*)*b", "(.*)(.*)(.*)(.*)(.*)(.*)(.*)b", "(?:(?:a?){30})*b", "((((a*)*)*)*)*b"};
+	static const char *const patterns[] = {"(a+)+b",		   "(a|aa)+b",
+										   "(a*)*b",		   "(.*)(.*)(.*)(.*)(.*)(.*)(.*)b",
+										   "(?:(?:a?){30})*b", "((((a*)*)*)*)*b"};
 	char		subject[1001];
 	clock_t		start = clock();
 
@@ -449,8 +461,7 @@ UNIT_TEST(faults)
 	unit_cancel_everywhere(use_core, NULL);
 }
 
-UNIT_SUITE(core,
-		   UNIT_CASE(sizes), UNIT_CASE(memory), UNIT_CASE(clean_ups), UNIT_CASE(cancelling),
+UNIT_SUITE(core, UNIT_CASE(sizes), UNIT_CASE(memory), UNIT_CASE(clean_ups), UNIT_CASE(cancelling),
 		   UNIT_CASE(hashes), UNIT_CASE(messages), UNIT_CASE(buffers), UNIT_CASE(reading),
 		   UNIT_CASE(bad_strings), UNIT_CASE(utf8), UNIT_CASE(patterns), UNIT_CASE(bad_patterns),
 		   UNIT_CASE(endless_patterns), UNIT_CASE(escaping), UNIT_CASE(faults));

@@ -22,16 +22,15 @@ delta_is(PaEnv *env, PaValue *value, const char *path, int ndim, const uint64_t 
 
 	if (pa_delta_measure(env, value, path, &delta) != PA_OK || delta.ndim != ndim ||
 		memcmp(delta.shape, shape, (size_t) ndim * sizeof(uint64_t)) != 0 ||
-		PA_NEW_ARRAY(env, delta.elements, &got) != PA_OK ||
-		pa_delta_read(env, value, &delta, got) != PA_OK)
+		PA_NEW_ARRAY(env, delta.elements, &got) != PA_OK || pa_delta_read(env, value, &delta, got) != PA_OK)
 		return false;
 	return memcmp(got, wanted, delta.elements * sizeof(double)) == 0;
 }
 
 /* A = [[1,2,3],[4,5,6]], B = [[1,0.5],[-1,2]], s = 1.5 */
 static PaValue *
-delta_sample(PaEnv *env, const char *a, const char *b, int ndim, const uint64_t *shape_a, const uint64_t *shape_b,
-			 const char *config)
+delta_sample(PaEnv *env, const char *a, const char *b, int ndim, const uint64_t *shape_a,
+			 const uint64_t *shape_b, const char *config)
 {
 	BuildFile	file;
 

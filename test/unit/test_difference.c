@@ -75,7 +75,8 @@ UNIT_TEST(sums)
 	CHECK_OK(fixture_sum(env, 2, v, (double[]) {3, -0.5}, &sum), env);
 	CHECK(HOLDS(sum, "h.weight", -1, -6.25) && HOLDS(sum, "h.bias", 12) && HOLDS(sum, "norm.weight", -1.5));
 	CHECK(pa_value_adapter(sum)->kind == PA_KIND_DIFFERENCE && pa_value_adapter(sum)->n_modules == 2);
-	CHECK(pa_value_adapter(sum)->tensors[2].dtype == PA_BF16 && pa_value_adapter(sum)->tensors[1].dtype == PA_F32);
+	CHECK(pa_value_adapter(sum)->tensors[2].dtype == PA_BF16 &&
+		  pa_value_adapter(sum)->tensors[1].dtype == PA_F32);
 	CHECK(strstr(fixture_document(env, sum, PA_DOCUMENT_CONFIG), "\"DIFFERENCE\"") != NULL);
 	/* delta space is the same */
 	CHECK(fixture_same_digest(sum, delta_sum(env, 2, v, (double[]) {3, -0.5})));
@@ -120,7 +121,8 @@ UNIT_TEST(refusals)
 	CHECK_STATUS(fixture_sum(env, 2, v, (double[]) {1, 1}, &sum), PA_ERR_MISMATCH, env);
 	build_begin(&file, NULL);
 	build_tensor(&file, L_OF("h"), PA_F32, 2, (uint64_t[]) {1, 1}, (double[]) {1});
-	v[1] = fixture_import(env, &file, "{\"peft_type\":\"IA3\",\"base_model_name_or_path\":\"m\",\"feedforward_modules\":[]}");
+	v[1] = fixture_import(
+		env, &file, "{\"peft_type\":\"IA3\",\"base_model_name_or_path\":\"m\",\"feedforward_modules\":[]}");
 	CHECK_STATUS(fixture_sum(env, 2, v, (double[]) {1, 1}, &sum), PA_ERR_MISMATCH, env);
 	CHECK_STATUS(pa_delta_measure(env, v[0], "h", &delta), PA_ERR_UNSUPPORTED, env);
 	CHECK_STATUS(pa_lowrank_spectrum(env, &deltas, &n, &spectra), PA_ERR_UNSUPPORTED, env);
@@ -131,7 +133,8 @@ UNIT_TEST(refusals)
 /* A key that begins like a prefix keeps its beginning; other prefixes are left out of a composed name. */
 UNIT_TEST(prefixes)
 {
-	PaValue    *v[1] = {MAKE({"base_model.model.base_model.x", PA_F32, 1, {1}}, {"base_model.y", PA_F32, 1, {2}})};
+	PaValue    *v[1] = {
+		MAKE({"base_model.model.base_model.x", PA_F32, 1, {1}}, {"base_model.y", PA_F32, 1, {2}})};
 	PaValue    *sum;
 
 	CHECK_OK(fixture_sum(env, 1, v, (double[]) {2}, &sum), env);
@@ -152,7 +155,8 @@ UNIT_TEST(geometry)
 	uint32_t	n;
 
 	CHECK_OK(pa_geometry_measure(env, &d, &e, &total, &n, &modules), env);
-	CHECK(total.norm_d == 13 && total.norm_e == 2 && total.inner == -6 && total.distance == sqrt(169 + 12 + 4));
+	CHECK(total.norm_d == 13 && total.norm_e == 2 && total.inner == -6 &&
+		  total.distance == sqrt(169 + 12 + 4));
 	CHECK(n == 2 && strcmp(modules[0].path, "h") == 0 && modules[0].norm_d == 5 && modules[1].norm_d == 12);
 }
 
@@ -240,7 +244,9 @@ UNIT_TEST(files)
 			break;
 		}
 	CHECK_OK(pa_export_value(env, value, PA_EXPORT_FILE, 0, &exported), env);
-	CHECK_OK(pa_import_file(env, pa_text(exported.data, exported.length), pa_text_of(CONFIG), false, 0, &again), env);
+	CHECK_OK(pa_import_file(env, pa_text(exported.data, exported.length), pa_text_of(CONFIG), false, 0,
+							&again),
+			 env);
 	pa_buf_release(&exported);
 	CHECK(memcmp(pa_value_header(fixture_open(env, &again))->envelope_digest,
 				 pa_value_header(value)->envelope_digest, PA_SHA256_LENGTH) == 0);
@@ -293,6 +299,5 @@ UNIT_TEST(pairs)
 	}
 }
 
-UNIT_SUITE(difference,
-		   UNIT_CASE(sums), UNIT_CASE(scales), UNIT_CASE(refusals), UNIT_CASE(prefixes),
+UNIT_SUITE(difference, UNIT_CASE(sums), UNIT_CASE(scales), UNIT_CASE(refusals), UNIT_CASE(prefixes),
 		   UNIT_CASE(geometry), UNIT_CASE(sketches), UNIT_CASE(files), UNIT_CASE(pairs));

@@ -21,8 +21,8 @@ typedef struct Format
 	int			mantissa;		/* explicit bits */
 	int			bias;
 	uint16_t	infinity;
-	uint16_t	(*narrow) (double v);
-	float		(*widen) (uint16_t v);
+	uint16_t	(*narrow)(double v);
+	float		(*widen)(uint16_t v);
 } Format;
 
 static const Format f16 = {10, 15, 0x7C00, pa_f64_to_f16, pa_f16_to_f32};
@@ -157,10 +157,26 @@ check_random(const Format *f)
 static void
 check_edges(const Format *f)
 {
-	const double edges[] = {
-		0.0, 0x1p-1074, 0x1p-1022, 0x1p-150, 0x1p-149, 0x1p-148, 0x1p-126, 0x1p127, 0x1p128,
-		0x1.fffffep127, 0x1.ffffffp127, 0x1.fffffffp127, 0x1p129, 0x1.fffffffffffffp1023, INFINITY,
-		65504.0, 65519.99999999999, 65520.0, 65520.00000000001, 65536.0};
+	const double edges[] = {0.0,
+							0x1p-1074,
+							0x1p-1022,
+							0x1p-150,
+							0x1p-149,
+							0x1p-148,
+							0x1p-126,
+							0x1p127,
+							0x1p128,
+							0x1.fffffep127,
+							0x1.ffffffp127,
+							0x1.fffffffp127,
+							0x1p129,
+							0x1.fffffffffffffp1023,
+							INFINITY,
+							65504.0,
+							65519.99999999999,
+							65520.0,
+							65520.00000000001,
+							65536.0};
 
 	for (size_t i = 0; i < sizeof(edges) / sizeof(edges[0]); i++)
 		check_both_signs(f, edges[i]);
@@ -252,7 +268,8 @@ UNIT_TEST(properties)
 	{
 		CHECK(pa_dtype_is_arithmetic(arithmetic[i]) && pa_dtype_rotates_sign(arithmetic[i]));
 		CHECK(pa_dtype_wider(arithmetic[i], arithmetic[i]) == arithmetic[i]);
-		CHECK(pa_dtype_wider(arithmetic[i], PA_F64) == PA_F64 && pa_dtype_wider(PA_F64, arithmetic[i]) == PA_F64);
+		CHECK(pa_dtype_wider(arithmetic[i], PA_F64) == PA_F64 &&
+			  pa_dtype_wider(PA_F64, arithmetic[i]) == PA_F64);
 	}
 	CHECK(pa_dtype_wider(PA_F16, PA_BF16) == PA_F32 && pa_dtype_wider(PA_BF16, PA_F16) == PA_F32);
 	CHECK(pa_dtype_wider(PA_F16, PA_F32) == PA_F32 && pa_dtype_wider(PA_F32, PA_BF16) == PA_F32);
@@ -262,8 +279,6 @@ UNIT_TEST(properties)
 	CHECK(!pa_dtype_rotates_sign(PA_I16) && !pa_dtype_rotates_sign(PA_C64));
 }
 
-UNIT_SUITE(dtype,
-		   UNIT_CASE(f16_every_code), UNIT_CASE(bf16_every_code),
-		   UNIT_CASE(f16_every_tie), UNIT_CASE(bf16_every_tie),
-		   UNIT_CASE(random_doubles), UNIT_CASE(edges),
-		   UNIT_CASE(names), UNIT_CASE(properties));
+UNIT_SUITE(dtype, UNIT_CASE(f16_every_code), UNIT_CASE(bf16_every_code), UNIT_CASE(f16_every_tie),
+		   UNIT_CASE(bf16_every_tie), UNIT_CASE(random_doubles), UNIT_CASE(edges), UNIT_CASE(names),
+		   UNIT_CASE(properties));

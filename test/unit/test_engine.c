@@ -57,8 +57,7 @@ import(PaEnv *env, const uint8_t *p, size_t n, const char *config, bool envelope
 	return *value != NULL ? PA_OK : env->error.code;
 }
 
-static PaStatus
-export(PaEnv *env, PaValue *value, PaExportForm form, PaBuf *out)
+static PaStatus export(PaEnv *env, PaValue *value, PaExportForm form, PaBuf *out)
 {
 	PA_TRY(pa_export_value(env, value, form, 0, out));
 	CHECK(out->length == out->capacity);
@@ -116,7 +115,8 @@ UNIT_TEST(test_composed)
 	pa_buf_release(&out);
 	/* its file, imported with its configuration, is the same adapter with a new story */
 	CHECK_OK(export(env, sum, PA_EXPORT_FILE, &plain), env);
-	CHECK_OK(import(env, plain.data, plain.length, fixture_document(env, sum, PA_DOCUMENT_CONFIG), false, &b), env);
+	CHECK_OK(import(env, plain.data, plain.length, fixture_document(env, sum, PA_DOCUMENT_CONFIG), false, &b),
+			 env);
 	CHECK(fixture_same_digest(sum, b));
 	CHECK(memcmp(pa_value_header(sum)->envelope_digest, pa_value_header(b)->envelope_digest, 32) != 0);
 	pa_buf_release(&plain);
@@ -205,10 +205,12 @@ UNIT_TEST(test_envelope_refusals)
 	/* the inner header: another name, another dtype of the same width, an envelope's */
 	CHECK_OK(tampered(env, &out, "{\\\"a\\\":", "{\\\"b\\\":"), env);
 	CHECK_STATUS(tampered(env, &out, "tiny.weight\\\":", "tinY.weight\\\":"), PA_ERR_FILE, env);
-	CHECK_STATUS(tampered(env, &out, "\\\"dtype\\\":\\\"U8\\\"", "\\\"dtype\\\":\\\"I8\\\""), PA_ERR_FILE, env);
+	CHECK_STATUS(tampered(env, &out, "\\\"dtype\\\":\\\"U8\\\"", "\\\"dtype\\\":\\\"I8\\\""), PA_ERR_FILE,
+				 env);
 	CHECK_STATUS(tampered(env, &out, "peftarith_recipe", "peftarith.recipe"), PA_ERR_FILE, env);
 	/* the recipe and the configuration */
-	CHECK_STATUS(tampered(env, &out, "\\\"op\\\":\\\"import\\\"", "\\\"op\\\":\\\"export\\\""), PA_ERR_CONFIG, env);
+	CHECK_STATUS(tampered(env, &out, "\\\"op\\\":\\\"import\\\"", "\\\"op\\\":\\\"export\\\""), PA_ERR_CONFIG,
+				 env);
 	CHECK_STATUS(tampered(env, &out, "\\\"lora_alpha\\\"", "\\\"lora_alphb\\\""), PA_ERR_CONFIG, env);
 	pa_buf_release(&out);
 	free(file.p);
@@ -266,8 +268,10 @@ UNIT_TEST(test_json)
 	CHECK(b != NULL && fixture_same_digest(a, b));
 	/* the origin it tells is the file that it exports as */
 	CHECK_OK(export(env, b, PA_EXPORT_FILE, &plain), env);
-	CHECK_OK(import(env, plain.data, plain.length, fixture_document(env, b, PA_DOCUMENT_CONFIG), false, &c), env);
-	CHECK(strcmp(fixture_document(env, b, PA_DOCUMENT_RECIPE), fixture_document(env, c, PA_DOCUMENT_RECIPE)) == 0);
+	CHECK_OK(import(env, plain.data, plain.length, fixture_document(env, b, PA_DOCUMENT_CONFIG), false, &c),
+			 env);
+	CHECK(strcmp(fixture_document(env, b, PA_DOCUMENT_RECIPE),
+				 fixture_document(env, c, PA_DOCUMENT_RECIPE)) == 0);
 	pa_buf_release(&plain);
 	pa_buf_release(&text);
 }

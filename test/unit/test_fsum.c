@@ -154,7 +154,8 @@ UNIT_TEST(known)
 	CHECK(sum_of(tenths, 0) == 0 && !signbit(sum_of(tenths, 0)));
 	CHECK(!signbit(sum_of((double[]) {-0.0}, 1)) && !signbit(sum_of((double[]) {1.5, -1.5}, 2)));
 	CHECK(sum_of((double[]) {1e16, 1, 1e-16}, 3) == 10000000000000002.0);
-	CHECK(sum_of((double[]) {1, 0x1p-53}, 2) == 1 && sum_of((double[]) {1, 0x1p-53, 0x1p-1074}, 3) == 1 + 0x1p-52);
+	CHECK(sum_of((double[]) {1, 0x1p-53}, 2) == 1 &&
+		  sum_of((double[]) {1, 0x1p-53, 0x1p-1074}, 3) == 1 + 0x1p-52);
 	CHECK(sum_of((double[]) {1, 0x1p-52, 0x1p-53}, 3) == 1 + 0x1p-51);
 	CHECK(sum_of((double[]) {1, 0x1p-52, 0x1p-53, -0x1p-1074}, 4) == 1 + 0x1p-52);
 	/* intermediate overflow is none; a final one is */
@@ -201,8 +202,8 @@ UNIT_TEST(random_sums)
 		double		sum;
 
 		for (int k = 0; k < n; k++)
-			x[k] = k > 0 && unit_random(&seed) % 8 == 0 ? -x[unit_random(&seed) % (uint64_t) k] :
-				random_double(&seed, i % 4);
+			x[k] = k > 0 && unit_random(&seed) % 8 == 0 ? -x[unit_random(&seed) % (uint64_t) k]
+														: random_double(&seed, i % 4);
 		sum = sum_of(x, n);
 		check_nearest(x, n, sum);
 		/* order does not matter */
@@ -225,7 +226,8 @@ UNIT_TEST(random_ties)
 	(void) env;
 	for (int i = 0; i < 20000; i++)
 	{
-		double		a = ldexp((double) (unit_random(&seed) >> 11 | UINT64_C(1) << 52), (int) (unit_random(&seed) % 900));
+		double		a = ldexp((double) (unit_random(&seed) >> 11 | UINT64_C(1) << 52),
+							  (int) (unit_random(&seed) % 900));
 		int			exponent;
 		double		x[3];
 

@@ -26,7 +26,8 @@ parse(PaEnv *env, const char *text, size_t n)
 	if (status == PA_OK)
 		CHECK(json_is_object(root));
 	else
-		CHECK(env->error.code == status && (status == PA_ERR_NOMEM || strstr(env->error.message, "recipe") != NULL));
+		CHECK(env->error.code == status &&
+			  (status == PA_ERR_NOMEM || strstr(env->error.message, "recipe") != NULL));
 	return status;
 }
 
@@ -36,26 +37,70 @@ UNIT_TEST(verdicts)
 	{
 		const char *text;
 		PaStatus	expected;
-	}			cases[] = {
-		{"{}", PA_OK}, {" \t\r\n{ } \n", PA_OK}, {"{\"a\":1}", PA_OK}, {"{\"a\":[1,2.5,-3e4,true,false,null,\"x\",{}]}", PA_OK},
-		{"{\"a\":\"\\u00e9\\ud83d\\ude00\"}", PA_OK}, {"{\"\":0}", PA_OK}, {"{\"\303\244\":\"\360\237\230\200\"}", PA_OK},
-		{"{\"a\":9223372036854775807}", PA_OK}, {"{\"a\":1e308}", PA_OK}, {"{\"a\":1e-400}", PA_OK},
-		{"{\"a\":\"[[[[\"}", PA_OK}, {"{\"a\\\\\":\"\\\"{\"}", PA_OK},
-		{"", PA_ERR_JSON}, {" ", PA_ERR_JSON}, {"{", PA_ERR_JSON}, {"}", PA_ERR_JSON}, {"{}}", PA_ERR_JSON}, {"{} x", PA_ERR_JSON},
-		{"{}{}", PA_ERR_JSON}, {"[]", PA_ERR_JSON}, {"1", PA_ERR_JSON}, {"\"a\"", PA_ERR_JSON}, {"null", PA_ERR_JSON},
-		{"{\"a\":NaN}", PA_ERR_JSON}, {"{\"a\":Infinity}", PA_ERR_JSON}, {"{\"a\":-Infinity}", PA_ERR_JSON},
-		{"{\"a\":nan}", PA_ERR_JSON}, {"{\"a\":1e309}", PA_ERR_JSON}, {"{\"a\":9223372036854775808}", PA_ERR_JSON},
-		{"{\"a\":01}", PA_ERR_JSON}, {"{\"a\":+1}", PA_ERR_JSON}, {"{\"a\":.5}", PA_ERR_JSON}, {"{\"a\":1.}", PA_ERR_JSON},
-		{"{\"a\":0x1}", PA_ERR_JSON}, {"{'a':1}", PA_ERR_JSON}, {"{a:1}", PA_ERR_JSON}, {"{\"a\":1,}", PA_ERR_JSON},
-		{"{\"a\":[1,]}", PA_ERR_JSON}, {"{\"a\"}", PA_ERR_JSON}, {"{\"a\":}", PA_ERR_JSON}, {"{,}", PA_ERR_JSON},
-		{"{\"a\":1 /* x */}", PA_ERR_JSON}, {"\357\273\277{}", PA_ERR_JSON}, {"{\"a\":tru}", PA_ERR_JSON},
-		{"{\"a\":\"\\u0000\"}", PA_ERR_JSON}, {"{\"\\u0000\":1}", PA_ERR_JSON}, {"{\"a\":\"\\ud83d\"}", PA_ERR_JSON},
-		{"{\"a\":\"\\ude00\"}", PA_ERR_JSON}, {"{\"a\":\"\\ud83d\\u0041\"}", PA_ERR_JSON}, {"{\"a\":\"\\x41\"}", PA_ERR_JSON},
-		{"{\"a\":\"\n\"}", PA_ERR_JSON}, {"{\"a\":\"\001\"}", PA_ERR_JSON}, {"{\"a\":\"\377\"}", PA_ERR_JSON},
-		{"{\"a\":\"\300\200\"}", PA_ERR_JSON}, {"{\"a\":\"\355\240\200\"}", PA_ERR_JSON}, {"{\"a\":\"x}", PA_ERR_JSON},
-		{"{\"a\":\"\\", PA_ERR_JSON}, {"{\"a\":\"\\u12", PA_ERR_JSON}, {"]]]]", PA_ERR_JSON},
-		{"{\"a\":1,\"a\":1}", PA_ERR_DUPLICATE_KEY}, {"{\"x\":{\"a\":1,\"b\":2,\"a\":3}}", PA_ERR_DUPLICATE_KEY},
-		{"{\"x\":[{\"a\":1,\"\\u0061\":3}]}", PA_ERR_DUPLICATE_KEY}, {"{\"\":1,\"\":2}", PA_ERR_DUPLICATE_KEY},
+	} cases[] = {
+		{"{}", PA_OK},
+		{" \t\r\n{ } \n", PA_OK},
+		{"{\"a\":1}", PA_OK},
+		{"{\"a\":[1,2.5,-3e4,true,false,null,\"x\",{}]}", PA_OK},
+		{"{\"a\":\"\\u00e9\\ud83d\\ude00\"}", PA_OK},
+		{"{\"\":0}", PA_OK},
+		{"{\"\303\244\":\"\360\237\230\200\"}", PA_OK},
+		{"{\"a\":9223372036854775807}", PA_OK},
+		{"{\"a\":1e308}", PA_OK},
+		{"{\"a\":1e-400}", PA_OK},
+		{"{\"a\":\"[[[[\"}", PA_OK},
+		{"{\"a\\\\\":\"\\\"{\"}", PA_OK},
+		{"", PA_ERR_JSON},
+		{" ", PA_ERR_JSON},
+		{"{", PA_ERR_JSON},
+		{"}", PA_ERR_JSON},
+		{"{}}", PA_ERR_JSON},
+		{"{} x", PA_ERR_JSON},
+		{"{}{}", PA_ERR_JSON},
+		{"[]", PA_ERR_JSON},
+		{"1", PA_ERR_JSON},
+		{"\"a\"", PA_ERR_JSON},
+		{"null", PA_ERR_JSON},
+		{"{\"a\":NaN}", PA_ERR_JSON},
+		{"{\"a\":Infinity}", PA_ERR_JSON},
+		{"{\"a\":-Infinity}", PA_ERR_JSON},
+		{"{\"a\":nan}", PA_ERR_JSON},
+		{"{\"a\":1e309}", PA_ERR_JSON},
+		{"{\"a\":9223372036854775808}", PA_ERR_JSON},
+		{"{\"a\":01}", PA_ERR_JSON},
+		{"{\"a\":+1}", PA_ERR_JSON},
+		{"{\"a\":.5}", PA_ERR_JSON},
+		{"{\"a\":1.}", PA_ERR_JSON},
+		{"{\"a\":0x1}", PA_ERR_JSON},
+		{"{'a':1}", PA_ERR_JSON},
+		{"{a:1}", PA_ERR_JSON},
+		{"{\"a\":1,}", PA_ERR_JSON},
+		{"{\"a\":[1,]}", PA_ERR_JSON},
+		{"{\"a\"}", PA_ERR_JSON},
+		{"{\"a\":}", PA_ERR_JSON},
+		{"{,}", PA_ERR_JSON},
+		{"{\"a\":1 /* x */}", PA_ERR_JSON},
+		{"\357\273\277{}", PA_ERR_JSON},
+		{"{\"a\":tru}", PA_ERR_JSON},
+		{"{\"a\":\"\\u0000\"}", PA_ERR_JSON},
+		{"{\"\\u0000\":1}", PA_ERR_JSON},
+		{"{\"a\":\"\\ud83d\"}", PA_ERR_JSON},
+		{"{\"a\":\"\\ude00\"}", PA_ERR_JSON},
+		{"{\"a\":\"\\ud83d\\u0041\"}", PA_ERR_JSON},
+		{"{\"a\":\"\\x41\"}", PA_ERR_JSON},
+		{"{\"a\":\"\n\"}", PA_ERR_JSON},
+		{"{\"a\":\"\001\"}", PA_ERR_JSON},
+		{"{\"a\":\"\377\"}", PA_ERR_JSON},
+		{"{\"a\":\"\300\200\"}", PA_ERR_JSON},
+		{"{\"a\":\"\355\240\200\"}", PA_ERR_JSON},
+		{"{\"a\":\"x}", PA_ERR_JSON},
+		{"{\"a\":\"\\", PA_ERR_JSON},
+		{"{\"a\":\"\\u12", PA_ERR_JSON},
+		{"]]]]", PA_ERR_JSON},
+		{"{\"a\":1,\"a\":1}", PA_ERR_DUPLICATE_KEY},
+		{"{\"x\":{\"a\":1,\"b\":2,\"a\":3}}", PA_ERR_DUPLICATE_KEY},
+		{"{\"x\":[{\"a\":1,\"\\u0061\":3}]}", PA_ERR_DUPLICATE_KEY},
+		{"{\"\":1,\"\":2}", PA_ERR_DUPLICATE_KEY},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
@@ -162,8 +207,8 @@ UNIT_TEST(writing)
 	CHECK(writes_as(env, "{\"z\":[1,[2,{\"k\":null}]],\"a\":true,\"B\":false}", true,
 					"{\n  \"B\": false,\n  \"a\": true,\n  \"z\": [\n    1,\n    [\n      2,\n      {\n"
 					"        \"k\": null\n      }\n    ]\n  ]\n}"));
-	CHECK(writes_as(env, "{\"a\":[0.1,1.0,-0.0,1e22,1e-7,20.0,123456.0,5e-324,-1,9223372036854775807]}", false,
-					"{\"a\":[0.1,1.0,-0.0,1e+22,1e-07,20.0,123456.0,5e-324,-1,9223372036854775807]}"));
+	CHECK(writes_as(env, "{\"a\":[0.1,1.0,-0.0,1e22,1e-7,20.0,123456.0,5e-324,-1,9223372036854775807]}",
+					false, "{\"a\":[0.1,1.0,-0.0,1e+22,1e-07,20.0,123456.0,5e-324,-1,9223372036854775807]}"));
 	CHECK(writes_as(env, "{\"a\":\"\\u0001\\n\\\"\\\\\\/\\u00e9\\ud83d\\ude00\\u007f\"}", false,
 					"{\"a\":\"\\u0001\\n\\\"\\\\/\303\251\360\237\230\200\177\"}"));
 }
@@ -208,8 +253,10 @@ UNIT_TEST(shortest)
 
 	(void) env;
 	CHECK(shortest_is(0, "0") && shortest_is(-0.0, "-0") && shortest_is(16, "16") && shortest_is(-20, "-20"));
-	CHECK(shortest_is(0.1, "0.1") && shortest_is(1.0 / 3, "0.3333333333333333") && shortest_is(0.30000000000000004, "0.30000000000000004"));
-	CHECK(shortest_is(0.0001, "0.0001") && shortest_is(0.00001, "1e-05") && shortest_is(1e15, "1000000000000000"));
+	CHECK(shortest_is(0.1, "0.1") && shortest_is(1.0 / 3, "0.3333333333333333") &&
+		  shortest_is(0.30000000000000004, "0.30000000000000004"));
+	CHECK(shortest_is(0.0001, "0.0001") && shortest_is(0.00001, "1e-05") &&
+		  shortest_is(1e15, "1000000000000000"));
 	CHECK(shortest_is(1e16, "1e+16") && shortest_is(9007199254740993.0, "9007199254740992"));
 	CHECK(shortest_is(0x1.fffffffffffffp1023, "1.7976931348623157e+308") && shortest_is(0x1p-1074, "5e-324"));
 	for (int i = 0; i < 100000; i++)
@@ -242,7 +289,8 @@ parse_and_write(PaEnv *env, void *arg)
 	return pa_json_write(env, root, false, &text);
 }
 
-static char document[] = "{\"a\":[1,2.5,{\"b\":\"text\"}],\"c\":{\"d\":null},\"long\":\""
+static char document[] =
+	"{\"a\":[1,2.5,{\"b\":\"text\"}],\"c\":{\"d\":null},\"long\":\""
 	"0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789\"}";
 
 UNIT_TEST(no_host_memory)
@@ -294,7 +342,6 @@ UNIT_TEST(no_jansson_memory)
 	CHECK_STATUS(pa_json_own(env, NULL), PA_ERR_NOMEM, env);
 }
 
-UNIT_SUITE(json,
-		   UNIT_CASE(verdicts), UNIT_CASE(damage), UNIT_CASE(depth), UNIT_CASE(values),
-		   UNIT_CASE(writing), UNIT_CASE(quoting), UNIT_CASE(shortest),
-		   UNIT_CASE(no_host_memory), UNIT_CASE(no_jansson_memory));
+UNIT_SUITE(json, UNIT_CASE(verdicts), UNIT_CASE(damage), UNIT_CASE(depth), UNIT_CASE(values),
+		   UNIT_CASE(writing), UNIT_CASE(quoting), UNIT_CASE(shortest), UNIT_CASE(no_host_memory),
+		   UNIT_CASE(no_jansson_memory));

@@ -20,7 +20,9 @@ read_one(PaEnv *env, const char *dtype, const char *shape, const char *data, PaS
 	char		text[2048];
 	PaText		config;
 
-	snprintf(text, sizeof(text), "{\"config\":{},\"tensors\":{\"x\":{\"dtype\":\"%s\",\"shape\":%s,\"data\":%s}}}", dtype, shape, data);
+	snprintf(text, sizeof(text),
+			 "{\"config\":{},\"tensors\":{\"x\":{\"dtype\":\"%s\",\"shape\":%s,\"data\":%s}}}", dtype, shape,
+			 data);
 	return pa_json_form_read(env, pa_text_of(text), file, &config);
 }
 
@@ -30,7 +32,8 @@ write_one(PaEnv *env, PaDtype dtype, int ndim, const uint64_t *shape, const void
 {
 	PaTensor	tensor = {.name = "x", .key = "x", .dtype = dtype, .ndim = ndim, .role = PA_ROLE_DENSE};
 	PaModule	module = {.path = "x", .scaling = 1};
-	PaAdapter	adapter = {.kind = PA_KIND_LORA, .n_modules = 1, .modules = &module, .n_tensors = 1, .tensors = &tensor};
+	PaAdapter	adapter = {
+		.kind = PA_KIND_LORA, .n_modules = 1, .modules = &module, .n_tensors = 1, .tensors = &tensor};
 	const uint8_t *bytes = data;
 	PaSource   *source;
 	PaStatus	status;
@@ -47,12 +50,14 @@ write_one(PaEnv *env, PaDtype dtype, int ndim, const uint64_t *shape, const void
 }
 
 static void
-expect_written(PaEnv *env, PaDtype dtype, int ndim, const uint64_t *shape, const void *data, const char *expected)
+expect_written(PaEnv *env, PaDtype dtype, int ndim, const uint64_t *shape, const void *data,
+			   const char *expected)
 {
 	PaBuf		out;
 	char		text[2048];
 
-	snprintf(text, sizeof(text), "{\"config\": {}, \"tensors\": {\"x\": {\"dtype\": \"%s\", %s}}}", pa_dtype_name(dtype), expected);
+	snprintf(text, sizeof(text), "{\"config\": {}, \"tensors\": {\"x\": {\"dtype\": \"%s\", %s}}}",
+			 pa_dtype_name(dtype), expected);
 	if (!CHECK_OK(write_one(env, dtype, ndim, shape, data, &out), env))
 		return;
 	if (!CHECK(out.length == strlen(text) && memcmp(out.data, text, out.length) == 0))
@@ -76,13 +81,19 @@ UNIT_TEST(written_texts)
 
 	expect_written(env, PA_F32, 2, two_three, f32,
 				   "\"shape\": [2, 3], \"data\": [[0.1, 1, -2.5], [16777216, 1e-45, 3.4028235e+38]]");
-	expect_written(env, PA_F64, 1, six, f64, "\"shape\": [6], \"data\": [0.1, 1e+22, -0.0, 5e-324, 0.3333333333333333, 123456]");
-	expect_written(env, PA_F32, 1, six, special, "\"shape\": [6], \"data\": [\"NaN\", \"Infinity\", \"-Infinity\", -0.0, 0, 10000000000]");
-	expect_written(env, PA_F16, 1, six, f16, "\"shape\": [6], \"data\": [1, 0.1, 6e-08, 65500, \"-Infinity\", \"NaN\"]");
-	expect_written(env, PA_BF16, 1, six, bf16, "\"shape\": [6], \"data\": [1, 0.1, 9e-41, 3.39e+38, \"-Infinity\", -0.0]");
+	expect_written(env, PA_F64, 1, six, f64,
+				   "\"shape\": [6], \"data\": [0.1, 1e+22, -0.0, 5e-324, 0.3333333333333333, 123456]");
+	expect_written(env, PA_F32, 1, six, special,
+				   "\"shape\": [6], \"data\": [\"NaN\", \"Infinity\", \"-Infinity\", -0.0, 0, 10000000000]");
+	expect_written(env, PA_F16, 1, six, f16,
+				   "\"shape\": [6], \"data\": [1, 0.1, 6e-08, 65500, \"-Infinity\", \"NaN\"]");
+	expect_written(env, PA_BF16, 1, six, bf16,
+				   "\"shape\": [6], \"data\": [1, 0.1, 9e-41, 3.39e+38, \"-Infinity\", -0.0]");
 	expect_written(env, PA_I8, 1, six, i8, "\"shape\": [6], \"data\": [-128, 127, 0, 1, -1, 2]");
-	expect_written(env, PA_I64, 1, six, i64, "\"shape\": [6], \"data\": [-9223372036854775808, 9223372036854775807, 0, 1, -1, 2]");
-	expect_written(env, PA_BOOL, 2, two_three, yes, "\"shape\": [2, 3], \"data\": [[true, false, true], [true, false, false]]");
+	expect_written(env, PA_I64, 1, six, i64,
+				   "\"shape\": [6], \"data\": [-9223372036854775808, 9223372036854775807, 0, 1, -1, 2]");
+	expect_written(env, PA_BOOL, 2, two_three, yes,
+				   "\"shape\": [2, 3], \"data\": [[true, false, true], [true, false, false]]");
 	expect_written(env, PA_F32, 0, six, f32, "\"shape\": [], \"data\": 0.1");
 	expect_written(env, PA_F32, 2, empty, f32, "\"shape\": [2147483647, 0], \"data\": []");
 	expect_written(env, PA_F32, 1, empty + 1, f32, "\"shape\": [0], \"data\": []");
@@ -106,7 +117,8 @@ UNIT_TEST(dtypes_without_a_form)
 
 /* Every value of a type of 16 bits, and random ones of the wider types, come back as they were. */
 static void
-round_trip(PaEnv *env, PaDtype dtype, uint64_t n, const void *data, size_t width, bool (*is_nan) (const void *))
+round_trip(PaEnv *env, PaDtype dtype, uint64_t n, const void *data, size_t width,
+		   bool (*is_nan)(const void *))
 {
 	PaBuf		out;
 	PaSafetensors file;
@@ -257,37 +269,62 @@ UNIT_TEST(refusals)
 		const char *shape;
 		const char *data;
 		PaStatus	status;
-	}			rows[] = {
-		{"U8", "[2,3]", "[[1,2,3],[4,5]]", PA_ERR_TEXT}, {"U8", "[2,3]", "[[1,2,3]]", PA_ERR_TEXT},
-		{"U8", "[2,3]", "[1,2,3,4,5]", PA_ERR_TEXT}, {"U8", "[2,3]", "[1,2,3,4,5,[6]]", PA_ERR_TEXT},
-		{"U8", "[2,3]", "[[1,2,3],4]", PA_ERR_TEXT}, {"U8", "[2]", "[[1],[2]]", PA_ERR_TEXT},
-		{"U8", "[2]", "7", PA_ERR_TEXT}, {"U8", "[]", "[[7]]", PA_ERR_TEXT}, {"U8", "[1]", "[1.0]", PA_ERR_TEXT},
-		{"U8", "[1]", "[\"1\"]", PA_ERR_TEXT}, {"U8", "[1]", "[true]", PA_ERR_TEXT}, {"BOOL", "[1]", "[1]", PA_ERR_TEXT},
-		{"F32", "[1]", "[null]", PA_ERR_TEXT}, {"F32", "[1]", "[\"nan\"]", PA_ERR_TEXT}, {"F32", "[1]", "[NaN]", PA_ERR_JSON},
-		{"F32", "[1]", "{}", PA_ERR_TEXT}, {"f32", "[1]", "[1]", PA_ERR_TEXT}, {"F32", "[-1]", "[1]", PA_ERR_TEXT},
-		{"F32", "[1.0]", "[1]", PA_ERR_TEXT}, {"F32", "1", "[1]", PA_ERR_TEXT}, {"F32", "[1,1,1,1,1,1,1,1,1]", "[1]", PA_ERR_LIMIT},
-		{"F32", "[100001]", "[]", PA_ERR_LIMIT}, {"F32", "[2147483647]", "[]", PA_ERR_LIMIT}, {"F32", "[2147483647,2147483647]", "[]", PA_ERR_TEXT},
-		{"F32", "[2147483648,0]", "[]", PA_ERR_TEXT}, {"F64", "[2147483647,2147483647,2147483647]", "[]", PA_ERR_TEXT},
+	} rows[] = {
+		{"U8", "[2,3]", "[[1,2,3],[4,5]]", PA_ERR_TEXT},
+		{"U8", "[2,3]", "[[1,2,3]]", PA_ERR_TEXT},
+		{"U8", "[2,3]", "[1,2,3,4,5]", PA_ERR_TEXT},
+		{"U8", "[2,3]", "[1,2,3,4,5,[6]]", PA_ERR_TEXT},
+		{"U8", "[2,3]", "[[1,2,3],4]", PA_ERR_TEXT},
+		{"U8", "[2]", "[[1],[2]]", PA_ERR_TEXT},
+		{"U8", "[2]", "7", PA_ERR_TEXT},
+		{"U8", "[]", "[[7]]", PA_ERR_TEXT},
+		{"U8", "[1]", "[1.0]", PA_ERR_TEXT},
+		{"U8", "[1]", "[\"1\"]", PA_ERR_TEXT},
+		{"U8", "[1]", "[true]", PA_ERR_TEXT},
+		{"BOOL", "[1]", "[1]", PA_ERR_TEXT},
+		{"F32", "[1]", "[null]", PA_ERR_TEXT},
+		{"F32", "[1]", "[\"nan\"]", PA_ERR_TEXT},
+		{"F32", "[1]", "[NaN]", PA_ERR_JSON},
+		{"F32", "[1]", "{}", PA_ERR_TEXT},
+		{"f32", "[1]", "[1]", PA_ERR_TEXT},
+		{"F32", "[-1]", "[1]", PA_ERR_TEXT},
+		{"F32", "[1.0]", "[1]", PA_ERR_TEXT},
+		{"F32", "1", "[1]", PA_ERR_TEXT},
+		{"F32", "[1,1,1,1,1,1,1,1,1]", "[1]", PA_ERR_LIMIT},
+		{"F32", "[100001]", "[]", PA_ERR_LIMIT},
+		{"F32", "[2147483647]", "[]", PA_ERR_LIMIT},
+		{"F32", "[2147483647,2147483647]", "[]", PA_ERR_TEXT},
+		{"F32", "[2147483648,0]", "[]", PA_ERR_TEXT},
+		{"F64", "[2147483647,2147483647,2147483647]", "[]", PA_ERR_TEXT},
 	};
 	static const struct
 	{
 		const char *text;
 		PaStatus	status;
-	}			documents[] = {
-		{"{}", PA_ERR_TEXT}, {"[]", PA_ERR_JSON}, {"{\"config\":{}}", PA_ERR_TEXT}, {"{\"tensors\":{}}", PA_ERR_TEXT},
-		{"{\"config\":\"{}\",\"tensors\":{}}", PA_ERR_TEXT}, {"{\"config\":{},\"tensors\":[]}", PA_ERR_TEXT},
-		{"{\"config\":{},\"tensors\":{},\"x\":1}", PA_ERR_TEXT}, {"{\"config\":{},\"tensors\":{\"x\":1}}", PA_ERR_TEXT},
+	} documents[] = {
+		{"{}", PA_ERR_TEXT},
+		{"[]", PA_ERR_JSON},
+		{"{\"config\":{}}", PA_ERR_TEXT},
+		{"{\"tensors\":{}}", PA_ERR_TEXT},
+		{"{\"config\":\"{}\",\"tensors\":{}}", PA_ERR_TEXT},
+		{"{\"config\":{},\"tensors\":[]}", PA_ERR_TEXT},
+		{"{\"config\":{},\"tensors\":{},\"x\":1}", PA_ERR_TEXT},
+		{"{\"config\":{},\"tensors\":{\"x\":1}}", PA_ERR_TEXT},
 		{"{\"config\":{},\"tensors\":{\"x\":{}}}", PA_ERR_TEXT},
-		{"{\"config\":{},\"tensors\":{\"x\":{\"dtype\":\"F32\",\"shape\":[1],\"data\":[1],\"y\":1}}}", PA_ERR_TEXT},
+		{"{\"config\":{},\"tensors\":{\"x\":{\"dtype\":\"F32\",\"shape\":[1],\"data\":[1],\"y\":1}}}",
+		 PA_ERR_TEXT},
 		{"{\"config\":{},\"tensors\":{\"\":{\"dtype\":\"F32\",\"shape\":[1],\"data\":[1]}}}", PA_ERR_TEXT},
-		{"{\"config\":{},\"tensors\":{\"a\\n\":{\"dtype\":\"F32\",\"shape\":[1],\"data\":[1]}}}", PA_ERR_TEXT},
-		{"{\"config\":{},\"config\":{},\"tensors\":{}}", PA_ERR_DUPLICATE_KEY}, {"{\"config\":{},\"tensors\":{}}", PA_OK},
+		{"{\"config\":{},\"tensors\":{\"a\\n\":{\"dtype\":\"F32\",\"shape\":[1],\"data\":[1]}}}",
+		 PA_ERR_TEXT},
+		{"{\"config\":{},\"config\":{},\"tensors\":{}}", PA_ERR_DUPLICATE_KEY},
+		{"{\"config\":{},\"tensors\":{}}", PA_OK},
 	};
 	PaSafetensors file;
 	PaText		config;
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		if (!CHECK_STATUS(read_one(env, rows[i].dtype, rows[i].shape, rows[i].data, &file), rows[i].status, env))
+		if (!CHECK_STATUS(read_one(env, rows[i].dtype, rows[i].shape, rows[i].data, &file), rows[i].status,
+						  env))
 			printf("#   %s %s %s\n", rows[i].dtype, rows[i].shape, rows[i].data);
 	for (size_t i = 0; i < sizeof(documents) / sizeof(documents[0]); i++)
 		if (!CHECK_STATUS(pa_json_form_read(env, pa_text_of(documents[i].text), &file, &config),
@@ -297,7 +334,8 @@ UNIT_TEST(refusals)
 
 UNIT_TEST(a_whole_adapter)
 {
-	static const char text[] = "{\"tensors\": {\"b\": {\"data\": [1, 2], \"shape\": [2], \"dtype\": \"F16\"}, "
+	static const char text[] =
+		"{\"tensors\": {\"b\": {\"data\": [1, 2], \"shape\": [2], \"dtype\": \"F16\"}, "
 		"\"z\": {\"dtype\": \"F32\", \"shape\": [1], \"data\": [1]}, \"a\": {\"dtype\": \"F16\", \"shape\": [], \"data\": 3}}, "
 		"\"config\": {\"r\": 8, \"a\": 1.5}}";
 	PaSafetensors file;
@@ -305,7 +343,8 @@ UNIT_TEST(a_whole_adapter)
 
 	if (!CHECK_OK(pa_json_form_read(env, pa_text_of(text), &file, &config), env))
 		return;
-	CHECK(strcmp(config.text, "{\n  \"a\": 1.5,\n  \"r\": 8\n}") == 0 && config.length == strlen(config.text));
+	CHECK(strcmp(config.text, "{\n  \"a\": 1.5,\n  \"r\": 8\n}") == 0 &&
+		  config.length == strlen(config.text));
 	/* canonical order: wider dtypes first, then by name */
 	CHECK(file.n_tensors == 3 && file.header.text == NULL && file.data_length == 10);
 	CHECK(strcmp(file.tensors[0].name, "z") == 0 && file.tensors[0].offset == 0);
@@ -350,7 +389,7 @@ UNIT_TEST(without_memory)
 	CHECK_OK(there_and_back(env, data), env);
 }
 
-UNIT_SUITE(json_form,
-		   UNIT_CASE(written_texts), UNIT_CASE(dtypes_without_a_form), UNIT_CASE(every_value_comes_back),
-		   UNIT_CASE(numbers_are_rounded_once), UNIT_CASE(forms_of_data), UNIT_CASE(refusals), UNIT_CASE(a_whole_adapter),
-		   UNIT_CASE(number_of_elements), UNIT_CASE(without_memory));
+UNIT_SUITE(json_form, UNIT_CASE(written_texts), UNIT_CASE(dtypes_without_a_form),
+		   UNIT_CASE(every_value_comes_back), UNIT_CASE(numbers_are_rounded_once), UNIT_CASE(forms_of_data),
+		   UNIT_CASE(refusals), UNIT_CASE(a_whole_adapter), UNIT_CASE(number_of_elements),
+		   UNIT_CASE(without_memory));

@@ -23,7 +23,8 @@
 static const PaDtype dtypes[] = {PA_F64, PA_F32, PA_F16, PA_BF16};
 
 /* lengths around the widths of vectors, and long ones */
-static const size_t lengths[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 1000, MAX_N};
+static const size_t lengths[] = {0,	 1,	 2,	 3,	 4,	 5,	 6,	 7,	 8,	  9,	15,
+								 16, 17, 31, 32, 33, 63, 64, 65, 127, 1000, MAX_N};
 #define N_LENGTHS (sizeof(lengths) / sizeof(lengths[0]))
 
 static size_t
@@ -253,7 +254,8 @@ UNIT_TEST(rounding)
 			for (size_t k = 0; k < n; k++)
 			{
 				/* of the type's own size, with digits that it does not have */
-				double		v = random_finite(dtypes[t], &seed) * (0.5 + 0x1p-54 * (double) (unit_random(&seed) >> 11));
+				double		v = random_finite(dtypes[t], &seed) *
+					(0.5 + 0x1p-54 * (double) (unit_random(&seed) >> 11));
 
 				d.acc[k] = v;
 				put(expected + k * width_of(dtypes[t]), dtypes[t], v);
@@ -354,6 +356,5 @@ UNIT_TEST(instances)
 	}
 }
 
-UNIT_SUITE(kernel,
-		   UNIT_CASE(linear), UNIT_CASE(around_one), UNIT_CASE(squares), UNIT_CASE(not_finite),
+UNIT_SUITE(kernel, UNIT_CASE(linear), UNIT_CASE(around_one), UNIT_CASE(squares), UNIT_CASE(not_finite),
 		   UNIT_CASE(rounding), UNIT_CASE(overflow), UNIT_CASE(signed_zero), UNIT_CASE(instances));

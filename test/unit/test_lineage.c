@@ -55,10 +55,10 @@ UNIT_TEST(no_edges)
 /* Two ways to 3; 4 is not on any; 5 is reached over a longer way first in order of digest. */
 UNIT_TEST(paths_and_totals)
 {
-	const PaLineageEdge edges[] = {
-		edge(0, 2, 0.5, 0.25, NONE), edge(0, 1, 0.5, 0.5, NONE), edge(1, 3, 3, 3, NONE), edge(2, 3, 2, 8, NONE),
-		edge(4, 3, 7, 7, 7), edge(3, 5, 1, 1, NONE), edge(2, 5, NONE, NONE, 2)
-	};
+	const PaLineageEdge edges[] = {edge(0, 2, 0.5, 0.25, NONE), edge(0, 1, 0.5, 0.5, NONE),
+								   edge(1, 3, 3, 3, NONE),		edge(2, 3, 2, 8, NONE),
+								   edge(4, 3, 7, 7, 7),			edge(3, 5, 1, 1, NONE),
+								   edge(2, 5, NONE, NONE, 2)};
 	PaLineageNode *nodes;
 	uint32_t	n;
 
@@ -71,11 +71,9 @@ UNIT_TEST(paths_and_totals)
 
 UNIT_TEST(claims)
 {
-	const PaLineageEdge edges[] = {
-		edge(0, 1, 0.5, 0.5, NONE), edge(0, 1, 0.5, 0.5, NONE),
-		edge(0, 2, 0.5, 0.5, NONE), edge(0, 2, 0.5, 0.25, NONE), edge(0, 2, 0.5, 0.5, NONE),
-		edge(0, 3, NONE, 2, 4)
-	};
+	const PaLineageEdge edges[] = {edge(0, 1, 0.5, 0.5, NONE), edge(0, 1, 0.5, 0.5, NONE),
+								   edge(0, 2, 0.5, 0.5, NONE), edge(0, 2, 0.5, 0.25, NONE),
+								   edge(0, 2, 0.5, 0.5, NONE), edge(0, 3, NONE, 2, 4)};
 	PaLineageNode *nodes;
 	uint32_t	n;
 
@@ -87,9 +85,8 @@ UNIT_TEST(claims)
 /* 1 and 2 lead to each other: they and 3 behind them have depths and no totals. */
 UNIT_TEST(circles)
 {
-	const PaLineageEdge edges[] = {
-		edge(0, 1, 1, 1, 1), edge(1, 2, 1, 1, 1), edge(2, 1, 1, 1, 1), edge(2, 3, 1, 1, 1), edge(0, 4, 2, 2, 2)
-	};
+	const PaLineageEdge edges[] = {edge(0, 1, 1, 1, 1), edge(1, 2, 1, 1, 1), edge(2, 1, 1, 1, 1),
+								   edge(2, 3, 1, 1, 1), edge(0, 4, 2, 2, 2)};
 	const PaLineageEdge back[] = {edge(0, 1, 1, 1, 1), edge(1, 0, 1, 1, 1)};
 	PaLineageNode *nodes;
 	uint32_t	n;
@@ -105,9 +102,8 @@ UNIT_TEST(circles)
 /* A product out of range is none, and stays none; a weight of 0 is no product. */
 UNIT_TEST(ranges)
 {
-	const PaLineageEdge edges[] = {
-		edge(0, 1, 1e200, 1e-200, 0), edge(1, 2, 1e200, 1e-200, 1e300), edge(2, 3, 1e-200, 0, 5)
-	};
+	const PaLineageEdge edges[] = {edge(0, 1, 1e200, 1e-200, 0), edge(1, 2, 1e200, 1e-200, 1e300),
+								   edge(2, 3, 1e-200, 0, 5)};
 	const PaLineageEdge negative[] = {edge(0, 1, -1e145, 1, -1e146), edge(1, 2, 1e144, 1, 1e145)};
 	PaLineageNode *nodes;
 	uint32_t	n;
@@ -193,11 +189,5 @@ UNIT_TEST(no_memory_or_cancelled)
 	unit_cancel_everywhere(walk_once, NULL);
 }
 
-UNIT_SUITE(lineage,
-		   UNIT_CASE(no_edges),
-		   UNIT_CASE(paths_and_totals),
-		   UNIT_CASE(claims),
-		   UNIT_CASE(circles),
-		   UNIT_CASE(ranges),
-		   UNIT_CASE(every_path),
-		   UNIT_CASE(no_memory_or_cancelled));
+UNIT_SUITE(lineage, UNIT_CASE(no_edges), UNIT_CASE(paths_and_totals), UNIT_CASE(claims), UNIT_CASE(circles),
+		   UNIT_CASE(ranges), UNIT_CASE(every_path), UNIT_CASE(no_memory_or_cancelled));

@@ -53,7 +53,8 @@ read_all(PaEnv *env, PaSource *source, uint32_t tensor, double **x)
 }
 
 static PaStatus
-truncate_stacked(PaEnv *env, const Stacked *sample, uint64_t rank, PaDtype dtype, size_t budget, Truncated *to)
+truncate_stacked(PaEnv *env, const Stacked *sample, uint64_t rank, PaDtype dtype, size_t budget,
+				 Truncated *to)
 {
 	PaSource   *source;
 
@@ -73,7 +74,8 @@ truncate_stacked(PaEnv *env, const Stacked *sample, uint64_t rank, PaDtype dtype
 		to->stacks[i] = &sample->stack;
 	}
 	to->module.tensor[PA_ROLE_FACTOR_B] = 1;
-	to->adapter = (PaAdapter) {.n_tensors = 2, .tensors = to->tensors, .n_modules = 1, .modules = &to->module};
+	to->adapter =
+		(PaAdapter) {.n_tensors = 2, .tensors = to->tensors, .n_modules = 1, .modules = &to->module};
 	PA_TRY(pa_truncate_source(env, &to->adapter, to->stacks, sample->weights, NULL, budget, &source));
 	PA_TRY(read_all(env, source, 0, &to->a));
 	return read_all(env, source, 1, &to->b);
@@ -148,7 +150,8 @@ size_of_terms(PaEnv *env, const Stacked *sample)
 }
 
 static void
-check_truncation(PaEnv *env, const Stacked *sample, const double *delta, const double *s, uint64_t rank, PaDtype dtype, size_t budget)
+check_truncation(PaEnv *env, const Stacked *sample, const double *delta, const double *s, uint64_t rank,
+				 PaDtype dtype, size_t budget)
 {
 	uint64_t	least = sample->stack.rows < sample->stack.columns ? sample->stack.rows : sample->stack.columns;
 	double		noise = size_of_terms(env, sample) * (dtype == PA_F64 ? 1e-13 : 2e-7);
@@ -160,7 +163,8 @@ check_truncation(PaEnv *env, const Stacked *sample, const double *delta, const d
 	if (!CHECK_OK(truncate_stacked(env, sample, rank, dtype, budget, &to), env))
 		return;
 	if (!CHECK(distance_to(&to, delta, rest) <= best * (1 + 1e-5) + noise))
-		printf("#   rank %d: %g, best %g, noise %g\n", (int) rank, distance_to(&to, delta, rest), best, noise);
+		printf("#   rank %d: %g, best %g, noise %g\n", (int) rank, distance_to(&to, delta, rest), best,
+			   noise);
 	CHECK(signs_are_right(&to));
 	/* what noise is beside the singular value of a row, that row may be off */
 	if (rank <= least && s[rank - 1] > noise)
@@ -243,7 +247,8 @@ UNIT_TEST(deficient_stacks)
 	sample.weights[1] = -1;
 	check_stacked(env, &sample);
 	CHECK_OK(pa_spectrum(env, &sample.stack, sample.weights, PA_LOWRANK_BUDGET, false, &spectrum), env);
-	CHECK(spectrum.svd.s[0] == 0 && pa_spectrum_rank(&spectrum, 0.5) == 1 && pa_spectrum_error(&spectrum, 1) == 0);
+	CHECK(spectrum.svd.s[0] == 0 && pa_spectrum_rank(&spectrum, 0.5) == 1 &&
+		  pa_spectrum_error(&spectrum, 1) == 0);
 	/* nearly: what is left is some 2^-30 of the terms */
 	sample.weights[1] = -1 + 0x1p-30;
 	check_stacked(env, &sample);
@@ -298,7 +303,8 @@ UNIT_TEST(badly_scaled_stacks)
 	CHECK(value == plain * 0x1p900);
 	sample.parts[0].scaling = sample.parts[1].scaling = 0x1p100;
 	CHECK_OK(pa_spectrum(env, &sample.stack, sample.weights, PA_LOWRANK_BUDGET, false, &spectrum), env);
-	CHECK(isfinite(plain) && pa_spectrum_value(env, &spectrum, 0, &value) == (plain * 0x1p100 < 0x1p124 ? PA_OK : PA_ERR_RANGE));
+	CHECK(isfinite(plain) &&
+		  pa_spectrum_value(env, &spectrum, 0, &value) == (plain * 0x1p100 < 0x1p124 ? PA_OK : PA_ERR_RANGE));
 }
 
 UNIT_TEST(energies)
@@ -378,7 +384,11 @@ UNIT_TEST(geometry_of_stacks)
 
 		stacked_begin(&sample, unit_random(&seed) % 20 + 1, unit_random(&seed) % 20 + 1);
 		for (int p = 0; p < 3; p++)
-			stacked_add_random(env, &sample, p == 0 ? PA_F64 : p == 1 ? PA_F32 : PA_F16, unit_random(&seed) % 5 + 1, NULL, 2, 1, &seed);
+			stacked_add_random(env, &sample,
+							   p == 0		? PA_F64
+								   : p == 1 ? PA_F32
+											: PA_F16,
+							   unit_random(&seed) % 5 + 1, NULL, 2, 1, &seed);
 		for (int i = 0; i < STACKED_LEAVES; i++)
 		{
 			d[i] = unit_gaussian(&seed);
@@ -411,9 +421,12 @@ UNIT_TEST(geometry_after_cancellation)
 	stacked_add(env, &sample, PA_F64, 4, a[1], b[1], 1, 1);
 	check_geometry(env, &sample, (double[STACKED_LEAVES]) {1, 0}, (double[STACKED_LEAVES]) {0, 1}, 1e-8);
 	/* both sides are 2^-28 of their terms, which have 52 bits */
-	check_geometry(env, &sample, (double[STACKED_LEAVES]) {1, -1}, (double[STACKED_LEAVES]) {0.5, -0.5}, 1e-6);
+	check_geometry(env, &sample, (double[STACKED_LEAVES]) {1, -1}, (double[STACKED_LEAVES]) {0.5, -0.5},
+				   1e-6);
 	/* the same delta on both sides, exactly */
-	CHECK_OK(pa_geometry_module(env, &sample.stack, (double[STACKED_LEAVES]) {3, 7}, (double[STACKED_LEAVES]) {3, 7}, PA_LOWRANK_BUDGET, &p), env);
+	CHECK_OK(pa_geometry_module(env, &sample.stack, (double[STACKED_LEAVES]) {3, 7},
+								(double[STACKED_LEAVES]) {3, 7}, PA_LOWRANK_BUDGET, &p),
+			 env);
 	CHECK(p.xx.v == 0 && pa_products_cosine_distance(&p) == 0);
 }
 
@@ -442,9 +455,14 @@ UNIT_TEST(not_finite)
 					for (int v = 0; v < 3; v++)
 					{
 						stacked_poke(&sample, part, t->role, i, bad[v]);
-						CHECK_STATUS(truncate_stacked(env, &sample, 1, PA_F32, budgets[(i + v) % N_BUDGETS], &to), PA_ERR_RANGE, env);
-						CHECK(strstr(env->error.message, t->name) != NULL && strstr(env->error.detail, "abcd") != NULL);
-						CHECK_STATUS(pa_geometry_module(env, &sample.stack, sample.weights, sample.weights, budgets[i % N_BUDGETS], &p), PA_ERR_RANGE, env);
+						CHECK_STATUS(truncate_stacked(env, &sample, 1, PA_F32, budgets[(i + v) % N_BUDGETS],
+													  &to),
+									 PA_ERR_RANGE, env);
+						CHECK(strstr(env->error.message, t->name) != NULL &&
+							  strstr(env->error.detail, "abcd") != NULL);
+						CHECK_STATUS(pa_geometry_module(env, &sample.stack, sample.weights, sample.weights,
+														budgets[i % N_BUDGETS], &p),
+									 PA_ERR_RANGE, env);
 						CHECK(strstr(env->error.message, t->name) != NULL);
 					}
 					stacked_poke(&sample, part, t->role, i, 0.5);
@@ -461,7 +479,8 @@ truncate_action(PaEnv *env, void *arg)
 	PaProducts	p;
 
 	PA_TRY(truncate_stacked(env, arg, 2, PA_F32, 300, &to));
-	return pa_geometry_module(env, &((Stacked *) arg)->stack, ((Stacked *) arg)->weights, ((Stacked *) arg)->weights, 300, &p);
+	return pa_geometry_module(env, &((Stacked *) arg)->stack, ((Stacked *) arg)->weights,
+							  ((Stacked *) arg)->weights, 300, &p);
 }
 
 UNIT_TEST(faults)
@@ -487,19 +506,22 @@ UNIT_TEST(refusals)
 	stacked_begin(&sample, 2, 2);
 	stacked_add_random(env, &sample, PA_F32, 1025, NULL, 1, 1, &seed);
 	before = ((UnitHost *) env->host->state)->allocated;
-	CHECK_STATUS(pa_spectrum(env, &sample.stack, sample.weights, PA_LOWRANK_BUDGET, false, &spectrum), PA_ERR_LIMIT, env);
+	CHECK_STATUS(pa_spectrum(env, &sample.stack, sample.weights, PA_LOWRANK_BUDGET, false, &spectrum),
+				 PA_ERR_LIMIT, env);
 	sample.stack.groups = 2;
-	CHECK_STATUS(pa_spectrum(env, &sample.stack, sample.weights, PA_LOWRANK_BUDGET, false, &spectrum), PA_ERR_UNSUPPORTED, env);
+	CHECK_STATUS(pa_spectrum(env, &sample.stack, sample.weights, PA_LOWRANK_BUDGET, false, &spectrum),
+				 PA_ERR_UNSUPPORTED, env);
 	sample.stack.groups = 1;
 	sample.parts[0].vector = 0;
-	CHECK_STATUS(pa_spectrum(env, &sample.stack, sample.weights, PA_LOWRANK_BUDGET, false, &spectrum), PA_ERR_UNSUPPORTED, env);
+	CHECK_STATUS(pa_spectrum(env, &sample.stack, sample.weights, PA_LOWRANK_BUDGET, false, &spectrum),
+				 PA_ERR_UNSUPPORTED, env);
 	CHECK(((UnitHost *) env->host->state)->allocated == before);
 }
 
 static int
 count_threads(void)
 {
-	DIR		   *tasks = opendir("/proc/self/task");
+	DIR        *tasks = opendir("/proc/self/task");
 	struct dirent *entry;
 	int			n = 0;
 
@@ -566,15 +588,7 @@ UNIT_TEST(process)
 }
 
 /* process first: it is there that the library is loaded */
-UNIT_SUITE(lowrank,
-		   UNIT_CASE(process),
-		   UNIT_CASE(random_stacks),
-		   UNIT_CASE(deficient_stacks),
-		   UNIT_CASE(repeated_values),
-		   UNIT_CASE(badly_scaled_stacks),
-		   UNIT_CASE(energies),
-		   UNIT_CASE(geometry_of_stacks),
-		   UNIT_CASE(geometry_after_cancellation),
-		   UNIT_CASE(not_finite),
-		   UNIT_CASE(faults),
-		   UNIT_CASE(refusals));
+UNIT_SUITE(lowrank, UNIT_CASE(process), UNIT_CASE(random_stacks), UNIT_CASE(deficient_stacks),
+		   UNIT_CASE(repeated_values), UNIT_CASE(badly_scaled_stacks), UNIT_CASE(energies),
+		   UNIT_CASE(geometry_of_stacks), UNIT_CASE(geometry_after_cancellation), UNIT_CASE(not_finite),
+		   UNIT_CASE(faults), UNIT_CASE(refusals));

@@ -21,7 +21,8 @@
 
 #define PLAIN "{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":1,\"base_model_name_or_path\":\"m\"}"
 #define ALPHA4 "{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":4,\"base_model_name_or_path\":\"m\"}"
-#define WITH_BIAS "{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":4,\"base_model_name_or_path\":\"m\",\"lora_bias\":true}"
+#define WITH_BIAS \
+	"{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":4,\"base_model_name_or_path\":\"m\",\"lora_bias\":true}"
 
 /* One module "q": A (1, 4) = a, B (1, 1) = 1. */
 static PaValue *
@@ -44,7 +45,8 @@ arguments(PaMergeMethod method, double density, const char *majority_sign, int64
 }
 
 static PaStatus
-merge(PaEnv *env, uint32_t n, PaValue *const *values, const double *weights, PaMergeArguments how, PaValue **out)
+merge(PaEnv *env, uint32_t n, PaValue *const *values, const double *weights, PaMergeArguments how,
+	  PaValue **out)
 {
 	PaBuf		buf;
 
@@ -56,7 +58,8 @@ merge(PaEnv *env, uint32_t n, PaValue *const *values, const double *weights, PaM
 
 UNIT_TEST(test_prune)
 {
-	PaValue    *v[2] = {sample(env, PLAIN, (double[]) {1, -4, 2, 3}), sample(env, PLAIN, (double[]) {5, 5, -5, 5})};
+	PaValue    *v[2] = {sample(env, PLAIN, (double[]) {1, -4, 2, 3}),
+					 sample(env, PLAIN, (double[]) {5, 5, -5, 5})};
 	PaValue    *m = NULL;
 
 	CHECK_OK(merge(env, 2, v, (double[]) {1, 4}, arguments(PA_MERGE_MAGNITUDE_PRUNE, 0.5, NULL, 0), &m), env);
@@ -72,17 +75,17 @@ UNIT_TEST(test_prune)
 	CHECK(HOLDS(m, A_OF("q"), -9, -14, 12, -7) && HOLDS(m, B_OF("q"), 3));
 	CHECK(pa_value_adapter(m)->modules[0].scaling == 1);
 	/* an adapter may be there twice */
-	CHECK_OK(merge(env, 2, (PaValue *[]) {v[0], v[0]}, (double[]) {4, 9}, arguments(PA_MERGE_MAGNITUDE_PRUNE, 1, NULL, 0), &m), env);
+	CHECK_OK(merge(env, 2, (PaValue *[]) {v[0], v[0]}, (double[]) {4, 9},
+				   arguments(PA_MERGE_MAGNITUDE_PRUNE, 1, NULL, 0), &m),
+			 env);
 	CHECK(HOLDS(m, A_OF("q"), 5, -20, 10, 15));
 }
 
 UNIT_TEST(test_ties)
 {
-	PaValue    *v[3] = {
-		sample(env, PLAIN, (double[]) {1, -4, 2, 0}),
-		sample(env, PLAIN, (double[]) {3, 1, -2, 0}),
-		sample(env, PLAIN, (double[]) {-9, 2, 1, 0})
-	};
+	PaValue    *v[3] = {sample(env, PLAIN, (double[]) {1, -4, 2, 0}),
+					 sample(env, PLAIN, (double[]) {3, 1, -2, 0}),
+					 sample(env, PLAIN, (double[]) {-9, 2, 1, 0})};
 	const double w[3] = {4, 4, 4};
 	PaValue    *m = NULL;
 
@@ -121,14 +124,18 @@ UNIT_TEST(test_dare)
 	CHECK(HOLDS(m, A_OF("q"), 2, -8, 4, 6) && HOLDS(m, BIAS_OF("q"), 12));
 	/* the order of the arguments does not matter */
 	CHECK_OK(merge(env, 2, v, (double[]) {1, 2}, arguments(PA_MERGE_DARE_TIES, 0.5, "total", 7), &m), env);
-	CHECK_OK(merge(env, 2, (PaValue *[]) {v[1], v[0]}, (double[]) {2, 1}, arguments(PA_MERGE_DARE_TIES, 0.5, "total", 7), &other), env);
-	CHECK(memcmp(pa_value_header(m)->envelope_digest, pa_value_header(other)->envelope_digest, PA_SHA256_LENGTH) == 0);
+	CHECK_OK(merge(env, 2, (PaValue *[]) {v[1], v[0]}, (double[]) {2, 1},
+				   arguments(PA_MERGE_DARE_TIES, 0.5, "total", 7), &other),
+			 env);
+	CHECK(memcmp(pa_value_header(m)->envelope_digest, pa_value_header(other)->envelope_digest,
+				 PA_SHA256_LENGTH) == 0);
 	CHECK(strstr(fixture_document(env, m, PA_DOCUMENT_RECIPE), "\"dare_ties\"") != NULL);
 }
 
 UNIT_TEST(test_refusals)
 {
-	PaValue    *v[2] = {sample(env, PLAIN, (double[]) {1, -4, 2, 3}), sample(env, PLAIN, (double[]) {1, NAN, 1, 1})};
+	PaValue    *v[2] = {sample(env, PLAIN, (double[]) {1, -4, 2, 3}),
+					 sample(env, PLAIN, (double[]) {1, NAN, 1, 1})};
 	const double w[2] = {1, 1};
 	PaMergeArguments how = arguments(PA_MERGE_TIES, 0.5, "total", 0);
 	BuildFile	file;
@@ -167,9 +174,7 @@ tensor_source(PaEnv *env, PaDtype dtype, uint64_t n, const uint8_t *data)
 	const uint8_t **all;
 	PaSource   *source;
 
-	if (PA_NEW(env, &adapter) != PA_OK ||
-		PA_NEW(env, &tensor) != PA_OK ||
-		PA_NEW(env, &all) != PA_OK)
+	if (PA_NEW(env, &adapter) != PA_OK || PA_NEW(env, &tensor) != PA_OK || PA_NEW(env, &all) != PA_OK)
 		return NULL;
 	tensor->name = tensor->key = "x";
 	tensor->dtype = dtype;
@@ -243,11 +248,13 @@ check_top(PaEnv *env, PaDtype dtype, uint64_t n, uint64_t few, uint64_t k, uint6
 	for (uint64_t i = 0; i < n; i++)
 		kept[i] = 1;
 	for (uint64_t i = 0; i < n; i += PA_BLOCK_ELEMENTS)
-		pa_top_apply(&top, data + i * (uint64_t) width, dtype, i, n - i < PA_BLOCK_ELEMENTS ? n - i : PA_BLOCK_ELEMENTS, kept + i);
+		pa_top_apply(&top, data + i * (uint64_t) width, dtype, i,
+					 n - i < PA_BLOCK_ELEMENTS ? n - i : PA_BLOCK_ELEMENTS, kept + i);
 	for (uint64_t i = 0; i < n; i++)
 		wrong += (kept[entries[i].index] != 0) != (i < k);
 	if (!CHECK(wrong == 0))
-		fprintf(stderr, "%s, %d entries, %d kept: %d wrong\n", pa_dtype_name(dtype), (int) n, (int) k, (int) wrong);
+		fprintf(stderr, "%s, %d entries, %d kept: %d wrong\n", pa_dtype_name(dtype), (int) n, (int) k,
+				(int) wrong);
 	pa_free(env, entries);
 	free(data);
 	free(kept);
@@ -313,7 +320,8 @@ UNIT_TEST(test_faults)
 		build_begin(&file, NULL);
 		build_lora(&file, "q", PA_F32, 1, 5, 4, &seed);
 		bytes = build_finish(&file, &length);
-		CHECK_OK(pa_import_file(env, pa_text(bytes, length), pa_text_of(PLAIN), false, 0, &stored.buf[i]), env);
+		CHECK_OK(pa_import_file(env, pa_text(bytes, length), pa_text_of(PLAIN), false, 0, &stored.buf[i]),
+				 env);
 		free(bytes);
 	}
 	unit_fail_every_allocation(merge_stored, &stored);
@@ -322,5 +330,5 @@ UNIT_TEST(test_faults)
 	pa_buf_release(&stored.buf[1]);
 }
 
-UNIT_SUITE(merge, UNIT_CASE(test_prune), UNIT_CASE(test_ties), UNIT_CASE(test_dare),
-		   UNIT_CASE(test_refusals), UNIT_CASE(test_top), UNIT_CASE(test_faults));
+UNIT_SUITE(merge, UNIT_CASE(test_prune), UNIT_CASE(test_ties), UNIT_CASE(test_dare), UNIT_CASE(test_refusals),
+		   UNIT_CASE(test_top), UNIT_CASE(test_faults));

@@ -59,8 +59,8 @@ compare(PaValue *a, PaValue *b, bool envelopes)
 	const PaValueHeader *x = pa_value_header(a);
 	const PaValueHeader *y = pa_value_header(b);
 
-	return envelopes ? memcmp(x->envelope_digest, y->envelope_digest, PA_SHA256_LENGTH) :
-		memcmp(x->digest, y->digest, PA_SHA256_LENGTH);
+	return envelopes ? memcmp(x->envelope_digest, y->envelope_digest, PA_SHA256_LENGTH)
+					 : memcmp(x->digest, y->digest, PA_SHA256_LENGTH);
 }
 
 /* The operands are in order, and each of the caller's values is where its place says. */
@@ -71,8 +71,8 @@ check_order(const PaOperands *operands, PaValue *const *values, bool distinct)
 	{
 		int			order = compare(operands->values[i - 1], operands->values[i], false);
 
-		CHECK(order < 0 || (!distinct && order == 0 &&
-							compare(operands->values[i - 1], operands->values[i], true) < 0));
+		CHECK(order < 0 ||
+			  (!distinct && order == 0 && compare(operands->values[i - 1], operands->values[i], true) < 0));
 	}
 	for (uint32_t i = 0; i < N; i++)
 	{
@@ -80,8 +80,8 @@ check_order(const PaOperands *operands, PaValue *const *values, bool distinct)
 
 		if (!CHECK(place < operands->n))
 			continue;
-		CHECK(distinct ? fixture_same_digest(operands->values[place], values[i]) :
-			  operands->values[place] == values[i]);
+		CHECK(distinct ? fixture_same_digest(operands->values[place], values[i])
+					   : operands->values[place] == values[i]);
 		CHECK(operands->sources[place]->adapter == pa_value_adapter(operands->values[place]));
 		CHECK(operands->named[place].digest == pa_value_header(operands->values[place])->digest);
 	}

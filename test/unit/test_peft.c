@@ -36,15 +36,20 @@ static const NameRow name_rows[] = {
 	{PA_KIND_LORA, "a.lora_B.bias", PA_OK, "a", PA_ROLE_BIAS, PA_MODULE_TARGET, 0},
 	{PA_KIND_LORA, P "e.lora_embedding_A", PA_OK, "e", PA_ROLE_FACTOR_A, EMBEDDING, 0},
 	{PA_KIND_LORA, P "e.lora_embedding_B", PA_OK, "e", PA_ROLE_FACTOR_B, EMBEDDING, 0},
-	{PA_KIND_LORA, P "a.lora_magnitude_vector", PA_OK, "a", PA_ROLE_MAGNITUDE, PA_MODULE_TARGET, PA_FEATURE_DORA},
-	{PA_KIND_LORA, P "a.lora_magnitude_vector.weight", PA_OK, "a", PA_ROLE_MAGNITUDE, PA_MODULE_TARGET, PA_FEATURE_DORA},
-	{PA_KIND_LORA, P "x.base_layer.lora_A.weight", PA_OK, "x.base_layer", PA_ROLE_FACTOR_A, PA_MODULE_TARGET, 0},
+	{PA_KIND_LORA, P "a.lora_magnitude_vector", PA_OK, "a", PA_ROLE_MAGNITUDE, PA_MODULE_TARGET,
+	 PA_FEATURE_DORA},
+	{PA_KIND_LORA, P "a.lora_magnitude_vector.weight", PA_OK, "a", PA_ROLE_MAGNITUDE, PA_MODULE_TARGET,
+	 PA_FEATURE_DORA},
+	{PA_KIND_LORA, P "x.base_layer.lora_A.weight", PA_OK, "x.base_layer", PA_ROLE_FACTOR_A, PA_MODULE_TARGET,
+	 0},
 	{PA_KIND_LORA, P "a.base_layer.bias", PA_OK, "a", PA_ROLE_DENSE, 0, 0},
 	{PA_KIND_LORA, P "head.weight", PA_OK, "head", PA_ROLE_DENSE, 0, 0},
 	{PA_KIND_LORA, "w", PA_OK, "w", PA_ROLE_DENSE, 0, 0},
 	{PA_KIND_LORA, ".", PA_OK, ".", PA_ROLE_DENSE, 0, 0},
-	{PA_KIND_LORA, P "e.token_adapter.trainable_tokens_delta", PA_OK, "e", PA_ROLE_DENSE, 0, PA_FEATURE_TRAINABLE_TOKENS},
-	{PA_KIND_LORA, P "e.token_adapter.base_layer.weight", PA_OK, "e", PA_ROLE_DENSE, 0, PA_FEATURE_TRAINABLE_TOKENS},
+	{PA_KIND_LORA, P "e.token_adapter.trainable_tokens_delta", PA_OK, "e", PA_ROLE_DENSE, 0,
+	 PA_FEATURE_TRAINABLE_TOKENS},
+	{PA_KIND_LORA, P "e.token_adapter.base_layer.weight", PA_OK, "e", PA_ROLE_DENSE, 0,
+	 PA_FEATURE_TRAINABLE_TOKENS},
 	{PA_KIND_LORA, P "a.lora_diag", PA_OK, "a", PA_ROLE_DENSE, 0, PA_FEATURE_UNKNOWN_TENSOR},
 	{PA_KIND_LORA, P "a.xlora_A.weight", PA_OK, "a.xlora_A", PA_ROLE_DENSE, 0, 0},
 	{PA_KIND_LORA, P "a.lora_A.default.weight", PA_ERR_FILE, NULL, 0, 0, 0},
@@ -60,10 +65,12 @@ static const NameRow name_rows[] = {
 	{PA_KIND_IA3, P "a.ia3_l.default", PA_ERR_FILE, NULL, 0, 0, 0},
 	{PA_KIND_IA3, P "a.lora_A.weight", PA_ERR_CONFIG, NULL, 0, 0, 0},
 	{PA_KIND_DIFFERENCE, "a.b.weight", PA_OK, "a.b", PA_ROLE_DIFFERENCE, PA_MODULE_TARGET, 0},
-	{PA_KIND_DIFFERENCE, P "a.base_layer.weight", PA_OK, "a.base_layer", PA_ROLE_DIFFERENCE, PA_MODULE_TARGET, 0},
+	{PA_KIND_DIFFERENCE, P "a.base_layer.weight", PA_OK, "a.base_layer", PA_ROLE_DIFFERENCE, PA_MODULE_TARGET,
+	 0},
 	{PA_KIND_DIFFERENCE, "w", PA_OK, "w", PA_ROLE_DIFFERENCE, PA_MODULE_TARGET, 0},
 	{PA_KIND_DIFFERENCE, ".w", PA_OK, ".w", PA_ROLE_DIFFERENCE, PA_MODULE_TARGET, 0},
-	{PA_KIND_DIFFERENCE, "a.lora_A.default.weight", PA_OK, "a.lora_A.default", PA_ROLE_DIFFERENCE, PA_MODULE_TARGET, 0},
+	{PA_KIND_DIFFERENCE, "a.lora_A.default.weight", PA_OK, "a.lora_A.default", PA_ROLE_DIFFERENCE,
+	 PA_MODULE_TARGET, 0},
 	{PA_KIND_DIFFERENCE, "a.lora_A.weight", PA_ERR_CONFIG, NULL, 0, 0, 0},
 	{PA_KIND_DIFFERENCE, P, PA_ERR_FILE, NULL, 0, 0, 0},
 };
@@ -146,7 +153,8 @@ UNIT_TEST(configurations)
 
 UNIT_TEST(facts_of_a_configuration)
 {
-	static const char text[] = "{" LORA ",\"base_model_name_or_path\":\"m\",\"revision\":\"v\",\"task_type\":\"CAUSAL_LM\","
+	static const char text[] =
+		"{" LORA ",\"base_model_name_or_path\":\"m\",\"revision\":\"v\",\"task_type\":\"CAUSAL_LM\","
 		"\"bias\":\"all\",\"fan_in_fan_out\":true,\"lora_bias\":true,\"use_rslora\":true,"
 		"\"target_parameters\":[\"b.w\",\"a.w\",\"b.w\"],\"modules_to_save\":[\"z\",\"y\"]}";
 	PaConfig	c;
@@ -167,17 +175,28 @@ UNIT_TEST(features)
 	{
 		const char *member;
 		uint32_t	features;
-	}			rows[] = {
-		{"\"use_dora\":true", PA_FEATURE_DORA}, {"\"use_dora\":false", 0}, {"\"use_dora\":null", 0},
+	} rows[] = {
+		{"\"use_dora\":true", PA_FEATURE_DORA},
+		{"\"use_dora\":false", 0},
+		{"\"use_dora\":null", 0},
 		{"\"trainable_token_indices\":[1]", PA_FEATURE_TRAINABLE_TOKENS},
 		{"\"trainable_token_indices\":{\"e\":[1]}", PA_FEATURE_TRAINABLE_TOKENS},
-		{"\"alora_invocation_tokens\":[1]", PA_FEATURE_ALORA}, {"\"alora_invocation_tokens\":null", 0},
-		{"\"layer_replication\":[[0,1]]", PA_FEATURE_LAYER_REPLICATION}, {"\"layer_replication\":[]", 0},
-		{"\"kasa_config\":{}", PA_FEATURE_KASA}, {"\"use_qalora\":true", PA_FEATURE_QALORA},
-		{"\"use_bdlora\":{\"nblocks\":2}", PA_FEATURE_BDLORA}, {"\"arrow_config\":{}", PA_FEATURE_ARROW},
-		{"\"monteclora_config\":{}", PA_FEATURE_MONTECLORA}, {"\"velora_config\":{}", PA_FEATURE_VELORA},
-		{"\"init_lora_weights\":true", 0}, {"\"init_lora_weights\":false", 0}, {"\"init_lora_weights\":\"gaussian\"", 0},
-		{"\"init_lora_weights\":\"eva\"", 0}, {"\"init_lora_weights\":\"orthogonal\"", 0}, {"\"init_lora_weights\":\"mica\"", 0},
+		{"\"alora_invocation_tokens\":[1]", PA_FEATURE_ALORA},
+		{"\"alora_invocation_tokens\":null", 0},
+		{"\"layer_replication\":[[0,1]]", PA_FEATURE_LAYER_REPLICATION},
+		{"\"layer_replication\":[]", 0},
+		{"\"kasa_config\":{}", PA_FEATURE_KASA},
+		{"\"use_qalora\":true", PA_FEATURE_QALORA},
+		{"\"use_bdlora\":{\"nblocks\":2}", PA_FEATURE_BDLORA},
+		{"\"arrow_config\":{}", PA_FEATURE_ARROW},
+		{"\"monteclora_config\":{}", PA_FEATURE_MONTECLORA},
+		{"\"velora_config\":{}", PA_FEATURE_VELORA},
+		{"\"init_lora_weights\":true", 0},
+		{"\"init_lora_weights\":false", 0},
+		{"\"init_lora_weights\":\"gaussian\"", 0},
+		{"\"init_lora_weights\":\"eva\"", 0},
+		{"\"init_lora_weights\":\"orthogonal\"", 0},
+		{"\"init_lora_weights\":\"mica\"", 0},
 		{"\"init_lora_weights\":\"pissa\"", PA_FEATURE_INITIALISATION},
 		{"\"init_lora_weights\":\"pissa_niter_4\"", PA_FEATURE_INITIALISATION},
 		{"\"init_lora_weights\":\"olora\"", PA_FEATURE_INITIALISATION},
@@ -193,7 +212,8 @@ UNIT_TEST(features)
 		PaConfig	c;
 
 		snprintf(text, sizeof(text), "{" LORA ",%s}", rows[i].member);
-		if (CHECK_OK(pa_peft_config_read(env, pa_text_of(text), &c), env) && !CHECK(c.features == rows[i].features))
+		if (CHECK_OK(pa_peft_config_read(env, pa_text_of(text), &c), env) &&
+			!CHECK(c.features == rows[i].features))
 			printf("#   %s\n", rows[i].member);
 	}
 }
@@ -231,18 +251,21 @@ UNIT_TEST(patterns_as_peft_finds_them)
 	/* the first in the document, not the longest, nor the first by name */
 	expect_module(env, ",\"rank_pattern\":{\"q\":2,\"x.q\":16,\"^x\\\\.q\":1}", "x.q", 2, 8, 4);
 	expect_module(env, ",\"rank_pattern\":{\"^x\\\\.q\":1,\"q\":2}", "x.q", 1, 8, 8);
-	expect_module(env, ",\"rank_pattern\":{\"q\":16},\"alpha_pattern\":{\".*q\":0.1}", "x.q", 16, 0.1, 0.1 / 16);
+	expect_module(env, ",\"rank_pattern\":{\"q\":16},\"alpha_pattern\":{\".*q\":0.1}", "x.q", 16, 0.1,
+				  0.1 / 16);
 	expect_module(env, ",\"alpha_pattern\":{\"q|k\":1}", "x.k", 4, 1, 0.25);
 	/* experts: the parameter's own name counts, and wrappers do not */
 	expect_module(env, ",\"target_parameters\":[\"e.w\"],\"rank_pattern\":{\"e.w\":2}", "x.e", 2, 8, 4);
 	expect_module(env, ",\"target_parameters\":[\"e.w\"],\"rank_pattern\":{\"e\":2}", "x.e", 4, 8, 2);
-	expect_module(env, ",\"target_parameters\":[\"e.w\"],\"rank_pattern\":{\"^x\\\\.e\\\\.w\":2}", "x.e.base_layer", 2, 8, 4);
+	expect_module(env, ",\"target_parameters\":[\"e.w\"],\"rank_pattern\":{\"^x\\\\.e\\\\.w\":2}",
+				  "x.e.base_layer", 2, 8, 4);
 	expect_module(env, ",\"rank_pattern\":{\"^x\\\\.fc\":2}", "x.base_layer.fc", 2, 8, 4);
 }
 
 UNIT_TEST(parameters_that_cannot_be_told_apart)
 {
-	static const char text[] = "{" LORA ",\"target_parameters\":[\"e.v\",\"e.w\"],\"rank_pattern\":{\"w\":2}}";
+	static const char text[] = "{" LORA
+							   ",\"target_parameters\":[\"e.v\",\"e.w\"],\"rank_pattern\":{\"w\":2}}";
 	PaConfig	c;
 	double		r;
 	double		alpha;
@@ -277,15 +300,20 @@ UNIT_TEST(describes_lora)
 	peft_add(&file, P "l.head.norm.weight", 3, 0, 0, 0);
 	peft_add(&file, P "l.q.base_layer.bias", 6, 0, 0, 0);
 	peft_add(&file, P "w", 0, 0, 0, 0);
-	if (!CHECK_OK(peft_describe(env, &file, "{" LORA ",\"rank_pattern\":{\"q\":2},\"bias\":\"lora_only\","
-								"\"modules_to_save\":[\"ead\",\"norm\",\"w\"]}", &a, &of), env))
+	if (!CHECK_OK(peft_describe(env, &file,
+								"{" LORA ",\"rank_pattern\":{\"q\":2},\"bias\":\"lora_only\","
+								"\"modules_to_save\":[\"ead\",\"norm\",\"w\"]}",
+								&a, &of),
+				  env))
 		return;
-	CHECK(a->n_tensors == 9 && a->n_modules == 5 && a->raw_bytes == 4 * (12 + 10 + 36 + 28 + 300 + 32 + 3 + 6 + 1));
+	CHECK(a->n_tensors == 9 && a->n_modules == 5 &&
+		  a->raw_bytes == 4 * (12 + 10 + 36 + 28 + 300 + 32 + 3 + 6 + 1));
 	CHECK(strcmp(a->tensors[0].name, P "conv.lora_A.weight") == 0 && of[0] == 4);
 	CHECK(strcmp(a->tensors[8].name, P "w") == 0 && strcmp(a->tensors[8].key, "w") == 0 && of[8] == 8);
 	m = peft_module(a, "l.q");
 	CHECK(m->flags == PA_MODULE_TARGET && m->rank == 2 && m->scaling == 4 && m->alpha == 8);
-	CHECK(of[m->tensor[PA_ROLE_FACTOR_A]] == 1 && of[m->tensor[PA_ROLE_FACTOR_B]] == 0 && m->tensor[PA_ROLE_BIAS] == -1);
+	CHECK(of[m->tensor[PA_ROLE_FACTOR_A]] == 1 && of[m->tensor[PA_ROLE_FACTOR_B]] == 0 &&
+		  m->tensor[PA_ROLE_BIAS] == -1);
 	m = peft_module(a, "e");
 	CHECK(m->flags == (PA_MODULE_TARGET | PA_MODULE_EMBEDDING) && m->rank == 4 && m->scaling == 2);
 	m = peft_module(a, "l.head.norm");
@@ -303,7 +331,8 @@ UNIT_TEST(describes_ia3)
 	peft_add(&file, P "h.k.ia3_l", 5, 1, 0, 0);
 	peft_add(&file, P "h.down.ia3_l", 1, 7, 0, 0);
 	peft_add(&file, P "conv.ia3_l", 1, 3, 1, 1);
-	if (CHECK_OK(peft_describe(env, &file, "{" IA3 ",\"feedforward_modules\":[\"own\",\"conv\"]}", &a, &of), env))
+	if (CHECK_OK(peft_describe(env, &file, "{" IA3 ",\"feedforward_modules\":[\"own\",\"conv\"]}", &a, &of),
+				 env))
 	{
 		CHECK(peft_module(a, "h.k")->flags == PA_MODULE_TARGET);
 		CHECK(peft_module(a, "h.down")->flags == (PA_MODULE_TARGET | PA_MODULE_FEEDFORWARD));
@@ -316,9 +345,12 @@ UNIT_TEST(describes_ia3)
 		CHECK(peft_module(a, "h.down")->flags == (PA_MODULE_TARGET | PA_MODULE_FEEDFORWARD));
 		CHECK(peft_module(a, "conv")->flags == PA_MODULE_TARGET);
 	}
-	CHECK_STATUS(peft_describe(env, &file, "{" IA3 ",\"feedforward_modules\":[]}", &a, &of), PA_ERR_FILE, env);
-	CHECK_STATUS(peft_describe(env, &file, "{" IA3 ",\"feedforward_modules\":[\"k\",\"down\"]}", &a, &of), PA_ERR_FILE, env);
-	CHECK_STATUS(peft_describe(env, &file, "{" IA3 ",\"feedforward_modules\":\"down\"}", &a, &of), PA_ERR_FILE, env);
+	CHECK_STATUS(peft_describe(env, &file, "{" IA3 ",\"feedforward_modules\":[]}", &a, &of), PA_ERR_FILE,
+				 env);
+	CHECK_STATUS(peft_describe(env, &file, "{" IA3 ",\"feedforward_modules\":[\"k\",\"down\"]}", &a, &of),
+				 PA_ERR_FILE, env);
+	CHECK_STATUS(peft_describe(env, &file, "{" IA3 ",\"feedforward_modules\":\"down\"}", &a, &of),
+				 PA_ERR_FILE, env);
 	CHECK_OK(peft_describe(env, &file, "{" IA3 ",\"feedforward_modules\":\".*down\"}", &a, &of), env);
 }
 
@@ -334,7 +366,11 @@ UNIT_TEST(describes_target_parameters)
 	peft_add(&file, P "x.e.base_layer.lora_B.weight", 6, 12, 0, 0);
 	peft_add(&file, P "fc.lora_A.weight", 4, 5, 0, 0);
 	peft_add(&file, P "fc.lora_B.weight", 6, 4, 0, 0);
-	if (CHECK_OK(peft_describe(env, &file, "{" LORA ",\"target_modules\":[\"fc\"],\"target_parameters\":[\"e.v\",\"e.w\"]}", &a, &of), env))
+	if (CHECK_OK(peft_describe(env, &file,
+							   "{" LORA
+							   ",\"target_modules\":[\"fc\"],\"target_parameters\":[\"e.v\",\"e.w\"]}",
+							   &a, &of),
+				 env))
 	{
 		CHECK(peft_module(a, "x.e")->flags == (PA_MODULE_TARGET | PA_MODULE_PARAMETER));
 		CHECK(peft_module(a, "x.e")->rank == 12 && peft_module(a, "x.e")->scaling == 2);
@@ -342,13 +378,17 @@ UNIT_TEST(describes_target_parameters)
 		CHECK(peft_module(a, "fc")->flags == PA_MODULE_TARGET);
 	}
 	/* a bare name: whatever target_modules does not select */
-	if (CHECK_OK(peft_describe(env, &file, "{" LORA ",\"target_modules\":\"f.\",\"target_parameters\":[\"w\"]}", &a, &of), env))
+	if (CHECK_OK(peft_describe(env, &file,
+							   "{" LORA ",\"target_modules\":\"f.\",\"target_parameters\":[\"w\"]}", &a, &of),
+				 env))
 	{
 		CHECK(peft_module(a, "x.e")->flags & PA_MODULE_PARAMETER);
 		CHECK(peft_module(a, "fc")->flags == PA_MODULE_TARGET);
 	}
 	/* 12 is no multiple of 5; without target_parameters it is not 4 either */
-	CHECK_STATUS(peft_describe(env, &file, "{" LORA ",\"rank_pattern\":{\"e.w\":5},\"target_parameters\":[\"e.w\"]}", &a, &of),
+	CHECK_STATUS(peft_describe(env, &file,
+							   "{" LORA ",\"rank_pattern\":{\"e.w\":5},\"target_parameters\":[\"e.w\"]}", &a,
+							   &of),
 				 PA_ERR_CONFIG, env);
 	CHECK_STATUS(peft_describe(env, &file, "{" LORA "}", &a, &of), PA_ERR_CONFIG, env);
 	CHECK(strstr(env->error.message, "12") != NULL && strstr(env->error.message, "4") != NULL);
@@ -373,7 +413,8 @@ UNIT_TEST(contradictions)
 	PaAdapter  *a;
 
 	CHECK_OK(describe_with(env, NULL, 0, 0, "{" LORA "}", &a), env);
-	CHECK_STATUS(describe_with(env, NULL, 0, 0, "{" LORA ",\"rank_pattern\":{\"m\":8}}", &a), PA_ERR_CONFIG, env);
+	CHECK_STATUS(describe_with(env, NULL, 0, 0, "{" LORA ",\"rank_pattern\":{\"m\":8}}", &a), PA_ERR_CONFIG,
+				 env);
 	CHECK(strstr(env->error.message, "\"m\"") != NULL && strstr(env->error.message, "8") != NULL);
 	CHECK_STATUS(describe_with(env, NULL, 0, 0, "{" IA3 "}", &a), PA_ERR_CONFIG, env);
 	CHECK_STATUS(describe_with(env, "m.lora_A.weight", 4, 5, "{" LORA "}", &a), PA_ERR_FILE, env);
@@ -416,8 +457,8 @@ UNIT_TEST(without_memory)
 	CHECK_OK(describe_all(env, config), env);
 }
 
-UNIT_SUITE(peft,
-		   UNIT_CASE(names), UNIT_CASE(configurations), UNIT_CASE(facts_of_a_configuration), UNIT_CASE(features),
-		   UNIT_CASE(patterns_as_peft_finds_them), UNIT_CASE(parameters_that_cannot_be_told_apart),
-		   UNIT_CASE(describes_lora), UNIT_CASE(describes_ia3), UNIT_CASE(describes_target_parameters),
-		   UNIT_CASE(contradictions), UNIT_CASE(factors_of_one_sort), UNIT_CASE(without_memory));
+UNIT_SUITE(peft, UNIT_CASE(names), UNIT_CASE(configurations), UNIT_CASE(facts_of_a_configuration),
+		   UNIT_CASE(features), UNIT_CASE(patterns_as_peft_finds_them),
+		   UNIT_CASE(parameters_that_cannot_be_told_apart), UNIT_CASE(describes_lora),
+		   UNIT_CASE(describes_ia3), UNIT_CASE(describes_target_parameters), UNIT_CASE(contradictions),
+		   UNIT_CASE(factors_of_one_sort), UNIT_CASE(without_memory));

@@ -22,8 +22,7 @@ lora_draft(PaEnv *env, uint32_t n, const char *const *paths, const uint64_t *ran
 {
 	PaDraft    *d;
 
-	if (PA_NEW(env, &d) != PA_OK ||
-		PA_NEW_ARRAY(env, n, &d->facts.modules) != PA_OK ||
+	if (PA_NEW(env, &d) != PA_OK || PA_NEW_ARRAY(env, n, &d->facts.modules) != PA_OK ||
 		PA_NEW_ARRAY(env, 2 * n, &d->tensors) != PA_OK)
 		abort();
 	d->facts.kind = PA_KIND_LORA;
@@ -37,10 +36,20 @@ lora_draft(PaEnv *env, uint32_t n, const char *const *paths, const uint64_t *ran
 		d->facts.modules[i].alpha = alphas[i];
 		d->facts.modules[i].scaling = alphas[i] / (double) ranks[i];
 		d->tensors[d->n_tensors++] = (PaDraftTensor) {
-			.module = i, .role = PA_ROLE_FACTOR_B, .dtype = PA_F32, .ndim = 2, .shape = {3, ranks[i]}, .tag = 2 * i
+			.module = i,
+			.role = PA_ROLE_FACTOR_B,
+			.dtype = PA_F32,
+			.ndim = 2,
+			.shape = {3, ranks[i]},
+			.tag = 2 * i,
 		};
 		d->tensors[d->n_tensors++] = (PaDraftTensor) {
-			.module = i, .role = PA_ROLE_FACTOR_A, .dtype = PA_F32, .ndim = 2, .shape = {ranks[i], 5}, .tag = 2 * i + 1
+			.module = i,
+			.role = PA_ROLE_FACTOR_A,
+			.dtype = PA_F32,
+			.ndim = 2,
+			.shape = {ranks[i], 5},
+			.tag = 2 * i + 1,
 		};
 	}
 	return d;
@@ -145,8 +154,12 @@ ia3_draft(PaEnv *env, uint32_t n, const char *const *paths, const bool *feedforw
 		if (feedforward[i])
 			d->facts.modules[i].flags |= PA_MODULE_FEEDFORWARD;
 		d->tensors[i] = (PaDraftTensor) {
-			.module = i, .role = PA_ROLE_VECTOR, .dtype = PA_F32, .ndim = 2, .tag = i,
-			.shape = {feedforward[i] ? 1 : 7, feedforward[i] ? 7 : 1}
+			.module = i,
+			.role = PA_ROLE_VECTOR,
+			.dtype = PA_F32,
+			.ndim = 2,
+			.tag = i,
+			.shape = {feedforward[i] ? 1 : 7, feedforward[i] ? 7 : 1},
 		};
 	}
 	return d;
@@ -189,7 +202,8 @@ UNIT_TEST(feedforward_that_a_list_cannot_say)
 	if (!CHECK_OK(pa_peft_describe_draft(env, ia3_draft(env, 3, paths, feedforward), &text, &a, &of), env))
 		return;
 	CHECK(strstr(text.text, "\"feedforward_modules\": \"a\\\\+b|fc\"") != NULL);
-	CHECK(!(peft_module(a, "h.fc")->flags & PA_MODULE_FEEDFORWARD) && (peft_module(a, "fc")->flags & PA_MODULE_FEEDFORWARD));
+	CHECK(!(peft_module(a, "h.fc")->flags & PA_MODULE_FEEDFORWARD) &&
+		  (peft_module(a, "fc")->flags & PA_MODULE_FEEDFORWARD));
 }
 
 /* So would "fc" in target_modules, for a module that has a saved bias only. */
@@ -205,7 +219,8 @@ UNIT_TEST(targets_that_a_list_cannot_say)
 
 	d->facts.bias = "all";
 	d->facts.modules[1] = (PaModule) {.path = "h.fc", .scaling = 1, .alpha = 1};
-	d->tensors[2] = (PaDraftTensor) {.module = 1, .role = PA_ROLE_DENSE, .key = "h.fc.bias", .dtype = PA_F32, .ndim = 1, .shape = {3}};
+	d->tensors[2] = (PaDraftTensor) {
+		.module = 1, .role = PA_ROLE_DENSE, .key = "h.fc.bias", .dtype = PA_F32, .ndim = 1, .shape = {3}};
 	d->tensors[3] = d->tensors[5];
 	d->n_tensors = 5;
 	if (CHECK_OK(pa_peft_describe_draft(env, d, &text, &a, &of), env))
@@ -222,9 +237,11 @@ UNIT_TEST(names_of_a_draft)
 		uint32_t	flags;
 		PaDraftTensor tensor;
 		const char *name;
-	}			rows[] = {
-		{0, {.role = PA_ROLE_FACTOR_A}, P "m.lora_A.weight"}, {0, {.role = PA_ROLE_FACTOR_B}, P "m.lora_B.weight"},
-		{0, {.role = PA_ROLE_BIAS}, P "m.lora_B.bias"}, {0, {.role = PA_ROLE_MAGNITUDE}, P "m.lora_magnitude_vector"},
+	} rows[] = {
+		{0, {.role = PA_ROLE_FACTOR_A}, P "m.lora_A.weight"},
+		{0, {.role = PA_ROLE_FACTOR_B}, P "m.lora_B.weight"},
+		{0, {.role = PA_ROLE_BIAS}, P "m.lora_B.bias"},
+		{0, {.role = PA_ROLE_MAGNITUDE}, P "m.lora_magnitude_vector"},
 		{PA_MODULE_EMBEDDING, {.role = PA_ROLE_FACTOR_A}, P "m.lora_embedding_A"},
 		{PA_MODULE_EMBEDDING, {.role = PA_ROLE_FACTOR_B}, P "m.lora_embedding_B"},
 		{PA_MODULE_EMBEDDING, {.role = PA_ROLE_MAGNITUDE}, P "m.lora_magnitude_vector"},
@@ -251,7 +268,8 @@ UNIT_TEST(names_of_a_draft)
 /* What a draft means comes back bit for bit, whatever ranks, alphas and names it has. */
 UNIT_TEST(random_drafts_come_back)
 {
-	static const char *const specials[] = {"a", "b.c", "x.0", "w+y", "(z)", "q|k", "n^2", "$", "[0]", "{1}", "a?*", "\\d", "caf\xc3\xa9"};
+	static const char *const specials[] = {"a", "b.c", "x.0", "w+y", "(z)", "q|k",		  "n^2",
+										   "$", "[0]", "{1}", "a?*", "\\d", "caf\xc3\xa9"};
 	uint64_t	state = unit_seed();
 
 	for (int round = 0; round < 400; round++)
@@ -320,8 +338,12 @@ UNIT_TEST(what_cannot_be_written)
 	CHECK_STATUS(pa_peft_describe_draft(env, d, &text, &a, &of), PA_ERR_INTERNAL, env);
 	d->facts.modules[0].flags = PA_MODULE_TARGET;
 	/* a configuration that is kept must say the same */
-	CHECK_OK(pa_peft_describe_kept(env, d, pa_text_of("{\"peft_type\":\"LORA\",\"r\":3,\"lora_alpha\":1}"), &a, &of), env);
-	CHECK_STATUS(pa_peft_describe_kept(env, d, pa_text_of("{\"peft_type\":\"LORA\",\"r\":3,\"lora_alpha\":2}"), &a, &of),
+	CHECK_OK(pa_peft_describe_kept(env, d, pa_text_of("{\"peft_type\":\"LORA\",\"r\":3,\"lora_alpha\":1}"),
+								   &a, &of),
+			 env);
+	CHECK_STATUS(pa_peft_describe_kept(env, d,
+									   pa_text_of("{\"peft_type\":\"LORA\",\"r\":3,\"lora_alpha\":2}"), &a,
+									   &of),
 				 PA_ERR_UNSUPPORTED, env);
 }
 
@@ -330,7 +352,8 @@ UNIT_TEST(alphas_keep_their_bits)
 {
 	static const char *const paths[] = {"m"};
 	static const uint64_t ranks[] = {7};
-	static const double alphas[] = {-0.0, 0.0, 16, -3, 9007199254740993.0, 1e22, 1e308, 5e-324, 0.1, 1.0 / 3, 123456789.125};
+	static const double alphas[] = {-0.0,  0.0,	   16,	-3,		 9007199254740993.0, 1e22,
+									1e308, 5e-324, 0.1, 1.0 / 3, 123456789.125};
 
 	for (size_t i = 0; i < sizeof(alphas) / sizeof(alphas[0]); i++)
 	{
@@ -346,13 +369,18 @@ UNIT_TEST(alphas_keep_their_bits)
 
 UNIT_TEST(renaming)
 {
-	static const char before[] = "{\"r\": 4, \"lora_alpha\": 0.1, \"x\": [1.0, true, {\"\\u00e9\": null}], \"revision\": \"v\", "
+	static const char before[] =
+		"{\"r\": 4, \"lora_alpha\": 0.1, \"x\": [1.0, true, {\"\\u00e9\": null}], \"revision\": \"v\", "
 		"\"peft_type\": \"LORA\", \"base_model_name_or_path\": \"a\"}";
 	PaText		text;
 
 	if (CHECK_OK(pa_peft_config_rename(env, pa_text_of(before), "b\"c", NULL, &text), env))
-		CHECK(strcmp(text.text, "{\n  \"base_model_name_or_path\": \"b\\\"c\",\n  \"lora_alpha\": 0.1,\n  \"peft_type\": \"LORA\",\n"
-					 "  \"r\": 4,\n  \"revision\": null,\n  \"x\": [\n    1.0,\n    true,\n    {\n      \"\xc3\xa9\": null\n    }\n  ]\n}") == 0);
+		CHECK(
+			strcmp(
+				text.text,
+				"{\n  \"base_model_name_or_path\": \"b\\\"c\",\n  \"lora_alpha\": 0.1,\n  \"peft_type\": \"LORA\",\n"
+				"  \"r\": 4,\n  \"revision\": null,\n  \"x\": [\n    1.0,\n    true,\n    {\n      \"\xc3\xa9\": null\n    }\n  ]\n}") ==
+			0);
 	if (CHECK_OK(pa_peft_config_rename(env, pa_text_of("{}"), NULL, "w", &text), env))
 		CHECK(strcmp(text.text, "{\n  \"base_model_name_or_path\": null,\n  \"revision\": \"w\"\n}") == 0);
 	CHECK_STATUS(pa_peft_config_rename(env, pa_text_of("{"), NULL, NULL, &text), PA_ERR_JSON, env);
@@ -381,8 +409,7 @@ UNIT_TEST(without_memory)
 	CHECK(env->allocations != NULL);
 }
 
-UNIT_SUITE(peft_out,
-		   UNIT_CASE(composed_lora), UNIT_CASE(composed_parameters), UNIT_CASE(composed_ia3),
+UNIT_SUITE(peft_out, UNIT_CASE(composed_lora), UNIT_CASE(composed_parameters), UNIT_CASE(composed_ia3),
 		   UNIT_CASE(feedforward_that_a_list_cannot_say), UNIT_CASE(targets_that_a_list_cannot_say),
-		   UNIT_CASE(names_of_a_draft), UNIT_CASE(random_drafts_come_back),
-		   UNIT_CASE(what_cannot_be_written), UNIT_CASE(alphas_keep_their_bits), UNIT_CASE(renaming), UNIT_CASE(without_memory));
+		   UNIT_CASE(names_of_a_draft), UNIT_CASE(random_drafts_come_back), UNIT_CASE(what_cannot_be_written),
+		   UNIT_CASE(alphas_keep_their_bits), UNIT_CASE(renaming), UNIT_CASE(without_memory));

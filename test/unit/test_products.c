@@ -25,7 +25,8 @@ UNIT_TEST(zeros_beside_tiny_products)
 
 	stacked_begin(&sample, 2, 2);
 	stacked_add(env, &sample, PA_F64, 2, a, b, 1, 1e-20);
-	CHECK_OK(pa_geometry_module(env, &sample.stack, sample.weights, sample.weights, PA_LOWRANK_BUDGET, &p), env);
+	CHECK_OK(pa_geometry_module(env, &sample.stack, sample.weights, sample.weights, PA_LOWRANK_BUDGET, &p),
+			 env);
 	CHECK(fabs(pa_scaled_root(p.dd) - 5e-180) < 1e-190 && pa_products_cosine_distance(&p) == 0);
 	CHECK_OK(pa_spectrum(env, &sample.stack, sample.weights, PA_LOWRANK_BUDGET, false, &spectrum), env);
 	CHECK_OK(pa_spectrum_value(env, &spectrum, 0, &value), env);
@@ -53,6 +54,4 @@ UNIT_TEST(cosines_in_range)
 	}
 }
 
-UNIT_SUITE(products,
-		   UNIT_CASE(zeros_beside_tiny_products),
-		   UNIT_CASE(cosines_in_range));
+UNIT_SUITE(products, UNIT_CASE(zeros_beside_tiny_products), UNIT_CASE(cosines_in_range));

@@ -94,7 +94,8 @@ load_chain(PaEnv *env, void *state, PaText *recipe)
 	chain->loaded++;
 	PA_TRY(pa_alloc_raw(env, PA_MAX_RECIPE_BYTES, 1, &memory));
 	p = memory;
-	p += sprintf(p, "{\"version\":1,\"root\":{\"op\":\"scale\",\"of\":\"%s\",\"by\":\"0x1.8p+0\"},\"nodes\":{",
+	p += sprintf(p,
+				 "{\"version\":1,\"root\":{\"op\":\"scale\",\"of\":\"%s\",\"by\":\"0x1.8p+0\"},\"nodes\":{",
 				 chain_digest(of, chain, 1));
 	for (int k = 1; k <= NODES_OF_ONE; k++)
 		p += sprintf(p, "%s\"%s\":{\"op\":\"union\",\"of\":[\"%s\",\"%s\"]}", k > 1 ? "," : "",

@@ -46,13 +46,16 @@ UNIT_TEST(test_nodes)
 		   "{\"version\":1,\"root\":{\"op\":\"cast\",\"of\":\"" AA "\",\"dtype\":\"BF16\"},"
 		   "\"nodes\":{\"" AA "\":" IMPORT_B "}}");
 	expect(env, pa_recipe_select(env, &of, "a\\.\"b\n", true, &r), &r,
-		   "{\"version\":1,\"root\":{\"op\":\"select\",\"of\":\"" AA "\",\"pattern\":\"a\\\\.\\\"b\\n\",\"invert\":true},"
+		   "{\"version\":1,\"root\":{\"op\":\"select\",\"of\":\"" AA
+		   "\",\"pattern\":\"a\\\\.\\\"b\\n\",\"invert\":true},"
 		   "\"nodes\":{\"" AA "\":" IMPORT_B "}}");
 	expect(env, pa_recipe_set_base_model(env, &of, "m", NULL, &r), &r,
-		   "{\"version\":1,\"root\":{\"op\":\"set_base_model\",\"of\":\"" AA "\",\"base_model\":\"m\",\"revision\":null},"
+		   "{\"version\":1,\"root\":{\"op\":\"set_base_model\",\"of\":\"" AA
+		   "\",\"base_model\":\"m\",\"revision\":null},"
 		   "\"nodes\":{\"" AA "\":" IMPORT_B "}}");
 	expect(env, pa_recipe_split(env, &of, INT64_MAX, 7, &r), &r,
-		   "{\"version\":1,\"root\":{\"op\":\"split\",\"of\":\"" AA "\",\"max_bytes\":9223372036854775807,\"part\":7},"
+		   "{\"version\":1,\"root\":{\"op\":\"split\",\"of\":\"" AA
+		   "\",\"max_bytes\":9223372036854775807,\"part\":7},"
 		   "\"nodes\":{\"" AA "\":" IMPORT_B "}}");
 	CHECK_STATUS(pa_recipe_select(env, &of, "\xff", true, &r), PA_ERR_TEXT, env);
 }
@@ -63,9 +66,9 @@ UNIT_TEST(test_merge)
 	uint8_t		a[PA_SHA256_LENGTH];
 	uint8_t		b[PA_SHA256_LENGTH];
 	const char *scaled = "{\"version\":1,\"root\":{\"op\":\"scale\",\"of\":\"" CC "\",\"by\":\"0x1.8p+0\"},"
-		"\"nodes\":{\"" CC "\":" IMPORT_A ",\"" AA "\":" IMPORT_B "}}";
+						 "\"nodes\":{\"" CC "\":" IMPORT_A ",\"" AA "\":" IMPORT_B "}}";
 	PaOperand	of[2] = {operand(digest_of(b, 0xbb), scaled), operand(digest_of(a, 0xaa), ROOT(IMPORT_A))};
-	PaTerm terms[4] = {{0, 2, 1}, {0, 1, 1}, {1, 0.5, 0.5}, {0, 1, -1}};
+	PaTerm		terms[4] = {{0, 2, 1}, {0, 1, 1}, {1, 0.5, 0.5}, {0, 1, -1}};
 	PaText		r;
 
 	expect(env, pa_recipe_combine(env, 2, of, 4, terms, &r), &r,
@@ -85,16 +88,20 @@ UNIT_TEST(test_merge)
 }
 
 #define HALF "0x1.0000000000000p-1"
-#define TERMS_AB "\"terms\":[{\"of\":\"" AA "\",\"w\":\"" HALF "\"},{\"of\":\"" BB "\",\"w\":\"-" HALF "\"},{\"of\":\"" BB "\",\"w\":\"" HALF "\"}]"
-#define WEIGHTED(node) "{\"version\":1,\"root\":" node ",\"nodes\":{\"" AA "\":" IMPORT_A ",\"" BB "\":" IMPORT_B "}}"
+#define TERMS_AB \
+	"\"terms\":[{\"of\":\"" AA "\",\"w\":\"" HALF "\"},{\"of\":\"" BB "\",\"w\":\"-" HALF \
+	"\"},{\"of\":\"" BB "\",\"w\":\"" HALF "\"}]"
+#define WEIGHTED(node) \
+	"{\"version\":1,\"root\":" node ",\"nodes\":{\"" AA "\":" IMPORT_A ",\"" BB "\":" IMPORT_B "}}"
 
 /* The operations of delta space: one weight a term, in order of digest and weight; u does not count. */
 UNIT_TEST(test_weighted)
 {
 	uint8_t		a[PA_SHA256_LENGTH];
 	uint8_t		b[PA_SHA256_LENGTH];
-	PaOperand	of[2] = {operand(digest_of(b, 0xbb), ROOT(IMPORT_B)), operand(digest_of(a, 0xaa), ROOT(IMPORT_A))};
-	PaTerm terms[3] = {{0, 7, -0.5}, {0, -7, 0.5}, {1, 0, 0.5}};
+	PaOperand	of[2] = {operand(digest_of(b, 0xbb), ROOT(IMPORT_B)),
+					   operand(digest_of(a, 0xaa), ROOT(IMPORT_A))};
+	PaTerm		terms[3] = {{0, 7, -0.5}, {0, -7, 0.5}, {1, 0, 0.5}};
 	int64_t		seed = INT64_MIN;
 	PaRecipeMerge ties = {"ties", "peft", 0.5, "total", NULL};
 	PaRecipeMerge dare = {"dare_linear", "peft", 0.5, NULL, &seed};
@@ -109,10 +116,12 @@ UNIT_TEST(test_weighted)
 		   WEIGHTED("{\"op\":\"truncate\"," TERMS_AB ",\"rank\":null,\"energy\":\"" HALF "\","
 					"\"numerics\":\"tolerance\",\"library\":\"L\"}"));
 	expect(env, pa_recipe_merge(env, 2, of, 3, terms, &ties, &r), &r,
-		   WEIGHTED("{\"op\":\"merge\",\"method\":\"ties\",\"flavour\":\"peft\"," TERMS_AB ",\"density\":\"" HALF "\","
+		   WEIGHTED("{\"op\":\"merge\",\"method\":\"ties\",\"flavour\":\"peft\"," TERMS_AB
+					",\"density\":\"" HALF "\","
 					"\"majority_sign\":\"total\",\"seed\":null}"));
 	expect(env, pa_recipe_merge(env, 2, of, 3, terms, &dare, &r), &r,
-		   WEIGHTED("{\"op\":\"merge\",\"method\":\"dare_linear\",\"flavour\":\"peft\"," TERMS_AB ",\"density\":\"" HALF "\","
+		   WEIGHTED("{\"op\":\"merge\",\"method\":\"dare_linear\",\"flavour\":\"peft\"," TERMS_AB
+					",\"density\":\"" HALF "\","
 					"\"majority_sign\":null,\"seed\":-9223372036854775808}"));
 	CHECK_STATUS(pa_recipe_truncate(env, 2, of, 3, terms, 4, 0, "\xff", &r), PA_ERR_TEXT, env);
 	ties.majority_sign = "\xff";
@@ -146,7 +155,7 @@ UNIT_TEST(test_told)
 	uint8_t		a[PA_SHA256_LENGTH];
 	uint8_t		b[PA_SHA256_LENGTH];
 	PaOperand	of[2] = {operand(digest_of(a, 0xaa), DOCUMENT(SCALE(CC), CC, IMPORT_A)),
-	operand(digest_of(b, 0xbb), DOCUMENT(SCALE(AA), AA, IMPORT_B))};
+					   operand(digest_of(b, 0xbb), DOCUMENT(SCALE(AA), AA, IMPORT_B))};
 	PaText		r;
 
 	/* of itself */
@@ -203,10 +212,11 @@ UNIT_TEST(test_totals)
 {
 	size_t		n = 20001;
 	PaRecipeMerge merge = {"ties", "peft", 0.5, "total", NULL};
-	PaTerm *terms = calloc(n, sizeof(PaTerm));
+	PaTerm	   *terms = calloc(n, sizeof(PaTerm));
 	uint8_t		a[PA_SHA256_LENGTH];
 	uint8_t		b[PA_SHA256_LENGTH];
-	PaOperand	of[2] = {operand(digest_of(a, 0xaa), ROOT(IMPORT_A)), operand(digest_of(b, 0xbb), ROOT(IMPORT_B))};
+	PaOperand	of[2] = {operand(digest_of(a, 0xaa), ROOT(IMPORT_A)),
+					   operand(digest_of(b, 0xbb), ROOT(IMPORT_B))};
 	PaText		r;
 
 	for (size_t i = 0; i < n; i++)

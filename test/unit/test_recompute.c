@@ -49,7 +49,8 @@ store(PaEnv *env, PaStatus status, PaBuf *buf)
 		abort();
 	stored->buf = *buf;
 	pa_bytes_from_memory(&stored->bytes, stored->buf.data, stored->buf.length);
-	if (pa_defer(env, release_stored, stored) != PA_OK || pa_value_open(env, &stored->bytes.base, &stored->value) != PA_OK)
+	if (pa_defer(env, release_stored, stored) != PA_OK ||
+		pa_value_open(env, &stored->bytes.base, &stored->value) != PA_OK)
 		abort();
 	return stored;
 }
@@ -114,7 +115,8 @@ task_of(PaText recipe, PaBytes **known, Stored *const *given)
 }
 
 static PaStatus
-recompute(PaEnv *env, const Stored *made, Stored *const *given, const Stored *without, bool renormalize, PaBuf *out)
+recompute(PaEnv *env, const Stored *made, Stored *const *given, const Stored *without, bool renormalize,
+		  PaBuf *out)
 {
 	PaBytes    *known[MAX_GIVEN];
 	PaRecompute task = task_of(recipe_of(env, made), known, given);
@@ -172,16 +174,20 @@ UNIT_TEST(operations)
 	CHECK(same_again(env, sum(env, PA_SPACE_DELTA, a, 0.3, b, -0.7), given));
 	CHECK(same_again(env, scale(env, a, -0.1), given));
 	CHECK(same_again(env, store(env, pa_transform_cast(env, a->value, "BF16", 0, &buf), &buf), given));
-	CHECK(same_again(env, store(env, pa_transform_select(env, a->value, "a\\..*", true, 0, &buf), &buf), given));
-	CHECK(same_again(env, store(env, pa_transform_set_base_model(env, a->value, NULL, "r", 0, &buf), &buf), given));
+	CHECK(same_again(env, store(env, pa_transform_select(env, a->value, "a\\..*", true, 0, &buf), &buf),
+					 given));
+	CHECK(same_again(env, store(env, pa_transform_set_base_model(env, a->value, NULL, "r", 0, &buf), &buf),
+					 given));
 	CHECK(pa_split_value(env, a->value, 60, &split, &n) == PA_OK && n == 2);
 	for (uint32_t k = 0; k < 2; k++)
 	{
 		part[k] = store(env, pa_split_part(env, split, k, 0, &buf), &buf);
 		CHECK(same_again(env, part[k], given));
 	}
-	CHECK(same_again(env, store(env, pa_union_values(env, 2, (PaValue *[]) {part[0]->value, part[1]->value}, 0, &buf),
-								&buf), given));
+	CHECK(same_again(
+		env,
+		store(env, pa_union_values(env, 2, (PaValue *[]) {part[0]->value, part[1]->value}, 0, &buf), &buf),
+		given));
 }
 
 UNIT_TEST(merges)
@@ -203,8 +209,9 @@ UNIT_TEST(merges)
 		CHECK(same_again(env, merged, given));
 		/* Without b the weight of a is multiplied by 1.75. */
 		status = recompute(env, merged, given, b, true, &out);
-		CHECK(is_value(env, status, &out, store(env, pa_merge_values(env, 1, &a->value, (double[]) {1.75},
-																	 &arguments, 0, &buf), &buf)));
+		CHECK(is_value(env, status, &out,
+					   store(env, pa_merge_values(env, 1, &a->value, (double[]) {1.75}, &arguments, 0, &buf),
+							 &buf)));
 	}
 }
 
@@ -255,8 +262,10 @@ UNIT_TEST(graphs)
 	CHECK_STATUS(refused(env, a, (Stored *[]) {a, NULL}, NULL, false), PA_ERR_NOT_FOUND, env);
 	/* A cast that changes nothing: the digest of a, another recipe.  The smaller envelope digest counts. */
 	other = store(env, pa_transform_cast(env, a->value, "F32", 0, &buf), &buf);
-	first = memcmp(pa_value_header(a->value)->envelope_digest,
-				   pa_value_header(other->value)->envelope_digest, PA_SHA256_LENGTH) < 0 ? a : other;
+	first = memcmp(pa_value_header(a->value)->envelope_digest, pa_value_header(other->value)->envelope_digest,
+				   PA_SHA256_LENGTH) < 0
+		? a
+		: other;
 	twice = scale(env, first, 2);
 	CHECK(same_again(env, twice, (Stored *[]) {other, a, NULL}));
 	CHECK(same_again(env, twice, (Stored *[]) {a, other, NULL}));
@@ -272,15 +281,18 @@ UNIT_TEST(left_out)
 	Stored	   *abc = sum(env, PA_SPACE_DELTA, ab, 0.5, c, 2);
 	Stored	   *ab2 = scale(env, ab, 2);
 	Stored	   *zero = sum(env, PA_SPACE_PARAMETER, ab, 1, c, -1);
-	Stored	   *gone = sum(env, PA_SPACE_PARAMETER, scale(env, sum(env, PA_SPACE_PARAMETER, a, 1, b, -1), 1), 1, c, 1);
+	Stored	   *gone = sum(env, PA_SPACE_PARAMETER, scale(env, sum(env, PA_SPACE_PARAMETER, a, 1, b, -1), 1), 1,
+						   c, 1);
 	Stored	   *x;
 	PaBuf		out;
 	PaBuf		buf;
 	int64_t		same_as;
 	PaStatus	status;
 
-	x = store(env, pa_evaluate_terms(env, PA_SPACE_PARAMETER, 1, &a->value, 1, &(PaTerm) {0, 0.25, 0.25},
-									  0, &buf, &same_as), &buf);
+	x = store(env,
+			  pa_evaluate_terms(env, PA_SPACE_PARAMETER, 1, &a->value, 1, &(PaTerm) {0, 0.25, 0.25}, 0, &buf,
+								&same_as),
+			  &buf);
 	status = recompute(env, ab2, given, b, false, &out);
 	CHECK(is_value(env, status, &out, scale(env, x, 2)));
 	/* With the total kept a is itself, and then the leaf of the next sum. */
@@ -291,8 +303,11 @@ UNIT_TEST(left_out)
 	status = recompute(env, abc, given, b, true, &out);
 	CHECK(is_value(env, status, &out, sum(env, PA_SPACE_DELTA, a, 0.5, c, 2)));
 	status = recompute(env, abc, given, ab, true, &out);
-	CHECK(is_value(env, status, &out, store(env, pa_evaluate_terms(env, PA_SPACE_DELTA, 1, &c->value, 1, &(PaTerm) {0, 0, 2.5},
-																	0, &buf, &same_as), &buf)));
+	CHECK(is_value(env, status, &out,
+				   store(env,
+						 pa_evaluate_terms(env, PA_SPACE_DELTA, 1, &c->value, 1, &(PaTerm) {0, 0, 2.5}, 0,
+										   &buf, &same_as),
+						 &buf)));
 	/* Another node falls together with a leaf. */
 	status = recompute(env, sum(env, PA_SPACE_PARAMETER, ab, 0.5, a, 0.5), given, b, true, &out);
 	CHECK(is_value(env, status, &out, a));
@@ -304,12 +319,15 @@ UNIT_TEST(left_out)
 	CHECK_OK(refused(env, gone, given, c, true), env);
 	x = sum(env, PA_SPACE_PARAMETER, a, 1, b, -1);
 	status = pa_evaluate_terms(env, PA_SPACE_PARAMETER, 3, (PaValue *[]) {a->value, b->value, c->value}, 3,
-								(PaTerm[]) {{0, 1, 1}, {1, 1, -1}, {2, 1, 1}}, 0, &buf, &same_as);
+							   (PaTerm[]) {{0, 1, 1}, {1, 1, -1}, {2, 1, 1}}, 0, &buf, &same_as);
 	x = store(env, status, &buf);
 	CHECK_STATUS(refused(env, x, given, c, true), PA_ERR_DIVISION, env);
 	status = recompute(env, x, given, c, false, &out);
-	CHECK(is_value(env, status, &out, store(env, pa_evaluate_terms(env, PA_SPACE_PARAMETER, 2, (PaValue *[]) {a->value, b->value}, 2,
-																	(PaTerm[]) {{0, 1, 1}, {1, 1, -1}}, 0, &buf, &same_as), &buf)));
+	CHECK(is_value(env, status, &out,
+				   store(env,
+						 pa_evaluate_terms(env, PA_SPACE_PARAMETER, 2, (PaValue *[]) {a->value, b->value}, 2,
+										   (PaTerm[]) {{0, 1, 1}, {1, 1, -1}}, 0, &buf, &same_as),
+						 &buf)));
 }
 
 /* A node of `op` with one operand, in a recipe whose nodes are given. */
@@ -338,30 +356,49 @@ UNIT_TEST(claims)
 
 	pa_hex(hex, pa_value_header(a->value)->digest);
 	CHECK_STATUS(claim(env, RECIPE(SCALED(AA), "\"" AA "\":" SCALED(AA)), given), PA_ERR_CONFIG, env);
-	CHECK_STATUS(claim(env, RECIPE(SCALED(AA), "\"" AA "\":" SCALED(BB) ",\"" BB "\":" SCALED(AA)), given), PA_ERR_CONFIG, env);
+	CHECK_STATUS(claim(env, RECIPE(SCALED(AA), "\"" AA "\":" SCALED(BB) ",\"" BB "\":" SCALED(AA)), given),
+				 PA_ERR_CONFIG, env);
 	CHECK_STATUS(claim(env, RECIPE(SCALED(AA), ""), given), PA_ERR_NOT_FOUND, env);
 	CHECK_STATUS(claim(env, "[]", given), PA_ERR_JSON, env);
 	/* a circle that nothing leads to is nobody's business */
-	snprintf(text, sizeof(text), RECIPE("{\"op\":\"cast\",\"of\":\"%s\",\"dtype\":\"F64\"}", "\"" AA "\":" SCALED(AA)), hex);
+	snprintf(text, sizeof(text),
+			 RECIPE("{\"op\":\"cast\",\"of\":\"%s\",\"dtype\":\"F64\"}", "\"" AA "\":" SCALED(AA)), hex);
 	CHECK_OK(claim(env, text, given), env);
 	/* a node that is not what its name says */
-	snprintf(text, sizeof(text), RECIPE(SCALED(AA), "\"" AA "\":{\"op\":\"cast\",\"of\":\"%s\",\"dtype\":\"F64\"}"), hex);
+	snprintf(text, sizeof(text),
+			 RECIPE(SCALED(AA), "\"" AA "\":{\"op\":\"cast\",\"of\":\"%s\",\"dtype\":\"F64\"}"), hex);
 	CHECK_STATUS(claim(env, text, given), PA_ERR_MISMATCH, env);
 	/* ... which cannot be asked of what is not bit for bit */
-	snprintf(text, sizeof(text), RECIPE(SCALED(AA), "\"" AA "\":{\"op\":\"truncate\",\"terms\":[{\"of\":\"%s\",\"w\":\"0x1.0p+0\"}],"
-										"\"rank\":1,\"energy\":null,\"numerics\":\"tolerance\",\"library\":\"another\"}"), hex);
+	snprintf(text, sizeof(text),
+			 RECIPE(SCALED(AA),
+					"\"" AA "\":{\"op\":\"truncate\",\"terms\":[{\"of\":\"%s\",\"w\":\"0x1.0p+0\"}],"
+					"\"rank\":1,\"energy\":null,\"numerics\":\"tolerance\",\"library\":\"another\"}"),
+			 hex);
 	CHECK_OK(claim(env, text, given), env);
-	snprintf(text, sizeof(text), RECIPE("{\"op\":\"split\",\"of\":\"%s\",\"max_bytes\":60,\"part\":9223372036854775807}", ""), hex);
+	snprintf(text, sizeof(text),
+			 RECIPE("{\"op\":\"split\",\"of\":\"%s\",\"max_bytes\":60,\"part\":9223372036854775807}", ""),
+			 hex);
 	CHECK_STATUS(claim(env, text, given), PA_ERR_CONFIG, env);
-	snprintf(text, sizeof(text), RECIPE("{\"op\":\"split\",\"of\":\"%s\",\"max_bytes\":0,\"part\":0}", ""), hex);
+	snprintf(text, sizeof(text), RECIPE("{\"op\":\"split\",\"of\":\"%s\",\"max_bytes\":0,\"part\":0}", ""),
+			 hex);
 	CHECK_STATUS(claim(env, text, given), PA_ERR_CONFIG, env);
 	snprintf(text, sizeof(text), RECIPE("{\"op\":\"union\",\"of\":[\"%s\",\"%s\"]}", ""), hex, hex);
 	CHECK_STATUS(claim(env, text, given), PA_ERR_MISMATCH, env);
-	snprintf(text, sizeof(text), RECIPE("{\"op\":\"merge\",\"method\":\"%s\",\"flavour\":\"peft\",\"terms\":[{\"of\":\"%s\",\"w\":\"0x1.0p+0\"}],"
-										"\"density\":\"0x1.0p-1\",\"majority_sign\":null,\"seed\":null}", ""), "mean", hex);
+	snprintf(
+		text, sizeof(text),
+		RECIPE(
+			"{\"op\":\"merge\",\"method\":\"%s\",\"flavour\":\"peft\",\"terms\":[{\"of\":\"%s\",\"w\":\"0x1.0p+0\"}],"
+			"\"density\":\"0x1.0p-1\",\"majority_sign\":null,\"seed\":null}",
+			""),
+		"mean", hex);
 	CHECK_STATUS(claim(env, text, given), PA_ERR_CONFIG, env);
-	snprintf(text, sizeof(text), RECIPE("{\"op\":\"merge\",\"method\":\"%s\",\"flavour\":\"peft\",\"terms\":[{\"of\":\"%s\",\"w\":\"0x1.0p+0\"}],"
-										"\"density\":\"0x1.0p-1\",\"majority_sign\":null,\"seed\":null}", ""), "ties", hex);
+	snprintf(
+		text, sizeof(text),
+		RECIPE(
+			"{\"op\":\"merge\",\"method\":\"%s\",\"flavour\":\"peft\",\"terms\":[{\"of\":\"%s\",\"w\":\"0x1.0p+0\"}],"
+			"\"density\":\"0x1.0p-1\",\"majority_sign\":null,\"seed\":null}",
+			""),
+		"ties", hex);
 	CHECK_STATUS(claim(env, text, given), PA_ERR_CONFIG, env);
 }
 
@@ -370,10 +407,14 @@ static char *
 long_chain(int n)
 {
 	char	   *text = malloc((size_t) n * 200 + 200);
-	char	   *p = text + sprintf(text, "{\"version\":1,\"root\":{\"op\":\"scale\",\"of\":\"%064x\",\"by\":\"0x1.0p+0\"},\"nodes\":{", 1);
+	char	   *p = text +
+		sprintf(text,
+				"{\"version\":1,\"root\":{\"op\":\"scale\",\"of\":\"%064x\",\"by\":\"0x1.0p+0\"},\"nodes\":{",
+				1);
 
 	for (int k = 1; k < n; k++)
-		p += sprintf(p, "%s\"%064x\":{\"op\":\"scale\",\"of\":\"%064x\",\"by\":\"0x1.0p+0\"}", k > 1 ? "," : "", k, k + 1);
+		p += sprintf(p, "%s\"%064x\":{\"op\":\"scale\",\"of\":\"%064x\",\"by\":\"0x1.0p+0\"}",
+					 k > 1 ? "," : "", k, k + 1);
 	sprintf(p, "}}");
 	return text;
 }
@@ -449,12 +490,5 @@ UNIT_TEST(interrupted)
 	CHECK(all != NULL);
 }
 
-UNIT_SUITE(recompute,
-		   UNIT_CASE(operations),
-		   UNIT_CASE(merges),
-		   UNIT_CASE(truncation),
-		   UNIT_CASE(graphs),
-		   UNIT_CASE(left_out),
-		   UNIT_CASE(claims),
-		   UNIT_CASE(depth),
-		   UNIT_CASE(interrupted));
+UNIT_SUITE(recompute, UNIT_CASE(operations), UNIT_CASE(merges), UNIT_CASE(truncation), UNIT_CASE(graphs),
+		   UNIT_CASE(left_out), UNIT_CASE(claims), UNIT_CASE(depth), UNIT_CASE(interrupted));

@@ -64,12 +64,15 @@ UNIT_TEST(reads_what_is_there)
 	{
 		CHECK(st.header.text == (const char *) file + 8 && st.header.length == strlen(header));
 		CHECK(st.data == file + 8 + strlen(header) && st.data_length == 17);
-		CHECK(st.n_tensors == 4 && st.config.text == NULL && st.recipe.text == NULL && st.inner_header.text == NULL);
+		CHECK(st.n_tensors == 4 && st.config.text == NULL && st.recipe.text == NULL &&
+			  st.inner_header.text == NULL);
 		CHECK(strcmp(st.tensors[0].name, "a") == 0 && st.tensors[0].dtype == PA_BF16);
-		CHECK(strcmp(st.tensors[1].name, "none") == 0 && st.tensors[1].bytes == 0 && st.tensors[1].offset == 4);
-		CHECK(strcmp(st.tensors[2].name, "b") == 0 && st.tensors[2].ndim == 2 && st.tensors[2].shape[0] == 2 &&
-			  st.tensors[2].shape[1] == 3 && st.tensors[2].bytes == 12);
-		CHECK(strcmp(st.tensors[3].name, "caf\xc3\xa9") == 0 && st.tensors[3].ndim == 0 && st.tensors[3].offset == 16);
+		CHECK(strcmp(st.tensors[1].name, "none") == 0 && st.tensors[1].bytes == 0 &&
+			  st.tensors[1].offset == 4);
+		CHECK(strcmp(st.tensors[2].name, "b") == 0 && st.tensors[2].ndim == 2 &&
+			  st.tensors[2].shape[0] == 2 && st.tensors[2].shape[1] == 3 && st.tensors[2].bytes == 12);
+		CHECK(strcmp(st.tensors[3].name, "caf\xc3\xa9") == 0 && st.tensors[3].ndim == 0 &&
+			  st.tensors[3].offset == 16);
 	}
 	free(file);
 }
@@ -94,7 +97,8 @@ static const Refusal refusals[] = {
 	{"{\"x\":" F32_2 ",}", 8, PA_ERR_JSON},
 	{"{\"x\":" F32_2 ",\"x\":" F32_2 "}", 8, PA_ERR_DUPLICATE_KEY},
 	{"{\"x\":" F32_2 ",\"\\u0078\":" F32_2 "}", 8, PA_ERR_DUPLICATE_KEY},
-	{"{\"x\":{\"dtype\":\"F32\",\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8, PA_ERR_DUPLICATE_KEY},
+	{"{\"x\":{\"dtype\":\"F32\",\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8,
+	 PA_ERR_DUPLICATE_KEY},
 	{"{\"__metadata__\":{\"a\":\"1\",\"a\":\"2\"}}", 0, PA_ERR_DUPLICATE_KEY},
 	{"{\"__metadata__\":{\"a\":1}}", 0, PA_ERR_FILE},
 	{"{\"__metadata__\":" F32_2 "}", 8, PA_ERR_FILE},
@@ -128,8 +132,10 @@ static const Refusal refusals[] = {
 	{"{\"x\":{\"dtype\":\"U8\",\"shape\":[2147483648],\"data_offsets\":[0,2147483648]}}", 8, PA_ERR_LIMIT},
 	{"{\"x\":{\"dtype\":\"U8\",\"shape\":[0,2147483648],\"data_offsets\":[0,0]}}", 0, PA_ERR_LIMIT},
 	{"{\"x\":{\"dtype\":\"U8\",\"shape\":[1,1,1,1,1,1,1,1,1],\"data_offsets\":[0,1]}}", 1, PA_ERR_LIMIT},
-	{"{\"x\":{\"dtype\":\"F32\",\"shape\":[2147483647,2147483647,2147483647,0],\"data_offsets\":[0,0]}}", 0, PA_ERR_FILE},
-	{"{\"x\":{\"dtype\":\"F32\",\"shape\":[1073741824,1073741824,16],\"data_offsets\":[0,0]}}", 0, PA_ERR_FILE},
+	{"{\"x\":{\"dtype\":\"F32\",\"shape\":[2147483647,2147483647,2147483647,0],\"data_offsets\":[0,0]}}", 0,
+	 PA_ERR_FILE},
+	{"{\"x\":{\"dtype\":\"F32\",\"shape\":[1073741824,1073741824,16],\"data_offsets\":[0,0]}}", 0,
+	 PA_ERR_FILE},
 	{"{\"__metadata__\":{\"peftarith.recipe\":\"{}\"}}", 0, PA_ERR_FILE},
 	{"{\"__metadata__\":{\"peftarith.config\":\"{}\",\"peftarith.part\":\"1\"}}", 0, PA_ERR_UNSUPPORTED},
 	{"{\"__metadata__\":{\"peftarith.\":\"\"}}", 0, PA_ERR_UNSUPPORTED},
@@ -159,8 +165,12 @@ UNIT_TEST(accepts_what_the_reference_accepts)
 	CHECK_OK(read_text(env, "{\"__metadata__\":null}", 0, &st), env);
 	CHECK_OK(read_text(env, "{\"__metadata__\":{}}", 0, &st), env);
 	CHECK_OK(read_text(env, "{\"x\":{\"dtype\":\"F4\",\"shape\":[4],\"data_offsets\":[0,2]}}", 2, &st), env);
-	CHECK_OK(read_text(env, "{\"x\":{\"dtype\":\"U8\",\"shape\":[0,2147483647],\"data_offsets\":[0,0]}}", 0, &st), env);
-	CHECK_OK(read_text(env, "{\"x\":{\"dtype\":\"U8\",\"shape\":[1,1,1,1,1,1,1,2],\"data_offsets\":[0,2]}}", 2, &st), env);
+	CHECK_OK(read_text(env, "{\"x\":{\"dtype\":\"U8\",\"shape\":[0,2147483647],\"data_offsets\":[0,0]}}", 0,
+					   &st),
+			 env);
+	CHECK_OK(read_text(env, "{\"x\":{\"dtype\":\"U8\",\"shape\":[1,1,1,1,1,1,1,2],\"data_offsets\":[0,2]}}",
+					   2, &st),
+			 env);
 	/* reserved keys as names of tensors are nothing special */
 	CHECK_OK(read_text(env, "{\"peftarith.recipe\":" F32_2 "}", 8, &st), env);
 	CHECK(st.recipe.text == NULL);
@@ -190,13 +200,20 @@ UNIT_TEST(names_other_files)
 		const char *bytes;
 		size_t		length;
 		const char *type;
-	}			files[] = {
-		{"PK\003\004xxxxxxxxxxxx", 16, "zip"}, {"GGUF\003\0\0\0xxxxxxxx", 16, "GGUF"},
-		{"\211HDF\r\n\032\nxxxxxxxx", 16, "HDF5"}, {"\223NUMPY\001\0xxxxxxxx", 16, "numpy"},
-		{"\037\213\010\0xxxxxxxxxxxx", 16, "gzip"}, {"\050\265\057\375xxxxxxxxxxxx", 16, "zstd"},
-		{"\200\002}q\000(X\001\000\000\000a.", 14, "pickle"}, {"\200\004\225\0\0\0\0\0\0\0\0}.", 13, "pickle"},
-		{"}q.", 3, "pickle"}, {"{\"peft_type\": \"LORA\"}\n", 22, "JSON"}, {"{}", 2, "JSON"},
-		{"version https://git-lfs.github.com/spec/v1\n", 43, "Git LFS"}, {"<!DOCTYPE html><html></html>", 28, "HTML"},
+	} files[] = {
+		{"PK\003\004xxxxxxxxxxxx", 16, "zip"},
+		{"GGUF\003\0\0\0xxxxxxxx", 16, "GGUF"},
+		{"\211HDF\r\n\032\nxxxxxxxx", 16, "HDF5"},
+		{"\223NUMPY\001\0xxxxxxxx", 16, "numpy"},
+		{"\037\213\010\0xxxxxxxxxxxx", 16, "gzip"},
+		{"\050\265\057\375xxxxxxxxxxxx", 16, "zstd"},
+		{"\200\002}q\000(X\001\000\000\000a.", 14, "pickle"},
+		{"\200\004\225\0\0\0\0\0\0\0\0}.", 13, "pickle"},
+		{"}q.", 3, "pickle"},
+		{"{\"peft_type\": \"LORA\"}\n", 22, "JSON"},
+		{"{}", 2, "JSON"},
+		{"version https://git-lfs.github.com/spec/v1\n", 43, "Git LFS"},
+		{"<!DOCTYPE html><html></html>", 28, "HTML"},
 		{"\211PAD\r\n\032\nxxxxxxxx", 16, "stored adapter"},
 	};
 	PaSafetensors st;
@@ -232,7 +249,8 @@ many_entries(size_t n, size_t *length)
 
 	*p++ = '{';
 	for (size_t i = 0; i < n; i++)
-		p += sprintf(p, "%s\"t%zu\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}", i > 0 ? "," : "", i);
+		p += sprintf(p, "%s\"t%zu\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}",
+					 i > 0 ? "," : "", i);
 	*p++ = '}';
 	*length = (size_t) (p - text);
 	return text;
@@ -294,13 +312,15 @@ UNIT_TEST(bombs)
 		const char *part;
 		const char *end;
 		PaStatus	status;
-	}			bombs[] = {
+	} bombs[] = {
 		{"{\"x\":", "[", "}", PA_ERR_LIMIT},
 		{"{\"x\":{\"shape\":[1", ",1", "]}}", PA_ERR_LIMIT},
 		{"{\"x\":{\"shape\":[[]", ",[]", "]}}", PA_ERR_LIMIT},
 		{"{\"x\":[[]", ",[[]]", "]}", PA_ERR_LIMIT},
 		{"{\"__metadata__\":{\"\":\"\"", ",\"\":\"\"", "}}", PA_ERR_LIMIT},
-		{"{\"\":{}", ",\"\":{\"\":1,\"\":1,\"\":1,\"\":1,\"\":1,\"\":1,\"\":1,\"\":1,\"\":1,\"\":1,\"\":1,\"\":1,\"\":1}", "}", PA_ERR_LIMIT},
+		{"{\"\":{}",
+		 ",\"\":{\"\":1,\"\":1,\"\":1,\"\":1,\"\":1,\"\":1,\"\":1,\"\":1,\"\":1,\"\":1,\"\":1,\"\":1,\"\":1}",
+		 "}", PA_ERR_LIMIT},
 	};
 
 	for (size_t i = 0; i < sizeof(bombs) / sizeof(bombs[0]); i++)
@@ -316,7 +336,8 @@ UNIT_TEST(bombs)
 			memcpy(text + length, bombs[i].part, step);
 		memcpy(text + length, bombs[i].end, strlen(bombs[i].end));
 		length += strlen(bombs[i].end);
-		CHECK_STATUS(pa_safetensors_read_header(env, pa_text(text, length), 0, PA_ERR_FILE, &st), bombs[i].status, env);
+		CHECK_STATUS(pa_safetensors_read_header(env, pa_text(text, length), 0, PA_ERR_FILE, &st),
+					 bombs[i].status, env);
 		/* nothing but the error was taken from the host */
 		CHECK(env->allocations == NULL && env->deferred == NULL);
 		free(text);
@@ -358,7 +379,8 @@ expect_canonical(PaEnv *env, PaTensor *tensors, uint32_t n, const char *expected
 		return;
 	CHECK(st.n_tensors == n);
 	for (uint32_t k = 0; k < n; k++)
-		CHECK(strcmp(st.tensors[k].name, tensors[order[k]].name) == 0 && st.tensors[k].bytes == tensors[order[k]].bytes);
+		CHECK(strcmp(st.tensors[k].name, tensors[order[k]].name) == 0 &&
+			  st.tensors[k].bytes == tensors[order[k]].bytes);
 }
 
 static const char every_dtype[] =
@@ -379,16 +401,26 @@ static const char every_dtype[] =
 UNIT_TEST(canonical_headers)
 {
 	PaTensor	one[] = {
-		{.name = "aBF16", .dtype = PA_BF16, .ndim = 1, .shape = {4}}, {.name = "aBOOL", .dtype = PA_BOOL, .ndim = 1, .shape = {4}},
-		{.name = "aF4", .dtype = PA_F4, .ndim = 1, .shape = {8}}, {.name = "aI8", .dtype = PA_I8, .ndim = 1, .shape = {4}},
-		{.name = "aU8", .dtype = PA_U8, .ndim = 1, .shape = {4}}, {.name = "zC64", .dtype = PA_C64, .ndim = 1, .shape = {4}},
-		{.name = "zF16", .dtype = PA_F16, .ndim = 1, .shape = {4}}, {.name = "zF32", .dtype = PA_F32, .ndim = 1, .shape = {4}},
-		{.name = "zF64", .dtype = PA_F64, .ndim = 1, .shape = {4}}, {.name = "zF8_E4M3", .dtype = PA_F8_E4M3, .ndim = 1, .shape = {4}},
-		{.name = "zF8_E4M3FNUZ", .dtype = PA_F8_E4M3FNUZ, .ndim = 1, .shape = {4}}, {.name = "zF8_E5M2", .dtype = PA_F8_E5M2, .ndim = 1, .shape = {4}},
-		{.name = "zF8_E5M2FNUZ", .dtype = PA_F8_E5M2FNUZ, .ndim = 1, .shape = {4}}, {.name = "zF8_E8M0", .dtype = PA_F8_E8M0, .ndim = 1, .shape = {4}},
-		{.name = "zI16", .dtype = PA_I16, .ndim = 1, .shape = {4}}, {.name = "zI32", .dtype = PA_I32, .ndim = 1, .shape = {4}},
-		{.name = "zI64", .dtype = PA_I64, .ndim = 1, .shape = {4}}, {.name = "zU16", .dtype = PA_U16, .ndim = 1, .shape = {4}},
-		{.name = "zU32", .dtype = PA_U32, .ndim = 1, .shape = {4}}, {.name = "zU64", .dtype = PA_U64, .ndim = 1, .shape = {4}},
+		{.name = "aBF16", .dtype = PA_BF16, .ndim = 1, .shape = {4}},
+		{.name = "aBOOL", .dtype = PA_BOOL, .ndim = 1, .shape = {4}},
+		{.name = "aF4", .dtype = PA_F4, .ndim = 1, .shape = {8}},
+		{.name = "aI8", .dtype = PA_I8, .ndim = 1, .shape = {4}},
+		{.name = "aU8", .dtype = PA_U8, .ndim = 1, .shape = {4}},
+		{.name = "zC64", .dtype = PA_C64, .ndim = 1, .shape = {4}},
+		{.name = "zF16", .dtype = PA_F16, .ndim = 1, .shape = {4}},
+		{.name = "zF32", .dtype = PA_F32, .ndim = 1, .shape = {4}},
+		{.name = "zF64", .dtype = PA_F64, .ndim = 1, .shape = {4}},
+		{.name = "zF8_E4M3", .dtype = PA_F8_E4M3, .ndim = 1, .shape = {4}},
+		{.name = "zF8_E4M3FNUZ", .dtype = PA_F8_E4M3FNUZ, .ndim = 1, .shape = {4}},
+		{.name = "zF8_E5M2", .dtype = PA_F8_E5M2, .ndim = 1, .shape = {4}},
+		{.name = "zF8_E5M2FNUZ", .dtype = PA_F8_E5M2FNUZ, .ndim = 1, .shape = {4}},
+		{.name = "zF8_E8M0", .dtype = PA_F8_E8M0, .ndim = 1, .shape = {4}},
+		{.name = "zI16", .dtype = PA_I16, .ndim = 1, .shape = {4}},
+		{.name = "zI32", .dtype = PA_I32, .ndim = 1, .shape = {4}},
+		{.name = "zI64", .dtype = PA_I64, .ndim = 1, .shape = {4}},
+		{.name = "zU16", .dtype = PA_U16, .ndim = 1, .shape = {4}},
+		{.name = "zU32", .dtype = PA_U32, .ndim = 1, .shape = {4}},
+		{.name = "zU64", .dtype = PA_U64, .ndim = 1, .shape = {4}},
 	};
 	PaTensor	two[] = {
 		{.name = "a", .dtype = PA_F32, .ndim = 2, .shape = {0, 3}},
@@ -404,27 +436,29 @@ UNIT_TEST(canonical_headers)
 	uint32_t   *order;
 
 	expect_canonical(env, one, 20, every_dtype);
-	expect_canonical(env, three, 2,
-					 "{\"__metadata__\":{\"format\":\"pt\"},"
-					 "\"base_model.model.m.lora_A.weight\":{\"dtype\":\"BF16\",\"shape\":[2,3],\"data_offsets\":[0,12]},"
-					 "\"base_model.model.m.lora_B.weight\":{\"dtype\":\"BF16\",\"shape\":[3,2],\"data_offsets\":[12,24]}}       ");
+	expect_canonical(
+		env, three, 2,
+		"{\"__metadata__\":{\"format\":\"pt\"},"
+		"\"base_model.model.m.lora_A.weight\":{\"dtype\":\"BF16\",\"shape\":[2,3],\"data_offsets\":[0,12]},"
+		"\"base_model.model.m.lora_B.weight\":{\"dtype\":\"BF16\",\"shape\":[3,2],\"data_offsets\":[12,24]}}       ");
 	expect_canonical(env, NULL, 0, "{\"__metadata__\":{\"format\":\"pt\"}}");
 	/* a name that our reader would refuse for its DEL: only the text is compared */
 	only_tensors(&adapter, two, 3);
 	if (CHECK_OK(pa_safetensors_canonical_header(env, &adapter, &header, &order), env))
-		CHECK(strcmp(header.text, "{\"__metadata__\":{\"format\":\"pt\"},\"a\":{\"dtype\":\"F32\",\"shape\":[0,3],\"data_offsets\":[0,0]},"
-					 "\"a\\\"b\\\\c/\x7f\xc3\xa9\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
-					 "\"b\":{\"dtype\":\"F16\",\"shape\":[],\"data_offsets\":[4,6]}}      ") == 0);
+		CHECK(
+			strcmp(
+				header.text,
+				"{\"__metadata__\":{\"format\":\"pt\"},\"a\":{\"dtype\":\"F32\",\"shape\":[0,3],\"data_offsets\":[0,0]},"
+				"\"a\\\"b\\\\c/\x7f\xc3\xa9\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
+				"\"b\":{\"dtype\":\"F16\",\"shape\":[],\"data_offsets\":[4,6]}}      ") == 0);
 }
 
 UNIT_TEST(envelopes)
 {
 	static const char config[] = "{\n  \"r\": 1, \"s\": \"\\u00e9\\\\ \xc3\xa9\t\"\r\n}";
 	static const char inner[] = GOOD "   ";
-	const PaEnvelope envelope = {
-		pa_text_of(config), pa_text_of("{}"), pa_text_of(inner),
-		(const uint8_t *) "0123456789abcdefghijklmnopqrstuv"
-	};
+	const PaEnvelope envelope = {pa_text_of(config), pa_text_of("{}"), pa_text_of(inner),
+								 (const uint8_t *) "0123456789abcdefghijklmnopqrstuv"};
 	PaFileTensor tensors[] = {
 		{.name = "y", .dtype = PA_U8, .ndim = 1, .shape = {3}, .bytes = 3, .offset = 0},
 		{.name = "x", .dtype = PA_F32, .ndim = 2, .shape = {1, 2}, .bytes = 8, .offset = 3},
@@ -439,19 +473,26 @@ UNIT_TEST(envelopes)
 		return;
 	CHECK(st.config.length == strlen(config) && memcmp(st.config.text, config, st.config.length) == 0);
 	CHECK(st.recipe.length == 2 && memcmp(st.recipe.text, "{}", 2) == 0);
-	CHECK(st.inner_header.length == strlen(inner) && memcmp(st.inner_header.text, inner, st.inner_header.length) == 0);
-	CHECK(st.envelope_digest.length == 64 && memcmp(st.envelope_digest.text, "303132333435363738396162", 24) == 0);
+	CHECK(st.inner_header.length == strlen(inner) &&
+		  memcmp(st.inner_header.text, inner, st.inner_header.length) == 0);
+	CHECK(st.envelope_digest.length == 64 &&
+		  memcmp(st.envelope_digest.text, "303132333435363738396162", 24) == 0);
 	CHECK(st.n_tensors == 2 && strcmp(st.tensors[0].name, "y") == 0 && st.tensors[1].offset == 3);
-	if (CHECK_OK(pa_safetensors_envelope_header(env, 0, NULL, &(PaEnvelope) {.config = pa_text_of("{}")}, &header), env))
+	if (CHECK_OK(pa_safetensors_envelope_header(env, 0, NULL, &(PaEnvelope) {.config = pa_text_of("{}")},
+												&header),
+				 env))
 		CHECK(strcmp(header.text, "{\"__metadata__\":{\"format\":\"pt\",\"peftarith.config\":\"{}\"}}") == 0);
 	{
 		size_t		n = PA_MAX_ENVELOPE_HEADER_BYTES;
 		char	   *text = malloc(n);
 
 		memset(text, 'x', n);
-		CHECK_STATUS(pa_safetensors_envelope_header(env, 0, NULL, &(PaEnvelope) {
-			.config = pa_text_of("{}"), .inner_header = pa_text(text, n)
-		}, &header),
+		CHECK_STATUS(pa_safetensors_envelope_header(env, 0, NULL,
+													&(PaEnvelope) {
+														.config = pa_text_of("{}"),
+														.inner_header = pa_text(text, n),
+													},
+													&header),
 					 PA_ERR_LIMIT, env);
 		free(text);
 	}
@@ -460,7 +501,8 @@ UNIT_TEST(envelopes)
 /* Whatever a mutant is taken for, its tensors lie inside the data and cover it. */
 UNIT_TEST(mutants)
 {
-	static const char header[] = "{\"a\":{\"dtype\":\"F32\",\"shape\":[2,1],\"data_offsets\":[0,8]},"
+	static const char header[] =
+		"{\"a\":{\"dtype\":\"F32\",\"shape\":[2,1],\"data_offsets\":[0,8]},"
 		"\"b\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[8,12]},\"__metadata__\":{\"k\":\"v\"}}";
 	static const char bytes[] = "0123456789{}[],:\"\\ -.eabU\x80";
 	uint64_t	state = unit_seed();
@@ -474,7 +516,8 @@ UNIT_TEST(mutants)
 		PaSafetensors st;
 
 		for (int i = 0; i < changes; i++)
-			file[unit_random(&state) % (length - 12)] = (uint8_t) bytes[unit_random(&state) % (sizeof(bytes) - 1)];
+			file[unit_random(&state) % (length - 12)] = (uint8_t)
+				bytes[unit_random(&state) % (sizeof(bytes) - 1)];
 		if (pa_safetensors_read(env, pa_text(file, length), &st) == PA_OK)
 		{
 			uint64_t	end = 0;
@@ -514,7 +557,8 @@ write_canonical(PaEnv *env, void *arg)
 
 UNIT_TEST(without_memory)
 {
-	PaTensor	tensors[] = {{.name = "a", .dtype = PA_F32, .ndim = 1, .shape = {1}}, {.name = "b", .dtype = PA_F16}};
+	PaTensor	tensors[] = {{.name = "a", .dtype = PA_F32, .ndim = 1, .shape = {1}},
+						  {.name = "b", .dtype = PA_F16}};
 	PaAdapter	adapter;
 	char		good[] = GOOD;
 
@@ -524,8 +568,8 @@ UNIT_TEST(without_memory)
 	CHECK(env->allocations == NULL);
 }
 
-UNIT_SUITE(safetensors,
-		   UNIT_CASE(reads_what_is_there), UNIT_CASE(refuses_malformed_headers), UNIT_CASE(accepts_what_the_reference_accepts),
-		   UNIT_CASE(refuses_every_truncation), UNIT_CASE(names_other_files), UNIT_CASE(a_length_may_look_like_a_magic),
-		   UNIT_CASE(number_of_tensors), UNIT_CASE(length_of_the_header), UNIT_CASE(bombs), UNIT_CASE(canonical_headers),
-		   UNIT_CASE(envelopes), UNIT_CASE(mutants), UNIT_CASE(without_memory));
+UNIT_SUITE(safetensors, UNIT_CASE(reads_what_is_there), UNIT_CASE(refuses_malformed_headers),
+		   UNIT_CASE(accepts_what_the_reference_accepts), UNIT_CASE(refuses_every_truncation),
+		   UNIT_CASE(names_other_files), UNIT_CASE(a_length_may_look_like_a_magic),
+		   UNIT_CASE(number_of_tensors), UNIT_CASE(length_of_the_header), UNIT_CASE(bombs),
+		   UNIT_CASE(canonical_headers), UNIT_CASE(envelopes), UNIT_CASE(mutants), UNIT_CASE(without_memory));

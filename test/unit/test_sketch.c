@@ -16,7 +16,8 @@
 #include "engine_fixture.h"
 #include "kernel/rotate.h"
 
-#define CONFIG "{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":3,\"base_model_name_or_path\":\"m\",\"lora_bias\":true}"
+#define CONFIG \
+	"{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":3,\"base_model_name_or_path\":\"m\",\"lora_bias\":true}"
 #define IA3 "{\"peft_type\":\"IA3\",\"base_model_name_or_path\":\"m\",\"feedforward_modules\":[]}"
 #define ROWS 9
 #define COLUMNS 7
@@ -34,7 +35,11 @@ sample_of(PaEnv *env, uint64_t r, uint64_t *seed)
 	build_random(&file, BIAS_OF("q"), PA_F32, 1, (uint64_t[]) {ROWS}, seed);
 	build_random(&file, BIAS_OF("v"), PA_F32, 1, (uint64_t[]) {ROWS}, seed);
 	build_random(&file, "base_model.model.head.weight", PA_F16, 1, (uint64_t[]) {3}, seed);
-	return fixture_import(env, &file, r == 2 ? CONFIG : "{\"peft_type\":\"LORA\",\"r\":5,\"lora_alpha\":1,\"base_model_name_or_path\":\"m\",\"lora_bias\":true}");
+	return fixture_import(
+		env, &file,
+		r == 2
+			? CONFIG
+			: "{\"peft_type\":\"LORA\",\"r\":5,\"lora_alpha\":1,\"base_model_name_or_path\":\"m\",\"lora_bias\":true}");
 }
 
 static float *
@@ -51,7 +56,8 @@ sketch(PaEnv *env, uint32_t n, PaValue **values, double *weights, int64_t dims, 
 static void
 delta_of(PaEnv *env, PaValue *value, const char *path, double *delta)
 {
-	const PaModule *module = &pa_value_adapter(value)->modules[pa_adapter_find_module(pa_value_adapter(value), path)];
+	const PaModule *module =
+		&pa_value_adapter(value)->modules[pa_adapter_find_module(pa_value_adapter(value), path)];
 	char		name[200];
 	uint64_t	n;
 	double	   *a;
@@ -68,7 +74,8 @@ delta_of(PaEnv *env, PaValue *value, const char *path, double *delta)
 	for (int i = 0; i < ROWS; i++)
 		for (int j = 0; j < COLUMNS; j++)
 			for (uint64_t k = 0; k < module->rank; k++)
-				delta[i * COLUMNS + j] += module->scaling * b[i * (int) module->rank + (int) k] * a[(int) k * COLUMNS + j];
+				delta[i * COLUMNS + j] += module->scaling * b[i * (int) module->rank + (int) k] *
+					a[(int) k * COLUMNS + j];
 	for (int i = 0; i < ROWS; i++)
 		delta[ROWS * COLUMNS + i] = module->scaling * bias[i];
 }
@@ -92,8 +99,8 @@ sketch_entries(PaEnv *env, const char *path, const double *delta, int64_t seed, 
 		{
 			uint64_t	column = pa_draw_bits(a, j);
 
-			out[(pa_draw_below(row, DIMS) + pa_draw_below(column, DIMS)) % DIMS] +=
-				pa_draw_sign(row) * pa_draw_sign(column) * delta[i * COLUMNS + j];
+			out[(pa_draw_below(row, DIMS) + pa_draw_below(column, DIMS)) % DIMS] += pa_draw_sign(row) *
+				pa_draw_sign(column) * delta[i * COLUMNS + j];
 		}
 		out[pa_draw_below(own, DIMS)] += pa_draw_sign(own) * delta[ROWS * COLUMNS + i];
 	}
@@ -207,7 +214,8 @@ UNIT_TEST(test_ia3)
 	value = fixture_import(env, &file, IA3);
 	CHECK_OK(pa_draw_key(env, "sketch", 9, "q", "vector", NULL, &key), env);
 	for (uint64_t i = 0; i < 3; i++)
-		wanted[pa_draw_below(pa_draw_bits(key, i), 4)] += pa_draw_sign(pa_draw_bits(key, i)) * (double[]) {1, 0, -6}[i];
+		wanted[pa_draw_below(pa_draw_bits(key, i), 4)] += pa_draw_sign(pa_draw_bits(key, i)) *
+			(double[]) {1, 0, -6}[i];
 	got = sketch(env, 1, &value, (double[]) {2}, 4, 9);
 	for (int t = 0; t < 4; t++)
 		CHECK(got[t] == wanted[t]);
@@ -284,5 +292,5 @@ UNIT_TEST(test_rotate)
 	CHECK(acc[0] == 16 && acc[1] == 12 && acc[2] == 14);
 }
 
-UNIT_SUITE(sketch, UNIT_CASE(test_entries), UNIT_CASE(test_linear), UNIT_CASE(test_estimates), UNIT_CASE(test_ia3),
-		   UNIT_CASE(test_large), UNIT_CASE(test_refusals), UNIT_CASE(test_rotate));
+UNIT_SUITE(sketch, UNIT_CASE(test_entries), UNIT_CASE(test_linear), UNIT_CASE(test_estimates),
+		   UNIT_CASE(test_ia3), UNIT_CASE(test_large), UNIT_CASE(test_refusals), UNIT_CASE(test_rotate));

@@ -17,7 +17,6 @@
 #include "engine_fixture.h"
 #include "interchange/peft.h"
 
-
 /* One module "c": a grouped convolution if groups > 1, else linear. */
 typedef struct Shape
 {
@@ -81,7 +80,8 @@ UNIT_TEST(test_view)
 		!CHECK_OK(pa_combine_stack(env, plan, 0, &stack), env))
 		return;
 	CHECK(pa_combine_leaves(plan, &n)[0].q + pa_combine_leaves(plan, &n)[1].q == -1.5 && n == 2);
-	CHECK(draft->facts.n_modules == 1 && draft->facts.modules[0].rank == 6 && draft->facts.modules[0].scaling == 1);
+	CHECK(draft->facts.n_modules == 1 && draft->facts.modules[0].rank == 6 &&
+		  draft->facts.modules[0].scaling == 1);
 	CHECK(strcmp(stack->path, "c") == 0 && stack->rows == 7 && stack->columns == 5);
 	CHECK(stack->rank == 6 && stack->groups == 1 && stack->n_parts == 2);
 	for (uint32_t i = 0; i < 2; i++)
@@ -89,7 +89,8 @@ UNIT_TEST(test_view)
 		const PaStackPart *part = &stack->parts[i];
 		const PaAdapter *adapter = part->source->adapter;
 
-		CHECK(part->leaf == i && memcmp(part->digest, pa_combine_leaves(plan, &n)[i].digest, PA_SHA256_LENGTH) == 0);
+		CHECK(part->leaf == i &&
+			  memcmp(part->digest, pa_combine_leaves(plan, &n)[i].digest, PA_SHA256_LENGTH) == 0);
 		CHECK(part->scaling == 3.0 / (double) part->rank && part->bias < 0 && part->vector < 0);
 		CHECK(adapter->tensors[part->factor_a].shape[0] == part->rank);
 		CHECK(adapter->tensors[part->factor_b].shape[1] == part->rank);
@@ -97,7 +98,8 @@ UNIT_TEST(test_view)
 	/* nothing is left: the neutral value, and no stack */
 	leaves[0].q = leaves[1].q = leaves[2].q = 0;
 	if (CHECK_OK(pa_combine_plan(env, PA_RULE_DELTA, 3, leaves, &plan, &draft), env))
-		CHECK(pa_combine_stack(env, plan, 0, &stack) == PA_OK && stack == NULL && draft->facts.n_modules == 1);
+		CHECK(pa_combine_stack(env, plan, 0, &stack) == PA_OK && stack == NULL &&
+			  draft->facts.n_modules == 1);
 }
 
 /* Element i of a stacked factor, from the parts by the definition. */
@@ -118,7 +120,8 @@ wanted_a(PaEnv *env, PaValue *const *order, uint32_t n, const Shape *shapes, uin
 		uint64_t	part = shapes[k].rank / groups;
 
 		if (within < part)
-			return fixture_tensor(env, order[k], A_OF("c"), &count)[(i / width / each * part + within) * width + i % width];
+			return fixture_tensor(env, order[k], A_OF("c"),
+								  &count)[(i / width / each * part + within) * width + i % width];
 		within -= part;
 	}
 	return 0;
@@ -207,11 +210,12 @@ check_stack(PaEnv *env, const Shape *shapes, uint32_t n)
 		bool		is_a = source->adapter->tensors[t].role == PA_ROLE_FACTOR_A;
 		uint64_t	elements = source->adapter->tensors[t].elements;
 		double	   *whole = malloc(elements * sizeof(double));
-		uint64_t	stride = elements / 60 + 1;	/* each look reads a tensor */
+		uint64_t	stride = elements / 60 + 1; /* each look reads a tensor */
 		bool		right = CHECK_OK(source->read(env, source, t, 0, (size_t) elements, whole), env);
 
 		for (uint64_t i = 0; i < elements && right; i += stride)
-			right = whole[i] == (is_a ? wanted_a(env, order, n, in_order, i) : wanted_b(env, order, n, in_order, c, i));
+			right = whole[i] ==
+				(is_a ? wanted_a(env, order, n, in_order, i) : wanted_b(env, order, n, in_order, c, i));
 		CHECK(right);
 		CHECK(reads_alike(env, source, t, PA_BLOCK_ELEMENTS, whole));
 		CHECK(reads_alike(env, source, t, PA_BLOCK_ELEMENTS - 1, whole));

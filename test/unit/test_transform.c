@@ -18,8 +18,10 @@
 #include "engine/transform.h"
 #include "engine/union.h"
 
-#define CONFIG "{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":3,\"base_model_name_or_path\":\"m\",\"modules_to_save\":[\"head\"]}"
-#define CONFIG_RS "{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":3,\"base_model_name_or_path\":\"m\",\"use_rslora\":true}"
+#define CONFIG \
+	"{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":3,\"base_model_name_or_path\":\"m\",\"modules_to_save\":[\"head\"]}"
+#define CONFIG_RS \
+	"{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":3,\"base_model_name_or_path\":\"m\",\"use_rslora\":true}"
 #define CONFIG_DORA "{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":3,\"use_dora\":true}"
 
 /* Modules "a.q", "b.k" and, if dense, "head" */
@@ -110,7 +112,8 @@ UNIT_TEST(test_scale)
 	b = scale(env, b, 2);
 	CHECK(b != NULL && !pa_value_adapter(b)->rslora && module_of(b, "a.q")->scaling == 3 / sqrt(2) * 2);
 	CHECK_STATUS(pa_transform_scale(env, a, INFINITY, 0, &buf), PA_ERR_RANGE, env);
-	CHECK_STATUS(pa_transform_scale(env, sample(env, CONFIG_DORA, false, 1), 1, 0, &buf), PA_ERR_UNSUPPORTED, env);
+	CHECK_STATUS(pa_transform_scale(env, sample(env, CONFIG_DORA, false, 1), 1, 0, &buf), PA_ERR_UNSUPPORTED,
+				 env);
 }
 
 UNIT_TEST(test_scale_ia3)
@@ -148,10 +151,12 @@ UNIT_TEST(test_cast)
 	CHECK(module_of(b, "b.k")->scaling == 1.5);
 	CHECK_OK(pa_transform_cast(env, b, "F64", 0, &buf), env);
 	c = fixture_open(env, &buf);
-	CHECK(scaled(env, b, c, B_OF("b.k"), 1) && pa_value_header(c)->raw_bytes == 4 * pa_value_header(b)->raw_bytes);
+	CHECK(scaled(env, b, c, B_OF("b.k"), 1) &&
+		  pa_value_header(c)->raw_bytes == 4 * pa_value_header(b)->raw_bytes);
 	CHECK_STATUS(pa_transform_cast(env, a, "F8", 0, &buf), PA_ERR_CONFIG, env);
 	CHECK_STATUS(pa_transform_cast(env, a, "I32", 0, &buf), PA_ERR_UNSUPPORTED, env);
-	CHECK_STATUS(pa_transform_cast(env, sample(env, CONFIG_DORA, false, 1), "F32", 0, &buf), PA_ERR_UNSUPPORTED, env);
+	CHECK_STATUS(pa_transform_cast(env, sample(env, CONFIG_DORA, false, 1), "F32", 0, &buf),
+				 PA_ERR_UNSUPPORTED, env);
 }
 
 UNIT_TEST(test_select)
@@ -163,7 +168,8 @@ UNIT_TEST(test_select)
 	CHECK_OK(pa_transform_select(env, a, "a\\.q|head", false, 0, &buf), env);
 	b = fixture_open(env, &buf);
 	CHECK(pa_value_adapter(b)->n_modules == 2 && module_of(b, "b.k") == NULL);
-	CHECK(pa_value_adapter(b)->n_saved_modules == 1 && strcmp(pa_value_adapter(b)->saved_modules[0], "head") == 0);
+	CHECK(pa_value_adapter(b)->n_saved_modules == 1 &&
+		  strcmp(pa_value_adapter(b)->saved_modules[0], "head") == 0);
 	CHECK(scaled(env, a, b, A_OF("a.q"), 1) && module_of(b, "a.q")->scaling == 1.5);
 	CHECK_OK(pa_transform_select(env, a, "a\\.q|head", true, 0, &buf), env);
 	b = fixture_open(env, &buf);
@@ -181,9 +187,11 @@ UNIT_TEST(test_set_base_model)
 
 	CHECK_OK(pa_transform_set_base_model(env, a, "n", "r1", 0, &buf), env);
 	b = fixture_open(env, &buf);
-	CHECK(strcmp(pa_value_adapter(b)->base_model, "n") == 0 && strcmp(pa_value_adapter(b)->base_revision, "r1") == 0);
+	CHECK(strcmp(pa_value_adapter(b)->base_model, "n") == 0 &&
+		  strcmp(pa_value_adapter(b)->base_revision, "r1") == 0);
 	CHECK(!fixture_same_digest(a, b));
-	CHECK(strcmp(fixture_document(env, a, PA_DOCUMENT_HEADER), fixture_document(env, b, PA_DOCUMENT_HEADER)) == 0);
+	CHECK(strcmp(fixture_document(env, a, PA_DOCUMENT_HEADER),
+				 fixture_document(env, b, PA_DOCUMENT_HEADER)) == 0);
 	CHECK_OK(pa_transform_set_base_model(env, b, "m", NULL, 0, &buf), env);
 	b = fixture_open(env, &buf);
 	CHECK(fixture_same_digest(a, b));
@@ -206,13 +214,15 @@ check_split(PaEnv *env, PaValue *a, uint64_t max_bytes, uint32_t wanted)
 		CHECK(strcmp(fixture_document(env, a, PA_DOCUMENT_CONFIG),
 					 fixture_document(env, parts[n - 1 - i], PA_DOCUMENT_CONFIG)) == 0);
 		CHECK(fixture_document(env, parts[n - 1 - i], PA_DOCUMENT_HEADER)[0] == '\0');
-		CHECK(strstr(fixture_document(env, parts[n - 1 - i], PA_DOCUMENT_RECIPE), "{\"op\":\"split\"") != NULL);
+		CHECK(strstr(fixture_document(env, parts[n - 1 - i], PA_DOCUMENT_RECIPE), "{\"op\":\"split\"") !=
+			  NULL);
 	}
 	CHECK_OK(pa_union_values(env, n, parts, 0, &buf), env);
 	CHECK(fixture_same_digest(a, fixture_open(env, &buf)));
 	if (n > 1)
 	{
-		CHECK_STATUS(pa_union_values(env, 2, (PaValue *[]) {parts[0], parts[0]}, 0, &buf), PA_ERR_MISMATCH, env);
+		CHECK_STATUS(pa_union_values(env, 2, (PaValue *[]) {parts[0], parts[0]}, 0, &buf), PA_ERR_MISMATCH,
+					 env);
 		CHECK_STATUS(pa_union_values(env, 2, (PaValue *[]) {parts[0], a}, 0, &buf), PA_ERR_MISMATCH, env);
 	}
 }
@@ -274,7 +284,8 @@ UNIT_TEST(test_import_split)
 			CHECK_OK(pa_split_part(env, split[i], part, 0, &buf), env);
 			v[i] = fixture_open(env, &buf);
 		}
-		CHECK(memcmp(pa_value_header(v[0])->envelope_digest, pa_value_header(v[1])->envelope_digest, 32) == 0);
+		CHECK(memcmp(pa_value_header(v[0])->envelope_digest, pa_value_header(v[1])->envelope_digest, 32) ==
+			  0);
 	}
 	free(bytes);
 }
@@ -294,13 +305,16 @@ UNIT_TEST(test_union)
 	v[0] = fixture_import(env, &file, "{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":3}");
 	build_begin(&file, NULL);
 	build_lora(&file, "y", PA_F32, 4, 3, 4, &seed);
-	v[1] = fixture_import(env, &file, "{\"peft_type\":\"LORA\",\"r\":4,\"lora_alpha\":8,\"use_rslora\":true}");
+	v[1] = fixture_import(env, &file,
+						  "{\"peft_type\":\"LORA\",\"r\":4,\"lora_alpha\":8,\"use_rslora\":true}");
 	build_begin(&file, NULL);
 	build_lora(&file, "z", PA_F16, 2, 3, 4, &seed);
-	v[2] = fixture_import(env, &file, "{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":3,\"task_type\":\"CAUSAL_LM\"}");
+	v[2] = fixture_import(env, &file,
+						  "{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":3,\"task_type\":\"CAUSAL_LM\"}");
 	CHECK_OK(pa_union_values(env, 2, v, 0, &buf), env);
 	u = fixture_open(env, &buf);
-	CHECK(module_of(u, "x")->scaling == 1.5 && module_of(u, "y")->scaling == 4 && module_of(u, "y")->rank == 4);
+	CHECK(module_of(u, "x")->scaling == 1.5 && module_of(u, "y")->scaling == 4 &&
+		  module_of(u, "y")->rank == 4);
 	CHECK(scaled(env, v[1], u, A_OF("y"), 1));
 	CHECK_OK(pa_union_values(env, 2, (PaValue *[]) {v[1], v[0]}, 0, &buf), env);
 	w = fixture_open(env, &buf);

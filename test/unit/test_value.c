@@ -24,7 +24,8 @@ check_same(PaEnv *env, const Sample *s, PaBytes *bytes)
 	if (!CHECK_OK(pa_value_open(env, bytes, &value), env))
 		return;
 	a = pa_value_adapter(value);
-	CHECK(a->kind == s->adapter.kind && a->n_tensors == s->adapter.n_tensors && a->raw_bytes == s->adapter.raw_bytes);
+	CHECK(a->kind == s->adapter.kind && a->n_tensors == s->adapter.n_tensors &&
+		  a->raw_bytes == s->adapter.raw_bytes);
 	CHECK(pa_value_header(value)->size == bytes->size && pa_value_header(value)->raw_bytes == a->raw_bytes);
 	CHECK_OK(pa_value_source(env, value, &source), env);
 	for (uint32_t i = 0; i < s->adapter.n_tensors; i++)
@@ -33,8 +34,10 @@ check_same(PaEnv *env, const Sample *s, PaBytes *bytes)
 		void	   *raw;
 
 		CHECK(strcmp(a->tensors[i].name, t->name) == 0 && strcmp(a->tensors[i].key, t->key) == 0);
-		CHECK(a->tensors[i].dtype == t->dtype && a->tensors[i].role == t->role && a->tensors[i].ndim == t->ndim);
-		CHECK(memcmp(a->tensors[i].shape, t->shape, sizeof(t->shape)) == 0 && a->tensors[i].module == t->module);
+		CHECK(a->tensors[i].dtype == t->dtype && a->tensors[i].role == t->role &&
+			  a->tensors[i].ndim == t->ndim);
+		CHECK(memcmp(a->tensors[i].shape, t->shape, sizeof(t->shape)) == 0 &&
+			  a->tensors[i].module == t->module);
 		CHECK(memcmp(a->tensors[i].sha256, t->sha256, PA_SHA256_LENGTH) == 0);
 		CHECK((pa_value_stored_bytes(value, i) == 0) == (t->bytes == 0));
 		CHECK_OK(pa_alloc_raw(env, (size_t) t->bytes, 1, &raw), env);
@@ -48,8 +51,9 @@ check_same(PaEnv *env, const Sample *s, PaBytes *bytes)
 		CHECK_OK(pa_value_document(env, value, (PaDocument) i, &got), env);
 		CHECK(got.length == s->documents.document[i].length &&
 			  (got.text == NULL) == (s->documents.document[i].text == NULL));
-		CHECK(got.text == NULL || (memcmp(got.text, s->documents.document[i].text, got.length) == 0 &&
-								   got.text[got.length] == '\0'));
+		CHECK(got.text == NULL ||
+			  (memcmp(got.text, s->documents.document[i].text, got.length) == 0 &&
+			   got.text[got.length] == '\0'));
 	}
 	CHECK_OK(pa_value_check(env, value), env);
 }
@@ -70,8 +74,9 @@ round_trip(PaEnv *env, Sample *s, size_t reserve)
 		return;
 	/* allocated once, and not for much more than is needed */
 	CHECK(buf.data == data && buf.length <= reserve + bound);
-	CHECK(bound <= s->adapter.raw_bytes + s->adapter.raw_bytes / 1000 + 10000 + s->documents.document[0].length +
-		  s->documents.document[1].length + s->documents.document[2].length);
+	CHECK(bound <= s->adapter.raw_bytes + s->adapter.raw_bytes / 1000 + 10000 +
+			  s->documents.document[0].length + s->documents.document[1].length +
+			  s->documents.document[2].length);
 	for (size_t i = 0; i < reserve; i++)
 		CHECK(buf.data[i] == 0);
 	pa_bytes_from_memory(&bytes, buf.data + reserve, buf.length - reserve);
@@ -92,8 +97,16 @@ UNIT_TEST(samples)
 
 UNIT_TEST(dtypes_and_sizes)
 {
-	static const uint64_t units[] = {0, 1, 2, 3, 255, PA_BLOCK_ELEMENTS - 1, PA_BLOCK_ELEMENTS,
-	PA_BLOCK_ELEMENTS + 1, 2 * PA_BLOCK_ELEMENTS, 2 * PA_BLOCK_ELEMENTS + 1};
+	static const uint64_t units[] = {0,
+									 1,
+									 2,
+									 3,
+									 255,
+									 PA_BLOCK_ELEMENTS - 1,
+									 PA_BLOCK_ELEMENTS,
+									 PA_BLOCK_ELEMENTS + 1,
+									 2 * PA_BLOCK_ELEMENTS,
+									 2 * PA_BLOCK_ELEMENTS + 1};
 
 	for (int dtype = 1; dtype < PA_DTYPE_COUNT; dtype++)
 		for (size_t k = 0; k < sizeof(units) / sizeof(units[0]); k++)
@@ -346,12 +359,13 @@ UNIT_TEST(limits)
 	CHECK(pa_value_bound(&s.adapter, &s.documents) < 10000);
 	CHECK_OK(pa_buf_init(env, &buf, 0, 10), env);
 	CHECK_STATUS(pa_value_write(env, &source, &s.adapter, &s.documents, &buf, NULL), PA_ERR_LIMIT, env);
-	CHECK(strstr(env->error.hint, "adapter_split") != NULL && strstr(env->error.hint, "adapter_import_split") != NULL);
+	CHECK(strstr(env->error.hint, "adapter_split") != NULL &&
+		  strstr(env->error.hint, "adapter_import_split") != NULL);
 	CHECK(buf.data == NULL);
 	for (int i = 0; i < PA_DOCUMENT_COUNT; i++)
 	{
 		CHECK_OK(sample_golden(env, 0, &s), env);
-		s.documents.document[i].length = (size_t) 64 * 1024 * 1024;	/* it is not read */
+		s.documents.document[i].length = (size_t) 64 * 1024 * 1024; /* it is not read */
 		CHECK_OK(pa_buf_init(env, &buf, 0, 10), env);
 		CHECK_STATUS(pa_value_write(env, &source, &s.adapter, &s.documents, &buf, NULL), PA_ERR_LIMIT, env);
 		s.documents.document[i].text = NULL;
@@ -429,13 +443,6 @@ UNIT_TEST(golden_files)
 	CHECK(n == SAMPLE_GOLDEN_COUNT);
 }
 
-UNIT_SUITE(value,
-		   UNIT_CASE(samples),
-		   UNIT_CASE(dtypes_and_sizes),
-		   UNIT_CASE(documents),
-		   UNIT_CASE(slices),
-		   UNIT_CASE(released_document),
-		   UNIT_CASE(random_ranges),
-		   UNIT_CASE(failing_fetch),
-		   UNIT_CASE(limits),
-		   UNIT_CASE(golden_files));
+UNIT_SUITE(value, UNIT_CASE(samples), UNIT_CASE(dtypes_and_sizes), UNIT_CASE(documents), UNIT_CASE(slices),
+		   UNIT_CASE(released_document), UNIT_CASE(random_ranges), UNIT_CASE(failing_fetch),
+		   UNIT_CASE(limits), UNIT_CASE(golden_files));

@@ -150,7 +150,7 @@ static const struct
 	uint64_t	v;
 	PaStatus	status;
 	bool		keeps_digest;	/* found by what it contradicts, not by a digest */
-}			header_rows[] = {
+} header_rows[] = {
 	{0, 1, 0x88, PA_ERR_CORRUPT, true},
 	{8, 2, 0, PA_ERR_CORRUPT, true},
 	{8, 2, 2, PA_ERR_UNSUPPORTED, true},
@@ -394,14 +394,7 @@ UNIT_TEST(hash_fails)
 	pa_buf_release(&buf);
 }
 
-UNIT_SUITE(value_damage,
-		   UNIT_CASE(every_byte),
-		   UNIT_CASE(every_length),
-		   UNIT_CASE(sealed_damage),
-		   UNIT_CASE(sealed_header),
-		   UNIT_CASE(later_versions),
-		   UNIT_CASE(later_files),
-		   UNIT_CASE(sealed_numbers),
-		   UNIT_CASE(blocks_of_later_tensors),
-		   UNIT_CASE(faults_of_the_host),
+UNIT_SUITE(value_damage, UNIT_CASE(every_byte), UNIT_CASE(every_length), UNIT_CASE(sealed_damage),
+		   UNIT_CASE(sealed_header), UNIT_CASE(later_versions), UNIT_CASE(later_files),
+		   UNIT_CASE(sealed_numbers), UNIT_CASE(blocks_of_later_tensors), UNIT_CASE(faults_of_the_host),
 		   UNIT_CASE(hash_fails));

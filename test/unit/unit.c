@@ -32,16 +32,16 @@ unit_check(bool held, const char *text, const char *file, int line)
 }
 
 bool
-unit_check_status(PaStatus got, PaStatus expected, const PaEnv *env,
-				  const char *text, const char *file, int line)
+unit_check_status(PaStatus got, PaStatus expected, const PaEnv *env, const char *text, const char *file,
+				  int line)
 {
 	unit_state.checks++;
 	if (got == expected)
 		return true;
 	failed(text, file, line);
 	if (unit_state.failures <= SHOWN)
-		printf("#   status %d, not %d: %s (%s)\n", got, expected,
-			   got != PA_OK ? env->error.message : "", got != PA_OK ? env->error.detail : "");
+		printf("#   status %d, not %d: %s (%s)\n", got, expected, got != PA_OK ? env->error.message : "",
+			   got != PA_OK ? env->error.detail : "");
 	return false;
 }
 

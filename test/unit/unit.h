@@ -20,7 +20,7 @@
 typedef struct UnitCase
 {
 	const char *name;
-	void		(*run) (PaEnv *env);
+	void		(*run)(PaEnv *env);
 } UnitCase;
 
 typedef struct UnitSuite
@@ -31,12 +31,15 @@ typedef struct UnitSuite
 
 /* UNIT_TEST(name) { ... } with env; then UNIT_SUITE(x, UNIT_CASE(name), ...); */
 #define UNIT_TEST(name) static void name(PaEnv *env)
-#define UNIT_CASE(name) {#name, name}
+#define UNIT_CASE(name) \
+	{ \
+#name, name \
+	}
 #define UNIT_SUITE(suite, ...) \
 	extern const UnitSuite unit_suite_##suite; \
 	static const UnitCase unit_cases_of_##suite[] = {__VA_ARGS__}; \
-	const UnitSuite unit_suite_##suite = { \
-		unit_cases_of_##suite, sizeof(unit_cases_of_##suite) / sizeof(UnitCase)}
+	const UnitSuite unit_suite_##suite = {unit_cases_of_##suite, \
+										  sizeof(unit_cases_of_##suite) / sizeof(UnitCase)}
 
 #define CHECK(cond) unit_check((cond), #cond, __FILE__, __LINE__)
 
@@ -46,8 +49,8 @@ typedef struct UnitSuite
 	unit_check_status((status), (expected), (env), #status, __FILE__, __LINE__)
 
 extern bool unit_check(bool held, const char *text, const char *file, int line);
-extern bool unit_check_status(PaStatus got, PaStatus expected, const PaEnv *env,
-							  const char *text, const char *file, int line);
+extern bool unit_check_status(PaStatus got, PaStatus expected, const PaEnv *env, const char *text,
+							  const char *file, int line);
 
 /* A seed for random tests: printed at the start, set by PA_SEED. */
 extern uint64_t unit_seed(void);
@@ -62,7 +65,7 @@ extern double unit_gaussian(uint64_t *state);
  * afterwards nothing may be lent any more.  The action releases the PaBufs that
  * it made.  The second does the same with cancellation.
  */
-typedef PaStatus (*UnitAction) (PaEnv *env, void *arg);
+typedef PaStatus (*UnitAction)(PaEnv *env, void *arg);
 extern void unit_fail_every_allocation(UnitAction action, void *arg);
 extern void unit_cancel_everywhere(UnitAction action, void *arg);
 

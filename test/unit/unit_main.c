@@ -87,7 +87,7 @@ report(bool ok, const char *name)
 
 /* A test without a check cannot fail: that is a failure too. */
 static void
-run_test(const char *name, void (*run) (PaEnv *env))
+run_test(const char *name, void (*run)(PaEnv *env))
 {
 	UnitHost	host;
 	PaEnv		env;

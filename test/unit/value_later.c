@@ -11,9 +11,8 @@
 
 #define SECTION(i) (40 + 24 * (i))
 
-static const char *const names[VALUE_LATER_COUNT] = {
-	"version", "kind", "reserved_1", "reserved_2", "dtype", "role", "feature", "flag"
-};
+static const char *const names[VALUE_LATER_COUNT] = {"version", "kind", "reserved_1", "reserved_2",
+													 "dtype",	"role", "feature",	  "flag"};
 
 const char *
 value_later_name(int sort)

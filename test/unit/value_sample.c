@@ -40,12 +40,15 @@ sample_begin(Sample *sample, PaKind kind, uint64_t seed)
 	sample->adapter.modules = sample->modules;
 	sample->adapter.tensors = sample->tensors;
 	sample->seed = seed;
-	document(sample, PA_DOCUMENT_CONFIG, kind == PA_KIND_LORA ?
-			 "{\n  \"lora_alpha\": 16,\n  \"peft_type\": \"LORA\",\n  \"r\": 8,\n  \"r\": 8,\n  \"r\": 8,\n  \"r\": 8\n}" :
-			 kind == PA_KIND_IA3 ? "{\"peft_type\": \"IA3\"}" :
-			 kind == PA_KIND_OPAQUE ? "{\"peft_type\": \"PROMPT_TUNING\", \"num_virtual_tokens\": 8}" :
-			 "{\"peft_type\": \"DIFFERENCE\"}");
-	document(sample, PA_DOCUMENT_RECIPE, "{\"version\":1,\"root\":{\"op\":\"import\",\"sha256\":\"00\"},\"nodes\":{}}");
+	document(
+		sample, PA_DOCUMENT_CONFIG,
+		kind == PA_KIND_LORA
+			? "{\n  \"lora_alpha\": 16,\n  \"peft_type\": \"LORA\",\n  \"r\": 8,\n  \"r\": 8,\n  \"r\": 8,\n  \"r\": 8\n}"
+			: kind == PA_KIND_IA3	 ? "{\"peft_type\": \"IA3\"}"
+			: kind == PA_KIND_OPAQUE ? "{\"peft_type\": \"PROMPT_TUNING\", \"num_virtual_tokens\": 8}"
+									 : "{\"peft_type\": \"DIFFERENCE\"}");
+	document(sample, PA_DOCUMENT_RECIPE,
+			 "{\"version\":1,\"root\":{\"op\":\"import\",\"sha256\":\"00\"},\"nodes\":{}}");
 }
 
 void
@@ -78,8 +81,8 @@ fill(Sample *sample, const PaTensor *tensor, uint8_t *data)
 }
 
 PaStatus
-sample_tensor(PaEnv *env, Sample *sample, const char *name, PaRole role,
-			  PaDtype dtype, int ndim, const uint64_t *shape)
+sample_tensor(PaEnv *env, Sample *sample, const char *name, PaRole role, PaDtype dtype, int ndim,
+			  const uint64_t *shape)
 {
 	uint32_t	index = sample->adapter.n_tensors;
 	uint32_t	module = sample->adapter.n_modules - 1;
@@ -109,8 +112,8 @@ sample_tensor(PaEnv *env, Sample *sample, const char *name, PaRole role,
 }
 
 PaStatus
-sample_linear(PaEnv *env, Sample *sample, const char *path, PaDtype dtype,
-			  uint64_t r, uint64_t in, uint64_t out)
+sample_linear(PaEnv *env, Sample *sample, const char *path, PaDtype dtype, uint64_t r, uint64_t in,
+			  uint64_t out)
 {
 	char		name[256];
 	const char *copy;
@@ -156,9 +159,12 @@ golden_lora(PaEnv *env, Sample *sample)
 	PA_TRY(sample_linear(env, sample, "layers.0.q", PA_F32, 4, 6, 5));
 	sample_module(sample, "layers.1.q", PA_MODULE_TARGET, 2);
 	sample->modules[2].scaling = -0.125;
-	PA_TRY(sample_tensor(env, sample, PREFIX "layers.1.q.lora_A.weight", PA_ROLE_FACTOR_A, PA_F32, 2, (uint64_t[]) {2, 7}));
-	PA_TRY(sample_tensor(env, sample, PREFIX "layers.1.q.lora_B.bias", PA_ROLE_BIAS, PA_F32, 1, (uint64_t[]) {3}));
-	return sample_tensor(env, sample, PREFIX "layers.1.q.lora_B.weight", PA_ROLE_FACTOR_B, PA_F64, 2, (uint64_t[]) {3, 2});
+	PA_TRY(sample_tensor(env, sample, PREFIX "layers.1.q.lora_A.weight", PA_ROLE_FACTOR_A, PA_F32, 2,
+						 (uint64_t[]) {2, 7}));
+	PA_TRY(sample_tensor(env, sample, PREFIX "layers.1.q.lora_B.bias", PA_ROLE_BIAS, PA_F32, 1,
+						 (uint64_t[]) {3}));
+	return sample_tensor(env, sample, PREFIX "layers.1.q.lora_B.weight", PA_ROLE_FACTOR_B, PA_F64, 2,
+						 (uint64_t[]) {3, 2});
 }
 
 /* Convolution in groups, embedding, DoRA, stacked experts. */
@@ -173,15 +179,22 @@ golden_shapes(PaEnv *env, Sample *sample)
 	sample->list[0] = "experts.weight";
 	sample->adapter.n_target_parameters = 1;
 	sample_module(sample, "conv", PA_MODULE_TARGET, 4);
-	PA_TRY(sample_tensor(env, sample, "conv.lora_A.weight", PA_ROLE_FACTOR_A, PA_BF16, 4, (uint64_t[]) {4, 3, 3, 2}));
-	PA_TRY(sample_tensor(env, sample, "conv.lora_B.weight", PA_ROLE_FACTOR_B, PA_BF16, 4, (uint64_t[]) {6, 2, 1, 1}));
-	PA_TRY(sample_tensor(env, sample, "conv.lora_magnitude_vector", PA_ROLE_MAGNITUDE, PA_BF16, 4, (uint64_t[]) {1, 6, 1, 1}));
+	PA_TRY(sample_tensor(env, sample, "conv.lora_A.weight", PA_ROLE_FACTOR_A, PA_BF16, 4,
+						 (uint64_t[]) {4, 3, 3, 2}));
+	PA_TRY(sample_tensor(env, sample, "conv.lora_B.weight", PA_ROLE_FACTOR_B, PA_BF16, 4,
+						 (uint64_t[]) {6, 2, 1, 1}));
+	PA_TRY(sample_tensor(env, sample, "conv.lora_magnitude_vector", PA_ROLE_MAGNITUDE, PA_BF16, 4,
+						 (uint64_t[]) {1, 6, 1, 1}));
 	sample_module(sample, "embed", PA_MODULE_TARGET | PA_MODULE_EMBEDDING, 2);
-	PA_TRY(sample_tensor(env, sample, "embed.lora_embedding_A", PA_ROLE_FACTOR_A, PA_BF16, 2, (uint64_t[]) {2, 50}));
-	PA_TRY(sample_tensor(env, sample, "embed.lora_embedding_B", PA_ROLE_FACTOR_B, PA_BF16, 2, (uint64_t[]) {8, 2}));
+	PA_TRY(sample_tensor(env, sample, "embed.lora_embedding_A", PA_ROLE_FACTOR_A, PA_BF16, 2,
+						 (uint64_t[]) {2, 50}));
+	PA_TRY(sample_tensor(env, sample, "embed.lora_embedding_B", PA_ROLE_FACTOR_B, PA_BF16, 2,
+						 (uint64_t[]) {8, 2}));
 	sample_module(sample, "experts", PA_MODULE_TARGET | PA_MODULE_PARAMETER, 6);
-	PA_TRY(sample_tensor(env, sample, "experts.lora_A.weight", PA_ROLE_FACTOR_A, PA_BF16, 2, (uint64_t[]) {6, 4}));
-	return sample_tensor(env, sample, "experts.lora_B.weight", PA_ROLE_FACTOR_B, PA_BF16, 2, (uint64_t[]) {5, 6});
+	PA_TRY(sample_tensor(env, sample, "experts.lora_A.weight", PA_ROLE_FACTOR_A, PA_BF16, 2,
+						 (uint64_t[]) {6, 4}));
+	return sample_tensor(env, sample, "experts.lora_B.weight", PA_ROLE_FACTOR_B, PA_BF16, 2,
+						 (uint64_t[]) {5, 6});
 }
 
 static PaStatus
@@ -191,9 +204,11 @@ golden_ia3(PaEnv *env, Sample *sample)
 	sample_module(sample, "attn.k", PA_MODULE_TARGET, 0);
 	PA_TRY(sample_tensor(env, sample, PREFIX "attn.k.ia3_l", PA_ROLE_VECTOR, PA_F16, 2, (uint64_t[]) {9, 1}));
 	sample_module(sample, "conv", PA_MODULE_TARGET, 0);
-	PA_TRY(sample_tensor(env, sample, PREFIX "conv.ia3_l", PA_ROLE_VECTOR, PA_F16, 4, (uint64_t[]) {1, 4, 1, 1}));
+	PA_TRY(sample_tensor(env, sample, PREFIX "conv.ia3_l", PA_ROLE_VECTOR, PA_F16, 4,
+						 (uint64_t[]) {1, 4, 1, 1}));
 	sample_module(sample, "mlp.down", PA_MODULE_TARGET | PA_MODULE_FEEDFORWARD, 0);
-	return sample_tensor(env, sample, PREFIX "mlp.down.ia3_l", PA_ROLE_VECTOR, PA_F16, 2, (uint64_t[]) {1, 13});
+	return sample_tensor(env, sample, PREFIX "mlp.down.ia3_l", PA_ROLE_VECTOR, PA_F16, 2,
+						 (uint64_t[]) {1, 13});
 }
 
 /* Every type there is, 8 elements each. */
@@ -230,8 +245,10 @@ golden_blocks(PaEnv *env, Sample *sample)
 {
 	sample_begin(sample, PA_KIND_LORA, 6);
 	sample_module(sample, "saved", 0, 0);
-	PA_TRY(sample_tensor(env, sample, "saved.bytes", PA_ROLE_DENSE, PA_U8, 1, (uint64_t[]) {PA_BLOCK_ELEMENTS}));
-	return sample_tensor(env, sample, "saved.weight", PA_ROLE_DENSE, PA_BF16, 1, (uint64_t[]) {PA_BLOCK_ELEMENTS + 1});
+	PA_TRY(
+		sample_tensor(env, sample, "saved.bytes", PA_ROLE_DENSE, PA_U8, 1, (uint64_t[]) {PA_BLOCK_ELEMENTS}));
+	return sample_tensor(env, sample, "saved.weight", PA_ROLE_DENSE, PA_BF16, 1,
+						 (uint64_t[]) {PA_BLOCK_ELEMENTS + 1});
 }
 
 /* A module with several tensors, a parameter without a module, and a name with a prefix. */
@@ -240,7 +257,8 @@ golden_difference(PaEnv *env, Sample *sample)
 {
 	sample_begin(sample, PA_KIND_DIFFERENCE, 7);
 	sample_module(sample, "h.0", PA_MODULE_TARGET, 0);
-	PA_TRY(sample_tensor(env, sample, PREFIX "h.0.weight", PA_ROLE_DIFFERENCE, PA_BF16, 2, (uint64_t[]) {3, 4}));
+	PA_TRY(
+		sample_tensor(env, sample, PREFIX "h.0.weight", PA_ROLE_DIFFERENCE, PA_BF16, 2, (uint64_t[]) {3, 4}));
 	sample_module(sample, "h.1", PA_MODULE_TARGET, 0);
 	PA_TRY(sample_tensor(env, sample, "h.1.bias", PA_ROLE_DIFFERENCE, PA_F32, 1, (uint64_t[]) {5}));
 	PA_TRY(sample_tensor(env, sample, "h.1.weight", PA_ROLE_DIFFERENCE, PA_F32, 3, (uint64_t[]) {5, 2, 3}));
@@ -257,7 +275,8 @@ golden_opaque(PaEnv *env, Sample *sample)
 	for (int i = 0; i < PA_SHA256_LENGTH; i++)
 		sample->adapter.settings[i] = (uint8_t) (7 * i);
 	sample_module(sample, "layers.0.q.lora_A", PA_MODULE_TARGET, 0);
-	PA_TRY(sample_tensor(env, sample, PREFIX "layers.0.q.lora_A.weight", PA_ROLE_OPAQUE, PA_F8_E4M3, 2, (uint64_t[]) {2, 5}));
+	PA_TRY(sample_tensor(env, sample, PREFIX "layers.0.q.lora_A.weight", PA_ROLE_OPAQUE, PA_F8_E4M3, 2,
+						 (uint64_t[]) {2, 5}));
 	sample_module(sample, "prompt_embeddings", PA_MODULE_TARGET, 0);
 	return sample_tensor(env, sample, "prompt_embeddings", PA_ROLE_OPAQUE, PA_BF16, 2, (uint64_t[]) {8, 3});
 }
@@ -265,16 +284,11 @@ golden_opaque(PaEnv *env, Sample *sample)
 static const struct
 {
 	const char *name;
-	PaStatus	(*make) (PaEnv *env, Sample *sample);
-}			golden[SAMPLE_GOLDEN_COUNT] = {
-	{"lora_f32", golden_lora},
-	{"lora_shapes_bf16", golden_shapes},
-	{"ia3_f16", golden_ia3},
-	{"dense_dtypes", golden_dtypes},
-	{"empty_tensors", golden_empty},
-	{"two_blocks", golden_blocks},
-	{"difference", golden_difference},
-	{"opaque", golden_opaque},
+	PaStatus	(*make)(PaEnv *env, Sample *sample);
+} golden[SAMPLE_GOLDEN_COUNT] = {
+	{"lora_f32", golden_lora},		   {"lora_shapes_bf16", golden_shapes}, {"ia3_f16", golden_ia3},
+	{"dense_dtypes", golden_dtypes},   {"empty_tensors", golden_empty},		{"two_blocks", golden_blocks},
+	{"difference", golden_difference}, {"opaque", golden_opaque},
 };
 
 const char *

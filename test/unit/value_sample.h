@@ -35,12 +35,12 @@ extern void sample_module(Sample *sample, const char *path, uint32_t flags, uint
  * A tensor of the module added last, in name order; random bytes in env memory,
  * about as predictable as weights (the top byte of an element has 16 values).
  */
-extern PaStatus sample_tensor(PaEnv *env, Sample *sample, const char *name, PaRole role,
-							  PaDtype dtype, int ndim, const uint64_t *shape);
+extern PaStatus sample_tensor(PaEnv *env, Sample *sample, const char *name, PaRole role, PaDtype dtype,
+							  int ndim, const uint64_t *shape);
 
 /* The most usual one: a linear module with factors A and B. */
-extern PaStatus sample_linear(PaEnv *env, Sample *sample, const char *path, PaDtype dtype,
-							  uint64_t r, uint64_t in, uint64_t out);
+extern PaStatus sample_linear(PaEnv *env, Sample *sample, const char *path, PaDtype dtype, uint64_t r,
+							  uint64_t in, uint64_t out);
 
 extern PaStatus sample_source(PaEnv *env, Sample *sample, PaSource **source);
 
