@@ -207,8 +207,9 @@ scale_module(PaEnv *env, const PaAdapter *adapter, PaModule *module, double s)
 	return PA_OK;
 }
 
-static const PaRole roles[] = {PA_ROLE_FACTOR_A,  PA_ROLE_FACTOR_B, PA_ROLE_BIAS,
-							   PA_ROLE_MAGNITUDE, PA_ROLE_DENSE,	0};
+static const PaRole roles[] = {
+	PA_ROLE_FACTOR_A, PA_ROLE_FACTOR_B, PA_ROLE_BIAS, PA_ROLE_MAGNITUDE, PA_ROLE_DENSE, 0,
+};
 static const char *const biases[] = {"none", "all", "lora_only", NULL};
 
 const PaKindMethods pa_kind_lora = {

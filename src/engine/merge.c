@@ -21,10 +21,12 @@ typedef struct Method
 	bool		elects;
 } Method;
 
-static const Method methods[] = {[PA_MERGE_MAGNITUDE_PRUNE] = {"magnitude_prune", PA_PRUNE_TOP, false},
-								 [PA_MERGE_TIES] = {"ties", PA_PRUNE_TOP, true},
-								 [PA_MERGE_DARE_LINEAR] = {"dare_linear", PA_PRUNE_DROP, false},
-								 [PA_MERGE_DARE_TIES] = {"dare_ties", PA_PRUNE_DROP, true}};
+static const Method methods[] = {
+	[PA_MERGE_MAGNITUDE_PRUNE] = {"magnitude_prune", PA_PRUNE_TOP, false},
+	[PA_MERGE_TIES] = {"ties", PA_PRUNE_TOP, true},
+	[PA_MERGE_DARE_LINEAR] = {"dare_linear", PA_PRUNE_DROP, false},
+	[PA_MERGE_DARE_TIES] = {"dare_ties", PA_PRUNE_DROP, true},
+};
 
 PaStatus
 pa_merge_method_by_name(PaEnv *env, const char *name, PaMergeMethod *method)

@@ -127,11 +127,13 @@ static const struct
 {
 	const char *op;
 	PaStepRun	run;
-} operations[] = {{"combine", run_combine},	  {"concatenate", run_concatenate},
-				  {"truncate", run_truncate}, {"merge", run_merge},
-				  {"scale", run_scale},		  {"cast", run_cast},
-				  {"select", run_select},	  {"set_base_model", run_set_base_model},
-				  {"split", run_split},		  {"union", run_union}};
+} operations[] = {
+	{"combine", run_combine},	{"concatenate", run_concatenate},
+	{"truncate", run_truncate}, {"merge", run_merge},
+	{"scale", run_scale},		{"cast", run_cast},
+	{"select", run_select},		{"set_base_model", run_set_base_model},
+	{"split", run_split},		{"union", run_union},
+};
 
 PaStepRun
 pa_recompute_operation(const char *op)
