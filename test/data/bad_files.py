@@ -421,7 +421,7 @@ def configurations():
             ("peft_type missing", without("peft_type"), CONFIG), ("peft_type null", cfg(peft_type=None), CONFIG),
             ("peft_type number", cfg(peft_type=1), CONFIG), ("peft_type lower case", cfg(peft_type="lora"), CONFIG | UNSUPPORTED),
             ("peft_type LOHA", cfg(peft_type="LOHA"), None), ("peft_type ADALORA", cfg(peft_type="ADALORA"), None),
-            ("peft_type unknown", cfg(peft_type="NOPE"), UNSUPPORTED | CONFIG),
+            ("peft_type unknown", cfg(peft_type="NOPE"), None), ("peft_type in lower case", cfg(peft_type="nope"), UNSUPPORTED), ("peft_type with a space", cfg(peft_type="NO PE"), UNSUPPORTED),
             ("r 0", cfg(r=0), CONFIG), ("r negative", cfg(r=-1), CONFIG), ("r 16.5", cfg(r=16.5), CONFIG), ("r string", cfg(r="1"), CONFIG),
             ("r null", cfg(r=None), CONFIG), ("r true", cfg(r=True), CONFIG), ("r list", cfg(r=[1]), CONFIG), ("r 2^31", cfg(r=2**31), CONFIG | LIMIT | FILE),
             ("r 1.0", cfg(r=1.0), None), ("r 1e309", cfg().replace('"r": 1,', '"r": 1e309,'), JSON | CONFIG),
@@ -562,7 +562,7 @@ def envelopes():
         env("inner header: " + label, envelope(header=text), verdict)
     env("inner header: other metadata", envelope(header=inner(metadata={"a": "b"})), None)
     env("inner header: long padding", envelope(header=plain + " " * 5000), None)
-    env("unknown reserved key", envelope(more={"peftarith.future": "1"}), "0A000")
+    env("unknown reserved key", envelope(more={"peftarith.future": "1"}), UNSUPPORTED)
     env("other metadata besides", envelope(more={"note": "x"}), None)
     env("config number", raw(HEAD + ',"__metadata__":{"peftarith.config":1}}', DATA), FILE)
     env("truncated", envelope()[:-1], FILE)
