@@ -184,7 +184,7 @@ begin
 		into parts using schema, peft, row_security;
 	-- Each function has a comment, which says which one it is.
 	signatures := array(select m[1] from unnest(parts) p,
-		regexp_matches(p, '^comment on function (.*?\)) is', 'gn') m);
+		regexp_matches(p, '^comment on function (.*?\)) is', 'gw') m);
 	execute format('select %I.registry_unhook($1)', peft) using schema;
 	for f in execute format('
 		select f.oid::regprocedure from %I.registry_functions($1) f

@@ -6,25 +6,32 @@ create or replace function @registry@.version_actor() returns trigger
 begin
 	-- Two conditions: who has not the owner's rights may not call what the second one calls.
 	if num_nonnulls(new.number, new.digest, new.envelope_digest, new.recipe) = 4
-		and pg_has_role(current_user, (select c.relowner from pg_class c where c.oid = tg_relid), 'USAGE') then
+		and pg_has_role(current_user,
+			(select c.relowner from pg_class c where c.oid = tg_relid), 'USAGE') then
 		if @registry@.log_has_version(new.entry, new.number) then
 			return new;
 		end if;
 	end if;
-	if num_nonnulls(new.number, new.digest, new.envelope_digest, new.recipe, new.erased_at, new.erase_reason) > 0
+	if num_nonnulls(new.number, new.digest, new.envelope_digest, new.recipe,
+			new.erased_at, new.erase_reason) > 0
 		or new.actor is distinct from session_user or new.acting_as is distinct from current_user then
-		raise exception 'columns of a version other than entry, value, message, virtual and allow_duplicate cannot be set'
+		raise exception
+			'columns of a version other than entry, value, message, virtual and allow_duplicate cannot be set'
 			using errcode = '428C9', detail = 'They are read from the value and the session.';
 	end if;
 	if new.value is null then
 		raise exception 'a version needs a value' using errcode = '23502',
-			detail = 'A virtual version is given its value too; the digest is taken from it and the value is not kept.';
+			detail = 'A virtual version is given its value too; the digest is taken from it and the value '
+				'is not kept.';
 	end if;
 	return new;
 end
 $$;
 comment on function @registry@.version_actor() is
-	'Trigger: with the rights of the one who commits, who stands in the columns'' defaults. It changes nothing, so that a large value is not copied once more. A row with number, digests and recipe set is taken as it is from the table''s owner if the log has it or is empty (a restore). Errors: 428C9 such columns set by others, 23502 no value.';
+	'Trigger: with the rights of the one who commits, who stands in the columns'' defaults. It changes '
+	'nothing, so that a large value is not copied once more. A row with number, digests and recipe set is '
+	'taken as it is from the table''s owner if the log has it or is empty (a restore). Errors: 428C9 such '
+	'columns set by others, 23502 no value.';
 
 -- For: nobody
 create or replace function @registry@.version_duplicate() returns trigger
@@ -46,7 +53,10 @@ begin
 end
 $$;
 comment on function @registry@.version_duplicate() is
-	'Trigger, before the facts and again under the lock of the entry''s row, so that no INSERT ... ON CONFLICT DO NOTHING comes to the unique index and leaves lineage without a version: error 23505 if the entry has the digest already, as far as the committing role may see. A row that is restored is older than its transaction.';
+	'Trigger, before the facts and again under the lock of the entry''s row, so that no INSERT ... ON '
+	'CONFLICT DO NOTHING comes to the unique index and leaves lineage without a version: error 23505 if the '
+	'entry has the digest already, as far as the committing role may see. A row that is restored is older '
+	'than its transaction.';
 
 -- For: nobody
 create or replace function @registry@.version_facts() returns trigger
@@ -72,20 +82,23 @@ begin
 	if new.virtual then
 		way := @registry@.plan(new.recipe);
 		if way.missing <> '{}' or way.leaves = '{}' then
-			raise exception 'the value cannot be evaluated again from registered versions' using errcode = '55000',
-				detail = coalesce('These digests are needed and have no registered value: ' || @registry@.digest_list(way.missing) || '.',
-					'It was imported.'),
+			raise exception 'the value cannot be evaluated again from registered versions'
+				using errcode = '55000',
+				detail = coalesce('These digests are needed and have no registered value: '
+					|| @registry@.digest_list(way.missing) || '.', 'It was imported.'),
 				hint = 'Commit them first, or commit this value itself.';
 		end if;
 		-- The walk of lineage ends at a registered import, the plan does not if it
 		-- was erased: what lies behind it would be neither kept nor revoked with.
 		if exists (select unnest(way.leaves) except select @registry@.ancestors(new.digest)) then
-			raise exception 'the value cannot be evaluated again from registered versions' using errcode = '55000',
+			raise exception 'the value cannot be evaluated again from registered versions'
+				using errcode = '55000',
 				detail = 'It was made of a version that was imported, and whose value was erased.',
 				hint = 'Commit this value itself.';
 		end if;
 		-- A recipe is a claim; what it claims is about to be all that there is.
-		if @peft@.adapter_digest(@registry@.evaluate(way.recipe_used, way.leaves)) is distinct from new.digest then
+		if @peft@.adapter_digest(@registry@.evaluate(way.recipe_used, way.leaves))
+			is distinct from new.digest then
 			raise exception 'the recipe does not lead to the value' using errcode = '22000',
 				hint = 'Commit the value itself.';
 		end if;
@@ -95,12 +108,16 @@ begin
 end
 $$;
 comment on function @registry@.version_facts() is
-	'Trigger: entry (made if it does not exist), number, digest, envelope digest, recipe, lineage; locks the states of the digest and its ancestors. Evaluates a virtual version once before its value is dropped. Errors: 55000 revoked digest or ancestor, a virtual version that cannot be evaluated; 22000 it evaluates to another value; 40001.';
+	'Trigger: entry (made if it does not exist), number, digest, envelope digest, recipe, lineage; locks '
+	'the states of the digest and its ancestors. Evaluates a virtual version once before its value is '
+	'dropped. Errors: 55000 revoked digest or ancestor, a virtual version that cannot be evaluated; 22000 '
+	'it evaluates to another value; 40001.';
 
 -- For: reader, inside
 create or replace function @registry@.digest_list(digests bytea[]) returns text
 	language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
-	select string_agg(encode(d, 'hex'), ', ' order by d) from (select u from unnest(digests) u order by u limit 10) l(d)
+	select string_agg(encode(d, 'hex'), ', ' order by d)
+	from (select u from unnest(digests) u order by u limit 10) l(d)
 $$;
 comment on function @registry@.digest_list(bytea[]) is 'The first ten digests, in hexadecimal.';
 
@@ -124,12 +141,14 @@ begin
 			cross join lateral @registry@.plan(v.recipe) p
 			where v.virtual and v.value is null and v.erased_at is null and $3 = any(p.leaves)) then
 		raise exception 'the value is needed by a virtual version' using errcode = '55000',
-			hint = 'Materialize or erase the virtual versions that descend from it first; @registry@.descendants() lists them.';
+			hint = 'Materialize or erase the virtual versions that descend from it first; '
+				'@registry@.descendants() lists them.';
 	end if;
 end
 $$;
 comment on function @registry@.version_erasable(integer, text, bytea) is
-	'Locks the digest''s state and raises 55000 if a virtual version is evaluated from this version''s value; 25001 in another isolation level than READ COMMITTED.';
+	'Locks the digest''s state and raises 55000 if a virtual version is evaluated from this version''s '
+	'value; 25001 in another isolation level than READ COMMITTED.';
 
 -- For: nobody
 create or replace function @registry@.version_change() returns trigger
@@ -137,8 +156,8 @@ create or replace function @registry@.version_change() returns trigger
 begin
 	if row(new.entry, new.number, new.digest, new.envelope_digest, new.recipe, new.virtual, new.message,
 			new.actor, new.acting_as, new.created_at, new.allow_duplicate)
-		is not distinct from row(old.entry, old.number, old.digest, old.envelope_digest, old.recipe, old.virtual, old.message,
-			old.actor, old.acting_as, old.created_at, old.allow_duplicate) then
+		is not distinct from row(old.entry, old.number, old.digest, old.envelope_digest, old.recipe,
+			old.virtual, old.message, old.actor, old.acting_as, old.created_at, old.allow_duplicate) then
 		if old.erased_at is null and new.erased_at is not null and new.value is null then
 			perform @registry@.version_erasable(old.number, old.entry, old.digest);
 			new.erased_at := clock_timestamp();
@@ -166,7 +185,8 @@ begin
 end
 $$;
 comment on function @registry@.version_change() is
-	'Trigger: refuses every UPDATE but erasing and materializing (55000). Errors of materializing: 22000 another digest or recipe root, 55000 revoked digest or ancestor; of erasing those of version_erasable.';
+	'Trigger: refuses every UPDATE but erasing and materializing (55000). Errors of materializing: 22000 '
+	'another digest or recipe root, 55000 revoked digest or ancestor; of erasing those of version_erasable.';
 
 -- For: nobody
 create or replace function @registry@.refuse_change() returns trigger
@@ -189,7 +209,8 @@ begin
 	return new;
 end
 $$;
-comment on function @registry@.state_change() is 'Trigger: a state changes once, from live to revoked (else 55000).';
+comment on function @registry@.state_change() is
+	'Trigger: a state changes once, from live to revoked (else 55000).';
 
 -- For: owner
 create or replace function @registry@.protect() returns void
@@ -208,4 +229,5 @@ begin
 end
 $$;
 comment on function @registry@.protect() is
-	'Lets the triggers that refuse changes fire in replicas'' sessions too; called by registry_create() and registry_upgrade(). (pg_restore --disable-triggers leaves them as ordinary ones.)';
+	'Lets the triggers that refuse changes fire in replicas'' sessions too; called by registry_create() and '
+	'registry_upgrade(). (pg_restore --disable-triggers leaves them as ordinary ones.)';

@@ -17,26 +17,33 @@ begin
 			where a.entry = given and a.alias = pointer;
 	else
 		-- a loop, so that only versions that are looked at have their ancestors read
-		for entry, number in select v.entry, v.number from @registry@.version v where v.entry = given order by v.number desc loop
-			exit when @registry@.is_live((select v.digest from @registry@.version v where v.entry = given and v.number = resolve.number));
+		for entry, number in
+			select v.entry, v.number from @registry@.version v where v.entry = given order by v.number desc
+		loop
+			exit when @registry@.is_live((select v.digest from @registry@.version v
+				where v.entry = given and v.number = resolve.number));
 			number := null;
 		end loop;
 	end if;
 	if number is null then
 		raise exception 'there is no version "%"', ref using errcode = '42704',
-			hint = 'A reference is name@number, name@alias, or name for the newest version that is not revoked.';
+			hint = 'A reference is name@number, name@alias, or name for the newest version that is not '
+				'revoked.';
 	end if;
 end
 $$;
 comment on function @registry@.resolve(text) is
-	'Entry and number of the version that a reference means: name@number, name@alias, or name for the newest version that is not revoked. Error 42704: none that the reader may see.';
+	'Entry and number of the version that a reference means: name@number, name@alias, or name for the '
+	'newest version that is not revoked. Error 42704: none that the reader may see.';
 
 -- For: reader
 create or replace function @registry@.digest(ref text) returns bytea
 	language sql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
-	select v.digest from @registry@.resolve(ref) r join @registry@.version v on v.entry = r.entry and v.number = r.number
+	select v.digest
+	from @registry@.resolve(ref) r join @registry@.version v on v.entry = r.entry and v.number = r.number
 $$;
-comment on function @registry@.digest(text) is 'Digest of the version that a reference means. Error 42704: no such version.';
+comment on function @registry@.digest(text) is
+	'Digest of the version that a reference means. Error 42704: no such version.';
 
 -- For: reader, inside
 create or replace function @registry@.operands(node jsonb) returns bytea[]
@@ -55,11 +62,13 @@ create or replace function @registry@.story(digest bytea) returns jsonb
 	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
 	return (select v.recipe from @registry@.version v
-		where v.digest = $1 and v.recipe #>> '{root,op}' <> 'import' order by v.created_at, v.entry, v.number limit 1);
+		where v.digest = $1 and v.recipe #>> '{root,op}' <> 'import'
+		order by v.created_at, v.entry, v.number limit 1);
 end
 $$;
 comment on function @registry@.story(bytea) is
-	'The recipe of the first version that was committed with the digest and made of something; null if there is none.';
+	'The recipe of the first version that was committed with the digest and made of something; null if '
+	'there is none.';
 
 -- Where a value has to be made again the given recipe's own story of it counts:
 -- another version with that digest may be somebody else's, whose recipe is a
@@ -68,8 +77,8 @@ comment on function @registry@.story(bytea) is
 -- of the version that led to it (origin).  Only what is walked is looked at:
 -- recipes tell everything down to the first import.
 -- For: reader, inside
-create or replace function @registry@.plan(recipe jsonb, without bytea[] default '{}', excluded bytea[] default '{}',
-	out recipe_used jsonb, out leaves bytea[], out missing bytea[])
+create or replace function @registry@.plan(recipe jsonb, without bytea[] default '{}',
+	excluded bytea[] default '{}', out recipe_used jsonb, out leaves bytea[], out missing bytea[])
 	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
@@ -89,7 +98,8 @@ begin
 		d := line[done];
 		o := origin[done];
 		continue when d = any(without);
-		if d <> all(excluded) and exists (select from @registry@.version v where v.digest = d and v.value is not null) then
+		if d <> all(excluded)
+			and exists (select from @registry@.version v where v.digest = d and v.value is not null) then
 			leaves := leaves || d;
 			continue;
 		end if;
@@ -125,7 +135,11 @@ begin
 end
 $$;
 comment on function @registry@.plan(jsonb, bytea[], bytea[]) is
-	'How a recipe is evaluated from registered values, optionally without some digests (excluded: their descendants, which have to be made again): the part of the recipe that is needed, with what the registry knows where it was cut, and the first of the digests in the place of the others, the digests whose values it is evaluated from, and the digests that are needed and have no value that the reader may see.';
+	'How a recipe is evaluated from registered values, optionally without some digests (excluded: their '
+	'descendants, which have to be made again): the part of the recipe that is needed, with what the '
+	'registry knows where it was cut, and the first of the digests in the place of the others, the digests '
+	'whose values it is evaluated from, and the digests that are needed and have no value that the reader '
+	'may see.';
 
 -- For: reader, inside
 create or replace function @registry@.evaluate(recipe jsonb, leaves bytea[], without bytea default null,
@@ -138,10 +152,12 @@ create or replace function @registry@.evaluate(recipe jsonb, leaves bytea[], wit
 			where x.digest = l.digest and x.value is not null order by x.entry, x.number limit 1) v
 $$;
 comment on function @registry@.evaluate(jsonb, bytea[], bytea, boolean) is
-	'The value of a recipe from the registered values of the leaves (adapter_recompute); null without leaves.';
+	'The value of a recipe from the registered values of the leaves (adapter_recompute); null without '
+	'leaves.';
 
 -- For: reader
-create or replace function @registry@.get(ref text, allow_revoked boolean default false) returns @peft@.adapter
+create or replace function @registry@.get(ref text, allow_revoked boolean default false)
+	returns @peft@.adapter
 	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 declare
 	found @registry@.version;
@@ -152,30 +168,38 @@ begin
 		join @registry@.version v on v.entry = r.entry and v.number = r.number;
 	if not coalesce(allow_revoked, false) and not @registry@.is_live(found.digest) then
 		raise exception 'version "%@%" or an ancestor of it is revoked', found.entry, found.number
-			using errcode = '55000', hint = '@registry@.lineage() shows which. Set allow_revoked to read it nevertheless.';
+			using errcode = '55000',
+			hint = '@registry@.lineage() shows which. Set allow_revoked to read it nevertheless.';
 	end if;
 	if found.value is not null then
 		return found.value;
 	end if;
 	if found.erased_at is not null then
-		raise exception 'the value of version "%@%" was erased', found.entry, found.number using errcode = '55000';
+		raise exception 'the value of version "%@%" was erased', found.entry, found.number
+			using errcode = '55000';
 	end if;
 	way := @registry@.plan(found.recipe);
 	if way.missing <> '{}' then
-		raise exception 'version "%@%" is virtual and a value that it is made of is missing', found.entry, found.number
+		raise exception 'version "%@%" is virtual and a value that it is made of is missing',
+			found.entry, found.number
 			using errcode = '55000', detail = format('Missing: %s.', @registry@.digest_list(way.missing)),
 			hint = 'They may belong to entries that you may not see.';
 	end if;
 	result := @registry@.evaluate(way.recipe_used, way.leaves);
 	if @peft@.adapter_digest(result) is distinct from found.digest then
-		raise exception 'version "%@%" was evaluated to another value than the one that was committed', found.entry, found.number
-			using errcode = 'XX001', detail = 'A truncation can differ between versions of the linear algebra library; every other operation gives the same bytes everywhere.';
+		raise exception 'version "%@%" was evaluated to another value than the one that was committed',
+			found.entry, found.number
+			using errcode = 'XX001',
+			detail = 'A truncation can differ between versions of the linear algebra library; every other '
+				'operation gives the same bytes everywhere.';
 	end if;
 	return result;
 end
 $$;
 comment on function @registry@.get(text, boolean) is
-	'The adapter that a reference means; a virtual version is evaluated and its digest compared. Errors: 42704 no such version, 55000 revoked (itself or an ancestor; not with allow_revoked), erased, or virtual over values that the reader may not see, XX001 another digest.';
+	'The adapter that a reference means; a virtual version is evaluated and its digest compared. Errors: '
+	'42704 no such version, 55000 revoked (itself or an ancestor; not with allow_revoked), erased, or '
+	'virtual over values that the reader may not see, XX001 another digest.';
 
 -- For: writer
 create or replace function @registry@.commit(entry text, value @peft@.adapter, message text default '',
@@ -186,17 +210,20 @@ create or replace function @registry@.commit(entry text, value @peft@.adapter, m
 	returning v.entry || '@' || v.number
 $$;
 comment on function @registry@.commit(text, @peft@.adapter, text, boolean) is
-	'Commits a version and returns name@number: the same as INSERT. Errors: 23505 the entry has the digest already, 55000 revoked digest or ancestor, 40001.';
+	'Commits a version and returns name@number: the same as INSERT. Errors: 23505 the entry has the digest '
+	'already, 55000 revoked digest or ancestor, 40001.';
 
 -- For: writer
-create or replace function @registry@.commit_virtual(entry text, value @peft@.adapter, message text default '') returns text
+create or replace function @registry@.commit_virtual(entry text, value @peft@.adapter,
+	message text default '') returns text
 	language sql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
 	insert into @registry@.version as v (entry, value, message, virtual)
 	values (commit_virtual.entry, commit_virtual.value, commit_virtual.message, true)
 	returning v.entry || '@' || v.number
 $$;
 comment on function @registry@.commit_virtual(text, @peft@.adapter, text) is
-	'Commits a version without its value, which @registry@.get() evaluates again from registered versions. Errors: those of commit, and 55000 if it needs a value that is not registered.';
+	'Commits a version without its value, which @registry@.get() evaluates again from registered versions. '
+	'Errors: those of commit, and 55000 if it needs a value that is not registered.';
 
 -- For: writer
 create or replace function @registry@.materialize(ref text) returns void
@@ -221,7 +248,8 @@ begin
 end
 $$;
 comment on function @registry@.erase(text, text) is
-	'Removes the value of a version and keeps all else. Errors: 42704 no such version, 22004 no reason, 55000 a virtual version needs the value, 25001 not READ COMMITTED.';
+	'Removes the value of a version and keeps all else. Errors: 42704 no such version, 22004 no reason, '
+	'55000 a virtual version needs the value, 25001 not READ COMMITTED.';
 
 -- For: reader, inside
 create or replace function @registry@.distances(a @peft@.adapter, b @peft@.adapter)
@@ -234,7 +262,8 @@ exception when sqlstate '22000' or sqlstate '22003' or sqlstate '0A000' then
 end
 $$;
 comment on function @registry@.distances(@peft@.adapter, @peft@.adapter) is
-	'Frobenius distance of the deltas of each module (adapter_module_geometry); no rows where it is refused: other kinds, variants without arithmetic, NaN.';
+	'Frobenius distance of the deltas of each module (adapter_module_geometry); no rows where it is '
+	'refused: other kinds, variants without arithmetic, NaN.';
 
 -- For: reader
 create or replace function @registry@.diff(left_ref text, right_ref text)
@@ -252,7 +281,8 @@ begin
 		select 2, m.* from @peft@.adapter_modules(b) m),
 	grouped as (
 		select s.n, s.module,
-			array_agg((s.role, s.dtype, s.shape, s.digest)::text order by s.role, s.tensor) || coalesce(min(s.scaling)::text, '') as facts
+			array_agg((s.role, s.dtype, s.shape, s.digest)::text order by s.role, s.tensor)
+				|| coalesce(min(s.scaling)::text, '') as facts
 		from side s group by s.n, s.module),
 	paired as (
 		select coalesce(l.module, r.module) as module,
@@ -266,4 +296,6 @@ begin
 end
 $$;
 comment on function @registry@.diff(text, text) is
-	'Modules of two versions, revoked or not: same (tensors and scaling, bit for bit), changed, left only, right only; and the Frobenius distance of their deltas, a module that one lacks being 0 (null where it is not defined: dense tensors, other kinds, variants without arithmetic). Errors: those of get.';
+	'Modules of two versions, revoked or not: same (tensors and scaling, bit for bit), changed, left only, '
+	'right only; and the Frobenius distance of their deltas, a module that one lacks being 0 (null where it '
+	'is not defined: dense tensors, other kinds, variants without arithmetic). Errors: those of get.';

@@ -9,8 +9,10 @@ declare
 	becomes integer := case when tg_op <> 'DELETE' then new.number end;
 begin
 	moved := case when tg_op = 'DELETE' then old else new end;
-	if tg_op = 'UPDATE' and row(new.entry, new.alias, new.id) is distinct from row(old.entry, old.alias, old.id) then
-		raise exception 'an alias cannot be renamed' using errcode = '55000', hint = 'Remove it and make another.';
+	if tg_op = 'UPDATE'
+		and row(new.entry, new.alias, new.id) is distinct from row(old.entry, old.alias, old.id) then
+		raise exception 'an alias cannot be renamed' using errcode = '55000',
+			hint = 'Remove it and make another.';
 	end if;
 	if was is not distinct from becomes then
 		return null;
@@ -20,7 +22,8 @@ begin
 		return null;
 	end if;
 	if becomes is not null then
-		perform @registry@.lock_live((select v.digest from @registry@.version v where v.entry = moved.entry and v.number = becomes));
+		perform @registry@.lock_live((select v.digest from @registry@.version v
+			where v.entry = moved.entry and v.number = becomes));
 	end if;
 	-- The conflict is with a move that an older snapshot does not see: 40001.
 	insert into @registry@.alias_history (entry, alias, move, number, previous, actor, moved_at)
@@ -33,7 +36,8 @@ begin
 end
 $$;
 comment on function @registry@.alias_moved() is
-	'Trigger: writes alias_history, sends NOTIFY @registry@_alias with the alias''s id. Errors: 55000 revoked version, renamed alias; 40001.';
+	'Trigger: writes alias_history, sends NOTIFY @registry@_alias with the alias''s id. Errors: 55000 '
+	'revoked version, renamed alias; 40001.';
 
 -- Called from alias_moved it is not the outermost trigger.
 -- For: nobody
@@ -60,7 +64,8 @@ comment on function @registry@.set_alias(text, text, integer) is
 	'Makes or moves an alias of an entry to a version. Errors: 23503 no such version, 55000 it is revoked.';
 
 -- For: writer
-create or replace function @registry@.set_alias(name text, alias text, version integer, expected integer) returns void
+create or replace function @registry@.set_alias(name text, alias text, version integer, expected integer)
+	returns void
 	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
@@ -74,7 +79,8 @@ begin
 	end if;
 	get diagnostics moved = row_count;
 	if moved = 0 then
-		raise exception 'alias "%" of "%" does not stand at the expected version', $2, $1 using errcode = '55000',
+		raise exception 'alias "%" of "%" does not stand at the expected version', $2, $1
+			using errcode = '55000',
 			detail = (select format('It stands at %s.', coalesce(max(a.number)::text, 'no version'))
 				from @registry@.alias a where a.entry = $1 and a.alias = $2),
 			hint = 'Somebody else moved it; read it again.';
@@ -82,7 +88,8 @@ begin
 end
 $$;
 comment on function @registry@.set_alias(text, text, integer, integer) is
-	'Moves an alias only if it stands at the expected version (null: does not exist). Errors: 55000 it does not, or the version is revoked; 23503 no such version.';
+	'Moves an alias only if it stands at the expected version (null: does not exist). Errors: 55000 it does '
+	'not, or the version is revoked; 23503 no such version.';
 
 -- For: reader
 create or replace function @registry@.alias_at(name text, alias text, "time" timestamptz) returns integer

@@ -40,7 +40,8 @@ create or replace function @registry@.is_live(digest bytea) returns boolean
 	select not exists (select from @registry@.state s
 		where s.digest = any(array(select @registry@.ancestors($1))) and s.revoked_at is not null)
 $$;
-comment on function @registry@.is_live(bytea) is 'True if neither the digest nor an ancestor of it is revoked.';
+comment on function @registry@.is_live(bytea) is
+	'True if neither the digest nor an ancestor of it is revoked.';
 
 -- Only the nodes down to registered digests are handed on: a recipe tells
 -- everything down to the first import, and can be long.
@@ -64,15 +65,17 @@ begin
 			nodes := nodes || node;
 		end if;
 		-- The value's own node is the story of a digest that is registered only as an import.
-		if line[done] <> lineage_write.child and exists (select from @registry@.version v where v.digest = line[done]) then
+		if line[done] <> lineage_write.child
+			and exists (select from @registry@.version v where v.digest = line[done]) then
 			known := known || line[done];
 		elsif node is not null then
 			line := line || array(select o from unnest(@registry@.operands(node)) o where o <> all(line));
 		end if;
 	end loop;
 	with edge as materialized (
-		select e.* from @peft@.adapter_recipe_edges(jsonb_build_object('version', 1, 'root', lineage_write.recipe -> 'root',
-				'nodes', (select coalesce(jsonb_object_agg(n.k, n.node), '{}') from unnest(keys, nodes) n(k, node))),
+		select e.* from @peft@.adapter_recipe_edges(
+			jsonb_build_object('version', 1, 'root', lineage_write.recipe -> 'root', 'nodes',
+				(select coalesce(jsonb_object_agg(n.k, n.node), '{}') from unnest(keys, nodes) n(k, node))),
 			lineage_write.child, known) e),
 	ancestor as (
 		insert into @registry@.state (digest)
@@ -84,7 +87,8 @@ begin
 end
 $$;
 comment on function @registry@.lineage_write(bytea, jsonb) is
-	'Rows of lineage and state for a digest that is being committed: its recipe from the root, down to digests that are registered.';
+	'Rows of lineage and state for a digest that is being committed: its recipe from the root, down to '
+	'digests that are registered.';
 
 -- Looks again after locking: what was locked may have got ancestors meanwhile.
 -- For: nobody
@@ -100,7 +104,8 @@ begin
 		perform from @registry@.state s where s.digest = any(fresh) order by s.digest for share;
 		locked := locked || fresh;
 	end loop;
-	fresh := array(select s.digest from @registry@.state s where s.digest = any(locked) and s.revoked_at is not null);
+	fresh := array(select s.digest from @registry@.state s
+		where s.digest = any(locked) and s.revoked_at is not null);
 	if fresh <> '{}' then
 		raise exception 'the adapter or an ancestor of it is revoked' using errcode = '55000',
 			detail = format('Revoked: %s.', @registry@.digest_list(fresh)),
@@ -109,7 +114,8 @@ begin
 end
 $$;
 comment on function @registry@.lock_live(bytea) is
-	'Locks the states of a digest and its ancestors FOR SHARE, in digest order, until none is new, then raises 55000 if one is revoked.';
+	'Locks the states of a digest and its ancestors FOR SHARE, in digest order, until none is new, then '
+	'raises 55000 if one is revoked.';
 
 -- Which edges there are; @peft@.adapter_lineage walks them.  An edge is told by
 -- every version that has it in its recipe.  offset 0: digests are looked up one
@@ -137,19 +143,26 @@ begin
 			offset 0) x),
 	edges as (
 		select coalesce(array_agg(e.tail), '{}') as tails, coalesce(array_agg(e.head), '{}') as heads,
-			coalesce(array_agg(e.p), '{}') as p, coalesce(array_agg(e.q), '{}') as q, coalesce(array_agg(e.w), '{}') as w
+			coalesce(array_agg(e.p), '{}') as p, coalesce(array_agg(e.q), '{}') as q,
+			coalesce(array_agg(e.w), '{}') as w
 		from edge e)
 	select n.digest,
-		case when exists (select from @registry@.version v where v.digest = n.digest offset 0) then 'registered'
-			when exists (select from @registry@.lineage l where l.of = n.digest offset 0) then 'intermediate'
+		case
+			when exists (select from @registry@.version v where v.digest = n.digest offset 0)
+				then 'registered'
+			when exists (select from @registry@.lineage l where l.of = n.digest offset 0)
+				then 'intermediate'
 			else 'external' end,
 		n.depth, n.path, n.p, n.q, n.w,
-		exists (select from @registry@.state s where s.digest = n.digest and s.revoked_at is not null offset 0)
+		exists (select from @registry@.state s
+			where s.digest = n.digest and s.revoked_at is not null offset 0)
 	from edges e cross join lateral @peft@.adapter_lineage(graph.start, e.tails, e.heads, e.p, e.q, e.w) n;
 end
 $$;
 comment on function @registry@.graph(bytea, boolean) is
-	'The digest (depth 0) and its ancestors, or descendants if downward: kind (registered, intermediate, external), length of the shortest path, the path, sums over all paths of the products of weights, whether it is revoked itself.';
+	'The digest (depth 0) and its ancestors, or descendants if downward: kind (registered, intermediate, '
+	'external), length of the shortest path, the path, sums over all paths of the products of weights, '
+	'whether it is revoked itself.';
 
 -- For: reader, inside
 create or replace function @registry@.names(digest bytea) returns text[]
@@ -157,7 +170,8 @@ create or replace function @registry@.names(digest bytea) returns text[]
 	select coalesce(array_agg(v.entry || '@' || v.number order by v.entry, v.number), '{}')
 	from @registry@.version v where v.digest = names.digest
 $$;
-comment on function @registry@.names(bytea) is 'References to the versions that have the digest, as far as the reader may see them.';
+comment on function @registry@.names(bytea) is
+	'References to the versions that have the digest, as far as the reader may see them.';
 
 -- For: reader
 create or replace function @registry@.lineage(start bytea)
@@ -168,7 +182,10 @@ create or replace function @registry@.lineage(start bytea)
 	from @registry@.graph($1, false) g where g.depth > 0 order by g.depth, g.digest
 $$;
 comment on function @registry@.lineage(bytea) is
-	'All ancestors of a digest: names (references that the reader may see), kind (registered; intermediate: composed and not registered; external: not registered and nothing known of it), length of the shortest path and that path, total weights (products along a path, summed over the paths; p and q in parameter space, w in delta space, null if a path goes through another operation), revoked.';
+	'All ancestors of a digest: names (references that the reader may see), kind (registered; intermediate: '
+	'composed and not registered; external: not registered and nothing known of it), length of the shortest '
+	'path and that path, total weights (products along a path, summed over the paths; p and q in parameter '
+	'space, w in delta space, null if a path goes through another operation), revoked.';
 
 -- For: reader
 create or replace function @registry@.lineage(ref text)
@@ -177,7 +194,8 @@ create or replace function @registry@.lineage(ref text)
 	language sql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 	select * from @registry@.lineage(@registry@.digest(ref))
 $$;
-comment on function @registry@.lineage(text) is 'All ancestors of a version: see lineage(bytea). Error 42704: no such version.';
+comment on function @registry@.lineage(text) is
+	'All ancestors of a version: see lineage(bytea). Error 42704: no such version.';
 
 -- For: reader
 create or replace function @registry@.descendants(start bytea)
@@ -188,7 +206,8 @@ create or replace function @registry@.descendants(start bytea)
 	from @registry@.graph($1, true) g where g.depth > 0 order by g.depth, g.digest
 $$;
 comment on function @registry@.descendants(bytea) is
-	'All descendants of a digest, as lineage(bytea); p, q and w are the weights that the digest has in the descendant.';
+	'All descendants of a digest, as lineage(bytea); p, q and w are the weights that the digest has in the '
+	'descendant.';
 
 -- For: reader
 create or replace function @registry@.descendants(ref text)
@@ -197,7 +216,8 @@ create or replace function @registry@.descendants(ref text)
 	language sql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 	select * from @registry@.descendants(@registry@.digest(ref))
 $$;
-comment on function @registry@.descendants(text) is 'All descendants of a version: see descendants(bytea). Error 42704: no such version.';
+comment on function @registry@.descendants(text) is
+	'All descendants of a version: see descendants(bytea). Error 42704: no such version.';
 
 -- For: reader, inside
 create or replace function @registry@.edges(start bytea)
@@ -210,22 +230,28 @@ comment on function @registry@.edges(bytea) is 'Edges between a digest and its a
 
 -- For: reader
 create or replace function @registry@.lineage_dot(ref text) returns text
-	language sql stable parallel unsafe set search_path = pg_catalog, pg_temp set standard_conforming_strings = on as $$
+	language sql stable parallel unsafe
+	set search_path = pg_catalog, pg_temp set standard_conforming_strings = on as $$
 	with start as (select @registry@.digest(ref) as digest),
 	node as (
 		select g.digest, format('	"%s" [label="%s"%s];', encode(g.digest, 'hex'),
-			concat_ws('\n', nullif(replace(replace(array_to_string(@registry@.names(g.digest), ', '), '\', '\\'), '"', '\"'), ''),
+			concat_ws('\n',
+				nullif(replace(replace(array_to_string(@registry@.names(g.digest), ', '),
+					'\', '\\'), '"', '\"'), ''),
 				case when g.kind <> 'registered' then g.kind end, left(encode(g.digest, 'hex'), 12)),
 			case when g.revoked then ', color=red' else '' end) as line
 		from start s, @registry@.graph(s.digest, false) g),
 	edge as (
 		select e.parent, e.of, format('	"%s" -> "%s"%s;', encode(e.parent, 'hex'), encode(e.of, 'hex'),
 			case when e.w is not null then format(' [label="%s"]', e.w)
-				when e.p is not null then format(' [label="%s"]', case when e.p = e.q then e.p::text else e.p || ', ' || e.q end)
+				when e.p is not null then format(' [label="%s"]',
+					case when e.p = e.q then e.p::text else e.p || ', ' || e.q end)
 				else '' end) as line
 		from start s, @registry@.edges(s.digest) e)
 	select E'digraph lineage {\n' || (select string_agg(line, E'\n' order by digest) from node) || E'\n'
-		|| coalesce((select string_agg(line, E'\n' order by of, parent, line) from edge) || E'\n', '') || E'}\n'
+		|| coalesce((select string_agg(line, E'\n' order by of, parent, line) from edge) || E'\n', '')
+		|| E'}\n'
 $$;
 comment on function @registry@.lineage_dot(text) is
-	'The ancestors of a version as a Graphviz document; edges carry weights (p, q where they differ). Error 42704: no such version.';
+	'The ancestors of a version as a Graphviz document; edges carry weights (p, q where they differ). Error '
+	'42704: no such version.';

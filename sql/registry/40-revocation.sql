@@ -40,7 +40,9 @@ begin
 end
 $$;
 comment on function @registry@.revoke_digest(bytea, text) is
-	'Marks a digest as revoked, locks the states of all its descendants until no new one appears, and takes the aliases off their versions; returns these. What @registry@.revoke() does with the rights of the registry''s owner.';
+	'Marks a digest as revoked, locks the states of all its descendants until no new one appears, and takes '
+	'the aliases off their versions; returns these. What @registry@.revoke() does with the rights of the '
+	'registry''s owner.';
 
 -- For: admin
 create or replace function @registry@.revoke(digest bytea, reason text)
@@ -52,22 +54,31 @@ declare
 	left_out bytea[];
 begin
 	taken := (select coalesce(jsonb_object_agg(t.ref, t.aliases), '{}') from (
-		select r.aliases_entry || '@' || r.aliases_number as ref, jsonb_agg(r.aliases_alias order by r.aliases_alias) as aliases
+		select r.aliases_entry || '@' || r.aliases_number as ref,
+			jsonb_agg(r.aliases_alias order by r.aliases_alias) as aliases
 		from @registry@.revoke_digest($1, $2) r group by 1) t);
-	left_out := $1 || array(select s.digest from @registry@.state s where s.revoked_at is not null and s.digest <> $1);
+	left_out := $1 || array(select s.digest from @registry@.state s
+		where s.revoked_at is not null and s.digest <> $1);
 	return query
-		select v.entry || '@' || v.number, case when g.depth = 0 then 'revoked' else 'descendant' end, g.depth,
+		select v.entry || '@' || v.number,
+			case when g.depth = 0 then 'revoked' else 'descendant' end, g.depth,
 			array(select jsonb_array_elements_text(taken -> (v.entry || '@' || v.number))),
 			o.obstacle is null, o.obstacle
 		from @registry@.graph($1, true) g
 			-- offset 0: what functions return has no statistics, and comparing all with all is quadratic
-			cross join lateral (select x.entry, x.number from @registry@.version x where x.digest = g.digest offset 0) v
-			join @registry@.obstacles(left_out, @registry@.all_successors(left_out)) o on o.entry = v.entry and o.number = v.number
+			cross join lateral (
+				select x.entry, x.number from @registry@.version x where x.digest = g.digest offset 0) v
+			join @registry@.obstacles(left_out, @registry@.all_successors(left_out)) o
+				on o.entry = v.entry and o.number = v.number
 		order by g.depth, v.entry, v.number;
 end
 $$;
 comment on function @registry@.revoke(bytea, text) is
-	'Revokes a digest, known or not: nothing that has it as an ancestor can be read or committed from then on. Returns all versions concerned: reference, kind (revoked, descendant), length of the shortest path, the aliases that were taken off, whether @registry@.recompose() can make it again without the digest and all others that are revoked, and what stands in the way. A digest that is revoked already stays as it is. Errors: 25001 not READ COMMITTED, 22004 no reason, 22023 not a digest.';
+	'Revokes a digest, known or not: nothing that has it as an ancestor can be read or committed from then '
+	'on. Returns all versions concerned: reference, kind (revoked, descendant), length of the shortest '
+	'path, the aliases that were taken off, whether @registry@.recompose() can make it again without the '
+	'digest and all others that are revoked, and what stands in the way. A digest that is revoked already '
+	'stays as it is. Errors: 25001 not READ COMMITTED, 22004 no reason, 22023 not a digest.';
 
 -- For: admin
 create or replace function @registry@.revoke(ref text, reason text)
@@ -75,7 +86,8 @@ create or replace function @registry@.revoke(ref text, reason text)
 	language sql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
 	select * from @registry@.revoke(@registry@.digest($1), $2)
 $$;
-comment on function @registry@.revoke(text, text) is 'Revokes the digest of a version: see revoke(bytea, text). Error 42704: no such version.';
+comment on function @registry@.revoke(text, text) is
+	'Revokes the digest of a version: see revoke(bytea, text). Error 42704: no such version.';
 
 -- For: reader, inside
 create or replace function @registry@.obstacle(recipe jsonb, without bytea[], excluded bytea[]) returns text
@@ -97,7 +109,8 @@ begin
 end
 $$;
 comment on function @registry@.obstacle(jsonb, bytea[], bytea[]) is
-	'Why a recipe cannot be evaluated without some digests (excluded: they and their descendants); null if it can.';
+	'Why a recipe cannot be evaluated without some digests (excluded: they and their descendants); null if '
+	'it can.';
 
 -- For: admin, inside
 create or replace function @registry@.all_successors(digests bytea[]) returns bytea[]
@@ -125,7 +138,8 @@ begin
 end
 $$;
 comment on function @registry@.composed_versions(bytea[], bytea[]) is
-	'Versions of the affected digests that have to be made again: all but imports and those that are left out. n is 1 where the recipe counts if another one refers to the digest (@registry@.story).';
+	'Versions of the affected digests that have to be made again: all but imports and those that are left '
+	'out. n is 1 where the recipe counts if another one refers to the digest (@registry@.story).';
 
 -- For: reader, inside
 create or replace function @registry@.recipe_steps(without bytea[], affected bytea[])
@@ -137,7 +151,8 @@ begin
 	with composed as materialized (
 		select c.* from @registry@.composed_versions($1, $2) c),
 	near as materialized (
-		select c.entry, c.number, p.leaves, p.missing from composed c cross join lateral @registry@.plan(c.recipe, $1) p),
+		select c.entry, c.number, p.leaves, p.missing
+		from composed c cross join lateral @registry@.plan(c.recipe, $1) p),
 	apart as materialized (
 		-- leads to an import whose story only other recipes tell: walked to the end
 		select distinct w.entry, w.number from near w cross join unnest(w.leaves) l(leaf)
@@ -152,7 +167,8 @@ begin
 end
 $$;
 comment on function @registry@.recipe_steps(bytea[], bytea[]) is
-	'Of each composed version of the affected digests the nearest registered values that it is made again from, and the digests that are needed and have none.';
+	'Of each composed version of the affected digests the nearest registered values that it is made again '
+	'from, and the digests that are needed and have none.';
 
 -- Each version's recipe is walked only down to the next registered values, and
 -- what is found there is handed upward: a chain of versions, walked from each to
@@ -167,16 +183,19 @@ begin
 	with recursive step as materialized (
 		select s.* from @registry@.recipe_steps($1, $2) s),
 	part as materialized (
-		select s.entry, s.number, s.digest, s.n, l.leaf, exists (select from step c where c.digest = l.leaf) as again
+		select s.entry, s.number, s.digest, s.n, l.leaf,
+			exists (select from step c where c.digest = l.leaf) as again
 		from step s cross join unnest(s.leaves) l(leaf)),
 	kept as (
 		select p.entry, p.number, p.digest, p.n from part p where not p.again
 		union
-		select p.entry, p.number, p.digest, p.n from kept k join part p on p.again and p.leaf = k.digest where k.n = 1),
+		select p.entry, p.number, p.digest, p.n
+		from kept k join part p on p.again and p.leaf = k.digest where k.n = 1),
 	lost as (
 		select s.entry, s.number, s.digest, s.n, m.missing from step s cross join unnest(s.missing) m(missing)
 		union
-		select p.entry, p.number, p.digest, p.n, k.missing from lost k join part p on p.again and p.leaf = k.digest where k.n = 1),
+		select p.entry, p.number, p.digest, p.n, k.missing
+		from lost k join part p on p.again and p.leaf = k.digest where k.n = 1),
 	gone as (
 		select k.entry, k.number, array_agg(k.missing) as missing from lost k group by k.entry, k.number)
 	select s.entry, s.number, k.entry is not null, g.missing
@@ -184,7 +203,9 @@ begin
 end
 $$;
 comment on function @registry@.recipe_leftovers(bytea[], bytea[]) is
-	'Of each composed version of the affected digests whether anything is left to make it again from, and the digests that are needed and have no value (null: none), as far as each recipe and those of its operands tell.';
+	'Of each composed version of the affected digests whether anything is left to make it again from, and '
+	'the digests that are needed and have no value (null: none), as far as each recipe and those of its '
+	'operands tell.';
 
 -- For: reader, inside
 create or replace function @registry@.obstacles(without bytea[], affected bytea[])
@@ -203,7 +224,8 @@ begin
 		when contested and (f.missing is not null or not f.kept) then @registry@.obstacle(v.recipe, $1, $2)
 		-- a recipe that was cut does not tell what a longer one does
 		when exists (select from unnest(f.missing) m(digest)
-				where coalesce(v.recipe #>> array['nodes', encode(m.digest, 'hex'), 'op'], 'import') <> 'import')
+				where coalesce(v.recipe #>> array['nodes', encode(m.digest, 'hex'), 'op'], 'import')
+					<> 'import')
 			then @registry@.obstacle(v.recipe, $1, $2)
 		when f.missing is not null
 			then format('values are needed that are not registered: %s', @registry@.digest_list(f.missing))
@@ -213,7 +235,8 @@ begin
 end
 $$;
 comment on function @registry@.obstacles(bytea[], bytea[]) is
-	'What obstacle says of each version of the affected digests (those that are left out and all their descendants); of their own versions that they are what is to be left out.';
+	'What obstacle says of each version of the affected digests (those that are left out and all their '
+	'descendants); of their own versions that they are what is to be left out.';
 
 -- For: admin
 create or replace function @registry@.recompose(ref text, without bytea, renormalize boolean default false,
@@ -252,7 +275,12 @@ begin
 end
 $$;
 comment on function @registry@.recompose(text, bytea, boolean, text) is
-	'Evaluates the recipe of a version without a digest and its other revoked ancestors, and commits the result as a new version of the same entry, whose name@number it returns. Their terms are left out of every sum, an operation on one alone is left out itself; with renormalize the other weights of a sum that lost a term are multiplied so that their total stays. Errors: 42704 no such version, 55000 it cannot be recomposed (nothing is left, values are not registered, imported, not a descendant), those of commit.';
+	'Evaluates the recipe of a version without a digest and its other revoked ancestors, and commits the '
+	'result as a new version of the same entry, whose name@number it returns. Their terms are left out of '
+	'every sum, an operation on one alone is left out itself; with renormalize the other weights of a sum '
+	'that lost a term are multiplied so that their total stays. Errors: 42704 no such version, 55000 it '
+	'cannot be recomposed (nothing is left, values are not registered, imported, not a descendant), those '
+	'of commit.';
 
 -- For: admin
 create or replace function @registry@.recompose(ref text, without text, renormalize boolean default false,

@@ -7,9 +7,7 @@
 
 -- For: log reader, inside
 create or replace function @registry@.log_time(at timestamptz) returns text
-	language plpgsql stable strict parallel safe
-	set search_path = pg_catalog, pg_temp
-as $$
+	language plpgsql stable strict parallel safe set search_path = pg_catalog, pg_temp as $$
 begin
 	if not isfinite(at) then
 		return case when at > 'epoch' then 'infinity' else '-infinity' end;
@@ -26,39 +24,36 @@ create or replace function @registry@.log_version_fields(
 	entry text, number integer, digest bytea, envelope_digest bytea, recipe jsonb,
 	virtual boolean, allow_duplicate boolean, message text, actor name, acting_as name,
 	created_at timestamptz, lineage_hash bytea) returns text[]
-	language plpgsql stable parallel safe
-	set search_path = pg_catalog, pg_temp
-as $$
+	language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
 begin
 	return array[entry, number::text, encode(digest, 'hex'), encode(envelope_digest, 'hex'),
 		encode(sha256(convert_to(recipe::text, 'UTF8')), 'hex'), virtual::text, allow_duplicate::text,
 		message, actor::text, acting_as::text, @registry@.log_time(created_at), encode(lineage_hash, 'hex')];
 end
 $$;
-comment on function @registry@.log_version_fields(text, integer, bytea, bytea, jsonb, boolean, boolean, text, name, name, timestamptz, bytea) is
+comment on function @registry@.log_version_fields(text, integer, bytea, bytea, jsonb, boolean, boolean,
+	text, name, name, timestamptz, bytea) is
 	'Fields of a version''s entry: its columns but for the value, and the hash of the lineage of its digest.';
 
 -- For: log reader, inside
 create or replace function @registry@.log_lineage_line(
 	of bytea, parent bytea, p double precision, q double precision, w double precision,
 	external boolean) returns text
-	language plpgsql immutable parallel safe
-	set search_path = pg_catalog, pg_temp
-as $$
+	language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
 begin
 	return concat_ws(' ', encode(of, 'hex'), encode(parent, 'hex'),
 		coalesce(encode(float8send(p), 'hex'), '-'), coalesce(encode(float8send(q), 'hex'), '-'),
 		coalesce(encode(float8send(w), 'hex'), '-'), external::text) || chr(10);
 end
 $$;
-comment on function @registry@.log_lineage_line(bytea, bytea, double precision, double precision, double precision, boolean) is
-	'A row of lineage as the text that is hashed: digests in hexadecimal, weights as the bits of the float8 or - for null, external, a newline.';
+comment on function @registry@.log_lineage_line(bytea, bytea, double precision, double precision,
+	double precision, boolean) is
+	'A row of lineage as the text that is hashed: digests in hexadecimal, weights as the bits of the float8 '
+	'or - for null, external, a newline.';
 
 -- For: nobody
 create or replace function @registry@.log_append(kind text, fields text[]) returns void
-	language plpgsql volatile parallel unsafe
-	set search_path = pg_catalog, pg_temp
-as $$
+	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
 declare
 	head @registry@.log_head;
 	next_hash bytea;
@@ -90,9 +85,7 @@ revoke execute on function @registry@.log_append(text, text[]) from public;
 -- loads the log before the versions, and alias_history while the log is empty.
 -- For: nobody
 create or replace function @registry@.log_has_version(entry text, number integer) returns boolean
-	language plpgsql stable parallel safe
-	set search_path = pg_catalog, pg_temp
-as $$
+	language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
 begin
 	return not exists (select from @registry@.log) or exists (
 		select from @registry@.log l
@@ -104,9 +97,7 @@ comment on function @registry@.log_has_version(text, integer) is
 
 -- For: nobody
 create or replace function @registry@.log_has_alias(entry text, alias text, move integer) returns boolean
-	language plpgsql stable parallel safe
-	set search_path = pg_catalog, pg_temp
-as $$
+	language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
 begin
 	return not exists (select from @registry@.log) or exists (
 		select from @registry@.log l
@@ -118,9 +109,7 @@ comment on function @registry@.log_has_alias(text, text, integer) is
 
 -- For: nobody
 create or replace function @registry@.log_version() returns trigger
-	language plpgsql volatile parallel unsafe security definer
-	set search_path = pg_catalog, pg_temp
-as $$
+	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 declare
 	lineage_hash bytea;
 begin
@@ -130,8 +119,9 @@ begin
 	-- First the lock: what another commit of this digest has added to its
 	-- lineage is then to be seen.
 	perform from @registry@.log_head for update;
-	select sha256(convert_to(coalesce(string_agg(@registry@.log_lineage_line(
-			l.of, l.parent, l.p, l.q, l.w, l.external), '' order by l.of, l.parent, l.p, l.q, l.w, l.external), ''), 'UTF8'))
+	select sha256(convert_to(coalesce(string_agg(
+			@registry@.log_lineage_line(l.of, l.parent, l.p, l.q, l.w, l.external),
+			'' order by l.of, l.parent, l.p, l.q, l.w, l.external), ''), 'UTF8'))
 		into lineage_hash
 		from @registry@.lineage l where l.child = new.digest;
 	perform @registry@.log_append('version', @registry@.log_version_fields(
@@ -145,9 +135,7 @@ revoke execute on function @registry@.log_version() from public;
 
 -- For: nobody
 create or replace function @registry@.log_erase() returns trigger
-	language plpgsql volatile parallel unsafe security definer
-	set search_path = pg_catalog, pg_temp
-as $$
+	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 begin
 	perform @registry@.log_append('erase', array[new.entry, new.number::text, new.erase_reason,
 		session_user::text, @registry@.log_time(new.erased_at)]);
@@ -159,9 +147,7 @@ revoke execute on function @registry@.log_erase() from public;
 
 -- For: nobody
 create or replace function @registry@.log_materialize() returns trigger
-	language plpgsql volatile parallel unsafe security definer
-	set search_path = pg_catalog, pg_temp
-as $$
+	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 begin
 	-- Its recipe may be spelled otherwise than the one that was committed.
 	perform @registry@.log_append('materialize', array[new.entry, new.number::text,
@@ -175,9 +161,7 @@ revoke execute on function @registry@.log_materialize() from public;
 
 -- For: nobody
 create or replace function @registry@.log_alias() returns trigger
-	language plpgsql volatile parallel unsafe security definer
-	set search_path = pg_catalog, pg_temp
-as $$
+	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 begin
 	if @registry@.log_has_alias(new.entry, new.alias, new.move) then
 		return null;
@@ -192,9 +176,7 @@ revoke execute on function @registry@.log_alias() from public;
 
 -- For: nobody
 create or replace function @registry@.log_revoke() returns trigger
-	language plpgsql volatile parallel unsafe security definer
-	set search_path = pg_catalog, pg_temp
-as $$
+	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 begin
 	perform @registry@.log_append('revoke', array[encode(new.digest, 'hex'), new.reason,
 		new.revoked_by::text, @registry@.log_time(new.revoked_at)]);
@@ -207,9 +189,7 @@ revoke execute on function @registry@.log_revoke() from public;
 -- Of the own transaction's rows, and its subtransactions', nothing is told.
 -- For: reader
 create or replace function @registry@.checkpoint() returns text
-	language plpgsql volatile parallel restricted security definer
-	set search_path = pg_catalog, pg_temp
-as $$
+	language plpgsql volatile parallel restricted security definer set search_path = pg_catalog, pg_temp as $$
 declare
 	last record;
 begin
@@ -228,14 +208,15 @@ begin
 end
 $$;
 comment on function @registry@.checkpoint() is
-	'peftarith-log 1 SIZE HASH TIME: size and last hash of the log as it was committed before this transaction, to be signed and kept outside. Error 55000: nothing was committed. Runs with the rights of the registry''s owner.';
+	'peftarith-log 1 SIZE HASH TIME: size and last hash of the log as it was committed before this '
+	'transaction, to be signed and kept outside. Error 55000: nothing was committed. Runs with the rights '
+	'of the registry''s owner.';
 revoke execute on function @registry@.checkpoint() from public;
 
 -- For: log reader, inside
-create or replace function @registry@.log_line("position" bigint, kind text, fields text[], previous bytea, hash bytea) returns text
-	language plpgsql stable parallel safe
-	set search_path = pg_catalog, pg_temp
-as $$
+create or replace function @registry@.log_line("position" bigint, kind text, fields text[],
+	previous bytea, hash bytea) returns text
+	language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
 begin
 	return '{"position":' || "position"::text || ',"kind":' || to_json(kind)::text ||
 		',"fields":' || array_to_json(fields)::text || ',"previous":"' || encode(previous, 'hex') ||
@@ -243,13 +224,12 @@ begin
 end
 $$;
 comment on function @registry@.log_line(bigint, text, text[], bytea, bytea) is
-	'An entry of the log as a line of JSON, in the one spelling that verify_export takes: no spaces, only what must be escaped is.';
+	'An entry of the log as a line of JSON, in the one spelling that verify_export takes: no spaces, only '
+	'what must be escaped is.';
 
 -- For: log reader
 create or replace function @registry@.export_log() returns setof text
-	language plpgsql stable parallel safe
-	set search_path = pg_catalog, pg_temp
-as $$
+	language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
 begin
 	return query select @registry@.log_line(l.position, l.kind, l.fields, l.previous, l.hash)
 		from @registry@.log l order by l.position;

@@ -2,9 +2,7 @@
 
 -- For: log reader, inside
 create or replace function @registry@.log_checkpoint(checkpoint text, out size bigint, out hash bytea)
-	language plpgsql immutable parallel safe
-	set search_path = pg_catalog, pg_temp
-as $$
+	language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
 declare
 	part text[] := regexp_match(rtrim(checkpoint, E' \t\r\n'),
 		'^peftarith-log 1 ([1-9][0-9]{0,17}) ([0-9a-f]{64}) [-0-9T:.]+Z$');
@@ -12,7 +10,8 @@ begin
 	if checkpoint is not null and part is null then
 		raise exception 'not a checkpoint'
 			using errcode = 'invalid_parameter_value',
-				detail = 'A checkpoint is "peftarith-log 1 SIZE HASH TIME", as @registry@.checkpoint() gives it.';
+				detail = 'A checkpoint is "peftarith-log 1 SIZE HASH TIME", as @registry@.checkpoint() '
+					'gives it.';
 	end if;
 	size := part[1]::bigint;
 	hash := decode(part[2], 'hex');
@@ -25,7 +24,8 @@ comment on function @registry@.log_checkpoint(text) is
 -- JSON cannot differ about a line.
 -- For: log reader, inside
 create or replace function @registry@.parse_export(lines text[])
-	returns table (line bigint, "position" bigint, kind text, fields text[], previous bytea, hash bytea, readable boolean)
+	returns table (line bigint, "position" bigint, kind text, fields text[], previous bytea, hash bytea,
+		readable boolean)
 	language plpgsql stable parallel safe
 	set search_path = pg_catalog, pg_temp
 	set standard_conforming_strings = on
@@ -37,16 +37,21 @@ declare
 		',"previous":"[0-9a-f]{64}","hash":"[0-9a-f]{64}"\}$';
 begin
 	return query
-		select e.line, case when e.same then e.position else e.line end, e.kind, e.fields, e.previous, e.hash, e.same
+		select e.line, case when e.same then e.position else e.line end, e.kind, e.fields,
+			e.previous, e.hash, e.same
 		from (
-			select d.*, coalesce(@registry@.log_line(d.position, d.kind, d.fields, d.previous, d.hash) = d.text, false) as same
+			select d.*, coalesce(
+				@registry@.log_line(d.position, d.kind, d.fields, d.previous, d.hash) = d.text, false) as same
 			from (
 				select u.line, u.text, (j.j ->> 'position')::bigint as position, j.j ->> 'kind' as kind,
 					case when j.j is not null then array(
-						select f.field from jsonb_array_elements_text(j.j -> 'fields') with ordinality f(field, n) order by f.n) end as fields,
+						select f.field
+						from jsonb_array_elements_text(j.j -> 'fields') with ordinality f(field, n)
+						order by f.n) end as fields,
 					decode(j.j ->> 'previous', 'hex') as previous, decode(j.j ->> 'hash', 'hex') as hash
 				from unnest(lines) with ordinality u(text, line)
-					cross join lateral (select case when u.text collate "C" ~ pattern then u.text::jsonb end as j offset 0) j
+					cross join lateral (
+						select case when u.text collate "C" ~ pattern then u.text::jsonb end as j offset 0) j
 			) d
 		) e;
 end
@@ -58,15 +63,14 @@ comment on function @registry@.parse_export(text[]) is
 create or replace function @registry@.log_entries(lines text[])
 	returns table (line bigint, "position" bigint, kind text, fields text[], previous bytea, hash bytea,
 		readable boolean, sound boolean)
-	language plpgsql stable parallel unsafe
-	set search_path = pg_catalog, pg_temp
-as $$
+	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
 	return query
 		select e.line, e.position, e.kind, e.fields, e.previous, e.hash, e.readable, case when e.readable then
 			@peft@.registry_entry_hash(e.position, e.previous, e.kind, e.fields) = e.hash end
 		from (
-			select row_number() over (order by l.position) as line, l.position, l.kind, l.fields, l.previous, l.hash,
+			select row_number() over (order by l.position) as line, l.position, l.kind, l.fields,
+				l.previous, l.hash,
 				coalesce(l.position between 1 and 999999999999999999 and l.kind is not null
 					and octet_length(l.previous) = 32 and octet_length(l.hash) = 32
 					and l.fields is not null and coalesce(array_ndims(l.fields), 1) = 1
@@ -79,13 +83,12 @@ begin
 end
 $$;
 comment on function @registry@.log_entries(text[]) is
-	'The entries of the log, or of the lines of an export: whether each can be an entry at all (where not, position is where it should stand), and if so whether its hash is that of its contents.';
+	'The entries of the log, or of the lines of an export: whether each can be an entry at all (where not, '
+	'position is where it should stand), and if so whether its hash is that of its contents.';
 
 -- For: log reader, inside
 create or replace function @registry@.misplaced_entries(lines text[]) returns setof bigint
-	language plpgsql stable parallel unsafe
-	set search_path = pg_catalog, pg_temp
-as $$
+	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
 	return query
 	with entry as materialized (
@@ -115,10 +118,9 @@ comment on function @registry@.misplaced_entries(text[]) is
 	'Lines of entries whose hash is wrong where they stand, and would be right in another place.';
 
 -- For: log reader, inside
-create or replace function @registry@.is_log_event("position" bigint, kind text, fields text[]) returns boolean
-	language plpgsql immutable parallel safe
-	set search_path = pg_catalog, pg_temp
-as $$
+create or replace function @registry@.is_log_event("position" bigint, kind text, fields text[])
+	returns boolean
+	language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
 begin
 	return ("position" = 1) = (kind = 'create') and case kind
 		when 'create' then fields = '{1}'
@@ -131,22 +133,22 @@ begin
 end
 $$;
 comment on function @registry@.is_log_event(bigint, text, text[]) is
-	'An entry of a kind that this format has, with that kind''s number of fields; create at position 1 and nowhere else.';
+	'An entry of a kind that this format has, with that kind''s number of fields; create at position 1 and '
+	'nowhere else.';
 
 -- tools/verify-log.py says the same of the same entries; a rule that changes
 -- here changes there.
 -- For: log reader, inside
 create or replace function @registry@.verify_entries(lines text[], size bigint, head bytea)
 	returns table ("position" bigint, class text, what text, detail text)
-	language plpgsql stable parallel unsafe
-	set search_path = pg_catalog, pg_temp
-as $$
+	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
 	return query
 	with entry as materialized (
 		select e.* from @registry@.log_entries(lines) e
 	), seen as (
-		select e.position, max(e.position) over (order by e.line rows between unbounded preceding and 1 preceding) as above
+		select e.position, max(e.position) over (
+			order by e.line rows between unbounded preceding and 1 preceding) as above
 		from entry e where e.readable
 	), gap as (
 		select p.above + 1 as first, p.position - 1 as last
@@ -156,11 +158,13 @@ begin
 	), extent (last) as (
 		select coalesce(max(e.position), 0) from entry e where e.readable
 	)
-	select e.position, 'changed', 'entry ' || coalesce(e.position::text, '?'), 'This is not an entry of a log.'
+	select e.position, 'changed', 'entry ' || coalesce(e.position::text, '?'),
+		'This is not an entry of a log.'
 		from entry e where not e.readable
 	union all
 	select b.position, case when b.misplaced then 'reordered' else 'changed' end, 'entry ' || b.position,
-		case when b.misplaced then 'Its hash is right for another place.' else 'Its hash is not that of its contents.' end
+		case when b.misplaced then 'Its hash is right for another place.'
+			else 'Its hash is not that of its contents.' end
 		from (select e.position, e.line in (select @registry@.misplaced_entries(lines)) as misplaced
 			from entry e where e.readable and not e.sound) b
 	union all
@@ -170,20 +174,24 @@ begin
 	select e.position, 'changed', 'entry ' || e.position, 'It does not follow the entry before it.'
 		from entry e
 		where e.sound and exists (select from entry b where b.sound and b.position = e.position - 1)
-			and not exists (select from entry b where b.sound and b.position = e.position - 1 and b.hash = e.previous)
+			and not exists (select from entry b
+				where b.sound and b.position = e.position - 1 and b.hash = e.previous)
 	union all
-	select s.position, 'reordered', 'entry ' || s.position, 'It comes after an entry with this position or a higher one.'
+	select s.position, 'reordered', 'entry ' || s.position,
+		'It comes after an entry with this position or a higher one.'
 		from seen s where s.position <= s.above
 	union all
 	select g.first, 'missing', 'entry ' || g.first,
-		case when g.last = g.first then 'It is not there.' else format('Entries %s to %s are not there.', g.first, g.last) end
+		case when g.last = g.first then 'It is not there.'
+			else format('Entries %s to %s are not there.', g.first, g.last) end
 		from gap g
 	union all
 	select e.position, 'changed', 'entry ' || e.position, 'It is no event that this format has.'
 		from entry e where e.sound and not @registry@.is_log_event(e.position, e.kind, e.fields)
 	union all
 	select x.last + 1, 'truncated', 'entry ' || x.last + 1,
-		case when size is null then 'The log is empty.' else format('The checkpoint tells of %s entries.', size) end
+		case when size is null then 'The log is empty.'
+			else format('The checkpoint tells of %s entries.', size) end
 		from extent x where case when size is null then not exists (select from entry) else size > x.last end
 	union all
 	select size, 'forked', 'entry ' || size, 'The checkpoint has another hash of it.'
@@ -192,14 +200,13 @@ begin
 end
 $$;
 comment on function @registry@.verify_entries(text[], bigint, bytea) is
-	'What is wrong with the entries of the log, or of the lines of an export, as a chain and against a checkpoint''s size and hash.';
+	'What is wrong with the entries of the log, or of the lines of an export, as a chain and against a '
+	'checkpoint''s size and hash.';
 
 -- For: log reader, inside
 create or replace function @registry@.verify_log(checkpoint text default null)
 	returns table ("position" bigint, class text, what text, detail text)
-	language plpgsql stable parallel unsafe
-	set search_path = pg_catalog, pg_temp
-as $$
+	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 declare
 	stated record;
 begin
@@ -212,13 +219,16 @@ begin
 				when h.size > coalesce(last.position, 0) then format('The head tells of %s entries.', h.size)
 				else 'The head is not the last entry.' end
 		from (select case when count(*) = 1 then min(g.size) end as size,
-				case when count(*) = 1 then min(encode(g.hash, 'hex')) end as hash from @registry@.log_head g) h
-			left join (select l.position, l.hash from @registry@.log l order by l.position desc nulls last limit 1) last on true
+				case when count(*) = 1 then min(encode(g.hash, 'hex')) end as hash
+			from @registry@.log_head g) h
+			left join (select l.position, l.hash from @registry@.log l
+				order by l.position desc nulls last limit 1) last on true
 		where h.size is distinct from last.position or h.hash is distinct from encode(last.hash, 'hex');
 end
 $$;
 comment on function @registry@.verify_log(text) is
-	'What is wrong with the log itself: its chain, its head, and against a checkpoint. Error 22023: not a checkpoint.';
+	'What is wrong with the log itself: its chain, its head, and against a checkpoint. Error 22023: not a '
+	'checkpoint.';
 
 -- For: log reader
 create or replace function @registry@.verify_export(lines text[], checkpoint text default null)
@@ -237,4 +247,5 @@ begin
 end
 $$;
 comment on function @registry@.verify_export(text[], text) is
-	'What is wrong with an export of a log, line by line, and against a checkpoint: as tools/verify-log.py says it. No row: nothing. Error 22023: not a checkpoint.';
+	'What is wrong with an export of a log, line by line, and against a checkpoint: as tools/verify-log.py '
+	'says it. No row: nothing. Error 22023: not a checkpoint.';

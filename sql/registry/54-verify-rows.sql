@@ -5,9 +5,7 @@
 -- For: log reader, inside
 create or replace function @registry@.log_events(event text, size integer)
 	returns table ("position" bigint, fields text[])
-	language plpgsql stable parallel safe
-	set search_path = pg_catalog, pg_temp
-as $$
+	language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
 begin
 	return query select l.position, l.fields from @registry@.log l
 		where l.kind = event and array_ndims(l.fields) = 1 and array_lower(l.fields, 1) = 1
@@ -19,9 +17,7 @@ comment on function @registry@.log_events(text, integer) is
 
 -- For: log reader, inside
 create or replace function @registry@.log_difference(names text, told text[], there text[]) returns text
-	language plpgsql immutable parallel safe
-	set search_path = pg_catalog, pg_temp
-as $$
+	language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
 begin
 	if told is null then
 		return 'No entry tells of it.';
@@ -39,28 +35,28 @@ comment on function @registry@.log_difference(text, text[], text[]) is
 -- For: log reader, inside
 create or replace function @registry@.verify_versions()
 	returns table ("position" bigint, class text, what text, detail text)
-	language plpgsql stable parallel unsafe
-	set search_path = pg_catalog, pg_temp
-as $$
+	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
 	return query
 		with event as (
 			select e.position, e.fields[1:11] as fields from @registry@.log_events('version', 12) e
 		), row as (
-			select v.entry, v.number, (@registry@.log_version_fields(v.entry, v.number, v.digest, v.envelope_digest,
-				v.recipe, v.virtual, v.allow_duplicate, v.message, v.actor, v.acting_as, v.created_at, null))[1:11] as fields
+			select v.entry, v.number, (@registry@.log_version_fields(
+				v.entry, v.number, v.digest, v.envelope_digest, v.recipe, v.virtual, v.allow_duplicate,
+				v.message, v.actor, v.acting_as, v.created_at, null))[1:11] as fields
 			from @registry@.version v
 		)
 		select e.position, case when r.fields is null then 'missing' else 'changed' end,
 			format('version %s@%s', coalesce(r.entry, e.fields[1]), coalesce(r.number::text, e.fields[2])),
-			@registry@.log_difference('entry number digest envelope_digest recipe virtual allow_duplicate message actor acting_as created_at',
-				e.fields, r.fields)
+			@registry@.log_difference('entry number digest envelope_digest recipe virtual allow_duplicate '
+				'message actor acting_as created_at', e.fields, r.fields)
 		from event e full join row r on e.fields[1] = r.entry and e.fields[2] = r.number::text
 		where e.fields is distinct from r.fields;
 	return query
 		select min(e.position), 'missing', format('entry %s', v.entry), 'It is not there and has versions.'
 		from @registry@.version v
-			left join @registry@.log_events('version', 12) e on e.fields[1] = v.entry and e.fields[2] = v.number::text
+			left join @registry@.log_events('version', 12) e
+				on e.fields[1] = v.entry and e.fields[2] = v.number::text
 		where not exists (select from @registry@.entry n where n.name = v.entry)
 		group by v.entry;
 end
@@ -71,16 +67,15 @@ comment on function @registry@.verify_versions() is 'Versions against the entrie
 -- For: log reader, inside
 create or replace function @registry@.verify_erasures()
 	returns table ("position" bigint, class text, what text, detail text)
-	language plpgsql stable parallel unsafe
-	set search_path = pg_catalog, pg_temp
-as $$
+	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
 	return query
 		with event as (
 			select e.position, array[e.fields[1], e.fields[2], e.fields[3], e.fields[5]] as fields
 			from @registry@.log_events('erase', 5) e
 		), row as (
-			select v.entry, v.number, array[v.entry, v.number::text, v.erase_reason, @registry@.log_time(v.erased_at)] as fields
+			select v.entry, v.number,
+				array[v.entry, v.number::text, v.erase_reason, @registry@.log_time(v.erased_at)] as fields
 			from @registry@.version v where num_nonnulls(v.erased_at, v.erase_reason) > 0
 		)
 		select e.position, case when r.fields is null then 'missing' else 'changed' end,
@@ -96,47 +91,52 @@ begin
 			select e.fields[1] as entry, e.fields[2] as number, min(e.position) as position
 			from @registry@.log_events('erase', 5) e group by 1, 2
 		), committed as (
-			select e.fields[1] as entry, e.fields[2] as number, e.fields[6] as virtual, min(e.position) as position
+			select e.fields[1] as entry, e.fields[2] as number, e.fields[6] as virtual,
+				min(e.position) as position
 			from @registry@.log_events('version', 12) e group by 1, 2, 3
 		)
 		select coalesce(x.position, m.position, c.position),
 			case when v.there then 'changed' else 'missing' end, format('value of %s@%s', v.entry, v.number),
 			case when v.there then 'It should have none.' else 'It is not there.' end
-		from (select n.entry, n.number::text as number, n.value is not null as there from @registry@.version n) v
+		from (select n.entry, n.number::text as number, n.value is not null as there
+			from @registry@.version n) v
 			join committed c using (entry, number)
 			left join materialized m using (entry, number) left join erased x using (entry, number)
 		where v.there <> (x.position is null and (c.virtual = 'false' or m.position is not null));
 	return query
-		select e.position, 'missing', format('value of %s@%s', e.fields[1], e.fields[2]), 'There is no such virtual version.'
+		select e.position, 'missing', format('value of %s@%s', e.fields[1], e.fields[2]),
+			'There is no such virtual version.'
 		from @registry@.log_events('materialize', 5) e
 		where not exists (select from @registry@.version v
 			where v.entry = e.fields[1] and v.number::text = e.fields[2] and v.virtual);
 end
 $$;
 comment on function @registry@.verify_erasures() is
-	'Erased and materialized versions against the entries that tell of them, and whether each version has a value that should.';
+	'Erased and materialized versions against the entries that tell of them, and whether each version has a '
+	'value that should.';
 
 -- For: log reader, inside
 create or replace function @registry@.verify_lineage()
 	returns table ("position" bigint, class text, what text, detail text)
-	language plpgsql stable parallel unsafe
-	set search_path = pg_catalog, pg_temp
-as $$
+	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
 	-- A later commit of a digest may have added edges, so its last entry counts.
 	return query
 		with event as (
-			select distinct on (e.fields[3] collate "C") e.position, e.fields[3] as child, e.fields[12] as hash
+			select distinct on (e.fields[3] collate "C")
+				e.position, e.fields[3] as child, e.fields[12] as hash
 			from @registry@.log_events('version', 12) e
 			order by e.fields[3] collate "C", e.position desc
 		), row as (
-			select encode(l.child, 'hex') as child, encode(sha256(convert_to(string_agg(@registry@.log_lineage_line(
-				l.of, l.parent, l.p, l.q, l.w, l.external), '' order by l.of, l.parent, l.p, l.q, l.w, l.external), 'UTF8')), 'hex') as hash
+			select encode(l.child, 'hex') as child, encode(sha256(convert_to(string_agg(
+				@registry@.log_lineage_line(l.of, l.parent, l.p, l.q, l.w, l.external),
+				'' order by l.of, l.parent, l.p, l.q, l.w, l.external), 'UTF8')), 'hex') as hash
 			from @registry@.lineage l group by l.child
 		)
 		select e.position, case when r.child is null then 'missing' else 'changed' end,
 			format('lineage of %s', coalesce(r.child, e.child)),
-			case when e.child is null then 'No entry tells of it.' when r.child is null then 'It is not there.'
+			case when e.child is null then 'No entry tells of it.'
+				when r.child is null then 'It is not there.'
 				else 'The entry tells otherwise of it.' end
 		from event e full join row r using (child)
 		where e.hash is distinct from coalesce(r.hash, encode(sha256(''), 'hex')) or e.child is null;
@@ -148,16 +148,15 @@ comment on function @registry@.verify_lineage() is
 -- For: log reader, inside
 create or replace function @registry@.verify_states()
 	returns table ("position" bigint, class text, what text, detail text)
-	language plpgsql stable parallel unsafe
-	set search_path = pg_catalog, pg_temp
-as $$
+	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
 	return query
 		with event as (
 			select e.position, e.fields from @registry@.log_events('revoke', 4) e
 		), row as (
-			select encode(s.digest, 'hex') as digest, array[encode(s.digest, 'hex'), s.reason, s.revoked_by::text,
-				@registry@.log_time(s.revoked_at)] as fields
+			select encode(s.digest, 'hex') as digest,
+				array[encode(s.digest, 'hex'), s.reason, s.revoked_by::text,
+					@registry@.log_time(s.revoked_at)] as fields
 			from @registry@.state s where num_nonnulls(s.revoked_at, s.revoked_by, s.reason) > 0
 		)
 		select e.position, case when r.fields is null then 'missing' else 'changed' end,
@@ -185,30 +184,31 @@ begin
 		select d.position, case when s.digest is null then 'missing' else 'changed' end,
 			format('state of %s', coalesce(d.digest, s.digest)),
 			case when s.digest is null then 'It is not there.' else 'Nothing has this digest.' end
-		from digest d full join (select encode(t.digest, 'hex') as digest from @registry@.state t) s using (digest)
+		from digest d
+			full join (select encode(t.digest, 'hex') as digest from @registry@.state t) s using (digest)
 		where d.digest is null or s.digest is null;
 end
 $$;
 comment on function @registry@.verify_states() is
-	'Revocations against the entries that tell of them, and that every digest has a state and every state a digest.';
+	'Revocations against the entries that tell of them, and that every digest has a state and every state a '
+	'digest.';
 
 -- For: log reader, inside
 create or replace function @registry@.verify_aliases()
 	returns table ("position" bigint, class text, what text, detail text)
-	language plpgsql stable parallel unsafe
-	set search_path = pg_catalog, pg_temp
-as $$
+	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
 	return query
 		with event as (
 			select e.position, e.fields from @registry@.log_events('alias', 7) e
 		), row as (
-			select h.entry, h.alias, h.move, array[h.entry, h.alias, h.move::text, h.number::text, h.previous::text,
-				h.actor::text, @registry@.log_time(h.moved_at)] as fields
+			select h.entry, h.alias, h.move, array[h.entry, h.alias, h.move::text, h.number::text,
+				h.previous::text, h.actor::text, @registry@.log_time(h.moved_at)] as fields
 			from @registry@.alias_history h
 		)
 		select e.position, case when r.fields is null then 'missing' else 'changed' end,
-			format('move %s of %s@%s', coalesce(r.move::text, e.fields[3]), coalesce(r.entry, e.fields[1]), coalesce(r.alias, e.fields[2])),
+			format('move %s of %s@%s', coalesce(r.move::text, e.fields[3]),
+				coalesce(r.entry, e.fields[1]), coalesce(r.alias, e.fields[2])),
 			@registry@.log_difference('entry alias move number previous actor moved_at', e.fields, r.fields)
 		from event e full join row r
 			on e.fields[1] = r.entry and e.fields[2] = r.alias and e.fields[3] = r.move::text
@@ -216,61 +216,70 @@ begin
 	-- Moves that are as logged, and whether one follows from the one before.
 	return query
 		with event as (
-			select min(e.position) as position, e.fields from @registry@.log_events('alias', 7) e group by e.fields
+			select min(e.position) as position, e.fields
+			from @registry@.log_events('alias', 7) e group by e.fields
 		), told as (
 			select e.fields[1] as entry, e.fields[2] as alias, e.fields[3] as move from event e
 		), move as (
 			select e.position, h.*
-			from @registry@.alias_history h join event e on e.fields = array[h.entry, h.alias, h.move::text, h.number::text,
-				h.previous::text, h.actor::text, @registry@.log_time(h.moved_at)]
+			from @registry@.alias_history h join event e on e.fields = array[h.entry, h.alias, h.move::text,
+				h.number::text, h.previous::text, h.actor::text, @registry@.log_time(h.moved_at)]
 		)
-		select m.position, 'changed', format('move %s of %s@%s', m.move, m.entry, m.alias), 'It does not follow from the move before it.'
+		select m.position, 'changed', format('move %s of %s@%s', m.move, m.entry, m.alias),
+			'It does not follow from the move before it.'
 		from move m left join move b on b.entry = m.entry and b.alias = m.alias and b.move = m.move - 1
-		where case when b.move is not null then m.previous is distinct from b.number or m.moved_at < b.moved_at
+		where case
+			when b.move is not null then m.previous is distinct from b.number or m.moved_at < b.moved_at
 			when m.move = 1 then m.previous is not null
-			else not exists (select from told t where t.entry = m.entry and t.alias = m.alias and t.move = (m.move - 1)::text)
-				and not exists (select from @registry@.alias_history h where h.entry = m.entry and h.alias = m.alias and h.move = m.move - 1)
+			else not exists (select from told t
+					where t.entry = m.entry and t.alias = m.alias and t.move = (m.move - 1)::text)
+				and not exists (select from @registry@.alias_history h
+					where h.entry = m.entry and h.alias = m.alias and h.move = m.move - 1)
 			end;
 	return query
 		with last as (
 			select * from (
-				select distinct on (e.fields[1] collate "C", e.fields[2] collate "C") e.position, e.fields[1] as entry, e.fields[2] as alias, e.fields[4] as number
+				select distinct on (e.fields[1] collate "C", e.fields[2] collate "C")
+					e.position, e.fields[1] as entry, e.fields[2] as alias, e.fields[4] as number
 				from @registry@.log_events('alias', 7) e
 				order by e.fields[1] collate "C", e.fields[2] collate "C", e.position desc) m
 			where m.number is not null
 		)
 		select m.position, case when a.number is null then 'missing' else 'changed' end,
 			format('alias %s@%s', coalesce(a.entry, m.entry), coalesce(a.alias, m.alias)),
-			case when m.entry is null then 'No entry tells of it.' when a.number is null then 'It is not there.'
+			case when m.entry is null then 'No entry tells of it.'
+				when a.number is null then 'It is not there.'
 				else format('It stands for %s; the entry says %s.', a.number, m.number) end
 		from last m full join @registry@.alias a on a.entry = m.entry and a.alias = m.alias
 		where a.number::text is distinct from m.number;
 end
 $$;
 comment on function @registry@.verify_aliases() is
-	'Moves of aliases against the entries that tell of them and against the moves before them, and each alias against its last move.';
+	'Moves of aliases against the entries that tell of them and against the moves before them, and each '
+	'alias against its last move.';
 
 -- What a constraint that is not there any more would have refused, and no entry shows.
 -- For: log reader, inside
 create or replace function @registry@.verify_keys()
 	returns table ("position" bigint, class text, what text, detail text)
-	language plpgsql stable parallel unsafe
-	set search_path = pg_catalog, pg_temp
-as $$
+	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
 	return query
 		select null::bigint, 'changed', k.what, 'It is there more than once.'
 		from (
 			select format('entry %s', n.name) as what, count(*) as n from @registry@.entry n group by n.name
 			union all
-			select format('version %s@%s', v.entry, v.number), count(*) from @registry@.version v group by v.entry, v.number
+			select format('version %s@%s', v.entry, v.number), count(*)
+				from @registry@.version v group by v.entry, v.number
 			union all
-			select format('alias %s@%s', a.entry, a.alias), count(*) from @registry@.alias a group by a.entry, a.alias
+			select format('alias %s@%s', a.entry, a.alias), count(*)
+				from @registry@.alias a group by a.entry, a.alias
 			union all
 			select format('move %s of %s@%s', h.move, h.entry, h.alias), count(*)
 				from @registry@.alias_history h group by h.entry, h.alias, h.move
 			union all
-			select format('state of %s', encode(s.digest, 'hex')), count(*) from @registry@.state s group by s.digest) k
+			select format('state of %s', encode(s.digest, 'hex')), count(*)
+				from @registry@.state s group by s.digest) k
 		where k.n > 1;
 	return query
 		select null::bigint, 'changed', format('alias %s@%s', a.entry, a.alias), 'It stands for no version.'
@@ -286,17 +295,18 @@ comment on function @registry@.verify_keys() is
 -- For: log reader, inside
 create or replace function @registry@.verify_repeats()
 	returns table ("position" bigint, class text, what text, detail text)
-	language plpgsql stable parallel unsafe
-	set search_path = pg_catalog, pg_temp
-as $$
+	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
 	return query
-		select max(e.position), 'changed', format('entry %s', max(e.position)), format('It tells again what entry %s tells.', min(e.position))
-		from (select l.position, l.kind, l.fields[1] as one, case when l.kind <> 'revoke' then l.fields[2] end as two,
+		select max(e.position), 'changed', format('entry %s', max(e.position)),
+			format('It tells again what entry %s tells.', min(e.position))
+		from (select l.position, l.kind, l.fields[1] as one,
+				case when l.kind <> 'revoke' then l.fields[2] end as two,
 				case when l.kind = 'alias' then l.fields[3] end as three
 			from @registry@.log l where l.kind in ('version', 'erase', 'materialize', 'alias', 'revoke')) e
 		group by e.kind, e.one, e.two, e.three
 		having count(*) > 1;
 end
 $$;
-comment on function @registry@.verify_repeats() is 'Entries that tell of what can happen only once and has been told.';
+comment on function @registry@.verify_repeats() is
+	'Entries that tell of what can happen only once and has been told.';

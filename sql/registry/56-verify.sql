@@ -2,22 +2,20 @@
 
 -- For: log reader, inside
 create or replace function @registry@.is_outer_error(state text) returns boolean
-	language plpgsql immutable parallel safe
-	set search_path = pg_catalog, pg_temp
-as $$
+	language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
 begin
 	return left(state, 2) in ('40', '53', '57', '58') or state in ('55P03', '42501', '42883');
 end
 $$;
 comment on function @registry@.is_outer_error(text) is
-	'An SQLSTATE that says nothing of the value that was being read: memory, cancellation, the end of the server, locks, rights, a function that is not there.';
+	'An SQLSTATE that says nothing of the value that was being read: memory, cancellation, the end of the '
+	'server, locks, rights, a function that is not there.';
 
 -- What is wrong with a value is told, whatever error reading it raises.
 -- For: log reader, inside
-create or replace function @registry@.value_fault(value @peft@.adapter, digest bytea, envelope_digest bytea) returns text
-	language plpgsql stable parallel unsafe
-	set search_path = pg_catalog, pg_temp
-as $$
+create or replace function @registry@.value_fault(value @peft@.adapter, digest bytea, envelope_digest bytea)
+	returns text
+	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
 	perform @peft@.adapter_check(value);
 	if @peft@.adapter_digest(value) is distinct from digest then
@@ -39,16 +37,15 @@ comment on function @registry@.value_fault(@peft@.adapter, bytea, bytea) is
 -- For: log reader, inside
 create or replace function @registry@.verify_values()
 	returns table ("position" bigint, class text, what text, detail text)
-	language plpgsql stable parallel unsafe
-	set search_path = pg_catalog, pg_temp
-as $$
+	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
 	return query
 		select e.position, 'changed', format('value of %s@%s', v.entry, v.number), v.fault
 		from (
 			-- A virtual version that was materialized has its own envelope.
 			select n.entry, n.number, @registry@.value_fault(n.value, n.digest,
-				case when n.virtual then decode(case when m.digest ~ '^[0-9a-f]{64}$' then m.digest end, 'hex')
+				case
+					when n.virtual then decode(case when m.digest ~ '^[0-9a-f]{64}$' then m.digest end, 'hex')
 					else n.envelope_digest end) as fault
 			from @registry@.version n
 				left join (select x.fields[1] as entry, x.fields[2] as number, min(x.fields[3]) as digest
@@ -56,7 +53,8 @@ begin
 				on n.virtual and m.entry = n.entry and m.number = n.number::text
 			where n.value is not null
 			offset 0
-		) v left join @registry@.log_events('version', 12) e on e.fields[1] = v.entry and e.fields[2] = v.number::text
+		) v left join @registry@.log_events('version', 12) e
+			on e.fields[1] = v.entry and e.fields[2] = v.number::text
 		where v.fault is not null;
 end
 $$;
@@ -102,14 +100,14 @@ exception when others then
 end
 $$;
 comment on function @registry@.recipe_fault(text, integer) is
-	'Makes a version again from registered values and compares the digests, or where the linear algebra library had a part the values (distance at most 1e-5 of the norm); null if nothing is wrong or its values are not registered, else a sentence.';
+	'Makes a version again from registered values and compares the digests, or where the linear algebra '
+	'library had a part the values (distance at most 1e-5 of the norm); null if nothing is wrong or its '
+	'values are not registered, else a sentence.';
 
 -- For: log reader, inside
 create or replace function @registry@.verify_recipes()
 	returns table ("position" bigint, class text, what text, detail text)
-	language plpgsql stable parallel unsafe
-	set search_path = pg_catalog, pg_temp
-as $$
+	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
 	return query
 		select e.position, 'changed', format('recipe of %s@%s', v.entry, v.number), v.fault
@@ -117,7 +115,8 @@ begin
 			select n.entry, n.number, @registry@.recipe_fault(n.entry, n.number) as fault
 			from @registry@.version n where n.recipe #>> '{root,op}' is distinct from 'import'
 			offset 0
-		) v left join @registry@.log_events('version', 12) e on e.fields[1] = v.entry and e.fields[2] = v.number::text
+		) v left join @registry@.log_events('version', 12) e
+			on e.fields[1] = v.entry and e.fields[2] = v.number::text
 		where v.fault is not null;
 end
 $$;
@@ -154,5 +153,10 @@ begin
 end
 $$;
 comment on function @registry@.verify(text, boolean) is
-	'Everything that is not as the log says, the first bad entry first, what no entry tells of last; no row: nothing is wrong. class: changed, missing, reordered, truncated, forked. Checks the chain, a checkpoint, every table against the log both ways, and every stored value; with recompute also every version that can be made again from registered values. Not checked: alias.id, and of entry all but that it exists. Call it in a transaction that has committed nothing yet: what it has changed is not logged before it ends. Error 22023: not a checkpoint.';
+	'Everything that is not as the log says, the first bad entry first, what no entry tells of last; no '
+	'row: nothing is wrong. class: changed, missing, reordered, truncated, forked. Checks the chain, a '
+	'checkpoint, every table against the log both ways, and every stored value; with recompute also every '
+	'version that can be made again from registered values. Not checked: alias.id, and of entry all but '
+	'that it exists. Call it in a transaction that has committed nothing yet: what it has changed is not '
+	'logged before it ends. Error 22023: not a checkpoint.';
 revoke execute on function @registry@.verify(text, boolean) from public;

@@ -17,29 +17,37 @@ begin
 end
 $$;
 comment on function @registry@.sees_entry(text) is
-	'The entry exists and the current role may see it; volatile, so that a policy sees an entry that the same command has made.';
+	'The entry exists and the current role may see it; volatile, so that a policy sees an entry that the '
+	'same command has made.';
 
 -- For: owner
-create or replace function @registry@.allow(reader text default null, writer text default null, admin text default null) returns void
+create or replace function @registry@.allow(reader text default null, writer text default null,
+	admin text default null) returns void
 	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
 declare
-	secured constant boolean := (select c.relrowsecurity from pg_class c where c.oid = '@registry@.version'::regclass);
+	secured constant boolean := (
+		select c.relrowsecurity from pg_class c where c.oid = '@registry@.version'::regclass);
 	role text;
 	t text;
 begin
 	foreach role in array array_remove(array[reader, writer, admin], null) loop
 		execute format('grant usage on schema @registry@ to %I', role);
-		execute format('grant select on @registry@.entry, @registry@.version, @registry@.alias, @registry@.alias_history, @registry@.log_head to %I', role);
+		execute format('grant select on @registry@.entry, @registry@.version, @registry@.alias, '
+			'@registry@.alias_history, @registry@.log_head to %I', role);
 		perform @registry@.allow_functions('reader', role);
 		if role = admin or not secured then
-			execute format('grant select on @registry@.state, @registry@.lineage, @registry@.log to %I', role);
+			execute format('grant select on @registry@.state, @registry@.lineage, @registry@.log to %I',
+				role);
 			perform @registry@.allow_functions('log reader', role);
 		end if;
 	end loop;
 	foreach role in array array_remove(array[writer, admin], null) loop
-		execute format('grant insert (name, base_model, description, owner, tags), update (base_model, description, owner, tags) on @registry@.entry to %I', role);
-		execute format('grant insert (entry, value, message, virtual, allow_duplicate), update (value) on @registry@.version to %I', role);
-		execute format('grant insert (entry, alias, number), update (number), delete on @registry@.alias to %I', role);
+		execute format('grant insert (name, base_model, description, owner, tags), '
+			'update (base_model, description, owner, tags) on @registry@.entry to %I', role);
+		execute format('grant insert (entry, value, message, virtual, allow_duplicate), '
+			'update (value) on @registry@.version to %I', role);
+		execute format('grant insert (entry, alias, number), update (number), delete '
+			'on @registry@.alias to %I', role);
 		perform @registry@.allow_functions('writer', role);
 	end loop;
 	if admin is not null then
@@ -49,15 +57,19 @@ begin
 		if secured and not exists (select from pg_policy p join pg_roles r on p.polroles = array[r.oid]
 				where p.polrelid = '@registry@.version'::regclass and r.rolname = admin) then
 			foreach t in array array['entry', 'version', 'alias', 'alias_history'] loop
-				execute format('create policy %I on @registry@.%I to %I using (true) with check (true)', 'admin ' || admin, t, admin);
-				execute format('comment on policy %I on @registry@.%I is %L', 'admin ' || admin, t, 'Admins see and change everything.');
+				execute format('create policy %I on @registry@.%I to %I using (true) with check (true)',
+					'admin ' || admin, t, admin);
+				execute format('comment on policy %I on @registry@.%I is %L',
+					'admin ' || admin, t, 'Admins see and change everything.');
 			end loop;
 		end if;
 	end if;
 end
 $$;
 comment on function @registry@.allow(text, text, text) is
-	'Gives existing roles the rights to read, to commit and move aliases, to revoke, erase and recompose (null: none). For more roles, and for functions that registry_upgrade() added. Error 42704: no such role.';
+	'Gives existing roles the rights to read, to commit and move aliases, to revoke, erase and recompose '
+	'(null: none). For more roles, and for functions that registry_upgrade() added. Error 42704: no such '
+	'role.';
 
 -- For: nobody
 create or replace function @registry@.allow_functions(allowed text, role text) returns void

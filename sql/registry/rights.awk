@@ -25,11 +25,15 @@ END {
 	print "-- Made by sql/registry/rights.awk."
 	print ""
 	print "-- For: nobody"
-	print "create or replace function @registry@.rights(out name text, out role text, out inside boolean) returns setof record"
+	print "create or replace function @registry@.rights(out name text, out role text, out inside boolean)"
+	print "\treturns setof record"
 	print "\tlanguage sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$ values"
 	for (i = 1; i <= n; i++)
 		print "\t" rows[i] (i < n ? "," : "")
 	print "$$;"
 	print "comment on function @registry@.rights() is"
-	print "\t'For whom each function is: reader, log reader (a reader without row-level security, else an admin), writer, admin, owner, nobody (triggers, and what runs with the rights of the owner). inside: not to be called itself, but what is offered calls it with the rights of its caller.';"
+	print "\t'For whom each function is: reader, log reader (a reader without row-level security, else an '"
+	print "\t'admin), writer, admin, owner, nobody (triggers, and what runs with the rights of the '"
+	print "\t'owner). inside: not to be called itself, but what is offered calls it with the rights of '"
+	print "\t'its caller.';"
 }

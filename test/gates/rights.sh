@@ -17,7 +17,7 @@ perl -0777 -e '
 	{
 		my ($text) = @_;
 		$text =~ s/^\s*--.*$//gm;
-		$text =~ s/\b(?:hint|detail)\s*=\s*\x27(?:[^\x27]|\x27\x27)*\x27//g;
+		$text =~ s/\b(?:hint|detail)\s*=\s*\x27(?:[^\x27]|\x27\x27|\x27\n\s*\x27)*\x27//g;
 		$text =~ s/^(?:comment|revoke)\b.*?;$//gms;
 		return grep { $_ } $text =~ /(?:\@registry\@|\bregistry|%[Is])\.(\w+)\s*\(/g;
 	}

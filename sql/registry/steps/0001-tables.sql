@@ -9,16 +9,21 @@ create table @registry@.entry (
 	tags text[] not null default '{}',
 	next_number integer not null default 1,
 	created_at timestamptz not null default clock_timestamp(),
-	constraint entry_name check (name collate "C" ~ '^[^@[:cntrl:][:space:]]([^@[:cntrl:]]{0,198}[^@[:cntrl:][:space:]])?$'),
+	constraint entry_name check (
+		name collate "C" ~ '^[^@[:cntrl:][:space:]]([^@[:cntrl:]]{0,198}[^@[:cntrl:][:space:]])?$'),
 	constraint entry_next_number check (next_number >= 1)
 );
 comment on table @registry@.entry is 'A named adapter: what its versions are versions of.';
-comment on column @registry@.entry.name is 'Name; no @, no control characters of ASCII, no space at an end, at most 200 characters.';
-comment on column @registry@.entry.base_model is 'Base model of the first version, for finding; null if it names none.';
+comment on column @registry@.entry.name is
+	'Name; no @, no control characters of ASCII, no space at an end, at most 200 characters.';
+comment on column @registry@.entry.base_model is
+	'Base model of the first version, for finding; null if it names none.';
 comment on column @registry@.entry.description is 'Free text.';
-comment on column @registry@.entry.owner is 'Role whose members may commit and move aliases under row-level security.';
+comment on column @registry@.entry.owner is
+	'Role whose members may commit and move aliases under row-level security.';
 comment on column @registry@.entry.tags is 'Free words for finding.';
-comment on column @registry@.entry.next_number is 'Number of the next version; counted by the trigger of @registry@.version.';
+comment on column @registry@.entry.next_number is
+	'Number of the next version; counted by the trigger of @registry@.version.';
 comment on column @registry@.entry.created_at is 'When the entry was made.';
 
 create table @registry@.state (
@@ -28,9 +33,12 @@ create table @registry@.state (
 	reason text,
 	constraint state_digest check (octet_length(digest) = 32),
 	constraint state_reason check (octet_length(reason) <= 1048576),
-	constraint state_revoked check ((revoked_at is null) = (revoked_by is null) and (revoked_at is not null or reason is null))
+	constraint state_revoked check (
+		(revoked_at is null) = (revoked_by is null) and (revoked_at is not null or reason is null))
 );
-comment on table @registry@.state is 'One row for each digest that was committed or is an ancestor of one; the row is what commit and revoke lock.';
+comment on table @registry@.state is
+	'One row for each digest that was committed or is an ancestor of one; the row is what commit and revoke '
+	'lock.';
 comment on column @registry@.state.digest is 'Content digest of an adapter.';
 comment on column @registry@.state.revoked_at is 'When the digest was revoked; null if it is not. Set once.';
 comment on column @registry@.state.revoked_by is 'Session user who revoked it.';
@@ -58,23 +66,30 @@ create table @registry@.version (
 	constraint version_digest check (octet_length(digest) = 32),
 	constraint version_envelope_digest check (octet_length(envelope_digest) = 32),
 	constraint version_value check (value is not null or virtual or erased_at is not null),
-	constraint version_erased check ((erased_at is null) = (erase_reason is null) and (erased_at is null or value is null))
+	constraint version_erased check (
+		(erased_at is null) = (erase_reason is null) and (erased_at is null or value is null))
 );
 create unique index version_entry_digest on @registry@.version (entry, digest) where not allow_duplicate;
 create index version_digest on @registry@.version (digest);
-comment on table @registry@.version is 'Versions of entries. INSERT (entry, value, message) is enough; rows never change but for erase and materialize.';
+comment on table @registry@.version is
+	'Versions of entries. INSERT (entry, value, message) is enough; rows never change but for erase and '
+	'materialize.';
 comment on column @registry@.version.entry is 'Entry; one that does not exist is created.';
 comment on column @registry@.version.number is '1, 2, ... within the entry.';
-comment on column @registry@.version.value is 'The adapter; null if the version is virtual and not materialized, or erased.';
+comment on column @registry@.version.value is
+	'The adapter; null if the version is virtual and not materialized, or erased.';
 comment on column @registry@.version.digest is 'Content digest, read from the value.';
-comment on column @registry@.version.envelope_digest is 'Digest over digest, recipe, configuration text and original header, read from the value.';
+comment on column @registry@.version.envelope_digest is
+	'Digest over digest, recipe, configuration text and original header, read from the value.';
 comment on column @registry@.version.recipe is 'How the value was made (adapter_recipe).';
 comment on column @registry@.version.virtual is 'Committed without its value.';
-comment on column @registry@.version.message is 'What and why, in the committer''s words; at most 1 MiB, as the reasons.';
+comment on column @registry@.version.message is
+	'What and why, in the committer''s words; at most 1 MiB, as the reasons.';
 comment on column @registry@.version.actor is 'session_user of the commit.';
 comment on column @registry@.version.acting_as is 'current_user of the commit.';
 comment on column @registry@.version.created_at is 'When it was committed.';
-comment on column @registry@.version.allow_duplicate is 'The entry may have another version with the same digest.';
+comment on column @registry@.version.allow_duplicate is
+	'The entry may have another version with the same digest.';
 comment on column @registry@.version.erased_at is 'When the value was erased.';
 comment on column @registry@.version.erase_reason is 'Why.';
 
@@ -95,14 +110,18 @@ create unique index lineage_edge on @registry@.lineage
 	(child, of, parent, coalesce(p, 'NaN'), coalesce(q, 'NaN'), coalesce(w, 'NaN'), external);
 create index lineage_of on @registry@.lineage (of);
 create index lineage_parent on @registry@.lineage (parent);
-comment on table @registry@.lineage is 'What each committed digest was made of, as its recipe says: see doc/registry.md, "Lineage".';
+comment on table @registry@.lineage is
+	'What each committed digest was made of, as its recipe says: see doc/registry.md, "Lineage".';
 comment on column @registry@.lineage.child is 'The committed digest whose recipe this is an edge of.';
-comment on column @registry@.lineage.of is 'What was made: child itself, or an intermediate that was not registered.';
+comment on column @registry@.lineage.of is
+	'What was made: child itself, or an intermediate that was not registered.';
 comment on column @registry@.lineage.parent is 'What it was made from.';
-comment on column @registry@.lineage.p is 'Weight on factor A where the operation is a sum in parameter space, else null.';
+comment on column @registry@.lineage.p is
+	'Weight on factor A where the operation is a sum in parameter space, else null.';
 comment on column @registry@.lineage.q is 'Weight on factor B and everything else there.';
 comment on column @registry@.lineage.w is 'Weight where the operation is a sum in delta space, else null.';
-comment on column @registry@.lineage.external is 'The recipe says nothing of the parent but its digest, or that it was imported.';
+comment on column @registry@.lineage.external is
+	'The recipe says nothing of the parent but its digest, or that it was imported.';
 
 create table @registry@.alias (
 	entry text not null,
@@ -111,13 +130,16 @@ create table @registry@.alias (
 	id uuid not null default gen_random_uuid() unique,
 	primary key (entry, alias),
 	foreign key (entry, number) references @registry@.version (entry, number),
-	constraint alias_name check (alias collate "C" ~ '^[^@[:cntrl:][:space:]]([^@[:cntrl:]]{0,198}[^@[:cntrl:][:space:]])?$' and alias !~ '^[0-9]+$')
+	constraint alias_name check (
+		alias collate "C" ~ '^[^@[:cntrl:][:space:]]([^@[:cntrl:]]{0,198}[^@[:cntrl:][:space:]])?$'
+		and alias !~ '^[0-9]+$')
 );
 comment on table @registry@.alias is 'Names for versions: production, candidate.';
 comment on column @registry@.alias.entry is 'Entry.';
 comment on column @registry@.alias.alias is 'Name, as an entry''s; not a number.';
 comment on column @registry@.alias.number is 'The version that it stands for.';
-comment on column @registry@.alias.id is 'What NOTIFY @registry@_alias carries: says nothing to who may not read the row.';
+comment on column @registry@.alias.id is
+	'What NOTIFY @registry@_alias carries: says nothing to who may not read the row.';
 
 create table @registry@.alias_history (
 	entry text not null,
@@ -134,8 +156,10 @@ comment on table @registry@.alias_history is 'Every move of every alias.';
 comment on column @registry@.alias_history.entry is 'Entry.';
 comment on column @registry@.alias_history.alias is 'Alias.';
 comment on column @registry@.alias_history.move is '1, 2, ... for each alias.';
-comment on column @registry@.alias_history.number is 'Version that it stands for from then on; null if it was removed.';
-comment on column @registry@.alias_history.previous is 'Version that it stood for before; null if it was new.';
+comment on column @registry@.alias_history.number is
+	'Version that it stands for from then on; null if it was removed.';
+comment on column @registry@.alias_history.previous is
+	'Version that it stood for before; null if it was new.';
 comment on column @registry@.alias_history.actor is 'Session user who moved it.';
 comment on column @registry@.alias_history.moved_at is 'When.';
 
@@ -148,7 +172,8 @@ create table @registry@.log (
 	constraint log_position check (position >= 1),
 	constraint log_hashes check (octet_length(previous) = 32 and octet_length(hash) = 32)
 );
-create index log_event on @registry@.log ((fields[1]), (fields[2]), (fields[3])) where kind in ('version', 'alias');
+create index log_event on @registry@.log ((fields[1]), (fields[2]), (fields[3]))
+	where kind in ('version', 'alias');
 comment on table @registry@.log is 'What happened, in order, chained by hashes: see doc/registry.md, "Log".';
 comment on column @registry@.log.position is '1, 2, ... without gaps.';
 comment on column @registry@.log.kind is 'create, version, alias, revoke, erase or materialize.';
