@@ -4,7 +4,7 @@ comment on function adapter_from_safetensors(bytea, json) is
 	'Import a PEFT file (adapter_model.safetensors) with its adapter_config.json. Nothing is lost: '
 	'adapter_to_safetensors gives the same bytes, adapter_config the same text. A file with the keys of an '
 	'envelope needs no configuration. Errors: 22P03 file, 22032 and 22030 JSON, 22023 configuration, 54000 '
-	'limits, 0A000 other kinds than LoRA, (IA)^3 and difference.';
+	'limits, 0A000 a peft_type that is not written as PEFT writes them.';
 
 create function adapter_to_safetensors(adapter) returns bytea
 	as 'MODULE_PATHNAME' language c immutable strict parallel safe cost 1000;

@@ -68,7 +68,7 @@ end
 $$;
 comment on function @registry@.allow(text, text, text) is
 	'Gives existing roles the rights to read, to commit and move aliases, to revoke, erase and recompose '
-	'(null: none). For more roles, and for functions that registry_upgrade() added. Error 42704: no such '
+	'(null: none). For more roles, and where registry_upgrade() gave no rights. Error 42704: no such '
 	'role.';
 
 -- For: nobody

@@ -7,8 +7,8 @@
  * its dotted path.  A tensor has a role in its module; dense tensors are
  * replacements (modules_to_save, saved biases, and everything else without a
  * LoRA or (IA)^3 role); differences are tuned - base of a whole parameter; opaque
- * tensors are those of methods that are stored and not computed with.  These are
- * keyed: a module may have several, told apart by their keys.  Scaling
+ * tensors are those of methods that are stored and not computed with.  These three
+ * are keyed: a module may have several, told apart by their keys.  Scaling
  * s = alpha/r, or alpha/sqrt(r) with rsLoRA; delta = s B A.
  *
  * A PaAdapter is made by pa_peft_describe (from a file and its configuration)
@@ -82,7 +82,7 @@ pa_role_is_keyed(PaRole role)
 #define PA_FEATURE_UNKNOWN_TENSOR (1u << 11)	/* a lora_ tensor without a role known here */
 #define PA_FEATURE_KNOWN ((1u << 12) - 1)
 
-#define PA_MODULE_TARGET (1u << 0)	/* has LoRA or (IA)^3 tensors, or differences */
+#define PA_MODULE_TARGET (1u << 0)	/* has a tensor whose role is not dense */
 #define PA_MODULE_FEEDFORWARD (1u << 1) /* (IA)^3 on the input */
 #define PA_MODULE_EMBEDDING (1u << 2)	/* lora_embedding_A / _B */
 #define PA_MODULE_PARAMETER (1u << 3)	/* under target_parameters: experts stacked in the factors */

@@ -42,7 +42,7 @@ check_opaque(PaEnv *env, const PaAdapter *adapter, PaStatus code)
 {
 	static const uint8_t none[PA_SHA256_LENGTH];
 
-	if ((adapter->opaque_type != NULL) != (pa_delta_form(adapter) == PA_DELTA_NONE))
+	if ((adapter->opaque_type != NULL) != (pa_kind_methods(adapter->kind)->peft_type == NULL))
 		return pa_fail(env, code, "adapter of kind %s %s a type of its own", pa_kind_name(adapter->kind),
 					   adapter->opaque_type != NULL ? "has" : "lacks");
 	if (adapter->opaque_type == NULL && memcmp(adapter->settings, none, sizeof(none)) != 0)

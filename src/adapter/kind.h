@@ -2,11 +2,12 @@
  * kind.h
  *	  The table of kinds: which tensors a module has and of which shapes, what its
  *	  change to the weights is, its neutral element, what scaling it does.  A new
- *	  kind is one file kind_<name>.c and one row in kind_table.c, and in
- *	  src/interchange one file and one row for its configuration.
+ *	  kind is one file kind_<name>.c, declared here, and one row in kind_table.c,
+ *	  and in src/interchange one file and one row for its configuration.
  *
  * No other room names a kind: they ask its row, most of all for the form of the
- * delta.  What is not defined for a form is refused by operation.h.
+ * delta.  What is not defined for a form is refused by operation.h, and all of it for
+ * form none by the kind's own refuse.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
@@ -72,6 +73,7 @@ extern const PaKindMethods *pa_kind_methods(PaKind kind);	/* NULL if unknown */
 extern const PaKindMethods *pa_kind_by_peft_type(const char *peft_type);
 
 extern const char *pa_kind_name(PaKind kind);	/* "lora"; "?" if unknown */
+extern const PaKindMethods *pa_kind_by_name(const char *name);	/* NULL if unknown */
 
 /* The form of an adapter's delta. */
 extern PaDeltaForm pa_delta_form(const PaAdapter *adapter);

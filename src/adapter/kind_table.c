@@ -40,6 +40,15 @@ pa_kind_by_peft_type(const char *peft_type)
 	return NULL;
 }
 
+const PaKindMethods *
+pa_kind_by_name(const char *name)
+{
+	for (size_t i = 0; i < N_KINDS; i++)
+		if (strcmp(kinds[i]->name, name) == 0)
+			return kinds[i];
+	return NULL;
+}
+
 const char *
 pa_kind_name(PaKind kind)
 {

@@ -150,7 +150,9 @@ pa_combine_pair(PaEnv *env, const PaCombine *plan, const PaModuleRef *refs, uint
 		if (plan->rule != PA_RULE_DELTA)
 			PA_TRY(pair_rank(env, &pairing->module, other));
 	}
-	if (pa_delta_form(&plan->draft.facts) != PA_DELTA_PRODUCT || !(pairing->module.flags & PA_MODULE_TARGET))
+	/* what has no scaling has none that could differ */
+	if (pa_kind_methods(plan->draft.facts.kind)->scale_module == NULL ||
+		!(pairing->module.flags & PA_MODULE_TARGET))
 		return PA_OK;
 	switch (plan->rule)
 	{

@@ -56,7 +56,7 @@ pa_combine_neutral(PaEnv *env, PaCombine *plan, const PaAdapter *adapter)
 		return PA_ERR_MISMATCH;
 	}
 	PA_TRY(pa_draft_of(env, adapter, &draft));
-	if (kind->delta == PA_DELTA_PRODUCT)
+	if (kind->neutral_module != NULL)
 		PA_TRY(neutral_product(env, kind, adapter, draft));
 	plan->draft = *draft;
 	plan->room = draft->n_tensors;

@@ -102,21 +102,12 @@ stack_part(const PaCombine *plan, const PaModuleRef *ref)
 	};
 }
 
-PaStatus
-pa_combine_stack(PaEnv *env, const PaCombine *plan, uint32_t module, const PaStack **stack)
+/* The stack of a module whose leaves have a tensor of each role. */
+static PaStatus
+stack_of_roles(PaEnv *env, const PaCombine *plan, const PaPairing *pairing, PaStack **stack)
 {
-	PaDeltaForm form = pa_delta_form(&plan->draft.facts);
-	const PaPairing *pairing;
 	PaStack    *self;
 
-	*stack = NULL;
-	if (plan->n_leaves == 0)
-		return PA_OK;
-	pairing = &plan->pairings[module];
-	if (!(pairing->module.flags & PA_MODULE_TARGET))
-		return PA_OK;
-	if (form == PA_DELTA_TENSORS)
-		return pa_combine_stack_differences(env, plan, pairing, stack);
 	PA_TRY(PA_NEW(env, &self));
 	PA_TRY(PA_NEW_ARRAY(env, pairing->n, &self->parts));
 	self->path = pairing->module.path;
@@ -125,14 +116,42 @@ pa_combine_stack(PaEnv *env, const PaCombine *plan, uint32_t module, const PaSta
 	self->n_parts = pairing->n;
 	for (uint32_t i = 0; i < pairing->n; i++)
 		self->parts[i] = stack_part(plan, &pairing->refs[i]);
-	if (form == PA_DELTA_PRODUCT)
-	{
-		const PaTensor *a = part_tensor(plan, &pairing->refs[0], PA_ROLE_FACTOR_A);
-		const PaTensor *b = part_tensor(plan, &pairing->refs[0], PA_ROLE_FACTOR_B);
-
-		self->rows = b->shape[0];
-		self->columns = a->elements / a->shape[0];
-	}
 	*stack = self;
 	return PA_OK;
+}
+
+PaStatus
+pa_combine_stack(PaEnv *env, const PaCombine *plan, uint32_t module, const PaStack **stack)
+{
+	const PaPairing *pairing;
+	const PaTensor *a;
+	const PaTensor *b;
+	PaStack    *self;
+
+	*stack = NULL;
+	if (plan->n_leaves == 0)
+		return PA_OK;
+	pairing = &plan->pairings[module];
+	if (!(pairing->module.flags & PA_MODULE_TARGET))
+		return PA_OK;
+	switch (pa_delta_form(&plan->draft.facts))
+	{
+		case PA_DELTA_TENSORS:
+			return pa_combine_stack_differences(env, plan, pairing, stack);
+		case PA_DELTA_VECTOR:
+			PA_TRY(stack_of_roles(env, plan, pairing, &self));
+			*stack = self;
+			return PA_OK;
+		case PA_DELTA_PRODUCT:
+			PA_TRY(stack_of_roles(env, plan, pairing, &self));
+			a = part_tensor(plan, &pairing->refs[0], PA_ROLE_FACTOR_A);
+			b = part_tensor(plan, &pairing->refs[0], PA_ROLE_FACTOR_B);
+			self->rows = b->shape[0];
+			self->columns = a->elements / a->shape[0];
+			*stack = self;
+			return PA_OK;
+		case PA_DELTA_NONE:
+			break;
+	}
+	return pa_fail(env, PA_ERR_INTERNAL, "stack of a kind without a delta");
 }

@@ -27,7 +27,7 @@ pa_scale_draft(PaEnv *env, const PaAdapter *adapter, double s, PaDraft **draft)
 		if (pa_role(adapter->tensors[i].role)->scale != PA_SCALE_NONE)
 			PA_TRY(pa_tensor_require_arithmetic(env, &adapter->tensors[i]));
 	PA_TRY(pa_draft_of(env, adapter, &d));
-	if (kind->delta == PA_DELTA_PRODUCT)
+	if (kind->scale_module != NULL)
 	{
 		for (uint32_t i = 0; i < d->facts.n_modules; i++)
 			if (d->facts.modules[i].flags & PA_MODULE_TARGET)

@@ -39,7 +39,7 @@ check_elements(PaEnv *env, const char *what, const char *path, uint64_t elements
 
 /* Shape of s B A: (out, in), (in, out) where the base weight is transposed, a convolution's kernel. */
 static PaStatus
-lora_shape(PaEnv *env, PaValue *value, const PaModule *module, PaDelta *delta)
+product_shape(PaEnv *env, PaValue *value, const PaModule *module, PaDelta *delta)
 {
 	const PaTensor *a = tensor_of(value, delta->module, PA_ROLE_FACTOR_A);
 	const PaTensor *b = tensor_of(value, delta->module, PA_ROLE_FACTOR_B);
@@ -77,13 +77,33 @@ check_one_delta(PaEnv *env, const PaAdapter *adapter, const PaModule *module)
 	return pa_require(env, adapter, PA_OPERATION_DELTA);
 }
 
+static PaStatus
+delta_shape(PaEnv *env, PaValue *value, const PaModule *module, PaDelta *delta)
+{
+	const PaTensor *vector;
+
+	switch (pa_delta_form(pa_value_adapter(value)))
+	{
+		case PA_DELTA_PRODUCT:
+			return product_shape(env, value, module, delta);
+		case PA_DELTA_VECTOR:
+			vector = tensor_of(value, delta->module, PA_ROLE_VECTOR);
+			delta->ndim = vector->ndim;
+			memcpy(delta->shape, vector->shape, sizeof(delta->shape));
+			return PA_OK;
+		case PA_DELTA_TENSORS:
+		case PA_DELTA_NONE:
+			break;
+	}
+	return pa_fail(env, PA_ERR_INTERNAL, "module \"%.300s\" has no delta", module->path);
+}
+
 PaStatus
 pa_delta_measure(PaEnv *env, PaValue *value, const char *path, PaDelta *delta)
 {
 	const PaAdapter *adapter = pa_value_adapter(value);
 	int64_t		index = pa_adapter_find_module(adapter, path);
 	const PaModule *module;
-	const PaTensor *vector;
 
 	if (index < 0)
 		return pa_fail(env, PA_ERR_NOT_FOUND, "adapter has no module \"%.300s\"", path);
@@ -94,14 +114,7 @@ pa_delta_measure(PaEnv *env, PaValue *value, const char *path, PaDelta *delta)
 			PA_TRY(pa_tensor_require_arithmetic(env, &adapter->tensors[module->tensor[role]]));
 	memset(delta, 0, sizeof(*delta));
 	delta->module = (uint32_t) index;
-	vector = tensor_of(value, delta->module, PA_ROLE_VECTOR);
-	if (vector != NULL)
-	{
-		delta->ndim = vector->ndim;
-		memcpy(delta->shape, vector->shape, sizeof(delta->shape));
-	}
-	else
-		PA_TRY(lora_shape(env, value, module, delta));
+	PA_TRY(delta_shape(env, value, module, delta));
 	delta->elements = 1;
 	for (int i = 0; i < delta->ndim; i++)
 		if (!pa_mul_u64(delta->elements, delta->shape[i], &delta->elements))
@@ -147,26 +160,17 @@ read_factor(PaEnv *env, PaValue *value, const PaTensor *tensor, double **out)
 	return pa_inspect_read(env, value, tensor, *out);
 }
 
-PaStatus
-pa_delta_read(PaEnv *env, PaValue *value, const PaDelta *delta, double *out)
+static PaStatus
+read_product(PaEnv *env, PaValue *value, const PaDelta *delta, double *out)
 {
 	const PaModule *module = &pa_value_adapter(value)->modules[delta->module];
-	const PaTensor *vector = tensor_of(value, delta->module, PA_ROLE_VECTOR);
 	const PaTensor *a = tensor_of(value, delta->module, PA_ROLE_FACTOR_A);
 	const PaTensor *b = tensor_of(value, delta->module, PA_ROLE_FACTOR_B);
+	bool		transpose = a->ndim == 2 &&
+		((module->flags & PA_MODULE_EMBEDDING) || pa_value_adapter(value)->fan_in_fan_out);
 	double	   *a_data;
 	double	   *b_data;
-	bool		transpose;
 
-	if (vector != NULL)
-	{
-		PA_TRY(pa_inspect_read(env, value, vector, out));
-		for (uint64_t i = 0; i < vector->elements; i++)
-			out[i] = out[i] - 1;
-		return PA_OK;
-	}
-	transpose = a->ndim == 2 &&
-		((module->flags & PA_MODULE_EMBEDDING) || pa_value_adapter(value)->fan_in_fan_out);
 	PA_TRY(read_factor(env, value, a, &a_data));
 	PA_TRY(read_factor(env, value, b, &b_data));
 	PA_TRY(multiply(env, a_data, b_data, b->shape[0], module->rank, a->elements / module->rank,
@@ -174,4 +178,23 @@ pa_delta_read(PaEnv *env, PaValue *value, const PaDelta *delta, double *out)
 	pa_free(env, a_data);
 	pa_free(env, b_data);
 	return PA_OK;
+}
+
+PaStatus
+pa_delta_read(PaEnv *env, PaValue *value, const PaDelta *delta, double *out)
+{
+	switch (pa_delta_form(pa_value_adapter(value)))
+	{
+		case PA_DELTA_PRODUCT:
+			return read_product(env, value, delta, out);
+		case PA_DELTA_VECTOR:
+			PA_TRY(pa_inspect_read(env, value, tensor_of(value, delta->module, PA_ROLE_VECTOR), out));
+			for (uint64_t i = 0; i < delta->elements; i++)
+				out[i] = out[i] - 1;
+			return PA_OK;
+		case PA_DELTA_TENSORS:
+		case PA_DELTA_NONE:
+			break;
+	}
+	return pa_fail(env, PA_ERR_INTERNAL, "a module without a delta");
 }

@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "adapter/kind.h"
 #include "core/bytes.h"
 #include "core/limits.h"
 #include "interchange/safetensors.h"
@@ -54,6 +55,8 @@ envelope_header(PaEnv *env, PaValue *value, PaText inner, const uint32_t *order,
 		tensors[k] = pa_safetensors_tensor(&adapter->tensors[order[k]], offset);
 		offset += tensors[k].bytes;
 	}
+	if (pa_kind_methods(adapter->kind)->peft_type == NULL)
+		envelope.kind = pa_text_of(pa_kind_name(adapter->kind));
 	PA_TRY(pa_value_document(env, value, PA_DOCUMENT_CONFIG, &envelope.config));
 	PA_TRY(pa_value_document(env, value, PA_DOCUMENT_RECIPE, &envelope.recipe));
 	return pa_safetensors_envelope_header(env, adapter->n_tensors, tensors, &envelope, header);

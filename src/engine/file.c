@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "adapter/fault.h"
 #include "adapter/kind.h"
 #include "core/limits.h"
 
@@ -79,6 +80,21 @@ choose_config(PaEnv *env, const PaSafetensors *file, bool envelope, bool require
 	return PA_OK;
 }
 
+/* By the type in the configuration, unless the envelope says that it was only stored. */
+static PaStatus
+read_config(PaEnv *env, const PaSafetensors *file, PaText config, PaConfig *read)
+{
+	const PaKindMethods *kind;
+
+	if (file->kind.text == NULL)
+		return pa_peft_config_read(env, config, read);
+	kind = pa_kind_by_name(file->kind.text);
+	if (kind == NULL || kind->peft_type != NULL)
+		return pa_fail_later(env, "The file has \"%s\" under the metadata key \"%s\".", file->kind.text,
+							 PA_META_KIND);
+	return pa_peft_config_read_as(env, config, kind->id, read);
+}
+
 PaStatus
 pa_file_describe(PaEnv *env, PaOpenedFile *opened, PaText config)
 {
@@ -86,7 +102,7 @@ pa_file_describe(PaEnv *env, PaOpenedFile *opened, PaText config)
 	PaResult   *result = &opened->result;
 	const uint8_t **data;
 
-	PA_TRY(pa_peft_config_read(env, config, &opened->config));
+	PA_TRY(read_config(env, file, config, &opened->config));
 	PA_TRY(pa_result_describe_as(env, &opened->config, config, file->n_tensors, file->tensors, result));
 	PA_TRY(PA_NEW_ARRAY(env, result->adapter->n_tensors, &data));
 	for (uint32_t i = 0; i < result->adapter->n_tensors; i++)

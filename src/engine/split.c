@@ -124,7 +124,7 @@ pa_split_value(PaEnv *env, PaValue *value, uint64_t max_bytes, PaSplit **split, 
 	self->whole = pa_value_adapter(value);
 	PA_TRY(pa_value_source(env, value, &self->source));
 	PA_TRY(pa_value_document(env, value, PA_DOCUMENT_CONFIG, &self->config_text));
-	PA_TRY(pa_peft_config_read(env, self->config_text, &self->config));
+	PA_TRY(pa_peft_config_read_as(env, self->config_text, self->whole->kind, &self->config));
 	PA_TRY(pa_operands_single(env, value, &operand));
 	memcpy(self->digest, operand.digest, PA_SHA256_LENGTH);
 	self->recipe = operand.recipe;

@@ -124,7 +124,7 @@ describe_renamed(PaEnv *env, PaValue *value, const char *base_model, const char 
 
 	PA_TRY(pa_value_document(env, value, PA_DOCUMENT_CONFIG, &before));
 	PA_TRY(pa_peft_config_rename(env, before, base_model, revision, &after));
-	PA_TRY(pa_peft_config_read(env, after, &config));
+	PA_TRY(pa_peft_config_read_as(env, after, adapter->kind, &config));
 	PA_TRY(PA_NEW_ARRAY(env, adapter->n_tensors, &tensors));
 	for (uint32_t i = 0; i < adapter->n_tensors; i++)
 		tensors[i] = pa_safetensors_tensor(&adapter->tensors[i], 0);

@@ -3,10 +3,11 @@
  *	  PEFT's adapter_config.json: reading what arithmetic needs, and writing the
  *	  configuration of a composed adapter.
  *
- * Reading is strict where a wrong guess would change a result: peft_type must
- * be that of a dialect (peft_dialect.h), and what arithmetic needs must be there
- * and of sane value.  Unknown members are kept in the text and ignored, except
- * those that are known to change what the tensors mean (PA_FEATURE_*).
+ * Reading is strict where a wrong guess would change a result: every type has a
+ * dialect (peft_dialect.h), the last one what no other has, and what arithmetic
+ * needs must be there and of sane value.  Unknown members are kept in the text
+ * and ignored, except those that are known to change what the tensors mean
+ * (PA_FEATURE_*).
  *
  * SPDX-License-Identifier: PostgreSQL
  */
@@ -71,10 +72,16 @@ typedef struct PaConfig
 
 /*
  * The configuration that the text is; what the type's dialect does not fill is
- * zero.  PA_ERR_UNSUPPORTED for other types, PA_ERR_CONFIG for a member that is
+ * zero.  PA_ERR_UNSUPPORTED for a type that is not written as PEFT's are, PA_ERR_CONFIG for a member that is
  * missing or wrong, PA_ERR_LIMIT, and what pa_json_parse and patterns give.
  */
 extern PaStatus pa_peft_config_read(PaEnv *env, PaText text, PaConfig *config);
+
+/*
+ * The same by the dialect of a kind, whatever the type: what was stored as opaque
+ * stays so when a later version has a kind of its own for the type.
+ */
+extern PaStatus pa_peft_config_read_as(PaEnv *env, PaText text, PaKind kind, PaConfig *config);
 
 /* The text for a draft; doc/algebra.md, "The composed configuration". */
 extern PaStatus pa_peft_config_write(PaEnv *env, const PaDraft *draft, PaText *text);

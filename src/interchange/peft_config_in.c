@@ -31,22 +31,46 @@ read_kind(PaEnv *env, const json_t *root, PaConfig *config)
 	return PA_OK;
 }
 
-PaStatus
-pa_peft_config_read(PaEnv *env, PaText text, PaConfig *config)
+static PaStatus
+parse(PaEnv *env, PaText text, json_t **root)
 {
-	const PaPeftDialect *dialect;
-	json_t	   *root;
-
-	memset(config, 0, sizeof(*config));
 	if (text.length > PA_MAX_CONFIG_BYTES)
 		return pa_fail(env, PA_ERR_LIMIT, "adapter configuration of %zu bytes is larger than %zu",
 					   text.length, PA_MAX_CONFIG_BYTES);
-	PA_TRY(pa_json_parse(env, text, "adapter configuration", &root));
-	PA_TRY(read_kind(env, root, config));
+	return pa_json_parse(env, text, "adapter configuration", root);
+}
+
+static PaStatus
+read_members(PaEnv *env, const json_t *root, PaConfig *config)
+{
+	const PaPeftDialect *dialect = pa_peft_dialect(config->kind);
+
 	PA_TRY(pa_config_read_string(env, root, "base_model_name_or_path", &config->base_model));
 	PA_TRY(pa_config_read_string(env, root, "revision", &config->base_revision));
 	PA_TRY(pa_config_read_string(env, root, "task_type", &config->task_type));
 	config->bias = "none";
-	dialect = pa_peft_dialect(config->kind);
 	return dialect->read != NULL ? dialect->read(env, root, config) : PA_OK;
+}
+
+PaStatus
+pa_peft_config_read(PaEnv *env, PaText text, PaConfig *config)
+{
+	json_t	   *root;
+
+	memset(config, 0, sizeof(*config));
+	PA_TRY(parse(env, text, &root));
+	PA_TRY(read_kind(env, root, config));
+	return read_members(env, root, config);
+}
+
+PaStatus
+pa_peft_config_read_as(PaEnv *env, PaText text, PaKind kind, PaConfig *config)
+{
+	json_t	   *root;
+
+	memset(config, 0, sizeof(*config));
+	PA_TRY(parse(env, text, &root));
+	PA_TRY(read_kind(env, root, config));
+	config->kind = kind;
+	return read_members(env, root, config);
 }

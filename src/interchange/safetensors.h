@@ -39,6 +39,7 @@ extern PaFileTensor pa_safetensors_tensor(const PaTensor *tensor, uint64_t offse
 #define PA_META_RECIPE "peftarith.recipe"
 #define PA_META_HEADER "peftarith.header"
 #define PA_META_DIGEST "peftarith.envelope_digest"
+#define PA_META_KIND "peftarith.kind"
 
 typedef struct PaSafetensors
 {
@@ -51,6 +52,7 @@ typedef struct PaSafetensors
 	PaText		recipe;
 	PaText		inner_header;
 	PaText		envelope_digest;	/* hexadecimal, or what stands there */
+	PaText		kind;			/* the one that the configuration is read as; none: that of its type */
 } PaSafetensors;
 
 /* Whether there is one of the reserved keys that hold documents. */
@@ -88,6 +90,7 @@ typedef struct PaEnvelope
 	PaText		recipe;
 	PaText		inner_header;
 	const uint8_t *envelope_digest; /* PA_SHA256_LENGTH, or NULL */
+	PaText		kind;
 } PaEnvelope;
 
 /*

@@ -156,6 +156,7 @@ envelope_text(PaBuf *buf, uint32_t n, const PaFileTensor *tensors, const PaEnvel
 	PA_TRY(write_document(buf, PA_META_CONFIG, envelope->config));
 	PA_TRY(write_document(buf, PA_META_RECIPE, envelope->recipe));
 	PA_TRY(write_document(buf, PA_META_HEADER, envelope->inner_header));
+	PA_TRY(write_document(buf, PA_META_KIND, envelope->kind));
 	if (envelope->envelope_digest != NULL)
 	{
 		pa_hex(hex, envelope->envelope_digest);

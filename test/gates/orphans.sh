@@ -26,6 +26,10 @@ for file in $(files 'src/*.c' 'src/*/*.c'); do
 	room=$(dirname "$file")
 	grep -qx "${room#src/}" <<<"$rooms" || fail "$file is in no room that the Makefile builds"
 done
+# A suite that the list lacks would be compiled and never run.
+for suite in $(sed -n 's/^UNIT_SUITE(\([a-z_0-9]*\),.*/\1/p' test/unit/*.c); do
+	grep -q "SUITE($suite)" test/unit/unit_main.c || fail "suite $suite is not in test/unit/unit_main.c"
+done
 for file in $(files 'test/fuzz/corpus/*'); do
 	target=${file#test/fuzz/corpus/}
 	target=${target%%/*}

@@ -457,8 +457,12 @@ UNIT_TEST(envelopes)
 {
 	static const char config[] = "{\n  \"r\": 1, \"s\": \"\\u00e9\\\\ \xc3\xa9\t\"\r\n}";
 	static const char inner[] = GOOD "   ";
-	const PaEnvelope envelope = {pa_text_of(config), pa_text_of("{}"), pa_text_of(inner),
-								 (const uint8_t *) "0123456789abcdefghijklmnopqrstuv"};
+	const PaEnvelope envelope = {
+		.config = pa_text_of(config),
+		.recipe = pa_text_of("{}"),
+		.inner_header = pa_text_of(inner),
+		.envelope_digest = (const uint8_t *) "0123456789abcdefghijklmnopqrstuv",
+	};
 	PaFileTensor tensors[] = {
 		{.name = "y", .dtype = PA_U8, .ndim = 1, .shape = {3}, .bytes = 3, .offset = 0},
 		{.name = "x", .dtype = PA_F32, .ndim = 2, .shape = {1, 2}, .bytes = 8, .offset = 3},
