@@ -23,7 +23,9 @@ begin
 			hint = 'ALTER EXTENSION peftarith SET SCHEMA moves it.';
 	end if;
 	-- A NOTIFY channel, which has at most 63 bytes, is named after the schema.
-	if schema is null or quote_ident(schema) <> schema or octet_length(schema) > 57 then
+	-- With some words of PL/pgSQL no statement can begin.
+	if schema is null or quote_ident(schema) <> schema or octet_length(schema) > 57
+		or schema in ('for', 'foreach', 'loop', 'while') then
 		raise exception 'a registry cannot be in a schema of this name' using errcode = '42602',
 			detail = format('The name is %s.', coalesce(quote_ident(schema), 'null')),
 			hint = 'At most 57 bytes that need no quotes: a to z, 0 to 9, underscores, no reserved word.';
@@ -90,6 +92,13 @@ begin
 		execute format('
 			select array_agg(to_char(s.number, ''FM0000'') || ''-'' || s.name) from %I.step s', schema)
 			into run;
+		-- Its dump was restored without them: what would be run was run there.
+		if run is null then
+			raise exception 'the registry in schema "%" does not know which steps made it', schema
+				using errcode = '55000', detail = format('%I.step has no row.', schema),
+				hint = format('Restore the rows of %1$I.step and %1$I.made: a dump of its data has them.',
+					schema);
+		end if;
 	elsif to_regclass(format('%I.log_head', schema)) is not null then
 		-- made before there was a table of steps
 		run := '{0001-tables}';
@@ -123,7 +132,7 @@ end
 $$;
 comment on function registry_run_steps(text, name) is
 	'Serves registry_create() and registry_upgrade(): runs the steps that were not run, in order, and writes '
-	'them down. Error 0A000: the registry has a step that this version does not know.';
+	'them down. Errors: 0A000 the registry has a step that this version does not know, 55000 it has none.';
 
 create function registry_drop_function(signature text) returns void
 	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
@@ -278,7 +287,11 @@ begin
 	loop
 		foreach may in array '{admin,writer,reader}'::text[] loop
 			begin
-				execute format('select %I.allow(%I => $1)', schema, may) using role;
+				-- with all arguments and their types: no function of another can be a better match
+				execute format('select %I.allow($1, $2, $3)', schema)
+					using case may when 'reader' then role::text end,
+						case may when 'writer' then role::text end,
+						case may when 'admin' then role::text end;
 				execute format('select %I.registry_privileges($1, $2)', peft)
 					into afterwards using schema, functions;
 				raise sqlstate 'PA000';
@@ -286,7 +299,9 @@ begin
 				null;
 			end;
 			if afterwards = before then
-				calls := calls || format('select %I.allow(%I => %L)', schema, may, role);
+				calls := calls || format('select %I.allow(%L::text, %L::text, %L::text)', schema,
+					case may when 'reader' then role end, case may when 'writer' then role end,
+					case may when 'admin' then role end);
 				exit;
 			end if;
 		end loop;
@@ -350,6 +365,10 @@ begin
 			hint = 'SET ROLE to its owner.';
 	end if;
 	execute format('select %I.registry_check_names($1, $2)', peft) using schema, peft;
+	-- What was committed before the locks were had must be seen: a step may change rows.
+	if current_setting('transaction_isolation') <> 'read committed' then
+		raise exception 'upgrading a registry needs isolation level READ COMMITTED' using errcode = '25001';
+	end if;
 	-- In the order in which moves and commits take them, so that the one that comes
 	-- second waits; also for another upgrade.
 	execute format('lock table %1$I.alias, %1$I.version, %1$I.state, %1$I.entry, %1$I.lineage,
@@ -365,13 +384,15 @@ begin
 end
 $$;
 comment on function registry_upgrade(text) is
-	'Brings a registry to the installed version of the extension: runs the steps that it lacks and makes its '
-	'functions, triggers and policies anew, after ALTER EXTENSION peftarith UPDATE, or if one of the two '
-	'schemas was renamed. Roles keep what they were granted; readers, writers and admins get what is new '
-	'(not where the registry''s schema was renamed: see its allow()). Locks the tables. Errors: 3F000 there '
-	'is no registry, 42501 it belongs to another role (for a superuser too), 0A000 it was made by a later '
-	'version, or a schema name as for registry_create(), 42602 as there, 2BP01 something depends on a '
-	'function that cannot stay, 55006 in a transaction that has committed a version, 40P01 (repeat it).';
+	'Brings a registry to the installed version of the extension: runs the steps that it lacks and makes '
+	'its functions, triggers and policies anew, after ALTER EXTENSION peftarith UPDATE, or if one of the '
+	'two schemas was renamed. Roles keep what they were granted (but not PUBLIC, nor other settings of '
+	'its functions); readers, writers and admins get what is new (not where the registry''s schema was '
+	'renamed: see its allow()). Locks the tables. Errors: 3F000 there is no registry, 25001 another '
+	'isolation level than READ COMMITTED, 42501 it belongs to another role (for a superuser too), 55000 '
+	'it has lost the rows of its tables step and made, 0A000 it was made by a later version, or a schema '
+	'name as for registry_create(), 42602 as there, 2BP01 something depends on a function that cannot '
+	'stay, 55006 in a transaction that has committed a version, 40P01 (repeat it).';
 
 create function registry_drop(force boolean default false, schema text default 'registry') returns void
 	language plpgsql volatile parallel unsafe

@@ -273,6 +273,12 @@ create or replace function @registry@.diff(left_ref text, right_ref text)
 declare
 	a @peft@.adapter := @registry@.get(left_ref, true);
 	b @peft@.adapter := @registry@.get(right_ref, true);
+	-- What tensors without arithmetic mean is in type and configuration, for all modules at once.
+	aside constant text[] := '{base_model_name_or_path,revision,task_type,
+		inference_mode,peft_version,auto_mapping}';
+	alike constant boolean := @peft@.adapter_peft_type(a) = @peft@.adapter_peft_type(b)
+		and (@peft@.adapter_kind(a) <> 'opaque' or @peft@.adapter_digest(a) = @peft@.adapter_digest(b)
+			or @peft@.adapter_config(a)::jsonb - aside = @peft@.adapter_config(b)::jsonb - aside);
 begin
 	return query
 	with side as (
@@ -287,7 +293,7 @@ begin
 	paired as (
 		select coalesce(l.module, r.module) as module,
 			case when r.module is null then 'left only' when l.module is null then 'right only'
-				when l.facts = r.facts then 'same' else 'changed' end as status
+				when l.facts = r.facts and alike then 'same' else 'changed' end as status
 		from (select * from grouped g where g.n = 1) l
 			full join (select * from grouped g where g.n = 2) r on r.module = l.module)
 	select p.module, p.status, case when p.status = 'same' then 0 else d.distance end
@@ -297,5 +303,6 @@ end
 $$;
 comment on function @registry@.diff(text, text) is
 	'Modules of two versions, revoked or not: same (tensors and scaling, bit for bit), changed, left only, '
-	'right only; and the Frobenius distance of their deltas, a module that one lacks being 0 (null where it '
+	'right only (of kind opaque same only if type and settings are too); and the Frobenius distance of '
+	'their deltas, a module that one lacks being 0 (null where it '
 	'is not defined: dense tensors, other kinds, variants without arithmetic). Errors: those of get.';

@@ -122,6 +122,9 @@ pa_tensor_require_arithmetic(PaEnv *env, const PaTensor *tensor)
 	pa_fail(env, PA_ERR_UNSUPPORTED, "tensor \"%s\" has type %s, which arithmetic does not support",
 			tensor->name, pa_dtype_name(tensor->dtype));
 	pa_detail(env, "Arithmetic is defined for F64, F32, F16 and BF16.");
+	/* of an opaque adapter no module can be left out */
+	if (tensor->role == PA_ROLE_OPAQUE)
+		return PA_ERR_UNSUPPORTED;
 	pa_hint(env,
 			"The adapter can be stored, exported and used as 1 * a; "
 			"adapter_select can leave the tensor's module out.");

@@ -261,7 +261,7 @@ pa_json_quote(PaBuf *buf, PaText text)
 typedef struct Writer
 {
 	PaBuf	   *out;
-	bool		pretty;
+	PaJsonLayout layout;
 } Writer;
 
 static PaStatus write_value(Writer *w, const json_t *v, int level);
@@ -269,7 +269,7 @@ static PaStatus write_value(Writer *w, const json_t *v, int level);
 static PaStatus
 new_line(Writer *w, int level)
 {
-	if (!w->pretty)
+	if (w->layout != PA_JSON_PRETTY)
 		return PA_OK;
 	PA_TRY(pa_buf_u8(w->out, '\n'));
 	for (int i = 0; i < level; i++)
@@ -287,6 +287,8 @@ write_array(Writer *w, const json_t *v, int level)
 	{
 		if (i > 0)
 			PA_TRY(pa_buf_u8(w->out, ','));
+		if (i % 1024 == 0)
+			PA_TRY(pa_check_cancel(w->out->env));
 		PA_TRY(new_line(w, level + 1));
 		PA_TRY(write_value(w, json_array_get(v, i), level + 1));
 	}
@@ -306,16 +308,17 @@ write_object(Writer *w, const json_t *v, int level)
 
 	PA_TRY(PA_NEW_ARRAY(w->out->env, n, &keys));
 	json_object_foreach((json_t *) v, key, value) keys[i++] = key;
-	if (w->pretty)
+	if (w->layout != PA_JSON_COMPACT)
 		pa_sort_strings(keys, n);
 	PA_TRY(pa_buf_u8(w->out, '{'));
+	PA_TRY(pa_check_cancel(w->out->env));
 	for (i = 0; i < n; i++)
 	{
 		if (i > 0)
 			PA_TRY(pa_buf_u8(w->out, ','));
 		PA_TRY(new_line(w, level + 1));
 		PA_TRY(pa_json_quote(w->out, pa_text_of(keys[i])));
-		PA_TRY(pa_buf_bytes(w->out, ": ", w->pretty ? 2 : 1));
+		PA_TRY(pa_buf_bytes(w->out, ": ", w->layout == PA_JSON_PRETTY ? 2 : 1));
 		PA_TRY(write_value(w, json_object_get(v, keys[i]), level + 1));
 	}
 	if (n > 0)
@@ -362,10 +365,10 @@ write_value(Writer *w, const json_t *v, int level)
 }
 
 PaStatus
-pa_json_write(PaEnv *env, const json_t *root, bool pretty, PaText *text)
+pa_json_write(PaEnv *env, const json_t *root, PaJsonLayout layout, PaText *text)
 {
 	PaBuf		out;
-	Writer		w = {&out, pretty};
+	Writer		w = {&out, layout};
 	PaStatus	status;
 
 	PA_TRY(pa_buf_init(env, &out, 0, 1024));

@@ -40,12 +40,18 @@ extern json_t *pa_json_object(void);
 /* Register a json_t made by the caller for release; NULL is PA_ERR_NOMEM. */
 extern PaStatus pa_json_own(PaEnv *env, json_t *made);
 
+typedef enum PaJsonLayout
+{
+	PA_JSON_COMPACT,			/* in the document's own order */
+	PA_JSON_SORTED,				/* compact, keys sorted (strcmp) at every level */
+	PA_JSON_PRETTY				/* the same indented by 2, as PEFT writes adapter_config.json */
+} PaJsonLayout;
+
 /*
- * The document as text in env memory, NUL-terminated.  pretty: indented by 2, keys sorted (as
- * PEFT writes adapter_config.json); else compact in the document's own order.
- * Reals are written shortest such that they read back as the same double.
+ * The document as text in env memory, NUL-terminated.  Reals are written shortest
+ * such that they read back as the same double.
  */
-extern PaStatus pa_json_write(PaEnv *env, const json_t *root, bool pretty, PaText *text);
+extern PaStatus pa_json_write(PaEnv *env, const json_t *root, PaJsonLayout layout, PaText *text);
 
 /* Append a JSON string literal (quotes and escapes included) of UTF-8 bytes. */
 extern PaStatus pa_json_quote(PaBuf *buf, PaText text);

@@ -315,6 +315,6 @@ pa_json_form_read(PaEnv *env, PaText text, PaSafetensors *file, PaText *config)
 		pa_detail(env, "An adapter is an object with the members config and tensors, both objects.");
 		return PA_ERR_TEXT;
 	}
-	PA_TRY(pa_json_write(env, json_object_get(root, "config"), true, config));
+	PA_TRY(pa_json_write(env, json_object_get(root, "config"), PA_JSON_PRETTY, config));
 	return read_tensors(env, tensors, file);
 }

@@ -32,7 +32,7 @@ pa_peft_config_write(PaEnv *env, const PaDraft *draft, PaText *text)
 	PA_TRY(pa_config_set_text(env, root, "base_model_name_or_path", facts->base_model));
 	PA_TRY(pa_config_set_text(env, root, "revision", facts->base_revision));
 	PA_TRY(pa_config_set_text(env, root, "task_type", facts->task_type));
-	return pa_json_write(env, root, true, text);
+	return pa_json_write(env, root, PA_JSON_PRETTY, text);
 }
 
 PaStatus
@@ -43,7 +43,7 @@ pa_peft_config_rename(PaEnv *env, PaText text, const char *base_model, const cha
 	PA_TRY(pa_json_parse(env, text, "adapter configuration", &root));
 	PA_TRY(pa_config_set_text(env, root, "base_model_name_or_path", base_model));
 	PA_TRY(pa_config_set_text(env, root, "revision", revision));
-	PA_TRY(pa_json_write(env, root, true, renamed));
+	PA_TRY(pa_json_write(env, root, PA_JSON_PRETTY, renamed));
 	if (renamed->length > PA_MAX_CONFIG_BYTES)
 		return pa_fail(env, PA_ERR_LIMIT, "adapter configuration of %zu bytes would be larger than %zu",
 					   renamed->length, PA_MAX_CONFIG_BYTES);

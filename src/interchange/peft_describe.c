@@ -228,7 +228,8 @@ pa_peft_describe(PaEnv *env, PaConfig *config, uint32_t n, const PaFileTensor *t
 	double	   *ranks;
 
 	PA_TRY(parse_names(env, config->kind, n, tensors, &named));
-	PA_TRY(check_keys(env, n, named));
+	if (!dialect->keyed.any_name)
+		PA_TRY(check_keys(env, n, named));
 	PA_TRY(PA_NEW(env, &adapter));
 	copy_facts(config, adapter);
 	PA_TRY(make_modules(env, n, named, adapter));

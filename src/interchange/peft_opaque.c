@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "core/strings.h"
 #include "interchange/config_read.h"
 #include "interchange/config_write.h"
 #include "interchange/peft_path.h"
@@ -37,13 +38,35 @@ check_type(PaEnv *env, const char *type)
 	return PA_ERR_UNSUPPORTED;
 }
 
+/* PEFT keeps these as sets, and writes them in an order that changes from process to process. */
+static const char *const sets[] = {"target_modules", "exclude_modules", "modules_to_save"};
+
 static bool
-is_left_out(const char *member)
+is_among(const char *member, const char *const *list, size_t n)
 {
-	for (size_t i = 0; i < sizeof(left_out) / sizeof(left_out[0]); i++)
-		if (strcmp(left_out[i], member) == 0)
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(list[i], member) == 0)
 			return true;
 	return false;
+}
+
+/* The member as it counts: the strings of a set sorted, each once; anything else as it is. */
+static PaStatus
+keep_member(PaEnv *env, json_t *kept, const char *member, json_t *v)
+{
+	size_t		n = json_array_size(v);
+	bool		is_set = json_is_array(v) && is_among(member, sets, sizeof(sets) / sizeof(sets[0]));
+	const char **names;
+
+	for (size_t i = 0; is_set && i < n; i++)
+		is_set = json_is_string(json_array_get(v, i));
+	if (!is_set)
+		return pa_config_set(env, kept, member, json_incref(v));
+	PA_TRY(PA_NEW_ARRAY(env, n, &names));
+	for (size_t i = 0; i < n; i++)
+		names[i] = json_string_value(json_array_get(v, i));
+	n = pa_sort_distinct_strings(names, n);
+	return pa_config_set_names(env, kept, member, (uint32_t) n, names);
 }
 
 static PaStatus
@@ -55,9 +78,14 @@ read_settings(PaEnv *env, const json_t *root, uint8_t settings[PA_SHA256_LENGTH]
 	PaText		text;
 
 	PA_TRY(pa_json_own(env, kept));
-	json_object_foreach((json_t *) root, member, v) if (!is_left_out(member))
-		PA_TRY(pa_config_set(env, kept, member, json_incref(v)));
-	PA_TRY(pa_json_write(env, kept, true, &text));
+	json_object_foreach((json_t *) root, member, v)
+	{
+		/* null is what PEFT writes for "not used", and older versions do not write at all */
+		if (json_is_null(v) || is_among(member, left_out, sizeof(left_out) / sizeof(left_out[0])))
+			continue;
+		PA_TRY(keep_member(env, kept, member, v));
+	}
+	PA_TRY(pa_json_write(env, kept, PA_JSON_SORTED, &text));
 	PA_TRY(pa_hash_begin(env, PA_HASH_TENSOR));
 	PA_TRY(pa_hash_update(env, PA_HASH_TENSOR, text.text, text.length));
 	PA_TRY(pa_hash_finish(env, PA_HASH_TENSOR, settings));

@@ -47,8 +47,12 @@ same_document(PaText a, PaText b)
 static void
 check_envelope(PaEnv *env, const PaSafetensors *st)
 {
-	PaEnvelope	envelope = {st->config.text != NULL ? st->config : pa_text_of("{}"), st->recipe,
-						   st->inner_header, NULL};
+	PaEnvelope	envelope = {
+		.config = st->config.text != NULL ? st->config : pa_text_of("{}"),
+		.recipe = st->recipe,
+		.inner_header = st->inner_header,
+		.kind = st->kind,
+	};
 	PaSafetensors again;
 	PaText		header;
 

@@ -88,6 +88,11 @@ select count(distinct adapter_digest(adapter_from_safetensors(file, c::json))), 
 from opaque, (values ('{"peft_type": "VERA", "n": 1, "m": [1.5]}'), ('{"peft_type": "VERA", "m": [1.5], "n": 1, "inference_mode": true, "peft_version": "9"}'),
 	('{"peft_type": "VERA", "n": 2, "m": [1.5]}'), ('{"peft_type": "VERA2", "n": 1, "m": [1.5]}'), ('{"peft_type": "VERA", "n": 1, "m": [1.5], "task_type": "X"}')) v(c)
 where type = 'PROMPT_TUNING';
+-- PEFT writes its sets in any order, and members that are not used as null or not at all.
+select count(distinct adapter_digest(adapter_from_safetensors(file, c::json))), count(*)
+from opaque, (values ('{"peft_type": "VERA", "target_modules": ["q", "k"]}'), ('{"peft_type": "VERA", "target_modules": ["k", "q"], "layers": null}'),
+	('{"target_modules": ["k", "q", "q"], "peft_type": "VERA"}')) v(c)
+where type = 'PROMPT_TUNING';
 -- It can be given another base model, and back: the value that it was.
 select adapter_base_model(b), adapter_config(b) ->> 'num_virtual_tokens' as tokens, adapter_set_base_model(b, 'tiny') = a as back
 from opaque, adapter_set_base_model(a, 'other') b where type = 'PROMPT_TUNING';

@@ -7,6 +7,7 @@ select fails($$select registry_create()$$);
 select fails($$select registry_create(schema => 'Models')$$);
 select fails($$select registry_create(schema => 'select')$$);
 select fails($$select registry_create(schema => '50%')$$);
+select fails($$select registry_create(schema => 'loop')$$);
 select fails($$select registry_create(schema => repeat('m', 58))$$);
 select fails($$select registry_create(schema => null)$$);
 select fails($$select registry_create(schema => 'pg_models')$$);

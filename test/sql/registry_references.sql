@@ -31,6 +31,24 @@ drop function two;
 select module, status, round(distance::numeric, 12) as distance from registry.diff('two@1', 'two@2');
 -- (twice the alpha: B A once more, sqrt(1 + 4))
 select module, status, round(distance::numeric, 12) as distance from registry.diff('two@2', 'two@3');
+-- What cannot be computed with is kept all the same, and its type and settings
+-- count: equal tensors are not the same adapter.
+create function prompt(type text, tokens int, element float8) returns adapter language sql as $$
+	select adapter_from_json(format('{"config": {"peft_type": "%s", "num_virtual_tokens": %s}, "tensors": {
+		"a.x": {"dtype": "F32", "shape": [1], "data": [%s]}, "b.x": {"dtype": "F32", "shape": [1], "data": [2]}}}', type, tokens, element)::json)
+$$;
+insert into registry.version (entry, value) values ('prompt', prompt('PROMPT_TUNING', 1, 1)), ('prompt', prompt('PROMPT_TUNING', 1, 3)),
+	('prompt', prompt('P_TUNING', 1, 1)), ('prompt', prompt('PROMPT_TUNING', 2, 1));
+select n, d.* from generate_series(2, 4) n, registry.diff('prompt@1', 'prompt@' || n) d order by n, d.module;
+select count(*) as same from registry.diff('prompt@1', 'prompt@1') d where d.status = 'same' and d.distance = 0;
+select registry.commit('renamed', adapter_set_base_model(registry.get('prompt@1'), 'other'));
+select fails($$select registry.commit_virtual('virtual', registry.get('prompt@1'))$$);
+select registry.commit_virtual('virtual', adapter_set_base_model(registry.get('prompt@1'), 'another'));
+select adapter_peft_type(registry.get('virtual')), adapter_base_model(registry.get('virtual'));
+select names, kind, depth from registry.lineage('virtual');
+select r.ref, r.kind, r.recomposable from registry.revoke('prompt@1', 'a licence') r order by r.ref;
+select fails($$select registry.get('virtual')$$);
+drop function prompt;
 select * from registry.verify(recompute => true);
 select registry_drop(true);
 drop table base;

@@ -221,5 +221,37 @@ like(fails('later_true',
 	q{begin; select registry.commit('late', registry.get('y')); select registry_upgrade(); commit}),
 	qr/55006: /, 'not in a transaction that has committed');
 
+# Who may make functions in the schema has none of the owner's calls led to them,
+# and gets no right by them.
+make_database('trap');
+$node->safe_psql('trap', q{
+	select registry_create('upgrade_reader', schema => 'team');
+	grant create on schema team to upgrade_reader;
+	set role upgrade_reader;
+	create function team.allow(reader name) returns void language plpgsql
+		as $f$ begin raise exception 'called by %', current_user; end $f$;
+	create function team.allow(writer name) returns void language plpgsql
+		as $f$ begin raise exception 'called by %', current_user; end $f$;
+	create function team.allow(admin name) returns void language plpgsql
+		as $f$ begin raise exception 'called by %', current_user; end $f$;
+	create function team.protect(n integer default 1) returns void language plpgsql
+		as $f$ begin raise exception 'called by %', current_user; end $f$;
+	reset role;
+	select registry_upgrade('team')});
+is($node->safe_psql('trap',
+	q{select has_function_privilege('upgrade_reader', 'team.get(text, boolean)', 'execute'),
+		has_function_privilege('upgrade_reader', 'team.erase(text, text)', 'execute')}), 't|f',
+	'functions of the same name are not called');
+
+# What a step changes must have been seen.
+like(fails('trap', q{begin isolation level repeatable read; select registry_upgrade('team')}),
+	qr/25001: upgrading a registry needs isolation level READ COMMITTED/, 'not with an old snapshot');
+
+# A schema that was restored without the rows that say what it is.
+$node->safe_psql('trap', 'delete from team.step');
+like(fails('trap', q{select registry_upgrade('team')}),
+	qr/55000: the registry in schema "team" does not know which steps made it.*HINT:.*team\.made/s,
+	'not without its steps');
+
 $node->stop;
 done_testing();

@@ -194,7 +194,7 @@ writes_as(PaEnv *env, const char *in, bool pretty, const char *expected)
 	PaText		text;
 
 	if (!CHECK_OK(pa_json_parse(env, pa_text_of(in), "test", &root), env) ||
-		!CHECK_OK(pa_json_write(env, root, pretty, &text), env))
+		!CHECK_OK(pa_json_write(env, root, pretty ? PA_JSON_PRETTY : PA_JSON_COMPACT, &text), env))
 		return false;
 	return text.length == strlen(expected) && strcmp(text.text, expected) == 0;
 }
@@ -284,9 +284,9 @@ parse_and_write(PaEnv *env, void *arg)
 	PaText		text;
 
 	PA_TRY(pa_json_parse(env, pa_text_of(in), "test", &root));
-	PA_TRY(pa_json_write(env, root, true, &text));
+	PA_TRY(pa_json_write(env, root, PA_JSON_PRETTY, &text));
 	PA_TRY(pa_json_own(env, json_object()));
-	return pa_json_write(env, root, false, &text);
+	return pa_json_write(env, root, PA_JSON_SORTED, &text);
 }
 
 static char document[] =
