@@ -274,8 +274,8 @@ declare
 	a @peft@.adapter := @registry@.get(left_ref, true);
 	b @peft@.adapter := @registry@.get(right_ref, true);
 	-- What tensors without arithmetic mean is in type and configuration, for all modules at once.
-	aside constant text[] := '{base_model_name_or_path,revision,task_type,
-		inference_mode,peft_version,auto_mapping}';
+	aside constant text[] := array['base_model_name_or_path', 'revision', 'task_type',
+		'inference_mode', 'peft_version', 'auto_mapping'];
 	alike constant boolean := @peft@.adapter_peft_type(a) = @peft@.adapter_peft_type(b)
 		and (@peft@.adapter_kind(a) <> 'opaque' or @peft@.adapter_digest(a) = @peft@.adapter_digest(b)
 			or @peft@.adapter_config(a)::jsonb - aside = @peft@.adapter_config(b)::jsonb - aside);
