@@ -121,8 +121,6 @@ check_identity(PaEnv *env, const uint8_t *p)
 				  p[2], p[3], magic[0], magic[1], magic[2], magic[3]);
 		return PA_ERR_CORRUPT;
 	}
-	if (pa_load_u64(p + AT_CHECKSUM) != pa_checksum(p, AT_CHECKSUM))
-		return pa_value_damaged(env, "Its header does not have the checksum that stands in it.");
 	if (version > PA_VALUE_VERSION)
 		return pa_fail_later(env, "It is stored in format %u; this version reads format %d and earlier ones.",
 							 version, PA_VALUE_VERSION);
@@ -131,6 +129,8 @@ check_identity(PaEnv *env, const uint8_t *p)
 	if (pa_load_u16(p + AT_HEADER_BYTES) != PA_VALUE_HEADER_BYTES)
 		return pa_value_damaged(env, "Its header says that it has %u bytes.",
 								pa_load_u16(p + AT_HEADER_BYTES));
+	if (pa_load_u64(p + AT_CHECKSUM) != pa_checksum(p, AT_CHECKSUM))
+		return pa_value_damaged(env, "Its header does not have the checksum that stands in it.");
 	for (int i = AT_RESERVED_1; i < AT_SIZE; i++)
 		if (p[i] != 0)
 			return pa_fail_later(env, "Byte %d of its header, which this version does not know, is %u.", i,

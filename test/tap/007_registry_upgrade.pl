@@ -228,13 +228,7 @@ $node->safe_psql('trap', q{
 	select registry_create('upgrade_reader', schema => 'team');
 	grant create on schema team to upgrade_reader;
 	set role upgrade_reader;
-	create function team.allow(reader name) returns void language plpgsql
-		as $f$ begin raise exception 'called by %', current_user; end $f$;
-	create function team.allow(writer name) returns void language plpgsql
-		as $f$ begin raise exception 'called by %', current_user; end $f$;
 	create function team.allow(admin name) returns void language plpgsql
-		as $f$ begin raise exception 'called by %', current_user; end $f$;
-	create function team.protect(n integer default 1) returns void language plpgsql
 		as $f$ begin raise exception 'called by %', current_user; end $f$;
 	reset role;
 	select registry_upgrade('team')});
