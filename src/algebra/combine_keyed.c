@@ -135,20 +135,19 @@ static PaStatus
 plan_key(PaEnv *env, PaCombine *plan, PaKeyedRef *refs, uint32_t n)
 {
 	int64_t		module = pa_adapter_find_module(&plan->draft.facts, refs[0].path);
-	const PaTensor *first;
+	const PaTensor *first = keyed_tensor(plan, &refs[0]);
 	PaDraftTensor *to;
 	PaCombineSum *sum;
 
 	if (module < 0)
-		return pa_fail(env, PA_ERR_INTERNAL, "module of tensor \"%.300s\" is lost", refs[0].key);
+		return pa_fail(env, PA_ERR_INTERNAL, "module of tensor \"%.300s\" is lost", first->name);
 	PA_TRY(check_distinct(env, refs, n));
-	if (keyed_tensor(plan, &refs[0])->role == PA_ROLE_DENSE)
+	if (first->role == PA_ROLE_DENSE)
 	{
 		PA_TRY(check_dense_complete(env, plan, refs, n));
 		PA_TRY(check_dense_weights(env, plan, refs[0].key));
 	}
 	PA_TRY(pa_combine_order_keyed(env, plan, refs, n));
-	first = keyed_tensor(plan, &refs[0]);
 	PA_TRY(pa_combine_add_sum(env, plan, (uint32_t) module, first, n, &to, &sum));
 	for (uint32_t i = 0; i < n; i++)
 		PA_TRY(pa_combine_add_term(env, to, sum, first, pa_combine_adapter(plan, refs[i].leaf), refs[i].leaf,
