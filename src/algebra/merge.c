@@ -99,7 +99,8 @@ draw_key(PaEnv *env, const MergeSource *self, const PaCombineTerm *term, uint64_
 	for (int role = 1; role < PA_SINGLE_ROLES; role++)
 		if (module->tensor[role] >= 0)
 			memcpy(hashes[n++], adapter->tensors[module->tensor[role]].sha256, PA_SHA256_LENGTH);
-	return pa_draw_key(env, "dare", self->merge.seed, module->path, pa_role_name(of->role), hashes[0], n, key);
+	return pa_draw_key(env, "dare", self->merge.seed, module->path, pa_role_name(of->role), hashes[0], n,
+					   key);
 }
 
 static PaStatus

@@ -35,7 +35,8 @@ merge_runs(PaEnv *env, const Sort *self, const uint8_t *from, uint8_t *to, size_
 		if (at % CHECK_EVERY == 0)
 			PA_TRY(pa_check_cancel(env));
 		if (left < middle && right < end)
-			take_left = self->compare(from + left * self->size, from + right * self->size, self->context) <= 0;
+			take_left = self->compare(from + left * self->size, from + right * self->size, self->context) <=
+				0;
 		memcpy(to + at * self->size, from + (take_left ? left++ : right++) * self->size, self->size);
 	}
 	return PA_OK;
@@ -59,6 +60,7 @@ PaStatus
 pa_sort(PaEnv *env, void *base, size_t n, size_t size, PaCompare compare, const void *context)
 {
 	const Sort	self = {n, size, compare, context};
+	size_t		run = 1;
 	uint8_t    *from = base;
 	uint8_t    *to;
 	void	   *other;
@@ -67,13 +69,14 @@ pa_sort(PaEnv *env, void *base, size_t n, size_t size, PaCompare compare, const 
 		return PA_OK;
 	PA_TRY(pa_alloc_raw(env, n, size, &other));
 	to = other;
-	for (size_t run = 1; run < n; run = run > n / 2 ? n : 2 * run)
+	while (run < n)
 	{
 		uint8_t    *merged = to;
 
 		PA_TRY(merge_pass(env, &self, from, to, run));
 		to = from;
 		from = merged;
+		run = n - run < run ? n : 2 * run;
 	}
 	if (from != base)
 		memcpy(base, from, n * size);

@@ -213,8 +213,8 @@ UNIT_TEST(test_blocks)
 	CHECK_OK(fixture_sum(env, 3, v, w, &sum), env);
 	for (int i = 0; i < 2; i++)
 		for (int k = 0; k < 2; k++)
-			if (memcmp(fixture_sha256(v[k], A_OF("q")), fixture_sha256(v[k + 1], A_OF("q")), PA_SHA256_LENGTH) >
-				0)
+			if (memcmp(fixture_sha256(v[k], A_OF("q")), fixture_sha256(v[k + 1], A_OF("q")),
+					   PA_SHA256_LENGTH) > 0)
 			{
 				PaValue    *value = v[k];
 				double		weight = w[k];

@@ -111,7 +111,8 @@ UNIT_TEST(test_splitting)
 		{
 			PaSpace		space = op == -2 ? PA_SPACE_PARAMETER : PA_SPACE_DELTA;
 
-			CHECK_OK(op < 0 ? sum(env, space, whole, &all) : merge(env, (PaMergeMethod) op, whole, &all), env);
+			CHECK_OK(op < 0 ? sum(env, space, whole, &all) : merge(env, (PaMergeMethod) op, whole, &all),
+					 env);
 			for (int m = 0; m < MODULES; m++)
 			{
 				CHECK_OK(op < 0 ? sum(env, space, part[m], &one)
