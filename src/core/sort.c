@@ -20,6 +20,14 @@ typedef struct Sort
 	const void *context;
 } Sort;
 
+/* Do two runs follow each other as they are?  Lists often come in pieces that are sorted. */
+static bool
+in_order(const Sort *self, const uint8_t *from, size_t middle, size_t end)
+{
+	return middle == end ||
+		self->compare(from + (middle - 1) * self->size, from + middle * self->size, self->context) <= 0;
+}
+
 /* Two sorted runs, [first, middle) and [middle, end), become one. */
 static PaStatus
 merge_runs(PaEnv *env, const Sort *self, const uint8_t *from, uint8_t *to, size_t first, size_t middle,
@@ -50,7 +58,11 @@ merge_pass(PaEnv *env, const Sort *self, const uint8_t *from, uint8_t *to, size_
 		size_t		middle = self->n - first < run ? self->n : first + run;
 		size_t		end = self->n - middle < run ? self->n : middle + run;
 
-		PA_TRY(merge_runs(env, self, from, to, first, middle, end));
+		PA_TRY(pa_check_cancel(env));
+		if (in_order(self, from, middle, end))
+			memcpy(to + first * self->size, from + first * self->size, (end - first) * self->size);
+		else
+			PA_TRY(merge_runs(env, self, from, to, first, middle, end));
 		first = end;
 	}
 	return PA_OK;
