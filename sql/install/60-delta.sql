@@ -228,7 +228,8 @@ comment on operator family adapter_delta_ops using hash is 'equality of digests'
 create function adapter_delta_sum_transition(internal, adapter_delta) returns internal
 	as 'MODULE_PATHNAME' language c immutable parallel safe;
 comment on function adapter_delta_sum_transition(internal, adapter_delta) is
-	'Transition function of sum and avg: keeps references to stored values, and computed ones as they are. '
+	'Transition function of sum, avg, adapter_sum and adapter_avg: keeps references to stored values, and '
+	'computed ones as they are. '
 	'Error 54000: more than 512 MiB of computed adapters in one group.';
 
 create function adapter_delta_combine_transition(internal, adapter_delta, double precision) returns internal
@@ -239,13 +240,13 @@ comment on function adapter_delta_combine_transition(internal, adapter_delta, do
 create function adapter_delta_sum_final(internal) returns adapter_delta
 	as 'MODULE_PATHNAME', 'adapter_sum_final' language c immutable parallel safe cost 1000;
 comment on function adapter_delta_sum_final(internal) is
-	'Final function of sum and adapter_combine: the expression of all rows, evaluated.';
+	'Final function of sum, adapter_sum and adapter_combine: the expression of all rows, evaluated.';
 
 create function adapter_delta_avg_final(internal) returns adapter_delta
 	as 'MODULE_PATHNAME', 'adapter_avg_final' language c immutable parallel safe cost 1000;
 comment on function adapter_delta_avg_final(internal) is
-	'Final function of avg: each weight is the exact sum of its weights divided by the number of rows, '
-	'rounded once.';
+	'Final function of avg and adapter_avg: each weight is the exact sum of its weights divided by the '
+	'number of rows, rounded once.';
 
 create aggregate sum(adapter_delta) (
 	sfunc = adapter_delta_sum_transition,
@@ -275,6 +276,34 @@ create aggregate avg(adapter_delta) (
 );
 comment on aggregate avg(adapter_delta) is
 	'Mean of the changes. avg of copies of d is d. Null for no rows; nulls do not count.';
+
+create aggregate adapter_sum(adapter_delta) (
+	sfunc = adapter_delta_sum_transition,
+	stype = internal,
+	finalfunc = adapter_delta_sum_final,
+	finalfunc_modify = read_only,
+	combinefunc = adapter_aggregate_combine,
+	serialfunc = adapter_aggregate_serialize,
+	deserialfunc = adapter_aggregate_deserialize,
+	parallel = safe
+);
+comment on aggregate adapter_sum(adapter_delta) is
+	'sum under a name of its own, for engines that rewrite sum when they distribute a query over nodes. Null '
+	'for no rows; nulls do not count. Errors as for sum.';
+
+create aggregate adapter_avg(adapter_delta) (
+	sfunc = adapter_delta_sum_transition,
+	stype = internal,
+	finalfunc = adapter_delta_avg_final,
+	finalfunc_modify = read_only,
+	combinefunc = adapter_aggregate_combine,
+	serialfunc = adapter_aggregate_serialize,
+	deserialfunc = adapter_aggregate_deserialize,
+	parallel = safe
+);
+comment on aggregate adapter_avg(adapter_delta) is
+	'avg under a name of its own, for engines that rewrite avg as a sum of rounded partial sums over a count '
+	'(Citus does, by the name). Null for no rows; nulls do not count. Errors as for sum.';
 
 create aggregate adapter_combine(adapter_delta, weight double precision) (
 	sfunc = adapter_delta_combine_transition,

@@ -46,7 +46,7 @@ typedef struct PaStack
 	uint64_t	columns;		/* of A; likewise */
 	uint64_t	rank;			/* sum of the parts' */
 	uint64_t	groups;			/* more than 1: grouped convolution or experts, which are no one product */
-	uint32_t	n_parts;		/* in digest order */
+	uint32_t	n_parts;		/* in order of terms (doc/algebra.md) */
 	PaStackPart *parts;
 	const struct PaStack *next; /* the module's next difference, or NULL */
 } PaStack;

@@ -8,8 +8,14 @@
  *
  * pa_combine_plan looks only at what the leaves are, raises every refusal that
  * does not need the weights, and drafts the result; pa_combine_source computes
- * it block by block.  Leaves are given in digest order, distinct; the caller
- * has handled the sum that is one leaf with weights 1.
+ * it block by block.  Leaves are distinct, unless the rule says otherwise; the
+ * caller has handled the sum that is one leaf with weights 1.
+ *
+ * The terms of a module are computed with in an order of their own, that of its
+ * tensors' SHA-256s (doc/algebra.md, "Order of terms"); so the leaves' adapters
+ * must have them, as those of stored values do.  The order in which the leaves
+ * are given settles which of several has the neutral value, and which of several
+ * faults is told; it is that of their digests.
  *
  * PA_RULE_MERGE plans the tensors of the merge methods (merge.h): ranks agree,
  * every leaf takes part whatever its weight, and a term's coefficient is
@@ -26,7 +32,7 @@
 typedef enum PaRule
 {
 	PA_RULE_PARAMETER,
-	PA_RULE_DELTA,				/* a leaf's weight is q; p is 0 */
+	PA_RULE_DELTA,				/* a leaf's weight is q; p is 0, or the weight in a second sum */
 	PA_RULE_MERGE				/* a leaf's weight is q; leaves may repeat */
 } PaRule;
 
@@ -36,14 +42,13 @@ typedef struct PaLeaf
 	const uint8_t *digest;		/* PA_SHA256_LENGTH; names the leaf in messages */
 	double		p;
 	double		q;
-	uint32_t	tag;			/* the caller's own mark, kept */
 } PaLeaf;
 
 typedef struct PaCombine PaCombine;
 
 /*
  * PA_ERR_MISMATCH, PA_ERR_UNSUPPORTED, PA_ERR_RANGE or PA_ERR_LIMIT where the
- * leaves have no sum of this rule.  *draft belongs to the plan.
+ * leaves have no sum of this rule.  *draft belongs to the plan.  Reads no weights.
  */
 extern PaStatus pa_combine_plan(PaEnv *env, PaRule rule, uint32_t n_leaves, const PaLeaf *leaves,
 								PaCombine **plan, const PaDraft **draft);
@@ -57,14 +62,13 @@ extern PaStatus pa_combine_source(PaEnv *env, PaCombine *plan, const PaAdapter *
 
 /*
  * A target module of a plan in delta space as a stack.  module counts the
- * draft's modules; leaf of a part counts the leaves that the plan kept, in
- * digest order.  *stack is NULL for a module that is no target, and
- * for every module of the neutral value, which no leaf is left of.  A module of
- * differences is a list of stacks.
+ * draft's modules; leaf of a part counts the leaves that the plan kept.  *stack is
+ * NULL for a module that is no target, and for every module of the neutral value,
+ * which no leaf is left of.  A module of differences is a list of stacks.
  */
 extern PaStatus pa_combine_stack(PaEnv *env, const PaCombine *plan, uint32_t module, const PaStack **stack);
 
-/* The leaves that the plan kept, in digest order, and their number. */
+/* The leaves that the plan kept, in the order in which they were given, and their number. */
 extern const PaLeaf *pa_combine_leaves(const PaCombine *plan, uint32_t *n);
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * combine_eval.c
  *	  One pass over the leaves' blocks: each block of the result is the sum of
- *	  its terms in double, in digest order, rounded once.
+ *	  its terms in double, in the plan's order, rounded once.
  *
  * SPDX-License-Identifier: PostgreSQL
  */

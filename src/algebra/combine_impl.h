@@ -27,7 +27,7 @@ typedef enum PaLayout
 	PA_LAYOUT_COLUMNS			/* factor B of a stack: side by side */
 } PaLayout;
 
-/* A tensor of the result: the terms in digest order. */
+/* A tensor of the result: the terms in the order in which they are computed with. */
 typedef struct PaCombineSum
 {
 	uint32_t	n_terms;
@@ -41,7 +41,7 @@ struct PaCombine
 {
 	PaRule		rule;
 	uint32_t	n_leaves;
-	PaLeaf	   *leaves;			/* those that are left, in digest order */
+	PaLeaf	   *leaves;			/* those that are left, in the order in which they were given */
 	PaDraft		draft;
 	PaCombineSum *sums;			/* of draft.tensors; without terms: filled with the constant */
 	size_t		room;			/* allocated draft.tensors and sums */
@@ -60,7 +60,7 @@ typedef struct PaModuleRef
 typedef struct PaPairing
 {
 	uint32_t	n;				/* leaves that have it as a target module */
-	const PaModuleRef *refs;
+	const PaModuleRef *refs;	/* in order of terms */
 	PaModule	module;
 	bool		fold;			/* scalings move into the coefficients: the result's is 1 */
 	uint64_t	groups;
@@ -101,6 +101,12 @@ pa_combine_tensor(const PaCombine *plan, const PaCombineTerm *term)
 {
 	return &pa_combine_adapter(plan, term->leaf)->tensors[term->tensor];
 }
+
+/* combine_order.c: n modules of one path, given in order of leaves, in order of terms. */
+extern PaStatus pa_combine_order_modules(PaEnv *env, const PaCombine *plan, PaModuleRef *refs, uint32_t n);
+
+/* The same for n tensors of one key. */
+extern PaStatus pa_combine_order_keyed(PaEnv *env, const PaCombine *plan, PaKeyedRef *refs, uint32_t n);
 
 /* combine_module.c: what n modules of one path make together, or PA_ERR_MISMATCH. */
 extern PaStatus pa_combine_pair(PaEnv *env, const PaCombine *plan, const PaModuleRef *refs, uint32_t n,

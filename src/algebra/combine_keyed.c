@@ -9,26 +9,23 @@
 #include "algebra/combine_impl.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/fsum.h"
+#include "core/sort.h"
 
 /* Further from 1 than this, weights do not make a mixture of replacements. */
 #define DENSE_TOLERANCE 1e-9
 
 static int
-compare_refs(const void *a, const void *b)
+compare_keys(const void *a, const void *b, const void *context)
 {
 	const PaKeyedRef *x = a;
 	const PaKeyedRef *y = b;
 	int			order = strcmp(x->path, y->path);
 
-	if (order == 0)
-		order = strcmp(x->key, y->key);
-	if (order != 0)
-		return order;
-	return x->leaf < y->leaf ? -1 : x->leaf > y->leaf;
+	(void) context;
+	return order != 0 ? order : strcmp(x->key, y->key);
 }
 
 static bool
@@ -66,7 +63,7 @@ pa_combine_keyed(PaEnv *env, const PaCombine *plan, PaKeyed *keyed)
 				keyed->refs[keyed->n++] = (PaKeyedRef) {adapter->modules[adapter->tensors[t].module].path,
 														adapter->tensors[t].key, i, t};
 	}
-	qsort(keyed->refs, n, sizeof(PaKeyedRef), compare_refs);
+	PA_TRY(pa_sort(env, keyed->refs, n, sizeof(PaKeyedRef), compare_keys, NULL));
 	for (size_t i = 0; i < n; i++)
 		keyed->n_keys += i == 0 || !same_key(&keyed->refs[i - 1], &keyed->refs[i]);
 	if (keyed->n_keys > PA_MAX_TENSORS)
@@ -75,7 +72,7 @@ pa_combine_keyed(PaEnv *env, const PaCombine *plan, PaKeyed *keyed)
 	return PA_OK;
 }
 
-/* A leaf has each key at most once. */
+/* A leaf has each key at most once; refs are in order of leaves. */
 static PaStatus
 check_distinct(PaEnv *env, const PaKeyedRef *refs, uint32_t n)
 {
@@ -86,7 +83,7 @@ check_distinct(PaEnv *env, const PaKeyedRef *refs, uint32_t n)
 	return PA_OK;
 }
 
-/* A replacement has no neutral value, so every leaf must have it. */
+/* A replacement has no neutral value, so every leaf must have it; refs are in order of leaves. */
 static PaStatus
 check_dense_complete(PaEnv *env, const PaCombine *plan, const PaKeyedRef *refs, uint32_t n)
 {
@@ -127,13 +124,18 @@ check_dense_weights(PaEnv *env, const PaCombine *plan, const char *key)
 	return PA_ERR_MISMATCH;
 }
 
+static const PaTensor *
+keyed_tensor(const PaCombine *plan, const PaKeyedRef *ref)
+{
+	return &pa_combine_adapter(plan, ref->leaf)->tensors[ref->tensor];
+}
+
 /* The n tensors of one key; a leaf that lacks a difference adds nothing. */
 static PaStatus
-plan_key(PaEnv *env, PaCombine *plan, const PaKeyedRef *refs, uint32_t n)
+plan_key(PaEnv *env, PaCombine *plan, PaKeyedRef *refs, uint32_t n)
 {
-	const PaAdapter *adapter = pa_combine_adapter(plan, refs[0].leaf);
-	const PaTensor *first = &adapter->tensors[refs[0].tensor];
 	int64_t		module = pa_adapter_find_module(&plan->draft.facts, refs[0].path);
+	const PaTensor *first = keyed_tensor(plan, &refs[0]);
 	PaDraftTensor *to;
 	PaCombineSum *sum;
 
@@ -145,6 +147,7 @@ plan_key(PaEnv *env, PaCombine *plan, const PaKeyedRef *refs, uint32_t n)
 		PA_TRY(check_dense_complete(env, plan, refs, n));
 		PA_TRY(check_dense_weights(env, plan, refs[0].key));
 	}
+	PA_TRY(pa_combine_order_keyed(env, plan, refs, n));
 	PA_TRY(pa_combine_add_sum(env, plan, (uint32_t) module, first, n, &to, &sum));
 	for (uint32_t i = 0; i < n; i++)
 		PA_TRY(pa_combine_add_term(env, to, sum, first, pa_combine_adapter(plan, refs[i].leaf), refs[i].leaf,

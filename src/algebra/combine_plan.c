@@ -9,24 +9,22 @@
 #include "algebra/combine_impl.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "adapter/operation.h"
 #include "algebra/agree.h"
 #include "algebra/saved_modules.h"
 #include "core/fsum.h"
+#include "core/sort.h"
 
 static int
-compare_modules(const void *a, const void *b)
+compare_paths(const void *a, const void *b, const void *context)
 {
 	const PaModuleRef *x = a;
 	const PaModuleRef *y = b;
-	int			order = strcmp(x->path, y->path);
 
-	if (order != 0)
-		return order;
-	return x->leaf < y->leaf ? -1 : x->leaf > y->leaf;
+	(void) context;
+	return strcmp(x->path, y->path);
 }
 
 /* Leaves whose weights are both 0 take no part, with their modules and dtypes. */
@@ -157,6 +155,7 @@ plan_module(PaEnv *env, PaCombine *plan, PaModuleRef *refs, uint32_t n, uint32_t
 	PaPairing  *pairing = &plan->pairings[module];
 	uint32_t	targets = keep_targets(plan, refs, n);
 
+	PA_TRY(pa_combine_order_modules(env, plan, refs, targets));
 	PA_TRY(pa_combine_pair(env, plan, refs, targets > 0 ? targets : n, pairing));
 	plan->draft.facts.modules[module] = pairing->module;
 	if (targets == 0)
@@ -166,7 +165,7 @@ plan_module(PaEnv *env, PaCombine *plan, PaModuleRef *refs, uint32_t n, uint32_t
 	return PA_OK;
 }
 
-/* All modules of all leaves, neighbours by path. */
+/* All modules of all leaves, neighbours by path; of one path in order of leaves. */
 static PaStatus
 collect_modules(PaEnv *env, const PaCombine *plan, PaModuleRef **refs, size_t *n)
 {
@@ -181,10 +180,11 @@ collect_modules(PaEnv *env, const PaCombine *plan, PaModuleRef **refs, size_t *n
 	{
 		const PaAdapter *adapter = pa_combine_adapter(plan, i);
 
+		PA_TRY(pa_check_cancel(env));
 		for (uint32_t m = 0; m < adapter->n_modules; m++)
 			out[total++] = (PaModuleRef) {adapter->modules[m].path, i, m};
 	}
-	qsort(out, total, sizeof(PaModuleRef), compare_modules);
+	PA_TRY(pa_sort(env, out, total, sizeof(PaModuleRef), compare_paths, NULL));
 	*refs = out;
 	*n = total;
 	return PA_OK;
@@ -214,6 +214,7 @@ plan_modules(PaEnv *env, PaCombine *plan, size_t n_keys)
 	{
 		size_t		end = i + 1;
 
+		PA_TRY(pa_check_cancel(env));
 		while (end < n && strcmp(refs[end].path, refs[i].path) == 0)
 			end++;
 		PA_TRY(plan_module(env, plan, &refs[i], (uint32_t) (end - i), module++));

@@ -83,17 +83,36 @@ kept_entries(double density, uint64_t n)
 	return k >= (double) n ? n : (uint64_t) k;
 }
 
+/*
+ * The key of a term's draws.  All tensors of the module say whose draws they are,
+ * so that adapters that share a factor draw apart for it.
+ */
+static PaStatus
+draw_key(PaEnv *env, const MergeSource *self, const PaCombineTerm *term, uint64_t *key)
+{
+	const PaAdapter *adapter = pa_combine_adapter(self->plan, term->leaf);
+	const PaTensor *of = &adapter->tensors[term->tensor];
+	const PaModule *module = &adapter->modules[of->module];
+	uint8_t		hashes[PA_SINGLE_ROLES][PA_SHA256_LENGTH];
+	size_t		n = 0;
+
+	for (int role = 1; role < PA_SINGLE_ROLES; role++)
+		if (module->tensor[role] >= 0)
+			memcpy(hashes[n++], adapter->tensors[module->tensor[role]].sha256, PA_SHA256_LENGTH);
+	return pa_draw_key(env, "dare", self->merge.seed, module->path, pa_role_name(of->role), hashes[0], n,
+					   key);
+}
+
 static PaStatus
 prepare_term(PaEnv *env, const MergeSource *self, const PaCombineTerm *term, Pruning *pruning)
 {
 	const PaLeaf *leaf = &self->plan->leaves[term->leaf];
 	const PaTensor *of = pa_combine_tensor(self->plan, term);
 
-	if (self->merge.prune == PA_PRUNE_TOP)
-		return pa_top_select(env, leaf->source, term->tensor, leaf->digest,
-							 kept_entries(self->merge.density, of->elements), &self->work, &pruning->top);
-	return pa_draw_key(env, "dare", self->merge.seed, leaf->source->adapter->modules[of->module].path,
-					   pa_role_name(of->role), leaf->digest, &pruning->key);
+	if (self->merge.prune == PA_PRUNE_DROP)
+		return draw_key(env, self, term, &pruning->key);
+	return pa_top_select(env, leaf->source, term->tensor, leaf->digest,
+						 kept_entries(self->merge.density, of->elements), &self->work, &pruning->top);
 }
 
 static PaStatus

@@ -6,7 +6,7 @@
  * A tensor of the result is worked out from the same tensor of each leaf that
  * has it: each leaf's entries are pruned, then added with the plan's
  * coefficients, all of them or those of the elected sign.  Products, quotients
- * and sums are in double, in the plan's order of leaves, rounded once.
+ * and sums are in double, in the plan's order of terms, rounded once.
  *
  * SPDX-License-Identifier: PostgreSQL
  */

@@ -69,7 +69,7 @@ open_stream(PaEnv *env, const PaSketch *self, const PaStack *stack, const PaStac
 	stream->part = part;
 	stream->tensor = (uint32_t) tensor;
 	return pa_draw_key(env, "sketch", self->seed, stack->key != NULL ? stack->key : stack->path,
-					   pa_role_name(role), NULL, &stream->key);
+					   pa_role_name(role), NULL, 0, &stream->key);
 }
 
 /* Elements from `first` on into x, at most a block and not beyond `end`. */

@@ -4,9 +4,9 @@
  *	  those of the deltas.  doc/algebra.md, "Sketch".
  *
  * Factors are streamed, the delta is never formed.  Everything is in double, in
- * a fixed order: stacks as they are added (modules in path order), parts in
- * digest order, ranks in order, the bias last; of differences tensor by tensor;
- * each convolution sums over the bins of B in order, those that are 0 left out.
+ * a fixed order: stacks as they are added (modules in path order), parts as
+ * they stand in the stack, ranks in order, the bias last; of differences tensor by
+ * tensor; each convolution sums over the bins of B in order, those that are 0 left out.
  *
  * SPDX-License-Identifier: PostgreSQL
  */

@@ -17,7 +17,7 @@ add_text(PaEnv *env, const char *text)
 
 PaStatus
 pa_draw_key(PaEnv *env, const char *purpose, int64_t seed, const char *path, const char *role,
-			const uint8_t *digest, uint64_t *key)
+			const uint8_t *hashes, size_t n_hashes, uint64_t *key)
 {
 	uint8_t		bytes[sizeof(uint64_t)];
 	uint8_t		hash[PA_SHA256_LENGTH];
@@ -29,8 +29,8 @@ pa_draw_key(PaEnv *env, const char *purpose, int64_t seed, const char *path, con
 	PA_TRY(pa_hash_update(env, PA_HASH_FILE, bytes, sizeof(bytes)));
 	PA_TRY(add_text(env, path));
 	PA_TRY(add_text(env, role));
-	if (digest != NULL)
-		PA_TRY(pa_hash_update(env, PA_HASH_FILE, digest, PA_SHA256_LENGTH));
+	if (n_hashes > 0)
+		PA_TRY(pa_hash_update(env, PA_HASH_FILE, hashes, n_hashes * PA_SHA256_LENGTH));
 	PA_TRY(pa_hash_finish(env, PA_HASH_FILE, hash));
 	*key = pa_load_u64(hash);
 	return PA_OK;

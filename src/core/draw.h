@@ -16,12 +16,13 @@
 #include "core/env.h"
 
 /*
- * The key of a stream.  purpose, path and role are texts without NUL; digest is
- * PA_SHA256_LENGTH bytes, or NULL where the stream is no leaf's own.  Uses
- * PA_HASH_FILE: sources are read while the value writer holds PA_HASH_TENSOR.
+ * The key of a stream.  purpose, path and role are texts without NUL; hashes are
+ * n_hashes SHA-256s of whose own the stream is, one after the other; none where
+ * it is nobody's.  Uses PA_HASH_FILE: sources are read while the value writer
+ * holds PA_HASH_TENSOR.
  */
 extern PaStatus pa_draw_key(PaEnv *env, const char *purpose, int64_t seed, const char *path, const char *role,
-							const uint8_t *digest, uint64_t *key);
+							const uint8_t *hashes, size_t n_hashes, uint64_t *key);
 
 /* Draw number i: 64 bits. */
 static inline uint64_t

@@ -65,12 +65,11 @@ make_leaves(PaEnv *env, const PaPlannedSum *sum, bool dense, PaLeaf **leaves)
 	for (uint32_t i = 0; i < sum->operands.n; i++)
 	{
 		PaLeaf	   *leaf = &(*leaves)[i];
-		bool		counts = sum->given[0][i] != 0 || sum->given[1][i] != 0;
 
 		leaf->digest = sum->operands.named[i].digest;
-		leaf->q = dense ? sum->given[0][i] : counts ? 1 : 0;
+		leaf->p = sum->given[1][i];
+		leaf->q = sum->given[0][i];
 		leaf->source = sum->operands.sources[i];
-		leaf->tag = i;
 		if (!dense)
 			PA_TRY(without_dense(env, leaf->source, &leaf->source));
 	}
@@ -83,11 +82,12 @@ keep_weights(PaEnv *env, PaPlannedSum *sum)
 {
 	const PaLeaf *kept = pa_combine_leaves(sum->plan, &sum->n_leaves);
 
-	for (int w = 0; w < 2; w++)
+	PA_TRY(PA_NEW_ARRAY(env, sum->n_leaves, &sum->weights[0]));
+	PA_TRY(PA_NEW_ARRAY(env, sum->n_leaves, &sum->weights[1]));
+	for (uint32_t i = 0; i < sum->n_leaves; i++)
 	{
-		PA_TRY(PA_NEW_ARRAY(env, sum->n_leaves, &sum->weights[w]));
-		for (uint32_t i = 0; i < sum->n_leaves; i++)
-			sum->weights[w][i] = sum->given[w][kept[i].tag];
+		sum->weights[0][i] = kept[i].q;
+		sum->weights[1][i] = kept[i].p;
 	}
 	return PA_OK;
 }

@@ -1,6 +1,6 @@
 /*
  * evaluate.c
- *	  Weights are totalled, the leaves put in digest order, the sum planned,
+ *	  Weights are totalled, the leaves opened in order of digest, the sum planned,
  *	  described and computed in one pass.  See evaluate.h.
  *
  * SPDX-License-Identifier: PostgreSQL

@@ -84,7 +84,7 @@ release(PaEnv *env, Vectors *self)
 	pa_free(env, self->raw);
 }
 
-/* d and e of one block: the parts in digest order */
+/* d and e of one block: the parts as they stand in the stack */
 static PaStatus
 sum_block(PaEnv *env, Vectors *self, uint64_t first, size_t n)
 {

@@ -7,6 +7,7 @@ applies (several reasons can hold at once, and their order is not promised).
 
 SPDX-License-Identifier: PostgreSQL
 """
+import hashlib
 import math
 import struct
 
@@ -14,7 +15,7 @@ import numpy as np
 
 import rounding
 import safetensors_lite as st
-from described import (A, ARITHMETIC, B, BIAS, DENSE, EMBEDDING, PARAMETER, VECTOR, Adapter)
+from described import (A, ARITHMETIC, B, BIAS, DENSE, DTYPE_IDS, EMBEDDING, PARAMETER, VECTOR, Adapter)
 
 MISMATCH, RANGE, DIVISION, LIMIT = "22000", "22003", "22012", "54000"
 UNSUPPORTED, ARGUMENT = "0A000", "22023"
@@ -288,13 +289,38 @@ def common_facts(live):
     return r
 
 
+def number_of(x):
+    """The bits of a double as an unsigned number."""
+    return struct.unpack("<Q", bits(x))[0]
+
+
+def rank_of_tensor(t):
+    return (hashlib.sha256(t.data).digest(), DTYPE_IDS[t.dtype])
+
+
+def own_tensors(a, path):
+    """The module's tensors in role order, None where it has none of the role."""
+    placed = a.placed()
+    return [placed.get((path, role, None), (None, None))[1] for role in (A, B, VECTOR, BIAS)]
+
+
+def rank_in_module(a, path, p, q):
+    """What a term is sorted by among those of its module ("Order of terms")."""
+    own = [(0,) if t is None else (1,) + rank_of_tensor(t) for t in own_tensors(a, path)]
+    return own, number_of(a.modules[path].scaling), number_of(p), number_of(q)
+
+
 def by_place(live):
-    """{place: [(leaf, p, q, name, tensor)]}"""
+    """{place: [(leaf, p, q, name, tensor)]}, each list in the order of terms"""
     places = {}
     for a, p, q in live:
         for place, (name, t) in a.placed().items():
-            places.setdefault(place, []).append((a, p, q, name, t))
-    return places
+            if place[1] == DENSE:
+                rank = rank_of_tensor(t), number_of(p), number_of(q)
+            else:
+                rank = rank_in_module(a, place[0], p, q)
+            places.setdefault(place, []).append((rank, (a, p, q, name, t)))
+    return {place: [term for _, term in sorted(terms, key=lambda x: x[0])] for place, terms in places.items()}
 
 
 def combine(live):

@@ -69,11 +69,15 @@ def composed(tensors, task_type):
     return difference(tensors, task_type=task_type)
 
 
+def in_order(parts):
+    return sorted(parts, key=lambda x: (algebra.rank_of_tensor(x[0]), algebra.number_of(x[1])))
+
+
 def weighted(parts):
-    """sum q x in order of digest; None if it overflows."""
+    """sum q x of [(tensor, q)] in the order of terms; None if it overflows."""
     total, dtype = None, None
     with np.errstate(all="ignore"):
-        for t, q in parts:
+        for t, q in in_order(parts):
             x = q * widen(t)
             total = x if total is None else total + x
             dtype = t.dtype if dtype is None else algebra.wider(dtype, t.dtype)
@@ -174,10 +178,10 @@ def check_sum(bench, rng, k):
 
 
 def entries(terms):
-    """[(path, key, [(x, w) by leaf])] in the order in which sketches add."""
+    """[(path, key, [(x, w) in the order of terms])] in the order in which sketches add."""
     live = [(a, q) for a, _, q in algebra.totals([(a, abs(v), v) for a, v in terms]) if q != 0]
     keys = set((p.path, p.key) for a, _ in live for p in a.places.values())
-    return [(path, key, [(widen(by_key(a)[key]), q) for a, q in live if key in by_key(a)])
+    return [(path, key, [(widen(t), q) for t, q in in_order([(by_key(a)[key], q) for a, q in live if key in by_key(a)])])
             for path, key in sorted(keys, key=lambda i: (i[0].encode(), i[1].encode()))]
 
 

@@ -30,9 +30,9 @@ MASK = (1 << 64) - 1
 
 # --- random draws
 
-def stream_key(purpose, seed, path, role, digest=b""):
+def stream_key(purpose, seed, path, role, hashes=b""):
     text = b"".join((b"peftarith draw 1\0", purpose.encode(), b"\0", struct.pack("<q", seed),
-                     path.encode(), b"\0", ROLE_NAMES[role].encode(), b"\0", digest))
+                     path.encode(), b"\0", ROLE_NAMES[role].encode(), b"\0", hashes))
     return int.from_bytes(hashlib.sha256(text).digest()[:8], "little")
 
 
@@ -66,9 +66,11 @@ def top(x, density):
     return out.reshape(x.shape)
 
 
-def kept_mask(shape, density, seed, path, role, digest):
+def kept_mask(shape, density, seed, a, path, role):
+    """The draws are those of the module as a has it."""
     n = math.prod(shape)
-    return (uniform(stream_key("dare", seed, path, role, digest), n) < density).reshape(shape)
+    hashes = b"".join(hashlib.sha256(t.data).digest() for t in algebra.own_tensors(a, path) if t is not None)
+    return (uniform(stream_key("dare", seed, path, role, hashes), n) < density).reshape(shape)
 
 
 def merged(pruned, weights, majority):
@@ -110,10 +112,10 @@ def merge(adapters, weights, method, density, seed, majority):
     for w in weights:
         if not math.isfinite(w):
             reasons.append((RANGE, "weight"))
-    order = sorted(zip(adapters, (0.0 if w == 0 else w for w in weights)), key=lambda p: (p[0].digest(), p[1]))
-    reasons += algebra.plan_reasons([(a, 0.0, w) for a, w in order])
+    live = [(a, 0.0, 0.0 if w == 0 else w) for a, w in zip(adapters, weights)]
+    reasons += algebra.plan_reasons(live)
     algebra.refuse(reasons)
-    r = algebra.facts_like(order[0][0])
+    r = algebra.facts_like(adapters[0])
     r.rslora = False
     r.saved_modules = []
     if len({a.task_type for a in adapters}) > 1:
@@ -125,18 +127,14 @@ def merge(adapters, weights, method, density, seed, majority):
             r.modules.setdefault(path, m.copy())
     for m in r.modules.values():
         m.scaling, m.r = 1.0, m.rank
-    places = {}
-    for a, w in order:
-        for (path, role, _), (name, t) in a.placed().items():
-            places.setdefault((path, role), []).append((a, w, name, t))
-    for (path, role), inputs in places.items():
+    for (path, role, _), inputs in algebra.by_place(live).items():
         pruned, coefficients, dtype = [], [], None
-        for a, w, name, t in inputs:
+        for a, _, w, name, t in inputs:
             x = algebra.values_of(t, name)
             if method in ("magnitude_prune", "ties"):
                 x = top(x, density)
             else:
-                mask = kept_mask(t.shape, density, seed, path, role, a.digest())
+                mask = kept_mask(t.shape, density, seed, a, path, role)
                 with np.errstate(all="ignore"):
                     x = np.where(mask, x / density, 0.0)
             pruned.append(x)
@@ -144,7 +142,7 @@ def merge(adapters, weights, method, density, seed, majority):
             dtype = t.dtype if dtype is None else algebra.wider(dtype, t.dtype)
         with np.errstate(all="ignore"):
             total = merged(pruned, coefficients, majority if "ties" in method else None)
-        r.add(path, role, None, algebra.tensor(total, dtype, inputs[0][2]))
+        r.add(path, role, None, algebra.tensor(total, dtype, inputs[0][3]))
     return r
 
 
@@ -245,7 +243,7 @@ def sketch(adapters, weights, dims, seed):
     leaves = {}
     for a, w in zip(adapters, weights):
         leaves.setdefault(a.digest(), (a, []))[1].append(w)
-    live = [(a, algebra.exact_sum(ws)) for _, (a, ws) in sorted(leaves.items())]
+    live = [(a, algebra.exact_sum(ws)) for a, ws in leaves.values()]
     live = [(a, w) for a, w in live if w != 0]
     sums = np.zeros(dims)
     reasons = []
@@ -258,9 +256,9 @@ def sketch(adapters, weights, dims, seed):
     algebra.refuse(reasons)
     with np.errstate(all="ignore"):
         for path in sorted({p for a, _ in live for p in a.modules}, key=str.encode):
-            for a, w in live:
-                if path in a.modules:
-                    add_module(sums, a, path, w, seed)
+            having = [(a, w) for a, w in live if path in a.modules]
+            for a, w in sorted(having, key=lambda x: algebra.rank_in_module(x[0], path, 0.0, x[1])):
+                add_module(sums, a, path, w, seed)
         out = sums.astype(np.float32)
     if not np.isfinite(out).all():
         raise Refusal((RANGE, "sketch"))

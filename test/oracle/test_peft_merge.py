@@ -78,7 +78,7 @@ class Masks:
 
     def draw(self, full):
         a, place, density = self.current
-        mask = test_merge.kept_mask(tuple(full.shape), density, self.seed, place.path, place.role, a.digest())
+        mask = test_merge.kept_mask(tuple(full.shape), density, self.seed, a, place.path, place.role)
         return torch.from_numpy(mask).to(full.dtype)
 
 

@@ -1,4 +1,4 @@
--- sum, avg and adapter_combine: one expression, built from rows.
+-- sum, avg and adapter_combine, and sum and avg under other names: one expression, built from rows.
 create table m (g text, n int, a adapter);
 alter table m alter a set storage external;
 insert into m values
@@ -50,6 +50,12 @@ select (adapter_recipe(avg(a)) #>> '{root,terms,0,u}')::text as third from m whe
 -- Rows that are expressions.
 select sum(0.5 * a) = 0.5 * sum(a) as distributes, avg(2 * a) = 2 * avg(a) as mean from m where g = 'x';
 
+-- The same under names that no engine knows, down to the recipe.
+select g, adapter_envelope_digest(adapter_sum(a)) = adapter_envelope_digest(sum(a)) as sum,
+	adapter_envelope_digest(adapter_avg(a)) = adapter_envelope_digest(avg(a)) as avg from m group by g order by g;
+select n, adapter_sum(a) over w = sum(a) over w as grows, adapter_avg(a) over w = avg(a) over w as mean
+from m where g = 'x' window w as (order by n) order by n;
+
 -- FILTER, DISTINCT, ORDER BY.
 select sum(a) filter (where n < 3) = (select x.a + y.a from m x, m y where (x.n, y.n) = (1, 2)) as filter,
 	sum(distinct a) = sum(a) as "distinct", sum(a order by n desc) = sum(a order by n) as ordered
@@ -93,6 +99,8 @@ set local max_parallel_workers_per_gather = 2;
 select count(*) from serial join digests using (g, s, m, c);
 set local max_parallel_workers_per_gather = 8;
 select count(*) from serial join digests using (g, s, m, c);
+explain (costs off) select g, adapter_sum(a), adapter_avg(a) from big group by g;
+select count(*) from serial join (select g, adapter_digest(adapter_sum(a)) as s, adapter_digest(adapter_avg(a)) as m from big group by g) d using (g, s, m);
 rollback;
 -- What is computed below a Gather is rounded when it comes through, in workers
 -- and not in the leader: so no operator runs in a worker.

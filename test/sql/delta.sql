@@ -202,6 +202,9 @@ select sum(0.5 * d) = adapter_combine(d, 0.5) as inside, sum(d) filter (where n 
 select n, change(sum(d) over (order by n)) as grows,
 	change(avg(d) over (order by n rows between 1 preceding and current row)) as slides
 from d where n < 4 order by n;
+-- The same under names that no engine knows.
+select adapter_envelope_digest(adapter(adapter_sum(d))) = adapter_envelope_digest(adapter(sum(d))) as sum,
+	adapter_envelope_digest(adapter(adapter_avg(d))) = adapter_envelope_digest(adapter(avg(d))) as avg from d where n < 4;
 -- Refusals are those of the operators.
 select fails($$select adapter_combine(d, 'Infinity') from d$$);
 select fails($$select change(sum(delta(a))) from v$$);
@@ -230,6 +233,7 @@ set local max_parallel_workers_per_gather = 1;
 select count(*) from serial join digests using (g, s, m, c);
 set local max_parallel_workers_per_gather = 8;
 select count(*) from serial join digests using (g, s, m, c);
+select count(*) from serial join (select g, adapter_digest(adapter(adapter_sum(d))) as s, adapter_digest(adapter(adapter_avg(d))) as m from big group by g) d using (g, s, m);
 rollback;
 reset min_parallel_table_scan_size;
 reset parallel_setup_cost;

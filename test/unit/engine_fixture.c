@@ -139,6 +139,15 @@ fixture_dtype(PaValue *value, const char *name)
 	return tensor < 0 ? PA_DTYPE_INVALID : adapter->tensors[tensor].dtype;
 }
 
+const uint8_t *
+fixture_sha256(PaValue *value, const char *name)
+{
+	const PaAdapter *adapter = pa_value_adapter(value);
+	int64_t		tensor = pa_adapter_find_tensor(adapter, name);
+
+	return tensor < 0 ? NULL : adapter->tensors[tensor].sha256;
+}
+
 const char *
 fixture_document(PaEnv *env, PaValue *value, PaDocument which)
 {

@@ -51,6 +51,9 @@ extern double fixture_scaling(PaValue *value, const char *path);
 /* The dtype of a tensor; PA_DTYPE_INVALID if it is not there. */
 extern PaDtype fixture_dtype(PaValue *value, const char *name);
 
+/* The SHA-256 of a tensor's bytes; NULL if it is not there. */
+extern const uint8_t *fixture_sha256(PaValue *value, const char *name);
+
 /* A document of the value, with a NUL; "" if absent. */
 extern const char *fixture_document(PaEnv *env, PaValue *value, PaDocument which);
 

@@ -174,7 +174,7 @@ UNIT_TEST(sketches)
 	{
 		uint64_t	key;
 
-		CHECK_OK(pa_draw_key(env, "sketch", 9, keys[t], "difference", NULL, &key), env);
+		CHECK_OK(pa_draw_key(env, "sketch", 9, keys[t], "difference", NULL, 0, &key), env);
 		for (uint64_t i = 0; i < 3; i++)
 		{
 			uint64_t	bits = pa_draw_bits(key, i);

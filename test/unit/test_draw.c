@@ -69,12 +69,12 @@ UNIT_TEST(test_key)
 
 	for (int i = 0; i < PA_SHA256_LENGTH; i++)
 		digest[i] = (uint8_t) i;
-	CHECK_OK(pa_draw_key(env, "sketch", 42, "q", "factor_a", NULL, &key), env);
+	CHECK_OK(pa_draw_key(env, "sketch", 42, "q", "factor_a", NULL, 0, &key), env);
 	CHECK(key == UINT64_C(12793446605300890149));
-	CHECK_OK(pa_draw_key(env, "dare", -1, "model.q", "bias", digest, &key), env);
+	CHECK_OK(pa_draw_key(env, "dare", -1, "model.q", "bias", digest, 1, &key), env);
 	CHECK(key == UINT64_C(1081443334044313024));
 	/* the texts do not run into each other */
-	CHECK_OK(pa_draw_key(env, "dare", -1, "model", ".qbias", digest, &other), env);
+	CHECK_OK(pa_draw_key(env, "dare", -1, "model", ".qbias", digest, 1, &other), env);
 	CHECK(other != key);
 }
 

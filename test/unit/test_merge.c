@@ -102,18 +102,21 @@ UNIT_TEST(test_ties)
 	CHECK(HOLDS(m, A_OF("q"), -18, -8, 4, 0));
 }
 
-/* The draws of an adapter's own stream, and nothing else. */
+/* The draws of a module's own stream, and nothing else. */
 UNIT_TEST(test_dare)
 {
 	const double a[4] = {1, -4, 2, 3};
 	PaValue    *v[2] = {sample(env, WITH_BIAS, a), sample(env, WITH_BIAS, (double[]) {8, 8, 8, 8})};
-	const uint8_t *digest = pa_value_header(v[0])->digest;
+	const char *const names[3] = {A_OF("q"), B_OF("q"), BIAS_OF("q")};
+	uint8_t		hashes[3][PA_SHA256_LENGTH];
 	uint64_t	key;
 	double		wanted[4];
 	PaValue    *m = NULL;
 	PaValue    *other = NULL;
 
-	CHECK_OK(pa_draw_key(env, "dare", 7, "q", "factor_a", digest, &key), env);
+	for (int i = 0; i < 3; i++)
+		memcpy(hashes[i], fixture_sha256(v[0], names[i]), PA_SHA256_LENGTH);
+	CHECK_OK(pa_draw_key(env, "dare", 7, "q", "factor_a", hashes[0], 3, &key), env);
 	for (uint64_t i = 0; i < 4; i++)
 		wanted[i] = pa_draw_uniform(key, i) < 0.5 ? 2 * (a[i] / 0.5) : 0;
 	CHECK_OK(merge(env, 1, v, (double[]) {1}, arguments(PA_MERGE_DARE_LINEAR, 0.5, NULL, 7), &m), env);

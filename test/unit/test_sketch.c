@@ -87,9 +87,9 @@ sketch_entries(PaEnv *env, const char *path, const double *delta, int64_t seed, 
 	uint64_t	b = 0;
 	uint64_t	bias = 0;
 
-	CHECK_OK(pa_draw_key(env, "sketch", seed, path, "factor_a", NULL, &a), env);
-	CHECK_OK(pa_draw_key(env, "sketch", seed, path, "factor_b", NULL, &b), env);
-	CHECK_OK(pa_draw_key(env, "sketch", seed, path, "bias", NULL, &bias), env);
+	CHECK_OK(pa_draw_key(env, "sketch", seed, path, "factor_a", NULL, 0, &a), env);
+	CHECK_OK(pa_draw_key(env, "sketch", seed, path, "factor_b", NULL, 0, &b), env);
+	CHECK_OK(pa_draw_key(env, "sketch", seed, path, "bias", NULL, 0, &bias), env);
 	for (uint64_t i = 0; i < ROWS; i++)
 	{
 		uint64_t	row = pa_draw_bits(b, i);
@@ -212,7 +212,7 @@ UNIT_TEST(test_ia3)
 	build_begin(&file, NULL);
 	build_tensor(&file, L_OF("q"), PA_F32, 2, (uint64_t[]) {3, 1}, (double[]) {1.5, 1, -2});
 	value = fixture_import(env, &file, IA3);
-	CHECK_OK(pa_draw_key(env, "sketch", 9, "q", "vector", NULL, &key), env);
+	CHECK_OK(pa_draw_key(env, "sketch", 9, "q", "vector", NULL, 0, &key), env);
 	for (uint64_t i = 0; i < 3; i++)
 		wanted[pa_draw_below(pa_draw_bits(key, i), 4)] += pa_draw_sign(pa_draw_bits(key, i)) *
 			(double[]) {1, 0, -6}[i];

@@ -27,6 +27,7 @@
 	SUITE(json) \
 	SUITE(dtype) \
 	SUITE(fsum) \
+	SUITE(sort) \
 	SUITE(codec) \
 	SUITE(kernel) \
 	SUITE(safetensors) \
@@ -47,6 +48,7 @@
 	SUITE(terms) \
 	SUITE(combine) \
 	SUITE(combine_module) \
+	SUITE(combine_order) \
 	SUITE(agree) \
 	SUITE(stack) \
 	SUITE(transform) \
