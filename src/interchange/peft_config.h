@@ -20,13 +20,12 @@
 /*
  * A rank_pattern or alpha_pattern entry, in the document's order.  A key that is
  * "^" and an escaped path, as composed configurations have them, is compared as
- * text: there may be thousands.
+ * text: there may be thousands.  So is one of letters, digits and dots.
  */
 typedef struct PaPatternValue
 {
 	const char *key;
-	const char *literal;		/* the path, or NULL: pattern */
-	PaPattern  *pattern;
+	const char *literal;		/* the path, or NULL: an expression */
 	double		value;
 } PaPatternValue;
 

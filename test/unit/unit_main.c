@@ -24,6 +24,7 @@
 
 #define FOR_ALL_SUITES(SUITE) \
 	SUITE(core) \
+	SUITE(pattern_python) \
 	SUITE(json) \
 	SUITE(dtype) \
 	SUITE(fsum) \
@@ -31,6 +32,7 @@
 	SUITE(kernel) \
 	SUITE(safetensors) \
 	SUITE(peft) \
+	SUITE(config_lookup) \
 	SUITE(peft_out) \
 	SUITE(json_form) \
 	SUITE(adapter) \
