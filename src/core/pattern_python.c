@@ -237,7 +237,8 @@ set(Scan *s)
 			PA_TRY(set_escape(s, s->p <= begin + 1));
 			continue;
 		}
-		if (*s->p == '[' || *s->p == ']')
+		/* PCRE2 takes "[:x:]" for its own, in a set and as one */
+		if (*s->p == '[' || *s->p == ']' || (s->p == begin && strchr(":.=", *s->p) != NULL))
 			put_text(s, "\\");
 		copy(s, 1);
 	}

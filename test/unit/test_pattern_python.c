@@ -60,6 +60,8 @@ static const PatternRow rows[] = {
 	{"[[:alpha:]]", "a", false},
 	{"[[:alpha:]]", "a]", true},
 	{"[[:alpha:]]", ":]", true},
+	{"[:alpha:]+", ":a", true},
+	{"[.a.]", ".", true},
 	{"[]a]+", "]a", true},
 	{"[^]a]", "]", false},
 	{"[a[b]", "[", true},
