@@ -9,10 +9,10 @@
 #include "algebra/combine_impl.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/fsum.h"
+#include "core/sort.h"
 
 /* Further from 1 than this, weights do not make a mixture of replacements. */
 #define DENSE_TOLERANCE 1e-9
@@ -66,7 +66,7 @@ pa_combine_keyed(PaEnv *env, const PaCombine *plan, PaKeyed *keyed)
 				keyed->refs[keyed->n++] = (PaKeyedRef) {adapter->modules[adapter->tensors[t].module].path,
 														adapter->tensors[t].key, i, t};
 	}
-	qsort(keyed->refs, n, sizeof(PaKeyedRef), compare_refs);
+	PA_TRY(pa_sort(env, keyed->refs, n, sizeof(PaKeyedRef), compare_refs));
 	for (size_t i = 0; i < n; i++)
 		keyed->n_keys += i == 0 || !same_key(&keyed->refs[i - 1], &keyed->refs[i]);
 	if (keyed->n_keys > PA_MAX_TENSORS)

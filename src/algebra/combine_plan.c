@@ -9,13 +9,13 @@
 #include "algebra/combine_impl.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "adapter/operation.h"
 #include "algebra/agree.h"
 #include "algebra/saved_modules.h"
 #include "core/fsum.h"
+#include "core/sort.h"
 
 static int
 compare_modules(const void *a, const void *b)
@@ -181,10 +181,11 @@ collect_modules(PaEnv *env, const PaCombine *plan, PaModuleRef **refs, size_t *n
 	{
 		const PaAdapter *adapter = pa_combine_adapter(plan, i);
 
+		PA_TRY(pa_check_cancel(env));
 		for (uint32_t m = 0; m < adapter->n_modules; m++)
 			out[total++] = (PaModuleRef) {adapter->modules[m].path, i, m};
 	}
-	qsort(out, total, sizeof(PaModuleRef), compare_modules);
+	PA_TRY(pa_sort(env, out, total, sizeof(PaModuleRef), compare_modules));
 	*refs = out;
 	*n = total;
 	return PA_OK;
@@ -214,6 +215,7 @@ plan_modules(PaEnv *env, PaCombine *plan, size_t n_keys)
 	{
 		size_t		end = i + 1;
 
+		PA_TRY(pa_check_cancel(env));
 		while (end < n && strcmp(refs[end].path, refs[i].path) == 0)
 			end++;
 		PA_TRY(plan_module(env, plan, &refs[i], (uint32_t) (end - i), module++));

@@ -7,12 +7,12 @@
  */
 #include "algebra/transform.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "adapter/scaling.h"
 #include "algebra/agree.h"
 #include "algebra/saved_modules.h"
+#include "core/sort.h"
 
 /*
  * Features that are seen in the tensors rather than in the configuration: a
@@ -81,7 +81,7 @@ union_modules(PaEnv *env, uint32_t n, const PaAdapter *const *adapters, const si
 	for (uint32_t i = 0; i < n; i++)
 		for (uint32_t m = 0; m < adapters[i]->n_modules; m++)
 			refs[offset[i] + m] = (ModuleRef) {adapters[i]->modules[m].path, i, m};
-	qsort(refs, total, sizeof(ModuleRef), compare_refs);
+	PA_TRY(pa_sort(env, refs, total, sizeof(ModuleRef), compare_refs));
 	for (size_t k = 0; k < total; k++)
 	{
 		const PaAdapter *adapter = adapters[refs[k].adapter];

@@ -6,8 +6,9 @@
  */
 #include "engine/operands.h"
 
-#include <stdlib.h>
 #include <string.h>
+
+#include "core/sort.h"
 
 typedef struct Given
 {
@@ -57,8 +58,7 @@ put_in_order(PaEnv *env, uint32_t n, PaValue *const *values, Given **given)
 	PA_TRY(PA_NEW_ARRAY(env, n, given));
 	for (uint32_t i = 0; i < n; i++)
 		(*given)[i] = (Given) {values[i], i};
-	qsort(*given, n, sizeof(Given), compare_given);
-	return PA_OK;
+	return pa_sort(env, *given, n, sizeof(Given), compare_given);
 }
 
 static PaStatus

@@ -46,6 +46,15 @@ extern PaStatus pa_lapack_gebrd(PaEnv *env, int m, int n, double *a, int lda, do
 								double *tau_q, double *tau_p, double *work, int n_work);
 
 /*
+ * The first columns and rows of gebrd, fewer than min(m, n) of them, and what they
+ * do to the rest of a, which gebrd then goes on with: cut like this the result is
+ * the same, bit for bit, where the panels are gebrd's own (of 32, down to a rest
+ * of 128).  work: (m + n) columns doubles.
+ */
+extern void pa_lapack_gebrd_panel(int m, int n, int columns, double *a, int lda, double *d, double *e,
+								  double *tau_q, double *tau_p, double *work);
+
+/*
  * Singular values of a bidiagonal n x n matrix into d, in descending order; and,
  * unless u is NULL, B = U diag(d) V^T.  work: 3 n^2 + 4 n doubles, or 4 n;
  * integers: 8 n.

@@ -59,7 +59,8 @@
 	SUITE(operands) \
 	SUITE(inspect) \
 	SUITE(delta) \
-	SUITE(engine)
+	SUITE(engine) \
+	SUITE(cancel)
 
 #define DECLARE(x) extern const UnitSuite unit_suite_##x __attribute__((weak));
 FOR_ALL_SUITES(DECLARE)
