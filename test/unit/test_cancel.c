@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "core/sort.h"
+#include "engine/import.h"
 #include "engine_fixture.h"
 #include "interchange/peft_lora.h"
 #include "lowrank/blas.h"
@@ -194,20 +195,17 @@ UNIT_TEST(sorting)
 #define MODULES 224
 #define CONFIG "{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":1,\"base_model_name_or_path\":\"m\"}"
 
-static PaValue *
-many_modules(PaEnv *env, uint64_t *seed)
+static void
+many_modules(BuildFile *file, uint64_t *seed)
 {
-	BuildFile	file;
-
-	build_begin(&file, NULL);
+	build_begin(file, NULL);
 	for (int i = 0; i < MODULES; i++)
 	{
 		char		path[64];
 
 		snprintf(path, sizeof(path), "model.layers.%d.self_attn.proj_%d", i / 7, i % 7);
-		build_lora(&file, path, PA_F32, 1, 1, 1, seed);
+		build_lora(file, path, PA_F32, 1, 1, 1, seed);
 	}
-	return fixture_import(env, &file, CONFIG);
 }
 
 /* The most work of a sum of n adapters. */
@@ -238,13 +236,15 @@ UNIT_TEST(many_operands)
 	Counting	c;
 	PaEnv	   *own = begin(&c);
 	PaValue    *values[N];
+	BuildFile	file;
 	uint64_t	seed = unit_seed();
 	bool		made = true;
 
 	(void) env;
 	for (int i = 0; i < N; i++)
 	{
-		values[i] = many_modules(own, &seed);
+		many_modules(&file, &seed);
+		values[i] = fixture_import(own, &file, CONFIG);
 		made = CHECK(values[i] != NULL) && made;
 	}
 	if (made)
@@ -255,6 +255,40 @@ UNIT_TEST(many_operands)
 		printf("# work between two questions: %.0f with %d operands, %.0f with %d\n", few, N / 8, many, N);
 		CHECK(many < 1.5 * few && many < 1e7);
 	}
+	end(&c);
+}
+
+/* Values that are opened one after the other, as the leaves of an expression are. */
+UNIT_TEST(many_values)
+{
+	Counting	c;
+	PaEnv	   *own = begin(&c);
+	uint64_t	seed = unit_seed();
+	BuildFile	file;
+	uint8_t    *bytes;
+	size_t		length;
+	PaBuf		buf;
+	PaMemoryBytes memory;
+	PaValue    *value;
+	double		one = 0;
+
+	(void) env;
+	many_modules(&file, &seed);
+	bytes = build_finish(&file, &length);
+	if (CHECK_OK(pa_import_file(own, pa_text(bytes, length), pa_text_of(CONFIG), false, 0, &buf), own))
+	{
+		pa_bytes_from_memory(&memory, buf.data, buf.length);
+		unit_work_begin(&c.host);
+		for (int i = 0; i < 50; i++)
+		{
+			CHECK_OK(pa_value_open(own, &memory.base, &value), own);
+			if (i == 0)
+				one = unit_work_most(&c.host);
+		}
+		CHECK(unit_work_most(&c.host) < 2 * one && one < 1e7);
+		pa_buf_release(&buf);
+	}
+	free(bytes);
 	end(&c);
 }
 
@@ -295,4 +329,4 @@ UNIT_TEST(many_parameters)
 }
 
 UNIT_SUITE(cancel, UNIT_CASE(singular_values_of_rank_1024), UNIT_CASE(panels_are_the_whole),
-		   UNIT_CASE(sorting), UNIT_CASE(many_operands), UNIT_CASE(many_parameters));
+		   UNIT_CASE(sorting), UNIT_CASE(many_operands), UNIT_CASE(many_values), UNIT_CASE(many_parameters));
