@@ -60,7 +60,8 @@
 	SUITE(inspect) \
 	SUITE(delta) \
 	SUITE(engine) \
-	SUITE(cancel)
+	SUITE(cancel) \
+	SUITE(memory)
 
 #define DECLARE(x) extern const UnitSuite unit_suite_##x __attribute__((weak));
 FOR_ALL_SUITES(DECLARE)
