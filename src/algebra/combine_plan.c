@@ -49,6 +49,7 @@ plan_facts(PaEnv *env, PaCombine *plan)
 	*facts = *first;
 	facts->tensors = NULL;
 	facts->n_tensors = 0;
+	facts->rslora = false;		/* the form is chosen when the draft is described */
 	for (uint32_t i = 0; i < plan->n_leaves; i++)
 	{
 		const PaAdapter *leaf = pa_combine_adapter(plan, i);
@@ -62,7 +63,6 @@ plan_facts(PaEnv *env, PaCombine *plan)
 			facts->task_type = NULL;
 		if (!pa_same_text(facts->bias, leaf->bias))
 			facts->bias = "none";
-		facts->rslora = facts->rslora && leaf->rslora && plan->rule == PA_RULE_PARAMETER;
 	}
 	return PA_OK;
 }
