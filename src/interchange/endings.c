@@ -71,6 +71,12 @@ has_name(const PaEndings *endings, const char *text, size_t n)
 }
 
 bool
+pa_endings_have(const PaEndings *endings, const char *path)
+{
+	return has_name(endings, path, strlen(path));
+}
+
+bool
 pa_endings_match(const PaEndings *endings, const char *path, size_t n, bool whole)
 {
 	for (uint32_t i = 0; i < endings->n_lengths; i++)

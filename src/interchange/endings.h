@@ -26,6 +26,9 @@ extern PaStatus pa_endings(PaEnv *env, uint32_t n, const char *const *names, PaE
 
 extern void pa_endings_release(PaEnv *env, PaEndings *endings);
 
+/* Is the path one of the names? */
+extern bool pa_endings_have(const PaEndings *endings, const char *path);
+
 /* Do the first n bytes of the path end in one of the names?  whole: behind a dot, or as all of it. */
 extern bool pa_endings_match(const PaEndings *endings, const char *path, size_t n, bool whole);
 

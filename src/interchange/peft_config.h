@@ -38,7 +38,11 @@ typedef struct PaConfig
 	const char *base_revision;	/* NULL likewise */
 	const char *task_type;		/* NULL likewise */
 
-	/* LoRA and (IA)^3 */
+	/* LoRA and (IA)^3; which modules they change, as it stands; NULL if absent */
+	const json_t *target_modules;
+	const json_t *exclude_modules;
+	const json_t *layers_to_transform;
+	const json_t *layers_pattern;
 	bool		fan_in_fan_out;
 	uint32_t	n_modules_to_save;
 	const char **modules_to_save;
@@ -56,7 +60,6 @@ typedef struct PaConfig
 	PaPatternValue *alpha_patterns;
 	uint32_t	n_target_parameters;
 	const char **target_parameters; /* sorted, distinct */
-	const json_t *target_modules;	/* as it stands; NULL if absent */
 
 	/* (IA)^3: feedforward_modules as a list, matched as suffixes, or as one expression */
 	uint32_t	n_feedforward;

@@ -196,7 +196,6 @@ pa_peft_lora_read(PaEnv *env, const json_t *root, PaConfig *config)
 								&config->n_target_parameters));
 	config->n_target_parameters = (uint32_t) pa_sort_distinct_strings(config->target_parameters,
 																	  config->n_target_parameters);
-	config->target_modules = json_object_get(root, "target_modules");
 	config->features = read_features(root);
 	return PA_OK;
 }
