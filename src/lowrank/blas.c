@@ -82,6 +82,17 @@ fail_missing(PaEnv *env, const char *what)
 	return PA_ERR_UNSUPPORTED;
 }
 
+/* A library that cannot be mapped is not missing: is there room for it and its work area? */
+static PaStatus
+fail_to_load(PaEnv *env, const char *reason)
+{
+	uint8_t    *trial;
+
+	PA_TRY(PA_NEW_RAW(env, WORK_AREA, &trial));
+	pa_free(env, trial);
+	return fail_missing(env, reason);
+}
+
 static PaStatus
 load(PaEnv *env, void **handle)
 {
@@ -103,7 +114,7 @@ load(PaEnv *env, void **handle)
 		else
 			(void) unsetenv(thread_variables[i]);
 	}
-	return *handle != NULL ? PA_OK : fail_missing(env, dlerror());
+	return *handle != NULL ? PA_OK : fail_to_load(env, dlerror());
 }
 
 /* A function pointer through memcpy: C has no conversion for it. */

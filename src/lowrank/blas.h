@@ -7,7 +7,7 @@
  * pa_blas_open comes before the first call of an operation.  The library runs
  * in the calling thread alone: it is loaded with one thread, and if somebody
  * else has loaded it with more it is told to use one until pa_env_reset.
- * PA_ERR_UNSUPPORTED if there is no library.
+ * PA_ERR_UNSUPPORTED if there is no library, PA_ERR_NOMEM if there is no room for it.
  *
  * Matrices are column-major, ld apart.  Every element must be finite: LAPACK
  * may not return otherwise.  Dimensions and leading dimensions must be right:

@@ -562,7 +562,7 @@ def envelopes():
         env("inner header: " + label, envelope(header=text), verdict)
     env("inner header: other metadata", envelope(header=inner(metadata={"a": "b"})), None)
     env("inner header: long padding", envelope(header=plain + " " * 5000), None)
-    env("unknown reserved key", envelope(more={"peftarith.future": "1"}), "0A000")
+    env("unknown reserved key", envelope(more={"peftarith.future": "1"}), UNSUPPORTED)
     env("other metadata besides", envelope(more={"note": "x"}), None)
     env("config number", raw(HEAD + ',"__metadata__":{"peftarith.config":1}}', DATA), FILE)
     env("truncated", envelope()[:-1], FILE)

@@ -10,6 +10,7 @@ SPDX-License-Identifier: PostgreSQL
 import json
 import math
 import os
+import subprocess
 import threading
 import time
 
@@ -337,6 +338,29 @@ def stopped(connection, function, after):
     return state, used - at[0] if state else 0
 
 
+def limit_memory(pid, size):
+    """Sets the limit of a process as its user, which root may become."""
+    owner = os.stat("/proc/%d" % pid).st_uid
+    user = owner if os.geteuid() == 0 else None
+    return subprocess.run(["prlimit", "--pid", str(pid), "--as=%s:unlimited" % size], user=user,
+                          stderr=subprocess.DEVNULL).returncode == 0
+
+
+def check_little_memory(run, name):
+    """Without room for the library it is not said to be missing."""
+    with harness.connect(name) as connection:
+        pid = connection.info.backend_pid
+        connection.execute("SELECT adapter_raw_size(a) FROM c")
+        with open("/proc/%d/statm" % pid) as f:
+            size = int(f.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+        if not limit_memory(pid, size + (24 << 20)):
+            return run.skip("little memory: the server is another user's")
+        state = harness.sqlstate_of(connection, "SELECT adapter_norm(adapter_select(a, 'm')) FROM c")
+        run.equal(state, "53200", "library without room")
+        limit_memory(pid, "unlimited")
+        run.equal(harness.sqlstate_of(connection, "SELECT adapter_norm(a) FROM c"), None, "library with room")
+
+
 def check_process(run, connection):
     status, = connection.execute("SELECT pg_read_file('/proc/' || pg_backend_pid() || '/status')").fetchone()
     run.ok("\nThreads:\t1\n" in status, "one thread after everything", status)
@@ -354,6 +378,7 @@ def body(run):
         check_not_finite(run, connection)
         check_sizes(run, connection)
         check_cancellation(run, connection)
+        check_little_memory(run, name)
         check_process(run, connection)
 
 
