@@ -34,5 +34,5 @@ comment on function adapter_from_json(json) is
 create function adapter_to_json(adapter) returns json
 	as 'MODULE_PATHNAME' language c immutable strict parallel safe cost 100;
 comment on function adapter_to_json(adapter) is
-	'The readable form of a small adapter; adapter_from_json gives back an equal one. Errors: 54000 more '
-	'than 100000 elements, 0A000 dtypes without a readable form.';
+	'The readable form of a small adapter; adapter_from_json gives back an equal one, but that NaNs have no '
+	'sign or payload in it. Errors: 54000 more than 100000 elements, 0A000 dtypes without a readable form.';

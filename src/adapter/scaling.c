@@ -33,16 +33,22 @@ pa_config_rank(const PaModule *module, bool rslora)
 }
 
 double
-pa_alpha_for(double s, uint64_t r, bool *exact)
+pa_alpha_divisor(uint64_t r, bool rslora)
 {
-	double		alpha = s * (double) r;
+	return rslora ? sqrt((double) r) : (double) r;
+}
+
+double
+pa_alpha_for(double s, double divisor, bool *exact)
+{
+	double		alpha = s * divisor;
 	double		up = nextafter(alpha, INFINITY);
 	double		down = nextafter(alpha, -INFINITY);
 	const double candidate[5] = {alpha, up, down, nextafter(up, INFINITY), nextafter(down, -INFINITY)};
 
 	for (int i = 0; i < 5; i++)
 	{
-		if (isfinite(candidate[i]) && pa_same_bits(candidate[i] / (double) r, s))
+		if (isfinite(candidate[i]) && pa_same_bits(candidate[i] / divisor, s))
 		{
 			*exact = true;
 			return candidate[i];

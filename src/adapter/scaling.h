@@ -15,11 +15,14 @@
  */
 extern uint64_t pa_config_rank(const PaModule *module, bool rslora);
 
+/* What alpha is divided by: r, or its root. */
+extern double pa_alpha_divisor(uint64_t r, bool rslora);
+
 /*
- * The alpha with alpha/r = s: the first of s*r and its neighbours (+1, -1, +2,
- * -2 units in the last place) that divides back to exactly s; else s*r, and
- * *exact is false.  A function of s and r alone.
+ * The alpha with alpha/divisor = s: the first of s*divisor and its neighbours (+1,
+ * -1, +2, -2 units in the last place) that divides back to exactly s; else
+ * s*divisor, and *exact is false.  A function of its arguments alone.
  */
-extern double pa_alpha_for(double s, uint64_t r, bool *exact);
+extern double pa_alpha_for(double s, double divisor, bool *exact);
 
 #endif

@@ -65,37 +65,27 @@ pair_fold(PaEnv *env, const PaCombine *plan, const PaPairing *pairing)
 	return PA_OK;
 }
 
-/* The alpha that gives the kept scaling in the result's form. */
+/* The alpha that gives the kept scaling, in the plain form; experts must have one r. */
 static PaStatus
 pair_alpha(PaEnv *env, const PaCombine *plan, PaPairing *pairing)
 {
-	const PaModule *first = pa_combine_module(plan, &pairing->refs[0]);
-	bool		rslora = pa_combine_adapter(plan, pairing->refs[0].leaf)->rslora;
-	bool		alike = rslora == plan->draft.facts.rslora;
+	PaModule   *module = &pairing->module;
+	uint64_t	r = 0;
 	bool		exact;
 
-	for (uint32_t i = 1; i < pairing->n; i++)
+	for (uint32_t i = 0; i < pairing->n; i++)
 	{
-		const PaModule *other = pa_combine_module(plan, &pairing->refs[i]);
+		const PaModuleRef *ref = &pairing->refs[i];
+		uint64_t	other = pa_config_rank(pa_combine_module(plan, ref),
+										   pa_combine_adapter(plan, ref->leaf)->rslora);
 
-		if (pa_combine_adapter(plan, pairing->refs[i].leaf)->rslora != rslora ||
-			!pa_same_bits(other->alpha, first->alpha))
-			alike = false;
+		if (i > 0 && (other != r || r == 0))
+			return pa_fail(env, PA_ERR_MISMATCH, "alphas of target parameter \"%.300s\" differ",
+						   module->path);
+		r = other;
 	}
-	if (!alike && (first->flags & PA_MODULE_PARAMETER))
-	{
-		uint64_t	r = pa_config_rank(first, rslora);
-
-		for (uint32_t i = 1; i < pairing->n; i++)
-			if (pa_config_rank(pa_combine_module(plan, &pairing->refs[i]),
-							   pa_combine_adapter(plan, pairing->refs[i].leaf)->rslora) != r)
-				r = 0;
-		if (r == 0)
-			return pa_fail(env, PA_ERR_MISMATCH, "alphas of target parameter \"%.300s\" differ", first->path);
-	}
-	pairing->module.alpha = first->alpha;
-	if (!alike && !plan->draft.facts.rslora)
-		pairing->module.alpha = pa_alpha_for(first->scaling, pa_config_rank(first, rslora), &exact);
+	/* a rank that one adapter does not tell is refused when it is written */
+	module->alpha = pa_alpha_for(module->scaling, pa_alpha_divisor(r, false), &exact);
 	return PA_OK;
 }
 
@@ -113,8 +103,6 @@ pair_scaling(PaEnv *env, const PaCombine *plan, PaPairing *pairing)
 	PA_TRY(pair_fold(env, plan, pairing));
 	module->scaling = 1;
 	module->alpha = (double) module->rank;
-	if (plan->draft.facts.rslora)
-		module->alpha = sqrt((double) module->rank);
 	return PA_OK;
 }
 

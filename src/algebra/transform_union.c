@@ -7,12 +7,12 @@
  */
 #include "algebra/transform.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "adapter/scaling.h"
 #include "algebra/agree.h"
 #include "algebra/saved_modules.h"
+#include "core/sort.h"
 
 /*
  * Features that are seen in the tensors rather than in the configuration: a
@@ -29,12 +29,13 @@ typedef struct ModuleRef
 } ModuleRef;
 
 static int
-compare_refs(const void *a, const void *b)
+compare_refs(const void *a, const void *b, const void *context)
 {
 	const ModuleRef *x = a;
 	const ModuleRef *y = b;
 	int			order = strcmp(x->path, y->path);
 
+	(void) context;
 	if (order != 0)
 		return order;
 	return x->adapter < y->adapter ? -1 : x->adapter > y->adapter;
@@ -59,14 +60,15 @@ union_agree(PaEnv *env, const PaAdapter *a, const PaAdapter *b)
 	return PA_ERR_MISMATCH;
 }
 
-/* In a mixed union the plain form is written, as everywhere. */
+/* Operands may be of two forms; which one is written is chosen when the draft is described. */
 static void
 plain_form(const PaAdapter *adapter, PaModule *module)
 {
 	bool		exact;
 
 	if (adapter->rslora && (module->flags & PA_MODULE_TARGET))
-		module->alpha = pa_alpha_for(module->scaling, pa_config_rank(module, true), &exact);
+		module->alpha = pa_alpha_for(module->scaling, pa_alpha_divisor(pa_config_rank(module, true), false),
+									 &exact);
 }
 
 /* Modules in path order; moved[k] is the new index of the k-th module of all adapters. */
@@ -81,7 +83,7 @@ union_modules(PaEnv *env, uint32_t n, const PaAdapter *const *adapters, const si
 	for (uint32_t i = 0; i < n; i++)
 		for (uint32_t m = 0; m < adapters[i]->n_modules; m++)
 			refs[offset[i] + m] = (ModuleRef) {adapters[i]->modules[m].path, i, m};
-	qsort(refs, total, sizeof(ModuleRef), compare_refs);
+	PA_TRY(pa_sort(env, refs, total, sizeof(ModuleRef), compare_refs, NULL));
 	for (size_t k = 0; k < total; k++)
 	{
 		const PaAdapter *adapter = adapters[refs[k].adapter];
@@ -95,8 +97,7 @@ union_modules(PaEnv *env, uint32_t n, const PaAdapter *const *adapters, const si
 		}
 		*module = adapter->modules[refs[k].module];
 		pa_module_clear(module);
-		if (!d->facts.rslora)
-			plain_form(adapter, module);
+		plain_form(adapter, module);
 		moved[offset[refs[k].adapter] + refs[k].module] = (uint32_t) k;
 	}
 	pa_free(env, refs);
@@ -144,12 +145,12 @@ pa_union_draft(PaEnv *env, uint32_t n, const PaAdapter *const *adapters, PaDraft
 	d->facts = *adapters[0];
 	d->facts.tensors = NULL;
 	d->facts.n_tensors = 0;
+	d->facts.rslora = false;
 	for (uint32_t i = 0; i < n; i++)
 	{
 		if (i > 0)
 			PA_TRY(union_agree(env, adapters[0], adapters[i]));
 		d->facts.features |= adapters[i]->features;
-		d->facts.rslora = d->facts.rslora && adapters[i]->rslora;
 		offset[i + 1] = offset[i] + adapters[i]->n_modules;
 	}
 	PA_TRY(PA_NEW_ARRAY(env, offset[n], &d->facts.modules));

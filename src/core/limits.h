@@ -23,6 +23,8 @@
 #define PA_MAX_JSON_FORM_ELEMENTS 100000	/* adapter_to_json, adapter_from_json */
 #define PA_MAX_ARRAY_ELEMENTS ((uint64_t) 16 * 1024 * 1024) /* float8[] results: 128 MiB */
 #define PA_MAX_PATTERNS 65536
+#define PA_MAX_PATTERN_KEYS 262144	/* modules, and their parameters, looked up in patterns */
+#define PA_MAX_PATTERN_MATCHES 16777216 /* pairs of an expression and a key */
 #define PA_MAX_TERMS 1000000	/* of one deferred expression */
 
 /* Elements of one compressed block; see codec/planes.h for the reason. */

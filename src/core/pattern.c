@@ -3,8 +3,7 @@
  *	  PCRE2 behind pattern.h: compiled once, matched under limits.
  *
  * Patterns come with adapters, so from strangers.  JIT is not used: its
- * matches do not count steps.  PCRE2's memory comes from the PaEnv, so a
- * pattern needs no clean-up of its own.
+ * matches do not count steps.  PCRE2's memory comes from the PaEnv.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
@@ -15,8 +14,12 @@
 
 #include <string.h>
 
+#include "core/pattern_python.h"
+
 /* Steps, nesting and memory of one match; a path matches in some hundred steps. */
 #define MATCH_STEPS 1000000
+#define LEAST_STEPS 1000
+#define SHARED_STEPS UINT64_C(4000000000)
 #define MATCH_DEPTH 10000
 #define MATCH_HEAP_KIB 8192
 #define MAX_PATTERN_BYTES 65536
@@ -27,6 +30,8 @@
 struct PaPattern
 {
 	const char *text;
+	bool		caseless;
+	pcre2_general_context *memory;
 	pcre2_code *code;
 	pcre2_match_data *data;
 	pcre2_match_context *limits;
@@ -69,49 +74,60 @@ compile_failed(PaEnv *env, const char *text, int code, size_t offset)
 
 /* PEFT hands its keys to re.match as (.*\.)?(K)$: the same around our K. */
 static PaStatus
-wrap_key(PaEnv *env, const char *text, const char **wrapped)
+wrap_key(PaEnv *env, const PaPythonPattern *key, char **wrapped)
 {
 	size_t		head = strlen(KEY_HEAD);
-	size_t		n = strlen(text);
-	char	   *p;
 
-	PA_TRY(PA_NEW_RAW(env, head + n + sizeof(KEY_TAIL), &p));
-	memcpy(p, KEY_HEAD, head);
-	memcpy(p + head, text, n);
-	memcpy(p + head + n, KEY_TAIL, sizeof(KEY_TAIL));
-	*wrapped = p;
+	PA_TRY(PA_NEW_RAW(env, head + key->length + sizeof(KEY_TAIL), wrapped));
+	memcpy(*wrapped, KEY_HEAD, head);
+	memcpy(*wrapped + head, key->text, key->length);
+	memcpy(*wrapped + head + key->length, KEY_TAIL, sizeof(KEY_TAIL));
 	return PA_OK;
 }
 
+/* head: how many bytes stand before the expression in what PCRE2 is given */
 static PaStatus
-compile(PaEnv *env, PaPattern *p, PaPatternMode mode)
+compile_text(PaEnv *env, PaPattern *p, const PaPythonPattern *python, const char *text, size_t head,
+			 uint32_t options)
 {
-	pcre2_general_context *memory = pcre2_general_context_create(pattern_alloc, pattern_free, env);
-	pcre2_compile_context *context = memory != NULL ? pcre2_compile_context_create(memory) : NULL;
-	uint32_t	options = PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C | PCRE2_ANCHORED;
-	size_t		head = 0;
-	const char *source = p->text;
+	pcre2_compile_context *context = pcre2_compile_context_create(p->memory);
 	int			code;
 	PCRE2_SIZE	offset;
 
 	if (context == NULL)
 		return pa_fail(env, PA_ERR_NOMEM, "out of memory");
+	/* "." and "$" know one end of a line, as Python's do */
+	pcre2_set_newline(context, PCRE2_NEWLINE_LF);
+	p->code = pcre2_compile((PCRE2_SPTR) text, PCRE2_ZERO_TERMINATED, options, &code, &offset, context);
+	pcre2_compile_context_free(context);
+	if (p->code != NULL)
+		return PA_OK;
+	/* a fault that shows only behind the key is at its end */
+	return compile_failed(env, p->text, code,
+						  pa_pattern_python_place(python, strlen(p->text),
+												  offset > head ? offset - head : 0));
+}
+
+static PaStatus
+compile(PaEnv *env, PaPattern *p, PaPatternMode mode)
+{
+	uint32_t	options = PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C | PCRE2_ANCHORED;
+	PaPythonPattern python;
+	char	   *wrapped = NULL;
+
+	PA_TRY(pa_pattern_from_python(env, p->text, mode == PA_PATTERN_WHOLE, &python));
+	p->caseless = python.caseless;
 	if (mode == PA_PATTERN_KEY)
 	{
-		PA_TRY(wrap_key(env, p->text, &source));
-		head = strlen(KEY_HEAD);
+		PA_TRY(wrap_key(env, &python, &wrapped));
+		PA_TRY(compile_text(env, p, &python, wrapped, strlen(KEY_HEAD), options));
 	}
 	else
-		options |= PCRE2_ENDANCHORED;
-	p->code = pcre2_compile((PCRE2_SPTR) source, PCRE2_ZERO_TERMINATED, options, &code, &offset, context);
-	if (p->code == NULL)
-	{
-		/* a fault that shows only behind the key is at its end */
-		offset = offset > head ? offset - head : 0;
-		return compile_failed(env, p->text, code, offset < strlen(p->text) ? offset : strlen(p->text));
-	}
-	p->data = pcre2_match_data_create_from_pattern(p->code, memory);
-	p->limits = pcre2_match_context_create(memory);
+		PA_TRY(compile_text(env, p, &python, python.text, 0, options | PCRE2_ENDANCHORED));
+	pa_free(env, wrapped);
+	pa_pattern_python_release(env, &python);
+	p->data = pcre2_match_data_create_from_pattern(p->code, p->memory);
+	p->limits = pcre2_match_context_create(p->memory);
 	if (p->data == NULL || p->limits == NULL)
 		return pa_fail(env, PA_ERR_NOMEM, "out of memory");
 	pcre2_set_match_limit(p->limits, MATCH_STEPS);
@@ -131,9 +147,33 @@ pa_pattern_compile(PaEnv *env, const char *text, PaPatternMode mode, PaPattern *
 					   MAX_PATTERN_BYTES);
 	PA_TRY(PA_NEW(env, &p));
 	PA_TRY(pa_strndup(env, text, n, &p->text));
+	p->memory = pcre2_general_context_create(pattern_alloc, pattern_free, env);
+	if (p->memory == NULL)
+		return pa_fail(env, PA_ERR_NOMEM, "out of memory");
 	PA_TRY(compile(env, p, mode));
 	*result = p;
 	return PA_OK;
+}
+
+void
+pa_pattern_release(PaEnv *env, PaPattern *p)
+{
+	pcre2_match_context_free(p->limits);
+	pcre2_match_data_free(p->data);
+	pcre2_code_free(p->code);
+	pcre2_general_context_free(p->memory);
+	pa_free(env, (void *) p->text);
+	pa_free(env, p);
+}
+
+void
+pa_pattern_share(PaPattern *p, uint64_t n_subjects)
+{
+	uint64_t	steps = n_subjects > 0 ? SHARED_STEPS / n_subjects : MATCH_STEPS;
+
+	if (steps < LEAST_STEPS)
+		steps = LEAST_STEPS;
+	pcre2_set_match_limit(p->limits, steps < MATCH_STEPS ? (uint32_t) steps : MATCH_STEPS);
 }
 
 static PaStatus
@@ -159,12 +199,30 @@ match_failed(PaEnv *env, const PaPattern *p, int code)
 	}
 }
 
+/* Python and PCRE2 know different pairs of letters beyond ASCII. */
+static PaStatus
+check_letters(PaEnv *env, const PaPattern *p, const char *subject)
+{
+	for (const char *s = subject; p->caseless && *s != '\0'; s++)
+	{
+		if ((unsigned char) *s < 0x80)
+			continue;
+		pa_fail(env, PA_ERR_UNSUPPORTED,
+				"regular expression with the flag i is matched with letters beyond ASCII");
+		pa_detail(env, "The expression is \"%.200s\", the name \"%.200s\".", p->text, subject);
+		pa_hint(env, "Write both forms of each letter instead of the flag.");
+		return PA_ERR_UNSUPPORTED;
+	}
+	return PA_OK;
+}
+
 PaStatus
 pa_pattern_match(PaEnv *env, PaPattern *p, const char *subject, bool *matches)
 {
 	int			code;
 
 	PA_TRY(pa_check_cancel(env));
+	PA_TRY(check_letters(env, p, subject));
 	code = pcre2_match(p->code, (PCRE2_SPTR) subject, PCRE2_ZERO_TERMINATED, 0, 0, p->data, p->limits);
 	*matches = code >= 0;
 	if (code >= 0 || code == PCRE2_ERROR_NOMATCH)

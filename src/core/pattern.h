@@ -4,9 +4,12 @@
  *	  with limits on matching (steps, depth, heap) so that no pattern can hold
  *	  a backend.
  *
- * A pattern is compiled once and released at pa_env_reset.  Subjects and
- * patterns are UTF-8.  Errors: PA_ERR_REGEX for a bad pattern (message with
- * PCRE2's text and the offset), PA_ERR_LIMIT when a match gives up.
+ * Expressions are read as Python's re reads them (pattern_python.h), since PEFT's
+ * are Python's.  A pattern holds memory, so a list of them is compiled, matched
+ * and released one after the other; what is left is released at pa_env_reset.
+ * Subjects and patterns are UTF-8.  Errors: PA_ERR_REGEX for a bad pattern
+ * (message with the reason and the place), PA_ERR_UNSUPPORTED for what only
+ * Python can match, PA_ERR_LIMIT when a match gives up.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
@@ -25,6 +28,14 @@ typedef enum PaPatternMode
 
 /* A pattern of at most 64 KiB. */
 extern PaStatus pa_pattern_compile(PaEnv *env, const char *text, PaPatternMode mode, PaPattern **p);
+
+extern void pa_pattern_release(PaEnv *env, PaPattern *p);
+
+/*
+ * So many subjects will be matched: together they may take a few thousand million
+ * steps, so that a list of subjects ends too, but each some hundred in any case.
+ */
+extern void pa_pattern_share(PaPattern *p, uint64_t n_subjects);
 
 /* Does the subject match, in the mode that the pattern was compiled for? */
 extern PaStatus pa_pattern_match(PaEnv *env, PaPattern *p, const char *subject, bool *matches);

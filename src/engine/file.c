@@ -11,6 +11,7 @@
 #include "adapter/fault.h"
 #include "adapter/kind.h"
 #include "core/limits.h"
+#include "interchange/peft_selection.h"
 
 static PaStatus
 check_same_layout(PaEnv *env, const PaSafetensors *outer, const PaSafetensors *inner)
@@ -104,6 +105,7 @@ pa_file_describe(PaEnv *env, PaOpenedFile *opened, PaText config)
 
 	PA_TRY(read_config(env, file, config, &opened->config));
 	PA_TRY(pa_result_describe_as(env, &opened->config, config, file->n_tensors, file->tensors, result));
+	PA_TRY(pa_peft_check_selection(env, &opened->config, result->adapter));
 	PA_TRY(PA_NEW_ARRAY(env, result->adapter->n_tensors, &data));
 	for (uint32_t i = 0; i < result->adapter->n_tensors; i++)
 		data[i] = file->data + file->tensors[result->of[i]].offset;

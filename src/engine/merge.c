@@ -7,10 +7,10 @@
 #include "engine/merge.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "algebra/merge.h"
+#include "core/sort.h"
 #include "engine/operands.h"
 #include "engine/result.h"
 
@@ -92,11 +92,12 @@ check_weights(PaEnv *env, uint32_t n, const double *weights)
 
 /* One term for each argument, in order of digest and weight. */
 static int
-compare_terms(const void *a, const void *b)
+compare_terms(const void *a, const void *b, const void *context)
 {
 	const PaTerm *x = a;
 	const PaTerm *y = b;
 
+	(void) context;
 	if (x->leaf != y->leaf)
 		return x->leaf < y->leaf ? -1 : 1;
 	return x->v < y->v ? -1 : x->v > y->v;
@@ -111,8 +112,7 @@ make_terms(PaEnv *env, uint32_t n, const double *weights, const PaOperands *oper
 		/* -0 is 0: it must not depend on the order of equals which of the two is written */
 		(*terms)[i] = (PaTerm) {operands->place[i], 0, weights[i] == 0 ? 0 : weights[i]};
 	}
-	qsort(*terms, n, sizeof(PaTerm), compare_terms);
-	return PA_OK;
+	return pa_sort(env, *terms, n, sizeof(PaTerm), compare_terms, NULL);
 }
 
 static PaStatus

@@ -6,8 +6,9 @@
  */
 #include "engine/operands.h"
 
-#include <stdlib.h>
 #include <string.h>
+
+#include "core/sort.h"
 
 typedef struct Given
 {
@@ -16,7 +17,7 @@ typedef struct Given
 } Given;
 
 static int
-compare_given(const void *a, const void *b)
+compare_given(const void *a, const void *b, const void *context)
 {
 	const Given *x = a;
 	const Given *y = b;
@@ -24,6 +25,7 @@ compare_given(const void *a, const void *b)
 	const PaValueHeader *hy = pa_value_header(y->value);
 	int			order = memcmp(hx->digest, hy->digest, PA_SHA256_LENGTH);
 
+	(void) context;
 	if (order == 0)
 		order = memcmp(hx->envelope_digest, hy->envelope_digest, PA_SHA256_LENGTH);
 	if (order == 0)
@@ -57,8 +59,7 @@ put_in_order(PaEnv *env, uint32_t n, PaValue *const *values, Given **given)
 	PA_TRY(PA_NEW_ARRAY(env, n, given));
 	for (uint32_t i = 0; i < n; i++)
 		(*given)[i] = (Given) {values[i], i};
-	qsort(*given, n, sizeof(Given), compare_given);
-	return PA_OK;
+	return pa_sort(env, *given, n, sizeof(Given), compare_given, NULL);
 }
 
 static PaStatus

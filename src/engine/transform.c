@@ -77,15 +77,16 @@ match_modules(PaEnv *env, const PaAdapter *adapter, const char *pattern, bool in
 	PaPattern  *compiled;
 
 	PA_TRY(pa_pattern_compile(env, pattern, PA_PATTERN_WHOLE, &compiled));
+	pa_pattern_share(compiled, adapter->n_modules);
 	PA_TRY(PA_NEW_ARRAY(env, adapter->n_modules, keep));
 	for (uint32_t i = 0; i < adapter->n_modules; i++)
 	{
 		bool		matches;
 
-		PA_TRY(pa_check_cancel(env));
 		PA_TRY(pa_pattern_match(env, compiled, adapter->modules[i].path, &matches));
 		(*keep)[i] = matches != invert;
 	}
+	pa_pattern_release(env, compiled);
 	return PA_OK;
 }
 

@@ -76,6 +76,10 @@ pa_config_read_names(PaEnv *env, const json_t *root, const char *member, const c
 PaStatus
 pa_config_read_layers(PaEnv *env, const json_t *root, PaConfig *config)
 {
+	config->target_modules = json_object_get(root, "target_modules");
+	config->exclude_modules = json_object_get(root, "exclude_modules");
+	config->layers_to_transform = json_object_get(root, "layers_to_transform");
+	config->layers_pattern = json_object_get(root, "layers_pattern");
 	PA_TRY(pa_config_read_flag(env, root, "fan_in_fan_out", &config->fan_in_fan_out));
 	return pa_config_read_names(env, root, "modules_to_save", &config->modules_to_save,
 								&config->n_modules_to_save);

@@ -26,7 +26,7 @@ extern PaStatus pa_config_read_flag(PaEnv *env, const json_t *root, const char *
 extern PaStatus pa_config_read_names(PaEnv *env, const json_t *root, const char *member, const char ***list,
 									 uint32_t *n);
 
-/* What types that put something into layers share: fan_in_fan_out, modules_to_save. */
+/* What types that put something into layers share: fan_in_fan_out, modules_to_save, which modules. */
 extern PaStatus pa_config_read_layers(PaEnv *env, const json_t *root, PaConfig *config);
 
 #endif

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "core/pattern.h"
-#include "interchange/peft_path.h"
+#include "interchange/endings.h"
 
 PaStatus
 pa_config_set(PaEnv *env, json_t *object, const char *key, json_t *value)
@@ -60,6 +60,8 @@ set_expression(PaEnv *env, json_t *root, const char *key, const char *const *pat
 		status = pa_pattern_escape(env, paths[i], &escaped);
 		if (status == PA_OK)
 			status = pa_buf_printf(&buf, "%s%s", i > 0 ? "|" : "", escaped + 1);
+		if (status == PA_OK)
+			pa_free(env, (void *) escaped);
 	}
 	if (status == PA_OK)
 		status = pa_config_set(env, root, key, json_stringn((const char *) buf.data, buf.length));
@@ -71,13 +73,18 @@ PaStatus
 pa_config_set_selection(PaEnv *env, json_t *root, const char *key, uint32_t n, const char *const *selected,
 						uint32_t n_others, const char *const *others)
 {
-	for (uint32_t i = 0; i < n_others; i++)
+	PaEndings	endings;
+	bool		doubt = false;
+
+	PA_TRY(pa_endings(env, n, selected, &endings));
+	for (uint32_t i = 0; !doubt && i < n_others; i++)
 	{
 		PA_TRY(pa_check_cancel(env));
-		for (uint32_t j = 0; j < n; j++)
-			if (pa_peft_path_ends(others[i], strlen(others[i]), selected[j]))
-				return set_expression(env, root, key, selected, n);
+		doubt = pa_endings_match(&endings, others[i], strlen(others[i]), false);
 	}
+	pa_endings_release(env, &endings);
+	if (doubt)
+		return set_expression(env, root, key, selected, n);
 	return pa_config_set_names(env, root, key, n, selected);
 }
 

@@ -21,13 +21,12 @@
 /*
  * A rank_pattern or alpha_pattern entry, in the document's order.  A key that is
  * "^" and an escaped path, as composed configurations have them, is compared as
- * text: there may be thousands.
+ * text: there may be thousands.  So is one of letters, digits and dots.
  */
 typedef struct PaPatternValue
 {
 	const char *key;
-	const char *literal;		/* the path, or NULL: pattern */
-	PaPattern  *pattern;
+	const char *literal;		/* the path, or NULL: an expression */
 	double		value;
 } PaPatternValue;
 
@@ -40,7 +39,11 @@ typedef struct PaConfig
 	const char *base_revision;	/* NULL likewise */
 	const char *task_type;		/* NULL likewise */
 
-	/* LoRA and (IA)^3 */
+	/* LoRA and (IA)^3; which modules they change, as it stands; NULL if absent */
+	const json_t *target_modules;
+	const json_t *exclude_modules;
+	const json_t *layers_to_transform;
+	const json_t *layers_pattern;
 	bool		fan_in_fan_out;
 	uint32_t	n_modules_to_save;
 	const char **modules_to_save;
@@ -58,7 +61,6 @@ typedef struct PaConfig
 	PaPatternValue *alpha_patterns;
 	uint32_t	n_target_parameters;
 	const char **target_parameters; /* sorted, distinct */
-	const json_t *target_modules;	/* as it stands; NULL if absent */
 
 	/* (IA)^3: feedforward_modules as a list, matched as suffixes, or as one expression */
 	uint32_t	n_feedforward;

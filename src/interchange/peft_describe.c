@@ -15,6 +15,7 @@
 
 #include "adapter/role.h"
 #include "core/strings.h"
+#include "interchange/endings.h"
 #include "interchange/peft_dialect.h"
 #include "interchange/peft_path.h"
 
@@ -139,16 +140,15 @@ place_tensor(PaEnv *env, const Named *named, uint32_t i, PaAdapter *adapter)
 
 /* The length of the shortest ancestor of the module (or itself) that modules_to_save names; 0: none. */
 static size_t
-saved_prefix(const PaConfig *config, const char *path)
+saved_prefix(const PaEndings *saved, const char *path)
 {
 	size_t		n = 0;
 
 	do
 	{
 		n += strcspn(path + n, ".");
-		for (uint32_t i = 0; i < config->n_modules_to_save; i++)
-			if (pa_peft_path_ends(path, n, config->modules_to_save[i]))
-				return n;
+		if (pa_endings_match(saved, path, n, false))
+			return n;
 	} while (path[n] != '\0' && path[++n] != '\0');
 	return 0;
 }
@@ -160,10 +160,12 @@ find_saved_modules(PaEnv *env, const PaConfig *config, PaAdapter *adapter)
 	const char **found;
 	uint32_t	n = 0;
 	uint32_t	last = UINT32_MAX;
+	PaEndings	saved;
 
 	if (config->n_modules_to_save == 0)
 		return PA_OK;
 	PA_TRY(PA_NEW_ARRAY(env, adapter->n_tensors, &found));
+	PA_TRY(pa_endings(env, config->n_modules_to_save, config->modules_to_save, &saved));
 	for (uint32_t i = 0; i < adapter->n_tensors; i++)
 	{
 		const PaTensor *t = &adapter->tensors[i];
@@ -175,11 +177,12 @@ find_saved_modules(PaEnv *env, const PaConfig *config, PaAdapter *adapter)
 			continue;
 		last = t->module;
 		PA_TRY(pa_check_cancel(env));
-		length = saved_prefix(config, path);
+		length = saved_prefix(&saved, path);
 		if (length > 0)
 			PA_TRY(pa_strndup(env, path, length, &found[n++]));
 	}
 	n = (uint32_t) pa_sort_distinct_strings(found, n);
+	pa_endings_release(env, &saved);
 	adapter->saved_modules = found;
 	adapter->n_saved_modules = n;
 	return PA_OK;

@@ -13,6 +13,9 @@
 
 #include <string.h>
 
+#include "adapter/kind.h"
+#include "adapter/scaling.h"
+
 static PaStatus
 name_tensors(PaEnv *env, const PaDraft *draft, PaFileTensor **tensors)
 {
@@ -59,7 +62,7 @@ same_facts(const PaAdapter *a, const PaAdapter *b)
 	return a->kind == b->kind && pa_same_text(a->base_model, b->base_model) &&
 		pa_same_text(a->base_revision, b->base_revision) && pa_same_text(a->task_type, b->task_type) &&
 		pa_same_text(a->bias, b->bias) && a->features == b->features &&
-		a->fan_in_fan_out == b->fan_in_fan_out && a->lora_bias == b->lora_bias && a->rslora == b->rslora &&
+		a->fan_in_fan_out == b->fan_in_fan_out && a->lora_bias == b->lora_bias &&
 		same_list(a->target_parameters, a->n_target_parameters, b->target_parameters, b->n_target_parameters);
 }
 
@@ -79,6 +82,49 @@ check_module(PaEnv *env, const PaModule *meant, const PaModule *read)
 			  (unsigned long long) meant->rank, meant->alpha, read->scaling);
 	pa_hint(env, "adapter_scale(a, 1) brings an adapter's scalings into a form that can be written.");
 	return PA_ERR_UNSUPPORTED;
+}
+
+/*
+ * The alphas of this form; false if there is a scaling that it cannot have.  What
+ * they are is a function of scalings and ranks, which the digest covers, and not
+ * of the form that operands came in.
+ */
+static bool
+spell_as(const PaAdapter *facts, bool rslora, PaModule *modules)
+{
+	bool		all = true;
+
+	for (uint32_t i = 0; i < facts->n_modules; i++)
+	{
+		uint64_t	r = pa_config_rank(&facts->modules[i], facts->rslora);
+		bool		exact;
+
+		/* a rank that is not told is refused in writing */
+		if (!(facts->modules[i].flags & PA_MODULE_TARGET) || r == 0)
+			continue;
+		modules[i].alpha = pa_alpha_for(modules[i].scaling, pa_alpha_divisor(r, rslora), &exact);
+		all = all && exact;
+	}
+	return all;
+}
+
+/* Plain if it can be; rank-stabilised if only that can be. */
+static PaStatus
+spell_scalings(PaEnv *env, const PaDraft *draft, PaDraft *spelled)
+{
+	const PaAdapter *facts = &draft->facts;
+	PaModule   *modules;
+
+	*spelled = *draft;
+	if (pa_kind_methods(facts->kind)->delta != PA_DELTA_PRODUCT)
+		return PA_OK;
+	PA_TRY(PA_NEW_ARRAY(env, facts->n_modules, &modules));
+	memcpy(modules, facts->modules, facts->n_modules * sizeof(PaModule));
+	spelled->facts.modules = modules;
+	spelled->facts.rslora = !spell_as(facts, false, modules) && spell_as(facts, true, modules);
+	if (!spelled->facts.rslora)
+		(void) spell_as(facts, false, modules);
+	return PA_OK;
 }
 
 static PaStatus
@@ -114,6 +160,9 @@ PaStatus
 pa_peft_describe_draft(PaEnv *env, const PaDraft *draft, PaText *config, PaAdapter **adapter,
 					   uint32_t **draft_of)
 {
-	PA_TRY(pa_peft_config_write(env, draft, config));
-	return pa_peft_describe_kept(env, draft, *config, adapter, draft_of);
+	PaDraft		spelled;
+
+	PA_TRY(spell_scalings(env, draft, &spelled));
+	PA_TRY(pa_peft_config_write(env, &spelled, config));
+	return pa_peft_describe_kept(env, &spelled, *config, adapter, draft_of);
 }

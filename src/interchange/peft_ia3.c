@@ -10,6 +10,7 @@
 
 #include "interchange/config_read.h"
 #include "interchange/config_write.h"
+#include "interchange/endings.h"
 #include "interchange/peft_path.h"
 
 static const PaPeftSuffix suffixes[] = {
@@ -68,22 +69,27 @@ write_members(PaEnv *env, json_t *root, const PaAdapter *facts)
 
 /* PEFT's rule; where the configuration is silent, a lying vector tells. */
 static PaStatus
-is_feedforward(PaEnv *env, const PaConfig *config, const PaTensor *vector, const char *path, bool *is)
+is_feedforward(PaEnv *env, const PaConfig *config, const PaEndings *endings, const PaTensor *vector,
+			   const char *path, bool *is)
 {
-	*is = false;
 	if (config->feedforward_pattern != NULL)
 		return pa_pattern_match(env, config->feedforward_pattern, path, is);
 	if (config->feedforward == NULL)
 		*is = vector->ndim == 2 && vector->shape[0] == 1 && vector->shape[1] != 1;
-	for (uint32_t i = 0; i < config->n_feedforward && !*is; i++)
-		*is = pa_peft_path_ends(path, strlen(path), config->feedforward[i]);
+	else
+		*is = pa_endings_match(endings, path, strlen(path), false);
 	return PA_OK;
 }
 
 static PaStatus
 describe(PaEnv *env, PaConfig *config, PaAdapter *adapter, double *ranks)
 {
+	PaEndings	endings;
+
 	(void) ranks;				/* there are none */
+	PA_TRY(pa_endings(env, config->n_feedforward, config->feedforward, &endings));
+	if (config->feedforward_pattern != NULL)
+		pa_pattern_share(config->feedforward_pattern, adapter->n_modules);
 	for (uint32_t i = 0; i < adapter->n_modules; i++)
 	{
 		PaModule   *module = &adapter->modules[i];
@@ -93,10 +99,11 @@ describe(PaEnv *env, PaConfig *config, PaAdapter *adapter, double *ranks)
 		if (!(module->flags & PA_MODULE_TARGET))
 			continue;
 		PA_TRY(pa_check_cancel(env));
-		PA_TRY(is_feedforward(env, config, &adapter->tensors[vector], module->path, &is));
+		PA_TRY(is_feedforward(env, config, &endings, &adapter->tensors[vector], module->path, &is));
 		if (is)
 			module->flags |= PA_MODULE_FEEDFORWARD;
 	}
+	pa_endings_release(env, &endings);
 	return PA_OK;
 }
 

@@ -52,22 +52,37 @@ check_factors_alike(PaEnv *env, const PaAdapter *adapter, const PaModule *module
 static PaStatus
 describe(PaEnv *env, PaConfig *config, PaAdapter *adapter, double *ranks)
 {
+	PaLoraModule *said;
+	uint32_t	n = 0;
+
+	PA_TRY(PA_NEW_ARRAY(env, adapter->n_modules, &said));
 	for (uint32_t i = 0; i < adapter->n_modules; i++)
 	{
 		PaModule   *module = &adapter->modules[i];
 		int64_t		a = module->tensor[PA_ROLE_FACTOR_A];
-		bool		parameter;
 
 		if (!(module->flags & PA_MODULE_TARGET))
 			continue;
 		PA_TRY(check_factors_alike(env, adapter, module));
 		if (a >= 0 && adapter->tensors[a].ndim > 0)
 			module->rank = adapter->tensors[a].shape[0];
-		PA_TRY(pa_peft_config_module(env, config, module->path, &ranks[i], &module->alpha, &module->scaling));
-		PA_TRY(pa_peft_config_is_parameter(env, config, module->path, &parameter));
-		if (parameter)
+		said[n++].path = module->path;
+	}
+	PA_TRY(pa_peft_config_modules(env, config, n, said));
+	n = 0;
+	for (uint32_t i = 0; i < adapter->n_modules; i++)
+	{
+		PaModule   *module = &adapter->modules[i];
+
+		if (!(module->flags & PA_MODULE_TARGET))
+			continue;
+		ranks[i] = said[n].r;
+		module->alpha = said[n].alpha;
+		module->scaling = said[n].scaling;
+		if (said[n++].parameter)
 			module->flags |= PA_MODULE_PARAMETER;
 	}
+	pa_free(env, said);
 	return PA_OK;
 }
 

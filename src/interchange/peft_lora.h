@@ -22,14 +22,21 @@ extern PaStatus pa_peft_lora_read(PaEnv *env, const json_t *root, PaConfig *conf
  */
 extern PaStatus pa_peft_lora_write(PaEnv *env, json_t *root, const PaAdapter *facts);
 
-/* r and alpha of one module by the patterns, as PEFT finds them; scaling by form. */
-extern PaStatus pa_peft_config_module(PaEnv *env, PaConfig *config, const char *path, double *r,
-									  double *alpha, double *scaling);
+/* What a configuration says of a module. */
+typedef struct PaLoraModule
+{
+	const char *path;			/* asked for */
+	bool		parameter;		/* it is one of target_parameters */
+	double		r;
+	double		alpha;
+	double		scaling;		/* by the configuration's form */
+} PaLoraModule;
 
-/* Is the module of this path one of target_parameters? */
-extern PaStatus pa_peft_config_is_parameter(PaEnv *env, PaConfig *config, const char *path, bool *is);
-
-/* If a target parameter may stand in the module of this unwrapped path: its own name, else NULL. */
-extern const char *pa_peft_parameter_of(const char *unwrapped, const char *parameter);
+/*
+ * By the patterns, as PEFT finds them.  All modules at once, so that each
+ * pattern is compiled once and only one is held.  PA_ERR_LIMIT where the patterns
+ * and modules are too many to be matched in a bounded time.
+ */
+extern PaStatus pa_peft_config_modules(PaEnv *env, const PaConfig *config, uint32_t n, PaLoraModule *modules);
 
 #endif

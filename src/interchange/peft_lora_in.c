@@ -130,6 +130,7 @@ read_patterns(PaEnv *env, const json_t *root, const char *member,
 	json_t	   *object = json_object_get(root, member);
 	const char *key;
 	json_t	   *v;
+	PaPattern  *compiled;
 
 	if (object == NULL || json_is_null(object))
 		return PA_OK;
@@ -147,9 +148,12 @@ read_patterns(PaEnv *env, const json_t *root, const char *member,
 		p->key = key;
 		PA_TRY(read_value(env, v, member, &p->value));
 		PA_TRY(literal_of(env, key, &p->literal));
-		if (p->literal == NULL)
-			PA_TRY(pa_pattern_compile(env, key, PA_PATTERN_KEY, &p->pattern));
 		(*n)++;
+		if (p->literal != NULL)
+			continue;
+		/* only whether it can be: thousands of compiled expressions are too many to keep */
+		PA_TRY(pa_pattern_compile(env, key, PA_PATTERN_KEY, &compiled));
+		pa_pattern_release(env, compiled);
 	}
 	return PA_OK;
 }
@@ -192,7 +196,6 @@ pa_peft_lora_read(PaEnv *env, const json_t *root, PaConfig *config)
 								&config->n_target_parameters));
 	config->n_target_parameters = (uint32_t) pa_sort_distinct_strings(config->target_parameters,
 																	  config->n_target_parameters);
-	config->target_modules = json_object_get(root, "target_modules");
 	config->features = read_features(root);
 	return PA_OK;
 }

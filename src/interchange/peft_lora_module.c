@@ -1,7 +1,7 @@
 /*
  * peft_lora_module.c
- *	  What a configuration says of one LoRA module: its r, alpha and scaling, by
- *	  the patterns as PEFT finds them.
+ *	  What a configuration says of LoRA modules: which are target_parameters, and
+ *	  their r, alpha and scaling.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
@@ -9,163 +9,204 @@
 
 #include <math.h>
 #include <string.h>
+#include <strings.h>
 
+#include "interchange/endings.h"
+#include "interchange/peft_lora_patterns.h"
+#include "interchange/peft_parameters.h"
 #include "interchange/peft_path.h"
 
-/* Is the name the whole path, or its end behind a dot? */
-static bool
-is_tail(const char *path, const char *name, size_t name_length)
+typedef struct Asked
 {
-	size_t		n = strlen(path);
+	const PaConfig *config;
+	PaParameters parameters;
+	uint32_t	n;
+	PaLoraModule *modules;
+	const char **unwrapped;		/* of each */
+	uint32_t	n_keys;
+	PaPatternKey *keys;
+	uint32_t   *module_of;		/* of each key; keys of one module are neighbours */
+} Asked;
 
-	if (n < name_length || memcmp(path + n - name_length, name, name_length) != 0)
-		return false;
-	return n == name_length || path[n - name_length - 1] == '.';
-}
-
-const char *
-pa_peft_parameter_of(const char *unwrapped, const char *parameter)
-{
-	const char *dot = strrchr(parameter, '.');
-
-	if (dot == NULL)
-		return parameter;
-	return is_tail(unwrapped, parameter, (size_t) (dot - parameter)) ? dot + 1 : NULL;
-}
-
-/* PEFT's rule for target_modules; "all-linear" and the absent list depend on the model. */
+/* PEFT's rule for target_modules as a list. */
 static PaStatus
-is_target_module(PaEnv *env, const json_t *target, const char *unwrapped, bool *is)
+find_in_list(PaEnv *env, const json_t *target, Asked *asked)
+{
+	const char **names;
+	uint32_t	n = 0;
+	PaEndings	endings;
+
+	PA_TRY(PA_NEW_ARRAY(env, json_array_size(target), &names));
+	for (size_t i = 0; i < json_array_size(target); i++)
+		if (json_is_string(json_array_get(target, i)))
+			names[n++] = json_string_value(json_array_get(target, i));
+	PA_TRY(pa_endings(env, n, names, &endings));
+	for (uint32_t i = 0; i < asked->n; i++)
+	{
+		const char *path = asked->unwrapped[i];
+
+		PA_TRY(pa_check_cancel(env));
+		asked->modules[i].parameter = asked->modules[i].parameter ||
+			!pa_endings_match(&endings, path, strlen(path), true);
+	}
+	pa_endings_release(env, &endings);
+	pa_free(env, names);
+	return PA_OK;
+}
+
+static PaStatus
+find_by_expression(PaEnv *env, const char *text, Asked *asked)
 {
 	PaPattern  *pattern;
 
-	*is = false;
-	if (json_is_string(target) && strcmp(json_string_value(target), "all-linear") == 0)
+	PA_TRY(pa_pattern_compile(env, text, PA_PATTERN_WHOLE, &pattern));
+	pa_pattern_share(pattern, asked->n);
+	for (uint32_t i = 0; i < asked->n; i++)
 	{
-		*is = true;
-		return PA_OK;
-	}
-	if (json_is_string(target))
-	{
-		PA_TRY(pa_pattern_compile(env, json_string_value(target), PA_PATTERN_WHOLE, &pattern));
-		return pa_pattern_match(env, pattern, unwrapped, is);
-	}
-	for (size_t i = 0; !*is && i < json_array_size(target); i++)
-	{
-		const json_t *name = json_array_get(target, i);
+		bool		is;
 
-		*is = json_is_string(name) && is_tail(unwrapped, json_string_value(name), json_string_length(name));
+		if (asked->modules[i].parameter)
+			continue;
+		PA_TRY(pa_pattern_match(env, pattern, asked->unwrapped[i], &is));
+		asked->modules[i].parameter = !is;
 	}
+	pa_pattern_release(env, pattern);
 	return PA_OK;
 }
 
-PaStatus
-pa_peft_config_is_parameter(PaEnv *env, PaConfig *config, const char *path, bool *is)
-{
-	const char *unwrapped;
-	bool		bare = false;
-
-	*is = false;
-	if (config->n_target_parameters == 0)
-		return PA_OK;
-	PA_TRY(pa_peft_path_unwrapped(env, path, &unwrapped));
-	for (uint32_t i = 0; i < config->n_target_parameters; i++)
-	{
-		/* a parameter's name alone does not tell its module */
-		if (strchr(config->target_parameters[i], '.') == NULL)
-			bare = true;
-		else if (pa_peft_parameter_of(unwrapped, config->target_parameters[i]) != NULL)
-			*is = true;
-	}
-	if (*is || !bare)
-		return PA_OK;
-	PA_TRY(is_target_module(env, config->target_modules, unwrapped, is));
-	*is = !*is;
-	return PA_OK;
-}
-
-/* The value of the first key that matches, in the document's order. */
+/*
+ * A parameter's name alone does not tell its module: then all that are not
+ * target_modules are parameters.  "all-linear" and the absent list depend on the
+ * model.
+ */
 static PaStatus
-look_up(PaEnv *env, const PaPatternValue *patterns, uint32_t n, const char *key, double *value)
+find_parameters(PaEnv *env, Asked *asked)
 {
-	for (uint32_t i = 0; i < n; i++)
-	{
-		bool		matches;
+	const json_t *target = asked->config->target_modules;
 
-		if (patterns[i].literal != NULL)
-			matches = strcmp(patterns[i].literal, key) == 0;
-		else
-			PA_TRY(pa_pattern_match(env, patterns[i].pattern, key, &matches));
-		if (matches)
+	if (asked->parameters.n == 0)
+		return PA_OK;
+	for (uint32_t i = 0; i < asked->n; i++)
+	{
+		PA_TRY(pa_check_cancel(env));
+		asked->modules[i].parameter = pa_peft_parameters_have(&asked->parameters, asked->unwrapped[i]);
+	}
+	if (asked->parameters.n_bare == 0)
+		return PA_OK;
+	if (!json_is_string(target))
+		return find_in_list(env, target, asked);
+	if (strcasecmp(json_string_value(target), "all-linear") == 0)
+		return PA_OK;
+	return find_by_expression(env, json_string_value(target), asked);
+}
+
+/* Calls for each key of each module; keys NULL: only counts them. */
+static PaStatus
+make_keys(PaEnv *env, Asked *asked, PaPatternKey *keys)
+{
+	uint32_t	n = 0;
+
+	for (uint32_t i = 0; i < asked->n; i++)
+	{
+		PaParameterWalk walk = {0};
+		const char *name = NULL;
+
+		PA_TRY(pa_check_cancel(env));
+		while (!asked->modules[i].parameter ||
+			   pa_peft_parameters_next(&asked->parameters, asked->unwrapped[i], &walk, &name))
 		{
-			*value = patterns[i].value;
-			return PA_OK;
+			if (n == PA_MAX_PATTERN_KEYS)
+				return pa_fail(env, PA_ERR_LIMIT,
+							   "modules of the adapter have more than %d parameters of target_parameters",
+							   PA_MAX_PATTERN_KEYS);
+			if (keys != NULL)
+			{
+				keys[n] = (PaPatternKey) {asked->unwrapped[i], name};
+				asked->module_of[n] = i;
+			}
+			n++;
+			if (!asked->modules[i].parameter)
+				break;
 		}
 	}
+	asked->n_keys = n;
 	return PA_OK;
-}
-
-static PaStatus
-look_up_both(PaEnv *env, const PaConfig *config, const char *key, double *r, double *alpha)
-{
-	*r = config->r;
-	*alpha = config->alpha;
-	PA_TRY(look_up(env, config->rank_patterns, config->n_rank_patterns, key, r));
-	return look_up(env, config->alpha_patterns, config->n_alpha_patterns, key, alpha);
 }
 
 /* Which parameter a nested wrapper stands for cannot be told, so all must agree. */
 static PaStatus
-look_up_parameters(PaEnv *env, const PaConfig *config, const char *unwrapped, double *r, double *alpha)
+take_values(PaEnv *env, Asked *asked, const double *r, const double *alpha)
 {
-	size_t		n = strlen(unwrapped);
-	bool		found = false;
-
-	for (uint32_t i = 0; i < config->n_target_parameters; i++)
+	for (uint32_t k = 0; k < asked->n_keys; k++)
 	{
-		const char *name = pa_peft_parameter_of(unwrapped, config->target_parameters[i]);
-		double		other_r;
-		double		other_alpha;
-		char	   *key;
+		PaLoraModule *module = &asked->modules[asked->module_of[k]];
+		bool		first = k == 0 || asked->module_of[k - 1] != asked->module_of[k];
 
-		if (name == NULL)
-			continue;
-		PA_TRY(PA_NEW_RAW(env, n + strlen(name) + 2, &key));
-		memcpy(key, unwrapped, n);
-		key[n] = '.';
-		memcpy(key + n + 1, name, strlen(name) + 1);
-		PA_TRY(look_up_both(env, config, key, &other_r, &other_alpha));
-		pa_free(env, key);
-		if (found && (other_r != *r || other_alpha != *alpha))
+		if (!first && (module->r != r[k] || module->alpha != alpha[k]))
 		{
 			pa_fail(env, PA_ERR_UNSUPPORTED, "parameters of module \"%.300s\" have different ranks or alphas",
-					unwrapped);
+					asked->keys[k].path);
 			pa_detail(env,
 					  "PEFT's tensor names do not tell which parameter of a module "
 					  "a tensor belongs to.");
 			return PA_ERR_UNSUPPORTED;
 		}
-		found = true;
-		*r = other_r;
-		*alpha = other_alpha;
+		module->r = r[k];
+		module->alpha = alpha[k];
+		module->scaling = alpha[k] / (asked->config->rslora ? sqrt(r[k]) : r[k]);
 	}
 	return PA_OK;
 }
 
-PaStatus
-pa_peft_config_module(PaEnv *env, PaConfig *config, const char *path, double *r, double *alpha,
-					  double *scaling)
+static PaStatus
+look_up_values(PaEnv *env, Asked *asked)
 {
-	const char *unwrapped;
-	bool		parameter;
+	const PaConfig *config = asked->config;
+	double	   *r;
+	double	   *alpha;
 
-	PA_TRY(pa_check_cancel(env));
-	PA_TRY(pa_peft_path_unwrapped(env, path, &unwrapped));
-	PA_TRY(pa_peft_config_is_parameter(env, config, path, &parameter));
-	if (parameter)
-		PA_TRY(look_up_parameters(env, config, unwrapped, r, alpha));
-	else
-		PA_TRY(look_up_both(env, config, unwrapped, r, alpha));
-	*scaling = *alpha / (config->rslora ? sqrt(*r) : *r);
+	PA_TRY(PA_NEW_ARRAY(env, asked->n_keys, &r));
+	PA_TRY(PA_NEW_ARRAY(env, asked->n_keys, &alpha));
+	for (uint32_t k = 0; k < asked->n_keys; k++)
+	{
+		r[k] = config->r;
+		alpha[k] = config->alpha;
+	}
+	PA_TRY(pa_peft_patterns_look_up(env, config->n_rank_patterns, config->rank_patterns, asked->n_keys,
+									asked->keys, r));
+	PA_TRY(pa_peft_patterns_look_up(env, config->n_alpha_patterns, config->alpha_patterns, asked->n_keys,
+									asked->keys, alpha));
+	PA_TRY(take_values(env, asked, r, alpha));
+	pa_free(env, r);
+	pa_free(env, alpha);
+	return PA_OK;
+}
+
+PaStatus
+pa_peft_config_modules(PaEnv *env, const PaConfig *config, uint32_t n, PaLoraModule *modules)
+{
+	Asked		asked = {.config = config, .n = n, .modules = modules};
+
+	PA_TRY(PA_NEW_ARRAY(env, n, &asked.unwrapped));
+	for (uint32_t i = 0; i < n; i++)
+	{
+		modules[i].parameter = false;
+		PA_TRY(pa_peft_path_unwrapped(env, modules[i].path, &asked.unwrapped[i]));
+	}
+	PA_TRY(
+		pa_peft_parameters(env, config->n_target_parameters, config->target_parameters, &asked.parameters));
+	PA_TRY(find_parameters(env, &asked));
+	PA_TRY(make_keys(env, &asked, NULL));
+	PA_TRY(PA_NEW_ARRAY(env, asked.n_keys, &asked.keys));
+	PA_TRY(PA_NEW_ARRAY(env, asked.n_keys, &asked.module_of));
+	PA_TRY(make_keys(env, &asked, asked.keys));
+	PA_TRY(look_up_values(env, &asked));
+	for (uint32_t i = 0; i < n; i++)
+		if (asked.unwrapped[i] != modules[i].path)
+			pa_free(env, (void *) asked.unwrapped[i]);
+	pa_free(env, asked.unwrapped);
+	pa_free(env, asked.parameters.list);
+	pa_free(env, asked.keys);
+	pa_free(env, asked.module_of);
 	return PA_OK;
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "interchange/config_write.h"
+#include "interchange/peft_parameters.h"
 #include "interchange/peft_path.h"
 
 /* What the patterns need of a target module. */
@@ -85,43 +86,71 @@ most_frequent(double *values, size_t n)
 	return best;
 }
 
+/* rank_pattern or alpha_pattern as it is written. */
+typedef struct Patterns
+{
+	json_t	   *object;
+	PaParameters parameters;
+	size_t		bytes;			/* of the keys so far */
+} Patterns;
+
+static PaStatus
+set_key(PaEnv *env, Patterns *to, const char *key, double value)
+{
+	PA_TRY(pa_check_cancel(env));
+	to->bytes += strlen(key);
+	if (to->bytes > PA_MAX_CONFIG_BYTES)
+		return pa_fail(env, PA_ERR_LIMIT, "adapter configuration would be larger than %zu bytes",
+					   PA_MAX_CONFIG_BYTES);
+	return pa_config_set(env, to->object, key, number(value));
+}
+
+/* The pattern "^path\\.name" for a parameter of the module whose pattern this is. */
+static PaStatus
+set_parameter(PaEnv *env, Patterns *to, const char *module, const char *name, double value)
+{
+	size_t		n = strlen(module);
+	const char *escaped;
+	char	   *whole;
+
+	PA_TRY(pa_pattern_escape(env, name, &escaped));
+	PA_TRY(PA_NEW_RAW(env, n + strlen(escaped) + 2, &whole));
+	memcpy(whole, module, n);
+	memcpy(whole + n, "\\.", 2);
+	strcpy(whole + n + 2, escaped + 1); /* without its "^" */
+	PA_TRY(set_key(env, to, whole, value));
+	pa_free(env, whole);
+	pa_free(env, (void *) escaped);
+	return PA_OK;
+}
+
 /* Every key that PEFT may look the module up by. */
 static PaStatus
-set_pattern(PaEnv *env, json_t *patterns, const PaAdapter *facts, const ModuleValues *v, double value)
+set_module(PaEnv *env, Patterns *to, const ModuleValues *v, double value)
 {
+	PaParameterWalk walk = {0};
 	const char *key;
+	const char *name;
 
 	PA_TRY(pa_pattern_escape(env, v->unwrapped, &key));
 	if (!(v->module->flags & PA_MODULE_PARAMETER))
-		return pa_config_set(env, patterns, key, number(value));
-	for (uint32_t i = 0; i < facts->n_target_parameters; i++)
-	{
-		const char *name = pa_peft_parameter_of(v->unwrapped, facts->target_parameters[i]);
-		const char *escaped;
-		char	   *whole;
-
-		if (name == NULL)
-			continue;
-		PA_TRY(pa_pattern_escape(env, name, &escaped));
-		escaped++;				/* its "^" */
-		PA_TRY(PA_NEW_RAW(env, strlen(key) + strlen(escaped) + 3, &whole));
-		memcpy(whole, key, strlen(key));
-		memcpy(whole + strlen(key), "\\.", 2);
-		memcpy(whole + strlen(key) + 2, escaped, strlen(escaped) + 1);
-		PA_TRY(pa_config_set(env, patterns, whole, number(value)));
-		pa_free(env, whole);
-	}
+		PA_TRY(set_key(env, to, key, value));
+	else
+		while (pa_peft_parameters_next(&to->parameters, v->unwrapped, &walk, &name))
+			PA_TRY(set_parameter(env, to, key, name, value));
+	pa_free(env, (void *) key);
 	return PA_OK;
 }
 
 static PaStatus
 set_values(PaEnv *env, json_t *root, const PaAdapter *facts, const ModuleValues *v, size_t n, bool alpha)
 {
-	json_t	   *patterns = pa_json_object();
+	Patterns	to = {.object = pa_json_object()};
 	double	   *values;
 	double		usual;
 
-	PA_TRY(pa_config_set(env, root, alpha ? "alpha_pattern" : "rank_pattern", patterns));
+	PA_TRY(pa_config_set(env, root, alpha ? "alpha_pattern" : "rank_pattern", to.object));
+	PA_TRY(pa_peft_parameters(env, facts->n_target_parameters, facts->target_parameters, &to.parameters));
 	PA_TRY(PA_NEW_ARRAY(env, n, &values));
 	for (size_t i = 0; i < n; i++)
 		values[i] = alpha ? v[i].alpha : v[i].r;
@@ -133,8 +162,9 @@ set_values(PaEnv *env, json_t *root, const PaAdapter *facts, const ModuleValues 
 		double		value = alpha ? v[i].alpha : v[i].r;
 
 		if (value != usual)
-			PA_TRY(set_pattern(env, patterns, facts, &v[i], value));
+			PA_TRY(set_module(env, &to, &v[i], value));
 	}
+	pa_free(env, to.parameters.list);
 	return PA_OK;
 }
 

@@ -34,6 +34,9 @@ typedef void (*GeqrfFunction)(const int *m, const int *n, double *a, const int *
 							  double *work, const int *lwork, int *info);
 typedef void (*GebrdFunction)(const int *m, const int *n, double *a, const int *lda, double *d, double *e,
 							  double *tauq, double *taup, double *work, const int *lwork, int *info);
+typedef void (*LabrdFunction)(const int *m, const int *n, const int *nb, double *a, const int *lda, double *d,
+							  double *e, double *tauq, double *taup, double *x, const int *ldx, double *y,
+							  const int *ldy);
 typedef void (*BdsdcFunction)(const char *uplo, const char *compq, const int *n, double *d, double *e,
 							  double *u, const int *ldu, double *vt, const int *ldvt, double *q, int *iq,
 							  double *work, int *iwork, int *info, size_t, size_t);
@@ -49,6 +52,7 @@ typedef struct Library
 	SyrkFunction syrk;
 	GeqrfFunction geqrf;
 	GebrdFunction gebrd;
+	LabrdFunction labrd;
 	BdsdcFunction bdsdc;
 	OrmbrFunction ormbr;
 	int			(*get_num_threads)(void);
@@ -78,6 +82,17 @@ fail_missing(PaEnv *env, const char *what)
 	return PA_ERR_UNSUPPORTED;
 }
 
+/* A library that cannot be mapped is not missing: is there room for it and its work area? */
+static PaStatus
+fail_to_load(PaEnv *env, const char *reason)
+{
+	uint8_t    *trial;
+
+	PA_TRY(PA_NEW_RAW(env, WORK_AREA, &trial));
+	pa_free(env, trial);
+	return fail_missing(env, reason);
+}
+
 static PaStatus
 load(PaEnv *env, void **handle)
 {
@@ -99,7 +114,7 @@ load(PaEnv *env, void **handle)
 		else
 			(void) unsetenv(thread_variables[i]);
 	}
-	return *handle != NULL ? PA_OK : fail_missing(env, dlerror());
+	return *handle != NULL ? PA_OK : fail_to_load(env, dlerror());
 }
 
 /* A function pointer through memcpy: C has no conversion for it. */
@@ -121,6 +136,7 @@ find_all(PaEnv *env, void *handle, Library *found)
 	PA_TRY(find(env, handle, "dsyrk_", &found->syrk));
 	PA_TRY(find(env, handle, "dgeqrf_", &found->geqrf));
 	PA_TRY(find(env, handle, "dgebrd_", &found->gebrd));
+	PA_TRY(find(env, handle, "dlabrd_", &found->labrd));
 	PA_TRY(find(env, handle, "dbdsdc_", &found->bdsdc));
 	PA_TRY(find(env, handle, "dormbr_", &found->ormbr));
 	PA_TRY(find(env, handle, "openblas_get_num_threads", &found->get_num_threads));
@@ -245,6 +261,44 @@ pa_lapack_gebrd(PaEnv *env, int m, int n, double *a, int lda, double *d, double 
 
 	library.gebrd(&m, &n, a, &lda, d, e, tau_q, tau_p, work, &n_work, &info);
 	return check_info(env, "dgebrd", m, n, info);
+}
+
+/* The diagonals go back to where dlabrd has put the ones of its reflectors. */
+static void
+put_diagonals(int m, int n, int columns, double *a, int lda, const double *d, const double *e)
+{
+	size_t		ld = (size_t) lda;
+
+	for (size_t i = 0; i < (size_t) columns; i++)
+	{
+		a[i * ld + i] = d[i];
+		if (m >= n)
+			a[(i + 1) * ld + i] = e[i];
+		else
+			a[i * ld + i + 1] = e[i];
+	}
+}
+
+void
+pa_lapack_gebrd_panel(int m, int n, int columns, double *a, int lda, double *d, double *e, double *tau_q,
+					  double *tau_p, double *work)
+{
+	const double one = 1;
+	const double minus_one = -1;
+	size_t		ld = (size_t) lda;
+	size_t		k = (size_t) columns;
+	int			rows_left = m - columns;
+	int			columns_left = n - columns;
+	double	   *x = work;
+	double	   *y = work + (size_t) m * k;
+	double	   *rest = a + k * ld + k;
+
+	library.labrd(&m, &n, &columns, a, &lda, d, e, tau_q, tau_p, x, &m, y, &n);
+	library.gemm("N", "T", &rows_left, &columns_left, &columns, &minus_one, a + k, &lda, y + k, &n, &one,
+				 rest, &lda, 1, 1);
+	library.gemm("N", "N", &rows_left, &columns_left, &columns, &minus_one, x + k, &m, a + k * ld, &lda, &one,
+				 rest, &lda, 1, 1);
+	put_diagonals(m, n, columns, a, lda, d, e);
 }
 
 PaStatus

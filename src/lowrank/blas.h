@@ -7,7 +7,7 @@
  * pa_blas_open comes before the first call of an operation.  The library runs
  * in the calling thread alone: it is loaded with one thread, and if somebody
  * else has loaded it with more it is told to use one until pa_env_reset.
- * PA_ERR_UNSUPPORTED if there is no library.
+ * PA_ERR_UNSUPPORTED if there is no library, PA_ERR_NOMEM if there is no room for it.
  *
  * Matrices are column-major, ld apart.  Every element must be finite: LAPACK
  * may not return otherwise.  Dimensions and leading dimensions must be right:
@@ -44,6 +44,15 @@ extern PaStatus pa_lapack_geqrf(PaEnv *env, int m, int n, double *a, int lda, do
 /* a = Q B P^T, B bidiagonal: d its diagonal, e the one beside (above if m >= n, else below) */
 extern PaStatus pa_lapack_gebrd(PaEnv *env, int m, int n, double *a, int lda, double *d, double *e,
 								double *tau_q, double *tau_p, double *work, int n_work);
+
+/*
+ * The first columns and rows of gebrd, fewer than min(m, n) of them, and what they
+ * do to the rest of a, which gebrd then goes on with: cut like this the result is
+ * the same, bit for bit, where the panels are gebrd's own (of 32, down to a rest
+ * of 128).  work: (m + n) columns doubles.
+ */
+extern void pa_lapack_gebrd_panel(int m, int n, int columns, double *a, int lda, double *d, double *e,
+								  double *tau_q, double *tau_p, double *work);
 
 /*
  * Singular values of a bidiagonal n x n matrix into d, in descending order; and,

@@ -9,6 +9,10 @@
 
 #include "lowrank/blas.h"
 
+/* dgebrd's own blocking, so that its result is ours. */
+#define PANEL 32
+#define REST 128
+
 typedef struct Work
 {
 	double	   *e;
@@ -46,6 +50,26 @@ release_work(PaEnv *env, Work *work)
 	pa_free(env, work->integers);
 }
 
+/* What dgebrd does in one call, with a question after each panel. */
+static PaStatus
+bidiagonalise(PaEnv *env, double *a, const PaSvd *svd, const Work *work)
+{
+	int			first = 0;
+
+	for (; svd->n - first > REST; first += PANEL)
+	{
+		PA_TRY(pa_check_cancel(env));
+		pa_lapack_gebrd_panel(svd->rows - first, svd->columns - first, PANEL,
+							  a + (size_t) first * (size_t) svd->rows + first, svd->rows, svd->s + first,
+							  work->e + first, work->tau_q + first, work->tau_p + first, work->work);
+	}
+	PA_TRY(pa_check_cancel(env));
+	return pa_lapack_gebrd(env, svd->rows - first, svd->columns - first,
+						   a + (size_t) first * (size_t) svd->rows + first, svd->rows, svd->s + first,
+						   work->e + first, work->tau_q + first, work->tau_p + first, work->work,
+						   work->n_work);
+}
+
 /* u and vt of the bidiagonal matrix, zeros around them, become those of a. */
 static PaStatus
 to_full_vectors(PaEnv *env, double *a, const PaSvd *svd, const Work *work)
@@ -74,9 +98,7 @@ pa_svd(PaEnv *env, int rows, int columns, double *a, bool vectors, PaSvd *svd)
 	if (n == 0)
 		return PA_OK;
 	PA_TRY(begin_work(env, svd, vectors, &work));
-	PA_TRY(pa_check_cancel(env));
-	PA_TRY(pa_lapack_gebrd(env, rows, columns, a, rows, svd->s, work.e, work.tau_q, work.tau_p, work.work,
-						   work.n_work));
+	PA_TRY(bidiagonalise(env, a, svd, &work));
 	PA_TRY(pa_check_cancel(env));
 	PA_TRY(pa_lapack_bdsdc(env, rows >= columns, svd->n, svd->s, work.e, svd->u, rows, svd->vt, svd->n,
 						   work.inner, work.integers));

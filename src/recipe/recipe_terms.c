@@ -10,10 +10,10 @@
  */
 #include "recipe/recipe_impl.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/limits.h"
+#include "core/sort.h"
 
 /* A term takes at least so much text: {"of":"...","w":"0x0.0p+0"} */
 #define MIN_TERM_BYTES 88
@@ -45,12 +45,13 @@ compare_doubles(double a, double b)
 }
 
 static int
-compare_terms(const void *a, const void *b)
+compare_terms(const void *a, const void *b, const void *context)
 {
 	const TermRef *x = a;
 	const TermRef *y = b;
 	int			order = memcmp(x->digest, y->digest, PA_SHA256_LENGTH);
 
+	(void) context;
 	if (order == 0)
 		order = compare_doubles(x->u, y->u);
 	if (order == 0)
@@ -86,7 +87,7 @@ set_terms(PaEnv *env, const TermsNode *node, size_t n_terms, const PaTerm *terms
 	for (size_t i = 0; i < n_terms; i++)
 		refs[i] = (TermRef) {node->operands[terms[i].leaf].digest, node->weighted ? 0 : terms[i].u,
 							 terms[i].v};
-	qsort(refs, n_terms, sizeof(TermRef), compare_terms);
+	PA_TRY(pa_sort(env, refs, n_terms, sizeof(TermRef), compare_terms, NULL));
 	for (size_t i = 0; i < n_terms; i++)
 		if (json_array_append_new(array, term_item(&refs[i], node->weighted)) != 0)
 			return pa_fail(env, PA_ERR_NOMEM, "out of memory");

@@ -38,6 +38,8 @@ pa_value_open(PaEnv *env, PaBytes *bytes, PaValue **result)
 {
 	PaValue    *value;
 
+	/* there may be thousands, each with thousands of tensors */
+	PA_TRY(pa_check_cancel(env));
 	PA_TRY(PA_NEW(env, &value));
 	value->bytes = bytes;
 	PA_TRY(pa_layout_read(env, bytes, &value->layout));

@@ -58,24 +58,23 @@ join(PaEnv *env, const char *path, const char *suffix)
 static bool
 make_lora(PaEnv *env, PaConfig *config, PaFileTensor *tensors, uint32_t *n)
 {
+	PaLoraModule said[N_TARGETS];
+
+	for (size_t i = 0; i < N_TARGETS; i++)
+		said[i].path = targets[i];
+	if (limited_proper(env, pa_peft_config_modules(env, config, N_TARGETS, said), "modules") != PA_OK)
+		return false;
 	for (size_t i = 0; i < N_TARGETS; i++)
 	{
-		double		r;
-		double		alpha;
-		double		scaling;
-		bool		experts;
+		double		r = said[i].r;
+		uint64_t	rank = (uint64_t) r * (said[i].parameter ? 3 : 1);
 
-		if (limited_proper(env, pa_peft_config_module(env, config, targets[i], &r, &alpha, &scaling),
-						   "module") != PA_OK ||
-			limited_proper(env, pa_peft_config_is_parameter(env, config, targets[i], &experts),
-						   "parameter") != PA_OK)
-			return false;
-		limited_insist(r >= 1 && r <= (double) PA_MAX_DIMENSION && scaling == scaling, "rank and scaling",
-					   env);
+		limited_insist(r >= 1 && r <= (double) PA_MAX_DIMENSION && said[i].scaling == said[i].scaling,
+					   "rank and scaling", env);
 		if (r > 1e6)
 			return false;
-		add(tensors, n, join(env, targets[i], ".lora_A.weight"), (uint64_t) r * (experts ? 3 : 1), 5);
-		add(tensors, n, join(env, targets[i], ".lora_B.weight"), 4, (uint64_t) r * (experts ? 3 : 1));
+		add(tensors, n, join(env, targets[i], ".lora_A.weight"), rank, 5);
+		add(tensors, n, join(env, targets[i], ".lora_B.weight"), 4, rank);
 	}
 	return true;
 }

@@ -101,6 +101,13 @@ def sqlstate_of(connection, query, parameters=None):
         return e.sqlstate or "dead"
 
 
+def processor_time(connection):
+    """Seconds that the connection's server process has used: what it needs does not depend on the machine's load."""
+    with open("/proc/%d/stat" % connection.info.backend_pid) as f:
+        fields = f.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def adapter_dumper(connection):
     """A bytes type that is sent as a binary parameter of type adapter."""
     oid = connection.execute("SELECT 'adapter'::regtype::oid").fetchone()[0]

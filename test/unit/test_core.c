@@ -443,7 +443,7 @@ use_core(PaEnv *env, void *arg)
 	PA_TRY(pa_alloc(env, 10, 10, &memory));
 	PA_TRY(pa_strndup(env, "text", 4, &s));
 	PA_TRY(pa_pattern_escape(env, "a.b", &s));
-	PA_TRY(pa_pattern_compile(env, "((?:a|b)*)c\\1?(?<n>x(?:y(z))?)*", PA_PATTERN_KEY, &p));
+	PA_TRY(pa_pattern_compile(env, "((?:a|b)*)c\\1?(?P<n>x(?:y(z))?)*", PA_PATTERN_KEY, &p));
 	PA_TRY(pa_pattern_match(env, p, "ababababababc", &yes));
 	PA_TRY(pa_pattern_compile(env, s, PA_PATTERN_WHOLE, &p));
 	PA_TRY(pa_pattern_match(env, p, "a.b", &yes));

@@ -223,16 +223,14 @@ expect_module(PaEnv *env, const char *members, const char *path, double r, doubl
 {
 	char		text[512];
 	PaConfig	c;
-	double		got_r = 0;
-	double		got_alpha = 0;
-	double		got_scaling = 0;
+	PaLoraModule got = {.path = path};
 
 	snprintf(text, sizeof(text), "{" LORA "%s}", members);
 	if (!CHECK_OK(pa_peft_config_read(env, pa_text_of(text), &c), env) ||
-		!CHECK_OK(pa_peft_config_module(env, &c, path, &got_r, &got_alpha, &got_scaling), env))
+		!CHECK_OK(pa_peft_config_modules(env, &c, 1, &got), env))
 		return;
-	if (!CHECK(got_r == r && got_alpha == alpha && got_scaling == scaling))
-		printf("#   %s of %s: %g %g %g\n", path, members, got_r, got_alpha, got_scaling);
+	if (!CHECK(got.r == r && got.alpha == alpha && got.scaling == scaling))
+		printf("#   %s of %s: %g %g %g\n", path, members, got.r, got.alpha, got.scaling);
 }
 
 UNIT_TEST(patterns_as_peft_finds_them)
@@ -254,12 +252,37 @@ UNIT_TEST(patterns_as_peft_finds_them)
 	expect_module(env, ",\"rank_pattern\":{\"q\":16},\"alpha_pattern\":{\".*q\":0.1}", "x.q", 16, 0.1,
 				  0.1 / 16);
 	expect_module(env, ",\"alpha_pattern\":{\"q|k\":1}", "x.k", 4, 1, 0.25);
+	/* a key that matches nothing as an expression still counts as the path that it is, behind all others */
+	expect_module(env, ",\"alpha_pattern\":{\"net.fc[1]\":32}", "net.fc[1]", 4, 32, 8);
+	expect_module(env, ",\"alpha_pattern\":{\"a+b\":32}", "x.a+b", 4, 8, 2);
+	expect_module(env, ",\"alpha_pattern\":{\"blk.a+b\":32}", "blk.a+b", 4, 32, 8);
+	expect_module(env, ",\"alpha_pattern\":{\"blk.a+b\":32,\".*b\":16}", "blk.a+b", 4, 16, 4);
+	/* keys without metacharacters are compared, with the same meaning */
+	expect_module(env, ",\"alpha_pattern\":{\"a.b\":32}", "x.a\303\251b", 4, 32, 8);
+	expect_module(env, ",\"alpha_pattern\":{\"a.b\":32}", "x.ab", 4, 8, 2);
+	expect_module(env, ",\"alpha_pattern\":{\"a.b\":32}", "xa.b", 4, 8, 2);
+	expect_module(env, ",\"alpha_pattern\":{\".b\":32}", "\303\251b", 4, 32, 8);
+	expect_module(env, ",\"alpha_pattern\":{\"\":32}", "a", 4, 8, 2);
 	/* experts: the parameter's own name counts, and wrappers do not */
 	expect_module(env, ",\"target_parameters\":[\"e.w\"],\"rank_pattern\":{\"e.w\":2}", "x.e", 2, 8, 4);
 	expect_module(env, ",\"target_parameters\":[\"e.w\"],\"rank_pattern\":{\"e\":2}", "x.e", 4, 8, 2);
 	expect_module(env, ",\"target_parameters\":[\"e.w\"],\"rank_pattern\":{\"^x\\\\.e\\\\.w\":2}",
 				  "x.e.base_layer", 2, 8, 4);
 	expect_module(env, ",\"rank_pattern\":{\"^x\\\\.fc\":2}", "x.base_layer.fc", 2, 8, 4);
+	/* a bare parameter is one of every module that is no target */
+	expect_module(env,
+				  ",\"target_parameters\":[\"w\"],\"target_modules\":\"x\\\\.q\",\"rank_pattern\":{\"w\":2}",
+				  "x.k", 2, 8, 4);
+	expect_module(env,
+				  ",\"target_parameters\":[\"w\"],\"target_modules\":\"x\\\\.q\",\"rank_pattern\":{\"w\":2}",
+				  "x.q", 4, 8, 2);
+	expect_module(env, ",\"target_parameters\":[\"w\"],\"target_modules\":[\"q\"],\"rank_pattern\":{\"w\":2}",
+				  "x.q", 4, 8, 2);
+	expect_module(env, ",\"target_parameters\":[\"w\"],\"target_modules\":[\"q\"],\"rank_pattern\":{\"w\":2}",
+				  "xq", 2, 8, 4);
+	expect_module(
+		env, ",\"target_parameters\":[\"w\"],\"target_modules\":\"All-Linear\",\"rank_pattern\":{\"w\":2}",
+		"q", 4, 8, 2);
 }
 
 UNIT_TEST(parameters_that_cannot_be_told_apart)
@@ -267,12 +290,10 @@ UNIT_TEST(parameters_that_cannot_be_told_apart)
 	static const char text[] = "{" LORA
 							   ",\"target_parameters\":[\"e.v\",\"e.w\"],\"rank_pattern\":{\"w\":2}}";
 	PaConfig	c;
-	double		r;
-	double		alpha;
-	double		scaling;
+	PaLoraModule got = {.path = "e"};
 
 	if (CHECK_OK(pa_peft_config_read(env, pa_text_of(text), &c), env))
-		CHECK_STATUS(pa_peft_config_module(env, &c, "e", &r, &alpha, &scaling), PA_ERR_UNSUPPORTED, env);
+		CHECK_STATUS(pa_peft_config_modules(env, &c, 1, &got), PA_ERR_UNSUPPORTED, env);
 }
 
 static bool

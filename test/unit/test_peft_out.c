@@ -313,6 +313,43 @@ UNIT_TEST(random_drafts_come_back)
 	}
 }
 
+/* What is written follows from scalings and ranks, whatever form and alphas they came in. */
+UNIT_TEST(one_spelling)
+{
+	static const char *const paths[] = {"k", "q"};
+	static const uint64_t ranks[] = {3, 4};
+	static const double alphas[] = {6, 6};
+	static const struct
+	{
+		double		scalings[2];
+		bool		rslora;
+	} rows[] = {
+		{{2, 1.5}, false},
+		{{1 / 7.0, 0.5}, false},
+		{{0x1.5555555555556p-2, 2}, true},	/* of 3 no alpha / 3 is this, but one / sqrt(3) */
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+	{
+		PaText		text[2];
+		PaAdapter  *a;
+		uint32_t   *of;
+
+		for (int form = 0; form < 2; form++)
+		{
+			PaDraft    *d = lora_draft(env, 2, paths, ranks, alphas);
+
+			d->facts.rslora = form == 1;
+			for (int m = 0; m < 2; m++)
+				d->facts.modules[m].scaling = rows[i].scalings[m];
+			CHECK_OK(pa_peft_describe_draft(env, d, &text[form], &a, &of), env);
+			CHECK(a->rslora == rows[i].rslora &&
+				  memcmp(&a->modules[0].scaling, &rows[i].scalings[0], sizeof(double)) == 0);
+		}
+		CHECK(pa_text_equal(text[0], text[1]));
+	}
+}
+
 UNIT_TEST(what_cannot_be_written)
 {
 	static const char *const paths[] = {"m"};
@@ -324,12 +361,12 @@ UNIT_TEST(what_cannot_be_written)
 	uint32_t   *of;
 
 	CHECK_OK(pa_peft_describe_draft(env, d, &text, &a, &of), env);
-	d->facts.modules[0].scaling = nextafter(1.0 / 3, 1);
+	/* no alpha gives this, by 3 or by its root */
+	d->facts.modules[0].scaling = 0x1.555555555555ep-2;
 	CHECK_STATUS(pa_peft_describe_draft(env, d, &text, &a, &of), PA_ERR_UNSUPPORTED, env);
 	CHECK(env->error.hint[0] != '\0');
-	d->facts.modules[0].alpha = INFINITY;
+	d->facts.modules[0].scaling = INFINITY;
 	CHECK_STATUS(pa_peft_describe_draft(env, d, &text, &a, &of), PA_ERR_UNSUPPORTED, env);
-	d->facts.modules[0].alpha = 1;
 	d->facts.modules[0].scaling = 1.0 / 3;
 	d->facts.features = PA_FEATURE_DORA;
 	CHECK_STATUS(pa_peft_describe_draft(env, d, &text, &a, &of), PA_ERR_UNSUPPORTED, env);
@@ -347,13 +384,16 @@ UNIT_TEST(what_cannot_be_written)
 				 PA_ERR_UNSUPPORTED, env);
 }
 
-/* Negative zero and large integers keep their bits on the way through the text. */
+/*
+ * Negative zero and large integers keep their bits on the way through the text.
+ * Each is the alpha that its scaling has: of several with one scaling one is written.
+ */
 UNIT_TEST(alphas_keep_their_bits)
 {
 	static const char *const paths[] = {"m"};
 	static const uint64_t ranks[] = {7};
-	static const double alphas[] = {-0.0,  0.0,	   16,	-3,		 9007199254740993.0, 1e22,
-									1e308, 5e-324, 0.1, 1.0 / 3, 123456789.125};
+	static const double alphas[] = {-0.0,  0.0,		 16,  -3,	   9007199254740993.0, 1e22,
+									1e308, 3.5e-323, 0.1, 1.0 / 3, 123456789.25};
 
 	for (size_t i = 0; i < sizeof(alphas) / sizeof(alphas[0]); i++)
 	{
@@ -411,5 +451,6 @@ UNIT_TEST(without_memory)
 
 UNIT_SUITE(peft_out, UNIT_CASE(composed_lora), UNIT_CASE(composed_parameters), UNIT_CASE(composed_ia3),
 		   UNIT_CASE(feedforward_that_a_list_cannot_say), UNIT_CASE(targets_that_a_list_cannot_say),
-		   UNIT_CASE(names_of_a_draft), UNIT_CASE(random_drafts_come_back), UNIT_CASE(what_cannot_be_written),
-		   UNIT_CASE(alphas_keep_their_bits), UNIT_CASE(renaming), UNIT_CASE(without_memory));
+		   UNIT_CASE(names_of_a_draft), UNIT_CASE(random_drafts_come_back), UNIT_CASE(one_spelling),
+		   UNIT_CASE(what_cannot_be_written), UNIT_CASE(alphas_keep_their_bits), UNIT_CASE(renaming),
+		   UNIT_CASE(without_memory));

@@ -24,6 +24,7 @@
 
 #define FOR_ALL_SUITES(SUITE) \
 	SUITE(core) \
+	SUITE(pattern_python) \
 	SUITE(json) \
 	SUITE(dtype) \
 	SUITE(fsum) \
@@ -32,6 +33,7 @@
 	SUITE(kernel) \
 	SUITE(safetensors) \
 	SUITE(peft) \
+	SUITE(config_lookup) \
 	SUITE(peft_out) \
 	SUITE(json_form) \
 	SUITE(adapter) \
@@ -59,7 +61,9 @@
 	SUITE(operands) \
 	SUITE(inspect) \
 	SUITE(delta) \
-	SUITE(engine)
+	SUITE(engine) \
+	SUITE(cancel) \
+	SUITE(memory)
 
 #define DECLARE(x) extern const UnitSuite unit_suite_##x __attribute__((weak));
 FOR_ALL_SUITES(DECLARE)
