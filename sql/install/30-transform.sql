@@ -16,10 +16,10 @@ comment on function adapter_cast(adapter, text) is
 create function adapter_select(adapter, module_pattern text, invert boolean default false) returns adapter
 	as 'MODULE_PATHNAME' language c immutable strict parallel safe cost 1000;
 comment on function adapter_select(adapter, text, boolean) is
-	'The modules whose whole path matches the expression, Python''s (as PEFT reads a string in target_modules), '
-	'or with invert those that do not; dense tensors go with the path of their module. Errors: 2201B bad '
-	'expression, 54000 it gives up, 22023 no module is left, 0A000 an adapter that arithmetic refuses, or a '
-	'construct that only Python has.';
+	'The modules whose whole path matches the expression, Python''s (as PEFT reads a string in '
+	'target_modules), or with invert those that do not; dense tensors go with the path of their module. '
+	'Errors: 2201B bad expression, 54000 it gives up, 22023 no module is left, 0A000 an adapter that '
+	'arithmetic refuses, or a construct that only Python has.';
 
 create function adapter_set_base_model(adapter, base_model text, revision text default null) returns adapter
 	as 'MODULE_PATHNAME' language c immutable parallel safe cost 1000;
