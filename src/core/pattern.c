@@ -199,16 +199,21 @@ match_failed(PaEnv *env, const PaPattern *p, int code)
 	}
 }
 
-/* Python and PCRE2 know different pairs of letters beyond ASCII. */
+/*
+ * Python and PCRE2 know different pairs of letters.  Beyond ASCII these alone have
+ * a pair in it, in one of them or both: dotted and dotless i, long s, Kelvin.
+ */
 static PaStatus
 check_letters(PaEnv *env, const PaPattern *p, const char *subject)
 {
-	for (const char *s = subject; p->caseless && *s != '\0'; s++)
+	static const char *const letters[] = {"\304\260", "\304\261", "\305\277", "\342\204\252"};
+
+	for (size_t i = 0; p->caseless && i < sizeof(letters) / sizeof(letters[0]); i++)
 	{
-		if ((unsigned char) *s < 0x80)
+		if (strstr(subject, letters[i]) == NULL)
 			continue;
-		pa_fail(env, PA_ERR_UNSUPPORTED,
-				"regular expression with the flag i is matched with letters beyond ASCII");
+		pa_fail(env, PA_ERR_UNSUPPORTED, "regular expression with the flag i is matched with \"%s\"",
+				letters[i]);
 		pa_detail(env, "The expression is \"%.200s\", the name \"%.200s\".", p->text, subject);
 		pa_hint(env, "Write both forms of each letter instead of the flag.");
 		return PA_ERR_UNSUPPORTED;

@@ -11,7 +11,6 @@
  */
 #include "core/pattern_python.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* Python's str.isalnum() and "_"; str.isspace(), which is the Z categories and some controls. */
@@ -42,6 +41,8 @@ typedef struct Scan
 	char	   *out;
 	Before		before;
 	bool		caseless;
+	bool		beyond_ascii;	/* a character, or the number of one */
+	bool		refers_back;
 } Scan;
 
 static void
@@ -93,12 +94,20 @@ is_letter(char c)
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
+/* Is the hexadecimal number of so many digits none of ASCII? */
+static bool
+is_beyond_ascii(const char *number, size_t digits)
+{
+	return strspn(number, "0") < digits - 2 || number[digits - 2] >= '8';
+}
+
 /* \xHH, \uHHHH, \UHHHHHHHH: exactly so many digits. */
 static PaStatus
 hexadecimal(Scan *s, size_t digits)
 {
 	if (strspn(s->p + 2, "0123456789abcdefABCDEF") < digits)
 		return refuse(s, PA_ERR_REGEX, "incomplete escape");
+	s->beyond_ascii = s->beyond_ascii || is_beyond_ascii(s->p + 2, digits);
 	put_text(s, "\\x{");
 	s->p += 2;
 	copy(s, digits);
@@ -162,6 +171,7 @@ back_reference(Scan *s)
 	if (s->p[1] == '0' || (n == 2 && strspn(s->p + 1, "01234567") >= 3))
 		return character_escape(s);
 	s->before = BEFORE_ITEM;
+	s->refers_back = true;
 	s->p++;
 	put_text(s, "\\g{");
 	copy(s, n);
@@ -305,6 +315,7 @@ group(Scan *s)
 	if (c == 'P' && s->p[3] == '=')
 	{
 		s->before = BEFORE_ITEM;
+		s->refers_back = true;
 		return copy_to(s, ')');
 	}
 	if (c == '(')
@@ -419,8 +430,10 @@ pa_pattern_from_python(PaEnv *env, const char *source, bool whole, PaPythonPatte
 	pattern->length = (size_t) (s.out - pattern->text);
 	pattern->places[n] = (uint32_t) pattern->length;
 	pattern->caseless = s.caseless;
-	if (s.caseless && !is_ascii(source))
+	if (s.caseless && (s.beyond_ascii || !is_ascii(source)))
 		return refuse(&s, PA_ERR_UNSUPPORTED, "letters beyond ASCII under the flag i");
+	if (s.caseless && s.refers_back)
+		return refuse(&s, PA_ERR_UNSUPPORTED, "a reference to a group under the flag i");
 	return PA_OK;
 }
 

@@ -18,7 +18,7 @@ typedef struct PaPythonPattern
 	char	   *text;			/* for PCRE2 */
 	size_t		length;
 	uint32_t   *places;			/* of byte i of the source, and of its end, in text */
-	bool		caseless;		/* has the flag i somewhere: right for ASCII alone */
+	bool		caseless;		/* has the flag i somewhere; then all of it is ASCII */
 } PaPythonPattern;
 
 /*

@@ -29,7 +29,7 @@ except ImportError:
 
 PATHS = ("model.layers.10.q_proj", "model.layers.7.q_proj", "mod\u00e8le.q", "model.bloc_\u00e9.q", "model.x.q",
          "model.\u03bb1.q", "model.q\u0663", "model.abc", "a.\u00c9X.q", "a.b", "model.x\u00a0y", "model.{,2}x", "m.a]b",
-         "net.fc[1]", "blk.a+b", "aab.aab", "a\u0300.q", "x.[:alpha:]", "q")
+         "net.fc[1]", "blk.a+b", "aab.aab", "a\u0300.q", "\u017f.q", "x.[:alpha:]", "q")
 ITEMS = ("a", "b", "q", "x", "1", ".", r"\.", r"\w", r"\d", r"\s", r"\W", r"\D", r"\S", r"\b", r"\B", "[a-z]", "[^.]",
          r"[\w.]", r"[\d_]", r"[^\s]", "[]a]", "[[:alpha:]]", "[a[]", "[-a]", r"[\]+]", "(?:ab|q)", "(a|b)", "(?=q)",
          "(?!x)", "(?i:Q)", "(?P<n>q)", r"\x61", r"\u03bb", "\u00e9", "{", "}", "{a", "fc", "proj", "layers", "_", "^",
@@ -81,7 +81,7 @@ def body(run):
     def always(keys, path):
         # Python and PCRE2 know different pairs of letters beyond ASCII
         text = "".join(keys)
-        return "(?i" not in text or (path + text).isascii()
+        return "(?i" not in text or text.isascii() and "\\u" not in text and "\u017f" not in path
 
     with harness.scratch("patterns") as name, harness.connect(name) as connection:
         for key in PATHS:
