@@ -73,7 +73,7 @@ $$;
 comment on function @registry@.tree_grow(bigint, bigint) is
 	'Keeps the hashes of the subtrees of 256, 65536, ... entries that have become full.';
 
--- For: owner, inside
+-- For: owner
 create or replace function @registry@.tree_begin() returns void
 	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
@@ -83,7 +83,7 @@ begin
 end
 $$;
 comment on function @registry@.tree_begin() is
-	'Keeps the hashes of subtrees of a log that was written before they were kept.';
+	'Keeps the hashes of subtrees of a log that has none yet; called by registry_upgrade().';
 
 -- Own: whether also what the own transaction has written.
 -- For: nobody
