@@ -4,7 +4,8 @@ The hash in C against the one in tools/verify-log.py on random fields; the same
 log under every setting of a session; registries with random histories that
 verify cleanly; forged exports, which registry.verify_export and
 tools/verify-log.py must refuse in the same words.  PA_CLEAN sets the number of
-clean verifications (200), PA_FORGED that of forged exports (200).
+clean verifications (200), PA_FORGED that of forged exports (200), PA_PROOFS that
+of proofs and of forgeries of them (1000).
 
 SPDX-License-Identifier: PostgreSQL
 """
@@ -66,8 +67,10 @@ def encodings(run):
                 registry = random_registry.Registry(c, run.random)
                 c.execute("insert into registry.version (entry, value, message) values (%s, adapter_from_safetensors(%s, %s::json), %s)",
                           ("\u00fcber", *random_registry.small_adapter(run.random), "\u00e9"))
-                run.ok(not registry.faults(registry.checkpoint()), "verify in LATIN1")
-                run.equal(outside(registry.export(), registry.checkpoint()), [], "export from LATIN1")
+                checkpoint = registry.checkpoint()
+                run.ok(not registry.faults(checkpoint), "verify in LATIN1")
+                run.equal(outside(registry.export(), checkpoint), [], "export from LATIN1")
+                run.ok(c.execute("select registry.log_checkpoint(%s)", (checkpoint + "\n\u00fc x\n",)), "a signed note in LATIN1")
         finally:
             admin.execute("drop database %s with (force)" % name)
 
@@ -134,7 +137,7 @@ def claims(run, connection):
 
 
 def clean(run, connection):
-    """Every state of a random history verifies; its export too, by both."""
+    """Every state of a random history verifies, sealed or not; its export too, by both."""
     n = int(os.environ.get("PA_CLEAN", "200"))
     done, checkpoints = 0, []
     while done < n:
@@ -142,7 +145,8 @@ def clean(run, connection):
         for _ in range(min(20, n - done)):
             if run.random.random() < 0.95:
                 registry.happen(run.random.randint(1, 6))
-            checkpoints.append(registry.checkpoint())
+            if run.random.random() < 0.7:
+                checkpoints.append(registry.checkpoint())
             checkpoint = run.random.choice(checkpoints + [None])
             faults = registry.faults(checkpoint, recompute=done % 4 == 0)
             run.ok(not faults, "clean verification", harness.short(faults, 900))
@@ -159,6 +163,128 @@ def inside(connection, lines, checkpoint):
 
 def outside(lines, checkpoint):
     return sorted(verify_log.verify(lines, verify_log.parse_checkpoint(checkpoint) if checkpoint else None))
+
+
+# Proofs: what each verifier says of (leaf, index, size, path, root) and of
+# (first, its root, second, its root, path).
+
+def theirs_included(leaf, index, size, path, root):
+    """pymerkle, by its own layout of the tree."""
+    from pymerkle.core import _inclusion_path_layout
+    from pymerkle.proof import InclusionProof, InvalidProof
+    try:
+        rule, _ = _inclusion_path_layout(index + 1, size)
+        InclusionProof("sha256", True, size, index + 1, rule, [leaf] + path).verify(leaf, root, index=index + 1, size=size)
+        return True
+    except InvalidProof:
+        return False
+
+
+class Proofs:
+    """A log of many entries, sealed in pieces, with all its leaves."""
+
+    def __init__(self, run, connection, n):
+        self.run, self.c, self.rng = run, connection, run.random
+        random_registry.Registry(connection, run.random)
+        self.c.execute("insert into registry.event (kind, fields) select 'revoke', array[i::text, 'r', 'a', 't'] from generate_series(2, %s) i", (n,))
+        while self.c.execute("select registry.seal(%s)", (self.rng.choice((1, 7, 300, 20000)),)).fetchone()[0]:
+            pass
+        hashes = self.c.execute("select hash from registry.log order by position").fetchall()
+        self.leaves = [verify_log.leaf_hash(h) for h, in hashes]
+        self.roots = {}
+
+    def root(self, size):
+        if size not in self.roots:
+            self.roots[size] = verify_log.tree_root(self.leaves[:size])
+        return self.roots[size]
+
+    def size(self):
+        """At the edges of what is kept more often than elsewhere."""
+        n = len(self.leaves)
+        at = self.rng.choice((1, 2, 255, 256, 257, 512, 65535, 65536, 65537, n, self.rng.randint(1, n), self.rng.randint(1, n)))
+        return min(at, n)
+
+    def inclusion(self):
+        size = self.size()
+        index = min(self.size(), size) - 1
+        entry, tree_size, path = self.c.execute("select * from registry.inclusion_proof(%s::bigint, %s)", (index + 1, size)).fetchone()
+        self.run.equal(tree_size, size, "size of a proof")
+        return [self.leaves[index], index, size, verify_log.parse_path(path), self.root(size)], [entry] + path
+
+    def consistency(self):
+        first, second = sorted((self.size(), self.size()))
+        path = self.c.execute("select registry.consistency_proof(%s, %s)", (first, second)).fetchone()[0]
+        return [first, self.root(first), second, self.root(second), verify_log.parse_path(path)], path
+
+    def checkpoint(self, size):
+        text = self.c.execute("select registry.checkpoint_at(%s)", (size,)).fetchone()[0]
+        checkpoint = verify_log.parse_checkpoint(text)
+        self.run.equal((checkpoint.size, checkpoint.root), (size, self.root(size)), "checkpoint at %d" % size)
+        return checkpoint
+
+    def judged(self, function, proof):
+        """By the program's function and by the one in the database."""
+        inside = {verify_log.is_included: "select registry_is_included(%s, %s, %s, %s::bytea[], %s)",
+                  verify_log.is_consistent: "select registry_is_consistent(%s, %s, %s, %s, %s::bytea[])"}[function]
+        said = [function(*proof), self.c.execute(inside, proof).fetchone()[0]]
+        if function is verify_log.is_included and pymerkle_is_there():
+            said.append(theirs_included(*proof))
+        return said
+
+    def forge(self, proof):
+        """One thing changed: a hash, a number, the length of the path."""
+        forged = list(proof)
+        at = self.rng.randrange(len(proof))
+        value = proof[at]
+        if isinstance(value, bytes):
+            forged[at] = self.flip(value)
+        elif isinstance(value, int):
+            # a size comes with its root, as in a checkpoint: it is not in the root itself
+            forged[at] = min(max(1, value + self.rng.choice((-256, -1, 1, 2, 256))), len(self.leaves))
+            if isinstance(proof[0], int):
+                forged[at + 1] = self.root(forged[at])
+            elif at == 2:
+                forged[4] = self.root(forged[at])
+        else:
+            sort = self.rng.choice(("flip", "drop", "add", "swap")) if value else "add"
+            path = list(value)
+            i = self.rng.randrange(len(path)) if path else 0
+            if sort == "flip":
+                path[i] = self.flip(path[i])
+            elif sort == "drop":
+                del path[i]
+            elif sort == "swap":
+                path[i], path[i - 1] = path[i - 1], path[i]
+            else:
+                path.insert(i, self.rng.choice((bytes(32), self.rng.choice(self.leaves), *path)))
+            forged[at] = path
+        return forged
+
+    def flip(self, value):
+        i = self.rng.randrange(32)
+        return value[:i] + bytes([value[i] ^ 1 << self.rng.randrange(8)]) + value[i + 1:]
+
+
+def pymerkle_is_there():
+    return importlib.util.find_spec("pymerkle") is not None
+
+
+def proofs(run, connection):
+    """True ones hold for every verifier, forged ones for none."""
+    n, made = int(os.environ.get("PA_PROOFS", "1000")), Proofs(run, connection, 70000)
+    if not pymerkle_is_there():
+        run.skip("proofs against pymerkle (not installed)")
+    for i in range(n):
+        function, (proof, lines) = run.random.choice(((verify_log.is_included, made.inclusion()), (verify_log.is_consistent, made.consistency())))
+        run.ok(all(made.judged(function, proof)), "a true proof: " + function.__name__, harness.short(proof))
+        forged = made.forge(proof)
+        if forged != proof:
+            run.ok(not any(made.judged(function, forged)), "a forged proof: " + function.__name__, "%s from %s" % (harness.short(forged), harness.short(proof)))
+        if i % 20 == 0:
+            holds = (verify_log.proves_inclusion(lines, made.checkpoint(proof[2])) if function is verify_log.is_included else
+                     verify_log.proves_consistency(lines, made.checkpoint(proof[0]), made.checkpoint(proof[2])))
+            run.ok(holds, "the lines of a proof: " + function.__name__)
+    print("%d proofs, and forgeries of them" % n)
 
 
 class Forger:
@@ -307,7 +433,7 @@ def forged(run, connection):
     while done < n:
         registry = random_registry.Registry(connection, run.random)
         registry.happen(run.random.randint(8, 40))
-        lines, checkpoint = registry.export(), registry.checkpoint()
+        checkpoint, lines = registry.checkpoint(), registry.export()
         for _ in range(40):
             forger = Forger(run.random, lines)
             sort = run.random.choice(Forger.SORTS)
@@ -319,8 +445,16 @@ def forged(run, connection):
             run.equal(theirs, mine, "both verifiers say the same: " + sort)
             run.equal(inside(connection, forger.lines, None), outside(forger.lines, None), "both say the same without a checkpoint: " + sort)
             done += 1
-    for text in ("", "x", "peftarith-log 1 0 %s 2026-01-01T00:00:00.000000Z" % ("0" * 64), checkpoint[:-1], checkpoint + "x",
-                 checkpoint.replace("log 1", "log 2"), checkpoint.replace("peftarith", "Peftarith")):
+    chain = "peftarith-log 1 7 %s 2026-01-01T00:00:00.000000Z" % ("0" * 64)
+    name, size, root, _ = checkpoint.split("\n")
+    for text in (chain, checkpoint, checkpoint.rstrip("\n"), checkpoint + "more\n", checkpoint + "\n\u2014 a b\n", checkpoint + "more\n\n\u2014 a b\n\u2014 c d"):
+        run.equal(harness.sqlstate_of(connection, "select registry.verify_export('{}', %s)", (text,)), None, "a checkpoint: " + text)
+        run.ok(verify_log.parse_checkpoint(text), "a checkpoint: " + text)
+    for text in ("", "x", chain.replace("log 1 7", "log 1 0"), chain[:-1], chain + "x", chain.replace("log 1", "log 2"),
+                 chain.replace("peftarith", "Peftarith"), name, name + "\n" + size, checkpoint.replace("=", ""), checkpoint[1 + len(name):],
+                 "\n".join((name, "0", root)), "\n".join((name, "0" + size, root)), "\n".join((name, "+" + size, root)),
+                 "\n".join((name, size, root[:-2] + "B=")), "\n".join((name, size, "-" + root[1:])), "\n".join((name, size, root + "=")),
+                 "\n".join((name, size, "AAAA" + root)), checkpoint + "\n\nx", checkpoint + "x\n\n\ny", "\n" + checkpoint, name + "\n" + checkpoint):
         run.equal(harness.sqlstate_of(connection, "select registry.verify_export('{}', %s)", (text,)), "22023", "not a checkpoint: " + text)
         try:
             verify_log.parse_checkpoint(text)
@@ -334,7 +468,7 @@ def program(run, connection):
     """The program as it is called."""
     registry = random_registry.Registry(connection, run.random)
     registry.happen(20)
-    lines, checkpoint = registry.export(), registry.checkpoint()
+    checkpoint, lines = registry.checkpoint(), registry.export()
     with tempfile.TemporaryDirectory() as folder:
         log, point = pathlib.Path(folder, "log"), pathlib.Path(folder, "checkpoint")
         point.write_text(checkpoint + "\n", encoding="utf-8")
@@ -360,7 +494,7 @@ def program(run, connection):
 
 
 def isolation(run, connection):
-    """Appending waits; who waited in a snapshot gets 40001; a rollback leaves no gap."""
+    """Nobody waits, at no level; the own events are not sealed; a rollback leaves no gap."""
     registry = random_registry.Registry(connection, run.random)
     insert = "insert into registry.version (entry, value) values (%s, adapter_from_safetensors(%s, %s::json))"
     for level in ("read committed", "repeatable read", "serializable"):
@@ -373,13 +507,14 @@ def isolation(run, connection):
             own = harness.sqlstate_of(two, "select registry.checkpoint()")
             run.equal(own, None, "checkpoint before the own commit")
             one.execute("commit")
-            run.equal(harness.sqlstate_of(two, "commit"), None if level == "read committed" else "40001", "second at " + level)
+            run.equal(harness.sqlstate_of(two, "commit"), None, "second at " + level)
         with harness.connect(connection.info.dbname) as c:
             c.execute("begin")
             c.execute(insert, ("rolled back", *random_registry.small_adapter(run.random)))
             c.execute("set constraints all immediate")
             size = verify_log.parse_checkpoint(c.execute("select registry.checkpoint()").fetchone()[0]).size
-            run.equal(size, c.execute("select max(position) - 1 from registry.log").fetchone()[0], "a checkpoint is without the own entries")
+            run.equal(size, c.execute("select max(position) from registry.log").fetchone()[0], "a checkpoint is of what is sealed")
+            run.equal(c.execute("select unsealed from registry.log_status()").fetchone()[0], 1, "a checkpoint is without the own entries")
             c.execute("rollback")
         run.ok(not registry.faults(registry.checkpoint()), "verify after " + level, registry.faults())
     with harness.connect(connection.info.dbname) as c:
@@ -407,6 +542,7 @@ def roles(run, connection):
             connection.execute("select registry.set_alias('w', 'production', 1)")
             run.equal(harness.sqlstate_of(connection, "select registry.log_append('revoke', '{}')"), "42501", "log_append is nobody's")
             connection.execute("reset session authorization")
+            connection.execute("select registry.seal()")
             run.equal(connection.execute("select distinct fields[8 - case kind when 'alias' then 2 else -1 end] from registry.log where kind <> 'create'")
                       .fetchall(), [(names[1],)], "the actor is the session's user")
             for name, calls in zip(names, ((not secured, True), (not secured, True), (True, True), (False, False))):
@@ -427,7 +563,7 @@ def roles(run, connection):
 def body(run):
     encodings(run)
     with harness.scratch("registry_log") as database, harness.connect(database) as connection:
-        for part in (hashes, settings, isolation, program, roles, claims, clean, forged):
+        for part in (hashes, settings, isolation, program, roles, claims, proofs, clean, forged):
             before = run.passed + run.failed
             part(run, connection)
             print("%s: %d checks" % (part.__name__, run.passed + run.failed - before), flush=True)
