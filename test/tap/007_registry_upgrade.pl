@@ -140,7 +140,7 @@ comment on function @registry@.is_live(text, boolean) is 'Of a reference.';$s$
 		select kind, name, case name
 			when '20-aliases' then replace(source, '"time" timestamptz', 'at timestamptz')
 			when '30-lineage' then regexp_replace(source,
-				'create or replace function @registry@.lineage_dot.*?comment on [^\n]*\n[^\n]*;\n', '')
+				'create or replace function @registry@.lineage_dot.*?comment on .*?;\n', '')
 			when '50-log' then replace(replace(source,
 				'export_log() returns setof text', 'export_log() returns table (place bigint, line text)'),
 				'return query select @registry@', 'return query select l.position, @registry@')

@@ -90,6 +90,7 @@ is($standby->safe_psql('postgres', q{select registry.commit('m', 0.125 * registr
 is($standby->safe_psql('postgres', "select * from registry.verify('$checkpoint', recompute => true)"), '', 'and the log is the one of the checkpoint');
 $primary->safe_psql('postgres', q{select registry.commit('m', 0.375 * registry.get('x'))});
 my $later = $primary->safe_psql('postgres', 'select registry.checkpoint()');
+$standby->safe_psql('postgres', 'select registry.seal()');
 like($standby->safe_psql('postgres', "select class from registry.verify('$later')"), qr/^forked$/m, 'two that went on from one are told apart');
 
 $standby->stop;
