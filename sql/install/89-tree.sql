@@ -30,8 +30,8 @@ create function registry_inclusion_path(index bigint, size bigint, levels intege
 	hashes bytea[]) returns bytea[]
 	as 'MODULE_PATHNAME' language c immutable strict parallel safe;
 comment on function registry_inclusion_path(bigint, bigint, integer[], bigint[], bytea[]) is
-	'Proof that a leaf, counted from 0, is in the tree of a size (RFC 6962, 2.1.1), from some of its nodes as '
-	'for registry_node_root. Errors: 22023 there is no such leaf, those of registry_node_root.';
+	'Proof that a leaf, counted from 0, is in the tree of a size (RFC 6962, 2.1.1), from some of its nodes '
+	'as for registry_node_root. Errors: 22023 there is no such leaf, those of registry_node_root.';
 
 create function registry_consistency_path(first bigint, second bigint, levels integer[], indexes bigint[],
 	hashes bytea[]) returns bytea[]

@@ -4,7 +4,7 @@
 -- commits are flushed together, and none fails because another one was logged.
 -- Sealing (51-log-seal) gives them their places in the log.
 
--- For: log reader, inside
+-- For: reader, inside
 create or replace function @registry@.log_time(at timestamptz) returns text
 	language plpgsql stable strict parallel safe set search_path = pg_catalog, pg_temp as $$
 begin

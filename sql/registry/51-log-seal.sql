@@ -48,7 +48,7 @@ comment on function @registry@.log_leaf(bytea) is
 create or replace function @registry@.tree_grow(old_size bigint, new_size bigint) returns void
 	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
 declare
-	whole constant bigint := 256;
+	whole constant integer := 256;
 	first bigint := old_size / whole;
 	next bigint := new_size / whole;
 begin

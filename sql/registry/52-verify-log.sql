@@ -74,31 +74,40 @@ comment on function @registry@.parse_export(text[]) is
 	'The entries in an export''s lines; of a line that is none its number alone.';
 
 -- For: log reader, inside
+create or replace function @registry@.log_rows(lines text[])
+	returns table (line bigint, "position" bigint, kind text, fields text[], previous bytea, hash bytea,
+		readable boolean)
+	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
+begin
+	return query
+		select row_number() over (order by l.position), l.position, l.kind, l.fields, l.previous, l.hash,
+			coalesce(l.position between 1 and 999999999999999999 and l.kind is not null
+				and octet_length(l.previous) = 32 and octet_length(l.hash) = 32
+				and l.fields is not null and coalesce(array_ndims(l.fields), 1) = 1
+				and coalesce(array_lower(l.fields, 1), 1) = 1, false)
+		from @registry@.log l where lines is null
+		union all
+		select p.* from @registry@.parse_export(lines) p where lines is not null;
+end
+$$;
+comment on function @registry@.log_rows(text[]) is
+	'The entries of the log, or of the lines of an export: whether each can be an entry at all (where not, '
+	'position is where it should stand).';
+
+-- For: log reader, inside
 create or replace function @registry@.log_entries(lines text[])
 	returns table (line bigint, "position" bigint, kind text, fields text[], previous bytea, hash bytea,
 		readable boolean, sound boolean)
 	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
 	return query
-		select e.line, e.position, e.kind, e.fields, e.previous, e.hash, e.readable, case when e.readable then
+		select e.*, case when e.readable then
 			@peft@.registry_entry_hash(e.position, e.previous, e.kind, e.fields) = e.hash end
-		from (
-			select row_number() over (order by l.position) as line, l.position, l.kind, l.fields,
-				l.previous, l.hash,
-				coalesce(l.position between 1 and 999999999999999999 and l.kind is not null
-					and octet_length(l.previous) = 32 and octet_length(l.hash) = 32
-					and l.fields is not null and coalesce(array_ndims(l.fields), 1) = 1
-					and coalesce(array_lower(l.fields, 1), 1) = 1, false) as readable
-			from @registry@.log l where lines is null
-			union all
-			select p.line, p.position, p.kind, p.fields, p.previous, p.hash, p.readable
-			from @registry@.parse_export(lines) p where lines is not null
-		) e;
+		from @registry@.log_rows(lines) e;
 end
 $$;
 comment on function @registry@.log_entries(text[]) is
-	'The entries of the log, or of the lines of an export: whether each can be an entry at all (where not, '
-	'position is where it should stand), and if so whether its hash is that of its contents.';
+	'What log_rows gives, and of each that can be an entry whether its hash is that of its contents.';
 
 -- For: log reader, inside
 create or replace function @registry@.misplaced_entries(lines text[]) returns setof bigint
@@ -153,7 +162,7 @@ comment on function @registry@.is_log_event(bigint, text, text[]) is
 -- tools/verify-log.py says the same of the same entries; a rule that changes
 -- here changes there.
 -- For: log reader, inside
-create or replace function @registry@.verify_entries(lines text[], size bigint, head bytea, root bytea)
+create or replace function @registry@.verify_entries(lines text[])
 	returns table ("position" bigint, class text, what text, detail text)
 	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
@@ -169,8 +178,6 @@ begin
 		from (select d.position, lag(d.position, 1, 0::bigint) over (order by d.position) as above
 			from (select distinct e.position from entry e where e.position >= 1) d) p
 		where p.position > p.above + 1
-	), extent (last) as (
-		select coalesce(max(e.position), 0) from entry e where e.readable
 	)
 	select e.position, 'changed', 'entry ' || coalesce(e.position::text, '?'),
 		'This is not an entry of a log.'
@@ -201,8 +208,23 @@ begin
 		from gap g
 	union all
 	select e.position, 'changed', 'entry ' || e.position, 'It is no event that this format has.'
-		from entry e where e.sound and not @registry@.is_log_event(e.position, e.kind, e.fields)
-	union all
+		from entry e where e.sound and not @registry@.is_log_event(e.position, e.kind, e.fields);
+end
+$$;
+comment on function @registry@.verify_entries(text[]) is
+	'What is wrong with the entries of the log, or of the lines of an export, as a chain.';
+
+-- For: log reader, inside
+create or replace function @registry@.verify_checkpoint(lines text[], size bigint, head bytea, root bytea)
+	returns table ("position" bigint, class text, what text, detail text)
+	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
+begin
+	return query
+	with entry as materialized (
+		select e.line, e.position, e.hash, e.readable from @registry@.log_rows(lines) e
+	), extent (last) as (
+		select coalesce(max(e.position), 0) from entry e where e.readable
+	)
 	select x.last + 1, 'truncated', 'entry ' || x.last + 1,
 		case when size is null then 'The log is empty.'
 			else format('The checkpoint tells of %s entries.', size) end
@@ -216,13 +238,14 @@ begin
 	select size, 'forked', 'entry ' || size, 'The checkpoint has another root of the log up to it.'
 		from (select count(*) as n,
 				@peft@.registry_tree_root(@registry@.log_leaf(e.hash) order by e.position, e.line) as root
-			from entry e where e.readable and e.position <= size) r
-		where r.n = size and r.root <> verify_entries.root;
+			from entry e
+			where verify_checkpoint.root is not null and e.readable and e.position <= size) r
+		where r.n = size and r.root <> verify_checkpoint.root;
 end
 $$;
-comment on function @registry@.verify_entries(text[], bigint, bytea, bytea) is
-	'What is wrong with the entries of the log, or of the lines of an export, as a chain and against a '
-	'checkpoint''s size and last hash or root.';
+comment on function @registry@.verify_checkpoint(text[], bigint, bytea, bytea) is
+	'The end of the log, or of the lines of an export, against a checkpoint''s size and last hash or root '
+	'(nulls: that there is something).';
 
 -- For: log reader, inside
 create or replace function @registry@.verify_tree()
@@ -279,7 +302,9 @@ declare
 	stated record;
 begin
 	select * into stated from @registry@.log_checkpoint(checkpoint);
-	return query select * from @registry@.verify_entries(null, stated.size, stated.hash, stated.root);
+	return query select * from @registry@.verify_entries(null);
+	return query
+		select * from @registry@.verify_checkpoint(null, stated.size, stated.hash, stated.root);
 	return query
 		select null::bigint, 'changed', 'log_head', 'The checkpoint is of a log of another name.'
 		from @registry@.log_head h where h.origin is distinct from coalesce(stated.origin, h.origin);
@@ -313,8 +338,12 @@ declare
 	stated record;
 begin
 	select * into stated from @registry@.log_checkpoint(checkpoint);
-	return query select e.* from @registry@.verify_entries(
-			coalesce(lines, '{}'), stated.size, stated.hash, stated.root) e
+	return query
+		select e.* from (
+			select f.* from @registry@.verify_entries(coalesce(lines, '{}')) f
+			union all
+			select f.* from @registry@.verify_checkpoint(
+				coalesce(lines, '{}'), stated.size, stated.hash, stated.root) f) e
 		order by e.position, e.class, e.detail;
 end
 $$;

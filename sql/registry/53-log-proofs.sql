@@ -70,12 +70,13 @@ begin
 	perform @registry@.log_check_size(whole);
 	if "position" is null or "position" < 1 or "position" > whole then
 		raise exception 'the log has no such entry at that size' using errcode = 'invalid_parameter_value',
-			detail = format('The position given is %s, the size %s.', coalesce("position"::text, 'null'), whole);
+			detail = format('The position given is %s, the size %s.', coalesce("position"::text, 'null'),
+				whole);
 	end if;
 	return query
 		select @registry@.log_line(l.position, l.kind, l.fields, l.previous, l.hash), whole,
-			array(select encode(h.hash, 'base64') from unnest(
-				@peft@.registry_inclusion_path(inclusion_proof.position - 1, whole, n.levels, n.indexes, n.hashes))
+			array(select encode(h.hash, 'base64') from unnest(@peft@.registry_inclusion_path(
+					inclusion_proof.position - 1, whole, n.levels, n.indexes, n.hashes))
 				with ordinality h(hash, i) order by h.i)
 		from @registry@.log l
 			cross join @registry@.tree_nodes(whole, array[inclusion_proof.position - 1, whole]) n

@@ -251,8 +251,7 @@ begin
 					e.position, e.fields[1] as entry, e.fields[2] as alias, e.fields[4] as number
 				from @registry@.log_events('alias', 7) e
 				order by e.fields[1] collate "C", e.fields[2] collate "C",
-					e.position desc nulls first, e.unsealed desc) m
-			where m.number is not null
+					e.position desc nulls first, e.unsealed desc) m where m.number is not null
 		)
 		select m.position, case when a.number is null then 'missing' else 'changed' end,
 			format('alias %s@%s', coalesce(a.entry, m.entry), coalesce(a.alias, m.alias)),
@@ -310,8 +309,8 @@ begin
 		select case when max(e.unsealed) is null then max(e.position) end, 'changed',
 			case when max(e.unsealed) is null then format('entry %s', max(e.position))
 				else format('event %s', max(e.unsealed)) end,
-			case when min(e.position) is null then format('It tells again what event %s tells.', min(e.unsealed))
-				else format('It tells again what entry %s tells.', min(e.position)) end
+			format('It tells again what %s tells.',
+				coalesce('entry ' || min(e.position), 'event ' || min(e.unsealed)))
 		from (select l.position, null::bigint as unsealed, l.kind, l.fields[1] as one,
 				case when l.kind <> 'revoke' then l.fields[2] end as two,
 				case when l.kind = 'alias' then l.fields[3] end as three

@@ -69,7 +69,8 @@ begin
 			format('The next one is entry %s.', e.position)
 		from entry e where e.position > e.above + 1;
 	return query
-		select coalesce(l.size, 0) + 1, 'truncated', 'log_head', format('The head tells of %s entries.', h.size)
+		select coalesce(l.size, 0) + 1, 'truncated', 'log_head',
+			format('The head tells of %s entries.', h.size)
 		from @registry@.log_head h left join (select max(x.position) as size from @registry@.log x) l on true
 		where h.size is distinct from l.size and upto is null;
 end
@@ -117,7 +118,7 @@ create or replace function @registry@.verify_values_since(after bigint, upto big
 	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
 	return query
-		select t.position, case when t.there is not null and t.fault is null then 'missing' else 'changed' end,
+		select t.position, case when t.there and t.fault is null then 'missing' else 'changed' end,
 			format('value of %s@%s', t.entry, t.number), coalesce(t.fault, 'It is not there.')
 		from (
 			select min(e.position) as position, v.entry, v.number,
@@ -150,7 +151,8 @@ begin
 				select array[v.entry, v.number::text, v.erase_reason, @registry@.log_time(v.erased_at),
 					case when v.value is not null then 'there' end] as fields
 				from @registry@.version v
-				where v.entry = e.fields[1] and v.number = e.number and v.erased_at is not null offset 0) x on true
+				where v.entry = e.fields[1] and v.number = e.number and v.erased_at is not null
+				offset 0) x on true
 		where e.told is distinct from x.fields;
 end
 $$;
@@ -244,8 +246,8 @@ end
 $$;
 comment on function @registry@.verify_since(text, bigint, boolean) is
 	'What is not as the log says, of the entries after a checkpoint and the rows that they tell of, as '
-	'verify() has it: at most so many entries (null: all, and the events that are not sealed). The log before '
-	'the checkpoint counts as verified, if it has the root that the checkpoint tells; rows that no entry '
-	'tells of are not looked for. To go on: since => checkpoint_at(size + most). Error 22023: not a '
+	'verify() has it: at most so many entries (null: all, and the events that are not sealed). The log '
+	'before the checkpoint counts as verified, if it has the root that the checkpoint tells; rows that no '
+	'entry tells of are not looked for. To go on: since => checkpoint_at(size + most). Error 22023: not a '
 	'checkpoint, or none, or fewer than one entry.';
 revoke execute on function @registry@.verify_since(text, bigint, boolean) from public;

@@ -160,5 +160,6 @@ comment on function @registry@.verify(text, boolean) is
 	'checkpoint, every table against the log both ways, and every stored value; with recompute also every '
 	'version that can be made again from registered values. Not checked: alias.id, and of entry all but '
 	'that it exists. Events that are not sealed count as entries after the last, without a position. Call it '
-	'in a transaction that has committed nothing yet: what it has changed is not logged before it ends. Error 22023: not a checkpoint.';
+	'in a transaction that has committed nothing yet: what it has changed is not logged before it ends. '
+	'Error 22023: not a checkpoint.';
 revoke execute on function @registry@.verify(text, boolean) from public;

@@ -25,7 +25,8 @@ create or replace function @registry@.materials(digest bytea) returns jsonb
 			'name', coalesce(l.names[1], l.kind || ' ' || left(encode(l.digest, 'hex'), 12)),
 			'digest', jsonb_build_object('peftarith_content', encode(l.digest, 'hex')),
 			'annotations', jsonb_build_object('kind', l.kind, 'depth', l.depth, 'p', l.p, 'q', l.q, 'w', l.w,
-				'revoked', l.revoked, 'names', case when cardinality(l.names) > 1 then to_jsonb(l.names) end)))
+				'revoked', l.revoked,
+				'names', case when cardinality(l.names) > 1 then to_jsonb(l.names) end)))
 		order by l.depth, l.digest), '[]')
 	from @registry@.lineage($1) l
 $$;
@@ -50,11 +51,13 @@ begin
 		'subject', jsonb_build_array(jsonb_build_object('name', name,
 				'digest', jsonb_build_object('peftarith_content', encode(v.digest, 'hex'))))
 			|| case when file is null then '[]' else jsonb_build_array(jsonb_build_object(
-				'name', name || '/adapter_model.safetensors', 'digest', jsonb_build_object('sha256', file))) end,
+				'name', name || '/adapter_model.safetensors',
+				'digest', jsonb_build_object('sha256', file))) end,
 		'predicateType', 'https://slsa.dev/provenance/v1',
 		'predicate', jsonb_build_object(
 			'buildDefinition', jsonb_build_object(
-				'buildType', 'https://pgxn.org/dist/peftarith#recipe-' || coalesce(v.recipe ->> 'version', '1'),
+				'buildType',
+					'https://pgxn.org/dist/peftarith#recipe-' || coalesce(v.recipe ->> 'version', '1'),
 				'externalParameters', jsonb_build_object('version', name, 'message', v.message,
 					'actor', v.actor, 'recipe', v.recipe -> 'root'),
 				'resolvedDependencies', @registry@.materials(v.digest)),
@@ -94,8 +97,8 @@ begin
 		'properties', jsonb_build_array(
 				jsonb_build_object('name', 'peftarith:content-digest', 'value', encode(digest, 'hex')),
 				jsonb_build_object('name', 'peftarith:kind', 'value', kind))
-			|| coalesce((select jsonb_agg(jsonb_build_object('name', 'peftarith:weight-' || w.key, 'value', w.value)
-					order by w.key)
+			|| coalesce((select jsonb_agg(
+					jsonb_build_object('name', 'peftarith:weight-' || w.key, 'value', w.value) order by w.key)
 				from jsonb_each_text(weights) w where w.value is not null), '[]')));
 end
 $$;

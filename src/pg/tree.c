@@ -148,9 +148,9 @@ registry_tree_append(PG_FUNCTION_ARGS)
 	Bridge	   *bridge;
 
 	if (!AggCheckCallContext(fcinfo, &context))
-		elog(ERROR, "registry_tree_append called outside of an aggregate");	/* cannot happen */
+		elog(ERROR, "registry_tree_append called outside of an aggregate"); /* cannot happen */
 	edge = PG_ARGISNULL(0) ? MemoryContextAllocZero(context, sizeof(PaTreeEdge))
-		: (PaTreeEdge *) PG_GETARG_POINTER(0);
+						   : (PaTreeEdge *) PG_GETARG_POINTER(0);
 	if (!PG_ARGISNULL(1))
 	{
 		hash = hash_argument(fcinfo, 1);
@@ -248,8 +248,9 @@ registry_is_consistent(PG_FUNCTION_ARGS)
 	if (!path_argument(fcinfo, 4, &path))
 		PG_RETURN_BOOL(false);
 	bridge = bridge_open();
-	bridge_check(bridge, pa_tree_is_consistent(&bridge->env, first, &first_root, second, &second_root, &path,
-											   &holds));
+	bridge_check(bridge,
+				 pa_tree_is_consistent(&bridge->env, first, &first_root, second, &second_root, &path,
+									   &holds));
 	bridge_close(bridge);
 	PG_RETURN_BOOL(holds);
 }

@@ -335,8 +335,8 @@ UNIT_TEST(forged_proofs)
 			CHECK(!holds);
 		}
 		forge(&path, &seed);
-		CHECK_OK(pa_tree_is_included(env, &grown.leaves[first - 1], first - 1, size, &path, &grown.roots[size],
-									 &holds),
+		CHECK_OK(pa_tree_is_included(env, &grown.leaves[first - 1], first - 1, size, &path,
+									 &grown.roots[size], &holds),
 				 env);
 		CHECK(!holds);
 		CHECK_OK(pa_tree_consistency(env, tree, first, size, &path), env);
