@@ -5,7 +5,8 @@ log under every setting of a session; registries with random histories that
 verify cleanly; forged exports, which registry.verify_export and
 tools/verify-log.py must refuse in the same words.  PA_CLEAN sets the number of
 clean verifications (200), PA_FORGED that of forged exports (200), PA_PROOFS that
-of proofs and of forgeries of them (1000).
+of proofs and of forgeries of them (1000), PA_CROWD how long a crowd writes (6
+seconds).
 
 SPDX-License-Identifier: PostgreSQL
 """
@@ -14,9 +15,14 @@ import itertools
 import json
 import os
 import pathlib
+import random
 import subprocess
 import sys
 import tempfile
+import threading
+import time
+
+import psycopg
 
 import harness
 import random_registry
@@ -526,6 +532,98 @@ def isolation(run, connection):
         c.execute("commit")
 
 
+class Crowd(threading.Thread):
+    """A session of many that commit, seal and take checkpoints at once."""
+
+    LEVELS = ("read committed", "repeatable read", "serializable")
+
+    def __init__(self, database, seed, number, until):
+        super().__init__()
+        self.c, self.rng, self.number, self.until = harness.connect(database), random.Random(seed), number, until
+        self.checkpoints, self.wrong, self.done = [], [], 0
+
+    def run(self):
+        with self.c as c:
+            while time.monotonic() < self.until:
+                try:
+                    self.rng.choice((self.commit,) * 4 + (self.seal, self.checkpoint))(c)
+                except psycopg.Error as e:
+                    self.wrong.append("%s: %s" % (e.sqlstate, e))
+                    return
+
+    def commit(self, c):
+        """Nothing that others do to the log makes a commit fail, and the next checkpoint has it."""
+        entry, level = "crowd %d" % self.number, self.rng.choice(self.LEVELS)
+        c.execute("begin isolation level " + level)
+        try:
+            number, = c.execute("insert into registry.version (entry, value) values (%s, adapter_from_safetensors(%s, %s::json)) returning number",
+                                (entry, *random_registry.small_adapter(self.rng))).fetchone()
+            if self.rng.random() < 0.1:
+                c.execute("rollback")
+                return
+            c.execute("commit")
+        except psycopg.errors.SerializationFailure:
+            # of SERIALIZABLE transactions among each other, over small tables that all of them read
+            if level != "serializable":
+                raise
+            c.execute("rollback")
+            return
+        self.done += 1
+        if self.rng.random() < 0.2:
+            checkpoint = self.checkpoint(c)
+            place = c.execute("select position from registry.log where kind = 'version' and fields[1:2] = array[%s, %s]",
+                              (entry, str(number))).fetchone()
+            if place is None or place[0] > checkpoint.size:
+                self.wrong.append("%s@%d is not in a checkpoint that began after its commit" % (entry, number))
+
+    def seal(self, c):
+        with c.transaction(force_rollback=self.rng.random() < 0.3):
+            c.execute("select registry.seal(%s)", (self.rng.choice((None, 1, 5)),))
+            time.sleep(self.rng.choice((0, 0.005)))
+
+    def checkpoint(self, c):
+        self.checkpoints.append(c.execute("select registry.checkpoint()").fetchone()[0])
+        return verify_log.parse_checkpoint(self.checkpoints[-1])
+
+
+def crowd(run, connection):
+    """Writers and sealers at once: no commit fails, no checkpoint that was told ever falls."""
+    registry = random_registry.Registry(connection, run.random)
+    until = time.monotonic() + float(os.environ.get("PA_CROWD", "6"))
+    threads = [Crowd(connection.info.dbname, run.random.getrandbits(64), n, until) for n in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    run.equal([w for t in threads for w in t.wrong], [], "nothing fails in a crowd")
+    run.ok(not registry.faults(registry.checkpoint()), "verify after a crowd")
+    told = {c for t in threads for c in t.checkpoints}
+    for checkpoint in told:
+        run.equal(connection.execute("select registry.checkpoint_at(%s)", (verify_log.parse_checkpoint(checkpoint).size,)).fetchone()[0],
+                  checkpoint, "a checkpoint that was told stands")
+    commits = sum(t.done for t in threads)
+    run.equal(connection.execute("select count(*) from registry.log where kind = 'version'").fetchone()[0], commits, "each commit has its entry")
+    print("%d commits, %d checkpoints" % (commits, len(told)))
+
+
+def prepared(run, connection):
+    """A prepared transaction is in the first checkpoint after its end, and holds up nobody."""
+    if connection.execute("show max_prepared_transactions").fetchone()[0] == "0":
+        run.skip("prepared transactions (max_prepared_transactions is 0)")
+        return
+    registry = random_registry.Registry(connection, run.random)
+    insert = "insert into registry.version (entry, value) values (%s, adapter_from_safetensors(%s, %s::json))"
+    connection.execute("begin")
+    connection.execute(insert, ("prepared", *random_registry.small_adapter(run.random)))
+    connection.execute("prepare transaction 'peftarith log'")
+    connection.execute(insert, ("other", *random_registry.small_adapter(run.random)))
+    run.equal(verify_log.parse_checkpoint(registry.checkpoint()).size, 2, "others' events are sealed meanwhile")
+    connection.execute("commit prepared 'peftarith log'")
+    checkpoint = registry.checkpoint()
+    run.equal(verify_log.parse_checkpoint(checkpoint).size, 3, "and its own afterwards")
+    run.equal(registry.faults(checkpoint), [], "verify after a prepared transaction")
+
+
 def roles(run, connection):
     """Who may verify: readers, with row-level security admins; nobody else. What others did is logged as theirs."""
     tag = "peftarith_log_%d_" % os.getpid()
@@ -563,7 +661,7 @@ def roles(run, connection):
 def body(run):
     encodings(run)
     with harness.scratch("registry_log") as database, harness.connect(database) as connection:
-        for part in (hashes, settings, isolation, program, roles, claims, proofs, clean, forged):
+        for part in (hashes, settings, isolation, crowd, prepared, program, roles, claims, proofs, clean, forged):
             before = run.passed + run.failed
             part(run, connection)
             print("%s: %d checks" % (part.__name__, run.passed + run.failed - before), flush=True)
