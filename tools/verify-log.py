@@ -199,14 +199,14 @@ def parse_path(lines):
 def proves_inclusion(lines, checkpoint):
     """Whether the lines of a proof, the entry first, fit a checkpoint."""
     entry = Entry(1, lines[0]) if lines else None
-    path = parse_path(lines[1:])
+    path = parse_path([line for line in lines[1:] if line])
     if entry is None or not entry.sound or path is None or checkpoint.root is None:
         return False
     return is_included(leaf_hash(entry.hash), entry.position - 1, checkpoint.size, path, checkpoint.root)
 
 
 def proves_consistency(lines, older, checkpoint):
-    path = parse_path(lines)
+    path = parse_path([line for line in lines if line])
     if path is None or older.origin != checkpoint.origin or None in (older.root, checkpoint.root):
         return False
     return is_consistent(older.size, older.root, checkpoint.size, checkpoint.root, path)

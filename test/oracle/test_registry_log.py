@@ -495,6 +495,24 @@ def program(run, connection):
         run.equal(call(whole.replace(b'"create"', b'"cre\xffate"'))[0], 1, "program: not UTF-8")
         run.equal(call(whole, "--checkpoint", str(log))[0], 2, "program: not a checkpoint")
         short = "".join(line + "\n" for line in lines[:-1]).encode()
+        proof, older = pathlib.Path(folder, "proof"), pathlib.Path(folder, "older")
+
+        def prove(lines, *arguments):
+            proof.write_text("".join(line + "\n" for line in lines or [""]), encoding="utf-8")
+            return subprocess.run([sys.executable, "-I", str(PROGRAM), "--checkpoint", str(point), *arguments, str(proof)], capture_output=True,
+                                  env={**os.environ, "PYTHONUTF8": "1"}).returncode
+
+        entry, size, path = connection.execute("select * from registry.inclusion_proof(%s::bigint)", (len(lines),)).fetchone()
+        run.equal(prove([entry] + path, "--inclusion"), 0, "program: inclusion")
+        run.equal(prove([lines[0]] + path, "--inclusion"), 1, "program: inclusion of another entry")
+        run.equal(prove([entry] + path[1:], "--inclusion"), 1, "program: inclusion without a hash")
+        run.equal(prove([], "--inclusion"), 1, "program: inclusion of nothing")
+        for first in (1, 2, 3, size):
+            older.write_text(connection.execute("select registry.checkpoint_at(%s)", (first,)).fetchone()[0], encoding="utf-8")
+            path = connection.execute("select registry.consistency_proof(%s)", (first,)).fetchone()[0]
+            run.equal(prove(path, "--older", str(older), "--consistency"), 0, "program: consistency of %d" % first)
+            run.equal(prove(path + ["A" * 43 + "="], "--older", str(older), "--consistency"), 1, "program: consistency of %d with a hash more" % first)
+        run.equal(prove(path, "--consistency"), 2, "program: consistency without an older checkpoint")
         status, said = call(short, "--checkpoint", str(point))
         run.equal((status, said.splitlines()[0]), (1, "%d truncated: The checkpoint tells of %d entries." % (len(lines), len(lines))), "program: cut")
 
