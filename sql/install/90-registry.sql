@@ -366,7 +366,7 @@ begin
 	-- In the order in which moves and commits take them, so that the one that comes
 	-- second waits; also for another upgrade.
 	execute format('lock table %1$I.alias, %1$I.version, %1$I.state, %1$I.entry, %1$I.lineage,
-		%1$I.alias_history, %1$I.log, %1$I.log_head in access exclusive mode', schema);
+		%1$I.alias_history, %1$I.log_head, %1$I.log in access exclusive mode', schema);
 	execute format('select %I.registry_roles($1, $2)', peft) into roles using schema, peft;
 	execute format('select %I.registry_run_steps($1, $2)', peft) using schema, peft;
 	execute format('
