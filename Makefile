@@ -33,9 +33,9 @@ REGISTRY_PARTS = $(wildcard sql/registry/*.sql sql/registry/steps/*.sql) sql/reg
 DATA_built    = peftarith--$(EXTVERSION).sql
 
 # --- regression tests, in this order: setup makes what the others use
-REGRESS      = setup type interchange inspect operators transform compare aggregates delta lowrank sketch merge difference recompute lineage \
+REGRESS      = setup type interchange inspect operators transform compare aggregates delta lowrank sketch merge difference recompute lineage tree \
 	registry_setup registry registry_versions registry_references registry_aliases registry_lineage registry_revocation \
-	registry_log registry_verify registry_roles
+	registry_log registry_verify registry_attestation registry_roles
 REGRESS_OPTS = --inputdir=test
 # several sessions, step by step; here too setup comes first
 ISOLATION      = setup $(filter-out setup,$(sort $(basename $(notdir $(wildcard test/isolation/specs/*.spec)))))

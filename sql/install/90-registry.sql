@@ -6,6 +6,19 @@ comment on function registry_entry_hash(bigint, bytea, text, text[]) is
 	'"Log"). Error 22023: position below 1, a hash of another length, fields that are not an array of one '
 	'dimension from 1.';
 
+create function registry_chain_next(state bytea, "position" bigint, start bytea, kind text, fields text[])
+	returns bytea
+	as 'MODULE_PATHNAME' language c immutable parallel safe;
+comment on function registry_chain_next(bytea, bigint, bytea, text, text[]) is
+	'Transition function of registry_chain. Errors: those of registry_entry_hash, 22004 a null.';
+
+create aggregate registry_chain("position" bigint, start bytea, kind text, fields text[]) (
+	sfunc = registry_chain_next, stype = bytea
+);
+comment on aggregate registry_chain(bigint, bytea, text, text[]) is
+	'Hash of the last of some entries in order, the first of which follows the one with the hash start; over '
+	'a window the hash of each. Errors: those of registry_entry_hash, 22004 a null.';
+
 
 -- The registry: made by these functions, not part of the extension.
 -- registry_source(), the text of sql/registry, stands after them
@@ -333,7 +346,7 @@ begin
 	execute format('select %I.registry_run_steps($1, $2)', peft) using schema, peft;
 	execute format('select %I.registry_make_parts($1, $2, $3)', peft)
 		using schema, peft, coalesce(row_security, false);
-	execute format('select %I.log_append(''create'', ''{1}'')', schema);
+	execute format('select %1$I.log_append(''create'', ''{1}''), %1$I.log_seal(null, true)', schema);
 	execute format('select %I.allow($1, $2, $3)', schema) using reader, writer, admin;
 end
 $$;
@@ -372,12 +385,13 @@ begin
 	-- In the order in which moves and commits take them, so that the one that comes
 	-- second waits; also for another upgrade.
 	execute format('lock table %1$I.alias, %1$I.version, %1$I.state, %1$I.entry, %1$I.lineage,
-		%1$I.alias_history, %1$I.log, %1$I.log_head in access exclusive mode', schema);
+		%1$I.alias_history, %1$I.log_head, %1$I.log in access exclusive mode', schema);
 	execute format('select %I.registry_roles($1, $2)', peft) into roles using schema, peft;
 	execute format('select %I.registry_run_steps($1, $2)', peft) using schema, peft;
 	execute format('
 		select %I.registry_make_parts($1, $2, c.relrowsecurity) from pg_class c where c.oid = $3', peft)
 		using schema, peft, to_regclass(format('%I.version', schema));
+	execute format('select %I.tree_begin()', schema);
 	foreach call in array roles loop
 		execute call;
 	end loop;

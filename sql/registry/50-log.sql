@@ -1,11 +1,10 @@
--- The log: what is written in it, when, and how it comes out.
+-- The events: what each one says, who writes it, and how the log comes out.
 --
--- Rows are appended when a transaction commits, under the lock of log_head's
--- row, which is held until it has ended: so positions have no gaps, and their
--- order is that of the commits.  Under REPEATABLE READ and SERIALIZABLE the one
--- that waited for another gets 40001.
+-- A commit only adds rows to event, under no lock that others wait for: so
+-- commits are flushed together, and none fails because another one was logged.
+-- Sealing (51-log-seal) gives them their places in the log.
 
--- For: log reader, inside
+-- For: reader, inside
 create or replace function @registry@.log_time(at timestamptz) returns text
 	language plpgsql stable strict parallel safe set search_path = pg_catalog, pg_temp as $$
 begin
@@ -54,46 +53,35 @@ comment on function @registry@.log_lineage_line(bytea, bytea, double precision, 
 -- For: nobody
 create or replace function @registry@.log_append(kind text, fields text[]) returns void
 	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
-declare
-	head @registry@.log_head;
-	next_hash bytea;
 begin
-	-- Others see what is committed; a checkpoint of theirs must not be ahead of
-	-- what a crash leaves.
 	if current_setting('synchronous_commit') = 'off' then
 		perform set_config('synchronous_commit', 'local', true);
 	end if;
-	select h.* into head from @registry@.log_head h for update;
-	if not found then
-		raise exception 'the log has no head'
-			using errcode = 'object_not_in_prerequisite_state',
-				detail = 'The row of @registry@.log_head is missing.',
-				hint = 'Call @registry@.verify().';
-	end if;
-	next_hash := @peft@.registry_entry_hash(head.size + 1, head.hash, kind, fields);
-	insert into @registry@.log (position, kind, fields, previous, hash)
-		values (head.size + 1, log_append.kind, log_append.fields, head.hash, next_hash);
-	update @registry@.log_head set size = head.size + 1, hash = next_hash;
+	insert into @registry@.event (kind, fields) values (log_append.kind, log_append.fields);
 end
 $$;
 comment on function @registry@.log_append(text, text[]) is
-	'Appends an entry to the log under the lock of log_head. Error 55000: the log has no head.';
+	'Writes an event, which is sealed after its transaction has committed.';
 revoke execute on function @registry@.log_append(text, text[]) from public;
 
 -- Rows that are restored must not be logged again.  A restore of everything
 -- makes the triggers after the data.  A restore of data alone fires them; it
--- loads the log before the versions, and alias_history while the log is empty.
+-- loads log and event before the versions, and alias_history while the log is
+-- empty.  Only what is older than its transaction can be restored: a commit does
+-- not read the log.
 -- For: nobody
 create or replace function @registry@.log_has_version(entry text, number integer) returns boolean
 	language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
 begin
 	return not exists (select from @registry@.log) or exists (
 		select from @registry@.log l
-		where l.kind = 'version' and l.fields[1] = entry and l.fields[2] = number::text);
+		where l.kind = 'version' and l.fields[1] = entry and l.fields[2] = number::text) or exists (
+		select from @registry@.event e
+		where e.kind = 'version' and e.fields[1] = entry and e.fields[2] = number::text);
 end
 $$;
 comment on function @registry@.log_has_version(text, integer) is
-	'The log has the version already, or has nothing yet: data is being restored.';
+	'The version was logged already, or the log has nothing yet: data is being restored.';
 
 -- For: nobody
 create or replace function @registry@.log_has_alias(entry text, alias text, move integer) returns boolean
@@ -101,32 +89,27 @@ create or replace function @registry@.log_has_alias(entry text, alias text, move
 begin
 	return not exists (select from @registry@.log) or exists (
 		select from @registry@.log l
-		where l.kind = 'alias' and l.fields[1] = entry and l.fields[2] = alias and l.fields[3] = move::text);
+		where l.kind = 'alias' and l.fields[1] = entry and l.fields[2] = alias and l.fields[3] = move::text)
+		or exists (
+		select from @registry@.event e
+		where e.kind = 'alias' and e.fields[1] = entry and e.fields[2] = alias and e.fields[3] = move::text);
 end
 $$;
 comment on function @registry@.log_has_alias(text, text, integer) is
-	'The log has the move already, or has nothing yet: data is being restored.';
+	'The move was logged already, or the log has nothing yet: data is being restored.';
 
 -- For: nobody
 create or replace function @registry@.log_version() returns trigger
 	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
-declare
-	lineage_hash bytea;
 begin
-	if @registry@.log_has_version(new.entry, new.number) then
-		return null;
+	if new.created_at < now() then
+		if @registry@.log_has_version(new.entry, new.number) then
+			return null;
+		end if;
 	end if;
-	-- First the lock: what another commit of this digest has added to its
-	-- lineage is then to be seen.
-	perform from @registry@.log_head for update;
-	select sha256(convert_to(coalesce(string_agg(
-			@registry@.log_lineage_line(l.of, l.parent, l.p, l.q, l.w, l.external),
-			'' order by l.of, l.parent, l.p, l.q, l.w, l.external), ''), 'UTF8'))
-		into lineage_hash
-		from @registry@.lineage l where l.child = new.digest;
 	perform @registry@.log_append('version', @registry@.log_version_fields(
 		new.entry, new.number, new.digest, new.envelope_digest, new.recipe, new.virtual,
-		new.allow_duplicate, new.message, new.actor, new.acting_as, new.created_at, lineage_hash));
+		new.allow_duplicate, new.message, new.actor, new.acting_as, new.created_at, null));
 	return null;
 end
 $$;
@@ -163,8 +146,10 @@ revoke execute on function @registry@.log_materialize() from public;
 create or replace function @registry@.log_alias() returns trigger
 	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 begin
-	if @registry@.log_has_alias(new.entry, new.alias, new.move) then
-		return null;
+	if new.moved_at < now() then
+		if @registry@.log_has_alias(new.entry, new.alias, new.move) then
+			return null;
+		end if;
 	end if;
 	perform @registry@.log_append('alias', array[new.entry, new.alias, new.move::text, new.number::text,
 		new.previous::text, new.actor::text, @registry@.log_time(new.moved_at)]);
@@ -186,33 +171,6 @@ $$;
 comment on function @registry@.log_revoke() is 'Logs a revocation.';
 revoke execute on function @registry@.log_revoke() from public;
 
--- Of the own transaction's rows, and its subtransactions', nothing is told.
--- For: reader
-create or replace function @registry@.checkpoint() returns text
-	language plpgsql volatile parallel restricted security definer set search_path = pg_catalog, pg_temp as $$
-declare
-	last record;
-begin
-	select l.position, l.hash into last
-		from @registry@.log l
-		where pg_current_xact_id_if_assigned() is null or age(l.xmin) > 0
-		order by l.position desc
-		limit 1;
-	if not found then
-		raise exception 'there is nothing to make a checkpoint of'
-			using errcode = 'object_not_in_prerequisite_state',
-				hint = 'Commit, then call @registry@.checkpoint() in a transaction of its own.';
-	end if;
-	return concat_ws(' ', 'peftarith-log 1', last.position, encode(last.hash, 'hex'),
-		@registry@.log_time(clock_timestamp()));
-end
-$$;
-comment on function @registry@.checkpoint() is
-	'peftarith-log 1 SIZE HASH TIME: size and last hash of the log as it was committed before this '
-	'transaction, to be signed and kept outside. Error 55000: nothing was committed. Runs with the rights '
-	'of the registry''s owner.';
-revoke execute on function @registry@.checkpoint() from public;
-
 -- For: log reader, inside
 create or replace function @registry@.log_line("position" bigint, kind text, fields text[],
 	previous bytea, hash bytea) returns text
@@ -229,7 +187,10 @@ comment on function @registry@.log_line(bigint, text, text[], bytea, bytea) is
 
 -- For: log reader
 create or replace function @registry@.export_log() returns setof text
-	language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
+	language plpgsql stable parallel safe
+	set search_path = pg_catalog, pg_temp
+	set jit = off
+as $$
 begin
 	return query select @registry@.log_line(l.position, l.kind, l.fields, l.previous, l.hash)
 		from @registry@.log l order by l.position;

@@ -1,24 +1,38 @@
 -- The log by itself: the chain of a table or of an export, and a checkpoint.
 
+-- Of a signed note the text above the signatures counts; whether those are right
+-- is for who has the keys.  Checkpoints from before there was a tree stand for the
+-- chain.
 -- For: log reader, inside
-create or replace function @registry@.log_checkpoint(checkpoint text, out size bigint, out hash bytea)
-	language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
+create or replace function @registry@.log_checkpoint(checkpoint text, out origin text, out size bigint,
+	out hash bytea, out root bytea)
+	language plpgsql immutable parallel safe
+	set search_path = pg_catalog, pg_temp
+	set standard_conforming_strings = on
+as $$
 declare
-	part text[] := regexp_match(rtrim(checkpoint, E' \t\r\n'),
+	body constant text := rtrim(checkpoint, E' \t\r\n');
+	of_chain constant text[] := regexp_match(body,
 		'^peftarith-log 1 ([1-9][0-9]{0,17}) ([0-9a-f]{64}) [-0-9T:.]+Z$');
+	of_tree constant text[] := regexp_match(body collate "C",
+		'^([^\n]+)\n([1-9][0-9]{0,17})\n([A-Za-z0-9+/]{43}=)(?:\n[^\n]+)*(?:\n(?:\n[^\n]+)+)?$');
 begin
-	if checkpoint is not null and part is null then
+	size := coalesce(of_chain[1], of_tree[2])::bigint;
+	hash := decode(of_chain[2], 'hex');
+	origin := of_tree[1];
+	root := decode(of_tree[3], 'base64');
+	if checkpoint is not null and size is null or encode(root, 'base64') <> of_tree[3] then
 		raise exception 'not a checkpoint'
 			using errcode = 'invalid_parameter_value',
-				detail = 'A checkpoint is "peftarith-log 1 SIZE HASH TIME", as @registry@.checkpoint() '
-					'gives it.';
+				detail = 'A checkpoint is a line with the name of the log, one with its size, one with its '
+					'root in base64, and maybe others.',
+				hint = '@registry@.checkpoint() gives one.';
 	end if;
-	size := part[1]::bigint;
-	hash := decode(part[2], 'hex');
 end
 $$;
 comment on function @registry@.log_checkpoint(text) is
-	'Size and hash that a checkpoint states; nulls for null. Error 22023: not a checkpoint.';
+	'Name, size and root that a checkpoint states, or size and last hash of one from before there was a tree '
+	'(peftarith-log 1 SIZE HASH TIME); nulls for null. Error 22023: not a checkpoint.';
 
 -- Only the one spelling that export_log gives is an entry, so two readers of
 -- JSON cannot differ about a line.
@@ -60,31 +74,40 @@ comment on function @registry@.parse_export(text[]) is
 	'The entries in an export''s lines; of a line that is none its number alone.';
 
 -- For: log reader, inside
+create or replace function @registry@.log_rows(lines text[])
+	returns table (line bigint, "position" bigint, kind text, fields text[], previous bytea, hash bytea,
+		readable boolean)
+	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
+begin
+	return query
+		select row_number() over (order by l.position), l.position, l.kind, l.fields, l.previous, l.hash,
+			coalesce(l.position between 1 and 999999999999999999 and l.kind is not null
+				and octet_length(l.previous) = 32 and octet_length(l.hash) = 32
+				and l.fields is not null and coalesce(array_ndims(l.fields), 1) = 1
+				and coalesce(array_lower(l.fields, 1), 1) = 1, false)
+		from @registry@.log l where lines is null
+		union all
+		select p.* from @registry@.parse_export(lines) p where lines is not null;
+end
+$$;
+comment on function @registry@.log_rows(text[]) is
+	'The entries of the log, or of the lines of an export: whether each can be an entry at all (where not, '
+	'position is where it should stand).';
+
+-- For: log reader, inside
 create or replace function @registry@.log_entries(lines text[])
 	returns table (line bigint, "position" bigint, kind text, fields text[], previous bytea, hash bytea,
 		readable boolean, sound boolean)
 	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
 	return query
-		select e.line, e.position, e.kind, e.fields, e.previous, e.hash, e.readable, case when e.readable then
+		select e.*, case when e.readable then
 			@peft@.registry_entry_hash(e.position, e.previous, e.kind, e.fields) = e.hash end
-		from (
-			select row_number() over (order by l.position) as line, l.position, l.kind, l.fields,
-				l.previous, l.hash,
-				coalesce(l.position between 1 and 999999999999999999 and l.kind is not null
-					and octet_length(l.previous) = 32 and octet_length(l.hash) = 32
-					and l.fields is not null and coalesce(array_ndims(l.fields), 1) = 1
-					and coalesce(array_lower(l.fields, 1), 1) = 1, false) as readable
-			from @registry@.log l where lines is null
-			union all
-			select p.line, p.position, p.kind, p.fields, p.previous, p.hash, p.readable
-			from @registry@.parse_export(lines) p where lines is not null
-		) e;
+		from @registry@.log_rows(lines) e;
 end
 $$;
 comment on function @registry@.log_entries(text[]) is
-	'The entries of the log, or of the lines of an export: whether each can be an entry at all (where not, '
-	'position is where it should stand), and if so whether its hash is that of its contents.';
+	'What log_rows gives, and of each that can be an entry whether its hash is that of its contents.';
 
 -- For: log reader, inside
 create or replace function @registry@.misplaced_entries(lines text[]) returns setof bigint
@@ -139,7 +162,7 @@ comment on function @registry@.is_log_event(bigint, text, text[]) is
 -- tools/verify-log.py says the same of the same entries; a rule that changes
 -- here changes there.
 -- For: log reader, inside
-create or replace function @registry@.verify_entries(lines text[], size bigint, head bytea)
+create or replace function @registry@.verify_entries(lines text[])
 	returns table ("position" bigint, class text, what text, detail text)
 	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
@@ -155,8 +178,6 @@ begin
 		from (select d.position, lag(d.position, 1, 0::bigint) over (order by d.position) as above
 			from (select distinct e.position from entry e where e.position >= 1) d) p
 		where p.position > p.above + 1
-	), extent (last) as (
-		select coalesce(max(e.position), 0) from entry e where e.readable
 	)
 	select e.position, 'changed', 'entry ' || coalesce(e.position::text, '?'),
 		'This is not an entry of a log.'
@@ -187,31 +208,106 @@ begin
 		from gap g
 	union all
 	select e.position, 'changed', 'entry ' || e.position, 'It is no event that this format has.'
-		from entry e where e.sound and not @registry@.is_log_event(e.position, e.kind, e.fields)
-	union all
+		from entry e where e.sound and not @registry@.is_log_event(e.position, e.kind, e.fields);
+end
+$$;
+comment on function @registry@.verify_entries(text[]) is
+	'What is wrong with the entries of the log, or of the lines of an export, as a chain.';
+
+-- For: log reader, inside
+create or replace function @registry@.verify_checkpoint(lines text[], size bigint, head bytea, root bytea)
+	returns table ("position" bigint, class text, what text, detail text)
+	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
+begin
+	return query
+	with entry as materialized (
+		select e.line, e.position, e.hash, e.readable from @registry@.log_rows(lines) e
+	), extent (last) as (
+		select coalesce(max(e.position), 0) from entry e where e.readable
+	)
 	select x.last + 1, 'truncated', 'entry ' || x.last + 1,
 		case when size is null then 'The log is empty.'
 			else format('The checkpoint tells of %s entries.', size) end
 		from extent x where case when size is null then not exists (select from entry) else size > x.last end
 	union all
 	select size, 'forked', 'entry ' || size, 'The checkpoint has another hash of it.'
-		where exists (select from entry e where e.readable and e.position = size)
-			and not exists (select from entry e where e.readable and e.position = size and e.hash = head);
+		where head is not null and exists (select from entry e where e.readable and e.position = size)
+			and not exists (select from entry e where e.readable and e.position = size and e.hash = head)
+	union all
+	-- (where an entry is missing or there twice, that is told)
+	select size, 'forked', 'entry ' || size, 'The checkpoint has another root of the log up to it.'
+		from (select count(*) as n,
+				@peft@.registry_tree_root(@registry@.log_leaf(e.hash) order by e.position, e.line) as root
+			from entry e
+			where verify_checkpoint.root is not null and e.readable and e.position <= size) r
+		where r.n = size and r.root <> verify_checkpoint.root;
 end
 $$;
-comment on function @registry@.verify_entries(text[], bigint, bytea) is
-	'What is wrong with the entries of the log, or of the lines of an export, as a chain and against a '
-	'checkpoint''s size and hash.';
+comment on function @registry@.verify_checkpoint(text[], bigint, bytea, bytea) is
+	'The end of the log, or of the lines of an export, against a checkpoint''s size and last hash or root '
+	'(nulls: that there is something).';
+
+-- For: log reader, inside
+create or replace function @registry@.verify_tree()
+	returns table ("position" bigint, class text, what text, detail text)
+	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
+begin
+	return query
+		with made as (
+			select 1 as level, (l.position - 1) / 256 as index, count(*) as n, count(l.hash) as hashes,
+				@peft@.registry_tree_root(@registry@.log_leaf(l.hash) order by l.position) as hash
+			from @registry@.log l where l.position >= 1 group by (l.position - 1) / 256
+			union all
+			select t.level + 1, t.index / 256, count(*), count(*),
+				@peft@.registry_tree_root(t.hash order by t.index)
+			from @registry@.tree t
+			where t.level between 1 and 6 and t.index >= 0 and octet_length(t.hash) = 32
+			group by t.level, t.index / 256
+		), whole as (
+			select m.level, m.index, m.hash from made m where m.n = 256 and m.hashes = 256
+		)
+		select null::bigint, case when t.hash is null then 'missing' else 'changed' end,
+			format('tree %s/%s', coalesce(t.level, w.level), coalesce(t.index, w.index)),
+			case when t.hash is null then 'It is not there.'
+				when w.hash is null then 'There are not the entries below it.'
+				else 'It is not the root of the entries below it.' end
+		from whole w full join @registry@.tree t on t.level = w.level and t.index = w.index
+		where t.hash is distinct from w.hash;
+end
+$$;
+comment on function @registry@.verify_tree() is
+	'The hashes of subtrees that are kept, against the entries and subtrees below them.';
+
+-- For: log reader, inside
+create or replace function @registry@.verify_events()
+	returns table ("position" bigint, class text, what text, detail text)
+	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
+begin
+	return query
+		select null::bigint, 'changed', format('event %s', coalesce(e.id::text, '?')),
+			'It is no event that this format has.'
+		from @registry@.event e
+		where @registry@.is_log_event(2, e.kind, e.fields) is not true
+			or coalesce(array_ndims(e.fields), 1) <> 1 or coalesce(array_lower(e.fields, 1), 1) <> 1
+			or (e.kind = 'version' and e.fields[12] is not null);
+end
+$$;
+comment on function @registry@.verify_events() is 'Events that are not sealed and would be no entries.';
 
 -- For: log reader, inside
 create or replace function @registry@.verify_log(checkpoint text default null)
 	returns table ("position" bigint, class text, what text, detail text)
-	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
+	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp set jit = off as $$
 declare
 	stated record;
 begin
 	select * into stated from @registry@.log_checkpoint(checkpoint);
-	return query select * from @registry@.verify_entries(null, stated.size, stated.hash);
+	return query select * from @registry@.verify_entries(null);
+	return query
+		select * from @registry@.verify_checkpoint(null, stated.size, stated.hash, stated.root);
+	return query
+		select null::bigint, 'changed', 'log_head', 'The checkpoint is of a log of another name.'
+		from @registry@.log_head h where h.origin is distinct from coalesce(stated.origin, h.origin);
 	return query
 		select case when h.size > coalesce(last.position, 0) then coalesce(last.position, 0) + 1 end,
 			case when h.size > coalesce(last.position, 0) then 'truncated' else 'changed' end, 'log_head',
@@ -242,7 +338,12 @@ declare
 	stated record;
 begin
 	select * into stated from @registry@.log_checkpoint(checkpoint);
-	return query select e.* from @registry@.verify_entries(coalesce(lines, '{}'), stated.size, stated.hash) e
+	return query
+		select e.* from (
+			select f.* from @registry@.verify_entries(coalesce(lines, '{}')) f
+			union all
+			select f.* from @registry@.verify_checkpoint(
+				coalesce(lines, '{}'), stated.size, stated.hash, stated.root) f) e
 		order by e.position, e.class, e.detail;
 end
 $$;

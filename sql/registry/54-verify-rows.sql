@@ -1,19 +1,25 @@
 -- The tables against the log, both ways: what no entry tells of, what an entry
 -- tells otherwise, what an entry tells of and is not there.  The fields of
 -- entries are compared as text and never read as numbers: they may be anything.
+-- An event that is not sealed tells as an entry does, but has no position.
 
 -- For: log reader, inside
 create or replace function @registry@.log_events(event text, size integer)
-	returns table ("position" bigint, fields text[])
+	returns table ("position" bigint, fields text[], unsealed bigint)
 	language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
 begin
-	return query select l.position, l.fields from @registry@.log l
+	return query select l.position, l.fields, null::bigint from @registry@.log l
 		where l.kind = event and array_ndims(l.fields) = 1 and array_lower(l.fields, 1) = 1
-			and cardinality(l.fields) = size;
+			and cardinality(l.fields) = size
+		union all
+		select null, e.fields, e.id from @registry@.event e
+		where e.kind = event and array_ndims(e.fields) = 1 and array_lower(e.fields, 1) = 1
+			and cardinality(e.fields) = size;
 end
 $$;
 comment on function @registry@.log_events(text, integer) is
-	'Entries of a kind that have that kind''s number of fields.';
+	'Entries of a kind that have that kind''s number of fields, and such events that are not sealed: they '
+	'come after all entries, in order of their id, which is null for an entry.';
 
 -- For: log reader, inside
 create or replace function @registry@.log_difference(names text, told text[], there text[]) returns text
@@ -102,7 +108,7 @@ begin
 			from @registry@.version n) v
 			join committed c using (entry, number)
 			left join materialized m using (entry, number) left join erased x using (entry, number)
-		where v.there <> (x.position is null and (c.virtual = 'false' or m.position is not null));
+		where v.there <> (x.entry is null and (c.virtual = 'false' or m.entry is not null));
 	return query
 		select e.position, 'missing', format('value of %s@%s', e.fields[1], e.fields[2]),
 			'There is no such virtual version.'
@@ -120,13 +126,14 @@ create or replace function @registry@.verify_lineage()
 	returns table ("position" bigint, class text, what text, detail text)
 	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
-	-- A later commit of a digest may have added edges, so its last entry counts.
+	-- A later commit of a digest may have added edges, so its last entry counts; one
+	-- that is not sealed has no hash of them yet.
 	return query
 		with event as (
 			select distinct on (e.fields[3] collate "C")
-				e.position, e.fields[3] as child, e.fields[12] as hash
+				e.position, e.fields[3] as child, e.fields[12] as hash, e.unsealed is not null as open
 			from @registry@.log_events('version', 12) e
-			order by e.fields[3] collate "C", e.position desc
+			order by e.fields[3] collate "C", e.position desc nulls first
 		), row as (
 			select encode(l.child, 'hex') as child, encode(sha256(convert_to(string_agg(
 				@registry@.log_lineage_line(l.of, l.parent, l.p, l.q, l.w, l.external),
@@ -139,7 +146,8 @@ begin
 				when r.child is null then 'It is not there.'
 				else 'The entry tells otherwise of it.' end
 		from event e full join row r using (child)
-		where e.hash is distinct from coalesce(r.hash, encode(sha256(''), 'hex')) or e.child is null;
+		where e.child is null
+			or (not e.open and e.hash is distinct from coalesce(r.hash, encode(sha256(''), 'hex')));
 end
 $$;
 comment on function @registry@.verify_lineage() is
@@ -242,8 +250,8 @@ begin
 				select distinct on (e.fields[1] collate "C", e.fields[2] collate "C")
 					e.position, e.fields[1] as entry, e.fields[2] as alias, e.fields[4] as number
 				from @registry@.log_events('alias', 7) e
-				order by e.fields[1] collate "C", e.fields[2] collate "C", e.position desc) m
-			where m.number is not null
+				order by e.fields[1] collate "C", e.fields[2] collate "C",
+					e.position desc nulls first, e.unsealed desc) m where m.number is not null
 		)
 		select m.position, case when a.number is null then 'missing' else 'changed' end,
 			format('alias %s@%s', coalesce(a.entry, m.entry), coalesce(a.alias, m.alias)),
@@ -298,12 +306,19 @@ create or replace function @registry@.verify_repeats()
 	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
 	return query
-		select max(e.position), 'changed', format('entry %s', max(e.position)),
-			format('It tells again what entry %s tells.', min(e.position))
-		from (select l.position, l.kind, l.fields[1] as one,
+		select case when max(e.unsealed) is null then max(e.position) end, 'changed',
+			case when max(e.unsealed) is null then format('entry %s', max(e.position))
+				else format('event %s', max(e.unsealed)) end,
+			format('It tells again what %s tells.',
+				coalesce('entry ' || min(e.position), 'event ' || min(e.unsealed)))
+		from (select l.position, null::bigint as unsealed, l.kind, l.fields[1] as one,
 				case when l.kind <> 'revoke' then l.fields[2] end as two,
 				case when l.kind = 'alias' then l.fields[3] end as three
-			from @registry@.log l where l.kind in ('version', 'erase', 'materialize', 'alias', 'revoke')) e
+			from @registry@.log l where l.kind in ('version', 'erase', 'materialize', 'alias', 'revoke')
+			union all
+			select null, v.id, v.kind, v.fields[1], case when v.kind <> 'revoke' then v.fields[2] end,
+				case when v.kind = 'alias' then v.fields[3] end
+			from @registry@.event v where v.kind in ('version', 'erase', 'materialize', 'alias', 'revoke')) e
 		group by e.kind, e.one, e.two, e.three
 		having count(*) > 1;
 end

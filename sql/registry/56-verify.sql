@@ -139,6 +139,8 @@ begin
 		select f.position, f.class, f.what, f.detail
 		from (
 			select 1 as part, f.* from @registry@.verify_log(checkpoint) f
+			union all select 1, f.* from @registry@.verify_tree() f
+			union all select 1, f.* from @registry@.verify_events() f
 			union all select 2, f.* from @registry@.verify_repeats() f
 			union all select 2, f.* from @registry@.verify_keys() f
 			union all select 3, f.* from @registry@.verify_versions() f
@@ -157,6 +159,7 @@ comment on function @registry@.verify(text, boolean) is
 	'row: nothing is wrong. class: changed, missing, reordered, truncated, forked. Checks the chain, a '
 	'checkpoint, every table against the log both ways, and every stored value; with recompute also every '
 	'version that can be made again from registered values. Not checked: alias.id, and of entry all but '
-	'that it exists. Call it in a transaction that has committed nothing yet: what it has changed is not '
-	'logged before it ends. Error 22023: not a checkpoint.';
+	'that it exists. Events that are not sealed count as entries after the last, without a position. Call it '
+	'in a transaction that has committed nothing yet: what it has changed is not logged before it ends. '
+	'Error 22023: not a checkpoint.';
 revoke execute on function @registry@.verify(text, boolean) from public;

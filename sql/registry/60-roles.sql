@@ -36,8 +36,8 @@ begin
 			'@registry@.alias_history, @registry@.log_head to %I', role);
 		perform @registry@.allow_functions('reader', role);
 		if role = admin or not secured then
-			execute format('grant select on @registry@.state, @registry@.lineage, @registry@.log to %I',
-				role);
+			execute format('grant select on @registry@.state, @registry@.lineage, @registry@.log, '
+				'@registry@.event, @registry@.tree to %I', role);
 			perform @registry@.allow_functions('log reader', role);
 		end if;
 	end loop;

@@ -32,6 +32,12 @@ comment on trigger lineage_refuse on @registry@.lineage is 'No edge ever changes
 create trigger log_refuse before update or delete or truncate on @registry@.log
 	for each statement execute function @registry@.refuse_change();
 comment on trigger log_refuse on @registry@.log is 'No entry ever changes.';
+create trigger event_refuse before update or truncate on @registry@.event
+	for each statement execute function @registry@.refuse_change();
+comment on trigger event_refuse on @registry@.event is 'An event leaves for the log, and by no other way.';
+create trigger tree_refuse before update or delete or truncate on @registry@.tree
+	for each statement execute function @registry@.refuse_change();
+comment on trigger tree_refuse on @registry@.tree is 'What the log was never changes.';
 create trigger log_head_refuse before delete or truncate on @registry@.log_head
 	for each statement execute function @registry@.refuse_change();
 comment on trigger log_head_refuse on @registry@.log_head is 'The head stays.';
@@ -52,26 +58,26 @@ comment on trigger alias_history_insert on @registry@.alias_history is 'No move 
 create constraint trigger log_version after insert on @registry@.version
 	deferrable initially deferred for each row execute function @registry@.log_version();
 comment on trigger log_version on @registry@.version is
-	'Appends the version to the log when the transaction commits.';
+	'Writes the version as an event when the transaction commits.';
 create constraint trigger log_erase after update on @registry@.version
 	deferrable initially deferred for each row
 	when (old.erased_at is null and new.erased_at is not null)
 	execute function @registry@.log_erase();
 comment on trigger log_erase on @registry@.version is
-	'Appends the erasure to the log when the transaction commits.';
+	'Writes the erasure as an event when the transaction commits.';
 create constraint trigger log_materialize after update on @registry@.version
 	deferrable initially deferred for each row
 	when (old.value is null and new.value is not null)
 	execute function @registry@.log_materialize();
 comment on trigger log_materialize on @registry@.version is
-	'Appends the materialization to the log when the transaction commits.';
+	'Writes the materialization as an event when the transaction commits.';
 create constraint trigger log_alias after insert on @registry@.alias_history
 	deferrable initially deferred for each row execute function @registry@.log_alias();
 comment on trigger log_alias on @registry@.alias_history is
-	'Appends the move to the log when the transaction commits.';
+	'Writes the move as an event when the transaction commits.';
 create constraint trigger log_revoke after update on @registry@.state
 	deferrable initially deferred for each row
 	when (old.revoked_at is null and new.revoked_at is not null)
 	execute function @registry@.log_revoke();
 comment on trigger log_revoke on @registry@.state is
-	'Appends the revocation to the log when the transaction commits.';
+	'Writes the revocation as an event when the transaction commits.';

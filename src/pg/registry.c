@@ -20,6 +20,7 @@
 #include "utils/builtins.h"
 
 PG_FUNCTION_INFO_V1(registry_entry_hash);
+PG_FUNCTION_INFO_V1(registry_chain_next);
 
 #define ENTRY_TAG "peftarith log 1" /* hashed with its NUL */
 #define NULL_LENGTH PG_UINT32_MAX
@@ -98,13 +99,9 @@ check_arguments(int64 position, const bytea *previous, ArrayType *fields)
 				 errmsg("fields of a log entry must be an array of one dimension that begins at 1")));
 }
 
-Datum
-registry_entry_hash(PG_FUNCTION_ARGS)
+static Datum
+entry_hash(int64 position, const bytea *previous, const text *kind, ArrayType *fields)
 {
-	int64		position = PG_GETARG_INT64(0);
-	bytea	   *previous = PG_GETARG_BYTEA_PP(1);
-	text	   *kind = PG_GETARG_TEXT_PP(2);
-	ArrayType  *fields = PG_GETARG_ARRAYTYPE_P(3);
 	uint64		big = pg_hton64((uint64) position);
 	bytea	   *result = palloc(VARHDRSZ + PG_SHA256_DIGEST_LENGTH);
 	pg_cryptohash_ctx *hash;
@@ -123,4 +120,24 @@ registry_entry_hash(PG_FUNCTION_ARGS)
 		elog(ERROR, "could not finish a hash: %s", pg_cryptohash_error(hash));	/* cannot happen */
 	pg_cryptohash_free(hash);
 	PG_RETURN_BYTEA_P(result);
+}
+
+Datum
+registry_entry_hash(PG_FUNCTION_ARGS)
+{
+	return entry_hash(PG_GETARG_INT64(0), PG_GETARG_BYTEA_PP(1), PG_GETARG_TEXT_PP(2),
+					  PG_GETARG_ARRAYTYPE_P(3));
+}
+
+/* Arguments: the hash of the entry before, or null; position; where the chain begins; kind; fields. */
+Datum
+registry_chain_next(PG_FUNCTION_ARGS)
+{
+	for (int i = 1; i < 5; i++)
+		if (PG_ARGISNULL(i))
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("position, kind and fields of a log entry must not be null")));
+	return entry_hash(PG_GETARG_INT64(1), PG_GETARG_BYTEA_PP(PG_ARGISNULL(0) ? 2 : 0), PG_GETARG_TEXT_PP(3),
+					  PG_GETARG_ARRAYTYPE_P(4));
 }

@@ -19,7 +19,7 @@ import time
 import psycopg
 
 DATABASE = "peftarith_registry_bench"
-MODULES, WIDTH, COMMITS, CLIENTS, POINTS = 32, 1024, 1000, 4, 100
+MODULES, WIDTH, COMMITS, CLIENTS, POINTS, ENTRIES = 32, 1024, 1000, (4, 16, 64), 100, 100000
 
 
 def adapter_file(seed):
@@ -100,7 +100,7 @@ def at_once(clients, n, what, repetition):
     def work(k):
         with connect() as c:
             barrier.wait()
-            what(c, "c%d %d" % (repetition, k), n)
+            what(c, "c%s %d" % (repetition, k), n)
     barrier = threading.Barrier(clients + 1)
     threads = [threading.Thread(target=work, args=(k,)) for k in range(clients)]
     for thread in threads:
@@ -116,14 +116,17 @@ def throughput(repetitions, fact):
     def plain(c, entry, n):
         for i in range(n):
             c.execute(PLAIN, (entry, i, 0.25 + i / 8192, i % 9, 9))
-    ours, peer = [], []
-    for repetition in range(repetitions + 1):
-        rates = [at_once(CLIENTS, COMMITS // CLIENTS // repetitions, what, repetition) for what in (commits, plain)]
-        if repetition > 0:
-            ours.append(rates[0])
-            peer.append(rates[1])
-    fact("commits of (IA)^3 adapters of 128 kB from %d clients, each to an entry of its own" % CLIENTS, figure(ours, "a second", 0),
-         figure(peer, "INSERTs a second", 0), "")
+    for clients in CLIENTS:
+        ours, peer, ratio = [], [], []
+        for repetition in range(repetitions + 1):
+            each = max(5, COMMITS // clients // repetitions)
+            rates = [at_once(clients, each, what, "%d %d" % (clients, repetition)) for what in (commits, plain)]
+            if repetition > 0:
+                ours.append(rates[0])
+                peer.append(rates[1])
+                ratio.append(rates[0] / rates[1])
+        fact("commits of (IA)^3 adapters of 128 kB from %d clients, each to an entry of its own, with fsync" % clients, figure(ours, "a second", 0),
+             "%s; ratio %s" % (figure(peer, "INSERTs a second", 0), figure(ratio, "")), "" if clients == CLIENTS[0] else "0.6 of the INSERTs")
 
 
 def verification(repetitions, fact):
@@ -138,6 +141,30 @@ def verification(repetitions, fact):
                 assert found == [], found
         fact("registry.verify(), %d versions of 128 kB" % n, figure(times[False], "versions a second", 0), "", "")
         fact("registry.verify(recompute => true)", figure(times[True], "versions a second", 0), "", "")
+
+
+def sealing(repetitions, fact):
+    """Events of a crowd given their places, and what others can then check."""
+    with connect() as c:
+        c.execute("select registry.seal()")
+        rates, checkpoints, proofs = [], [], []
+        for repetition in range(repetitions):
+            c.execute("insert into registry.event (kind, fields) select 'alias', array['e', 'a', i::text, '1', null, 'bench', '2026-01-01T00:00:00.000000Z']"
+                      " from generate_series(%s, %s) i", (1 + repetition * ENTRIES // repetitions, (1 + repetition) * ENTRIES // repetitions))
+            begin = time.perf_counter()
+            n = c.execute("select registry.seal()").fetchone()[0]
+            rates.append(n / (time.perf_counter() - begin))
+        size = c.execute("select sealed from registry.log_status()").fetchone()[0]
+        for i in range(100):
+            begin = time.perf_counter()
+            c.execute("select registry.checkpoint()").fetchone()
+            checkpoints.append(1000 * (time.perf_counter() - begin))
+            begin = time.perf_counter()
+            c.execute("select * from registry.inclusion_proof(%s::bigint)", (1 + i * (size - 1) // 99,)).fetchall()
+            proofs.append(1000 * (time.perf_counter() - begin))
+        fact("sealing", figure(rates, "events a second", 0), "", "")
+        fact("a checkpoint of a log of %d entries" % size, figure(checkpoints, "ms"), "", "")
+        fact("a proof that an entry is in it", figure(proofs, "ms"), "", "")
 
 
 def sweep(repetitions, fact):
@@ -167,7 +194,7 @@ def measure(repetitions, fact):
     """fact(what, ours, compared with, aim) is called for each figure."""
     set_up()
     try:
-        for part in (cost_of_commit, throughput, verification, sweep):
+        for part in (cost_of_commit, throughput, verification, sweep, sealing):
             part(repetitions, fact)
     finally:
         with psycopg.connect(dbname=os.environ.get("PGDATABASE", "postgres"), autocommit=True) as c:

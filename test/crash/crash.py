@@ -8,7 +8,8 @@ processes of the server are killed at a random moment; a restart; then
 - what a writer did not hear of is there whole or not at all: the values, the
   lineage, the aliases and the log agree (registry.verify, with recomputation every
   tenth cycle);
-- the checkpoint that was taken before the crash still stands.
+- the checkpoint that was taken before the crash still stands, and so does each that
+  a writer was told.
 
 The writers' journals are files outside of the server, synced after each line.
 Usage: crash.py CYCLES, with libpq's environment naming the server of the cluster
@@ -58,7 +59,8 @@ class Writer:
 
     def work(self):
         while True:
-            action = self.rng.choice((self.leaf, self.composed, self.composed, self.composed, self.alias, self.alias, self.several, self.revoke))
+            action = self.rng.choice((self.leaf, self.composed, self.composed, self.composed, self.alias, self.alias, self.several, self.revoke,
+                                      self.checkpoint))
             try:
                 action()
             except psycopg.OperationalError:
@@ -103,6 +105,10 @@ class Writer:
             # nobody else moves this alias, but a revocation takes it off
             self.c.execute("select registry.set_alias(%s, %s, %s)", (row[0], alias, row[1]))
             self.told("alias", row[0], alias, row[1])
+
+    def checkpoint(self):
+        """Told once its transaction has committed: it must stand from then on."""
+        self.told("checkpoint", self.c.execute("select registry.checkpoint()").fetchone()[0])
 
     def revoke(self):
         if self.rng.random() < 0.1:
@@ -195,13 +201,20 @@ def judge(run, label, journals, checkpoint, recompute):
         for kind, *fact in facts:
             if kind == "version":
                 run.equal(versions.get((fact[0], fact[1])), [fact[2], fact[2], True], "%s: %s@%d" % (label, fact[0], fact[1]))
+            elif kind == "checkpoint":
+                run.equal(c.execute("select registry.checkpoint_at(split_part(%s, chr(10), 2)::bigint)", fact).fetchone(), tuple(fact),
+                          "%s: a checkpoint that was told" % label)
             elif kind == "alias":
                 run.ok(tuple(fact) in moves, "%s: alias %s" % (label, fact))
             else:
                 run.ok(fact[0] in revoked, "%s: revocation of %s" % (label, fact[0]))
-        logged = c.execute("select count(*) from registry.log where kind = 'version'").fetchone()[0]
-        run.equal(logged, len(versions), "%s: versions in the log" % label)
+        sealed, unsealed = c.execute("select (select count(*) from registry.log where kind = 'version'),"
+                                     " (select count(*) from registry.event where kind = 'version')").fetchone()
+        run.equal(sealed + unsealed, len(versions), "%s: versions in the log or not sealed yet" % label)
         run.equal(c.execute("select * from registry.verify(%s, %s)", (checkpoint, recompute)).fetchall(), [], "%s: verify" % label)
+        run.equal(c.execute("select * from registry.verify_since(%s)", (checkpoint,)).fetchall(), [], "%s: verify_since" % label)
+        c.execute("select registry.seal()")
+        run.equal(c.execute("select * from registry.verify(%s)", (checkpoint,)).fetchall(), [], "%s: verify after sealing" % label)
         return len(facts), len(versions)
 
 

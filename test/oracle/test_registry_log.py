@@ -4,7 +4,8 @@ The hash in C against the one in tools/verify-log.py on random fields; the same
 log under every setting of a session; registries with random histories that
 verify cleanly; forged exports, which registry.verify_export and
 tools/verify-log.py must refuse in the same words.  PA_CLEAN sets the number of
-clean verifications (200), PA_FORGED that of forged exports (200).
+clean verifications (200), PA_FORGED that of forged exports (200), PA_CROWD how
+long a crowd writes (6 seconds).
 
 SPDX-License-Identifier: PostgreSQL
 """
@@ -13,9 +14,14 @@ import itertools
 import json
 import os
 import pathlib
+import random
 import subprocess
 import sys
 import tempfile
+import threading
+import time
+
+import psycopg
 
 import harness
 import random_registry
@@ -66,8 +72,10 @@ def encodings(run):
                 registry = random_registry.Registry(c, run.random)
                 c.execute("insert into registry.version (entry, value, message) values (%s, adapter_from_safetensors(%s, %s::json), %s)",
                           ("\u00fcber", *random_registry.small_adapter(run.random), "\u00e9"))
-                run.ok(not registry.faults(registry.checkpoint()), "verify in LATIN1")
-                run.equal(outside(registry.export(), registry.checkpoint()), [], "export from LATIN1")
+                checkpoint = registry.checkpoint()
+                run.ok(not registry.faults(checkpoint), "verify in LATIN1")
+                run.equal(outside(registry.export(), checkpoint), [], "export from LATIN1")
+                run.ok(c.execute("select registry.log_checkpoint(%s)", (checkpoint + "\n\u00fc x\n",)), "a signed note in LATIN1")
         finally:
             admin.execute("drop database %s with (force)" % name)
 
@@ -87,7 +95,7 @@ def settings(run, connection):
                      "sha256(bytea) returns bytea language sql as $$ select '\\x00'::bytea $$"):
         connection.execute("create function evil." + function)
     checkpoint = registry.checkpoint()
-    size = int(checkpoint.split()[2])
+    size = verify_log.parse_checkpoint(checkpoint).size
     export = ("select pg_catalog.md5(pg_catalog.string_agg(l, E'\\n' order by o))::bytea"
               " from registry.export_log() with ordinality e(l, o) where o <= %d" % size)
     wanted = connection.execute(export).fetchone()
@@ -134,7 +142,7 @@ def claims(run, connection):
 
 
 def clean(run, connection):
-    """Every state of a random history verifies; its export too, by both."""
+    """Every state of a random history verifies, sealed or not; its export too, by both."""
     n = int(os.environ.get("PA_CLEAN", "200"))
     done, checkpoints = 0, []
     while done < n:
@@ -142,7 +150,8 @@ def clean(run, connection):
         for _ in range(min(20, n - done)):
             if run.random.random() < 0.95:
                 registry.happen(run.random.randint(1, 6))
-            checkpoints.append(registry.checkpoint())
+            if run.random.random() < 0.7:
+                checkpoints.append(registry.checkpoint())
             checkpoint = run.random.choice(checkpoints + [None])
             faults = registry.faults(checkpoint, recompute=done % 4 == 0)
             run.ok(not faults, "clean verification", harness.short(faults, 900))
@@ -307,7 +316,7 @@ def forged(run, connection):
     while done < n:
         registry = random_registry.Registry(connection, run.random)
         registry.happen(run.random.randint(8, 40))
-        lines, checkpoint = registry.export(), registry.checkpoint()
+        checkpoint, lines = registry.checkpoint(), registry.export()
         for _ in range(40):
             forger = Forger(run.random, lines)
             sort = run.random.choice(Forger.SORTS)
@@ -319,8 +328,16 @@ def forged(run, connection):
             run.equal(theirs, mine, "both verifiers say the same: " + sort)
             run.equal(inside(connection, forger.lines, None), outside(forger.lines, None), "both say the same without a checkpoint: " + sort)
             done += 1
-    for text in ("", "x", "peftarith-log 1 0 %s 2026-01-01T00:00:00.000000Z" % ("0" * 64), checkpoint[:-1], checkpoint + "x",
-                 checkpoint.replace("log 1", "log 2"), checkpoint.replace("peftarith", "Peftarith")):
+    chain = "peftarith-log 1 7 %s 2026-01-01T00:00:00.000000Z" % ("0" * 64)
+    name, size, root, _ = checkpoint.split("\n")
+    for text in (chain, checkpoint, checkpoint.rstrip("\n"), checkpoint + "more\n", checkpoint + "\n\u2014 a b\n", checkpoint + "more\n\n\u2014 a b\n\u2014 c d"):
+        run.equal(harness.sqlstate_of(connection, "select registry.verify_export('{}', %s)", (text,)), None, "a checkpoint: " + text)
+        run.ok(verify_log.parse_checkpoint(text), "a checkpoint: " + text)
+    for text in ("", "x", chain.replace("log 1 7", "log 1 0"), chain[:-1], chain + "x", chain.replace("log 1", "log 2"),
+                 chain.replace("peftarith", "Peftarith"), name, name + "\n" + size, checkpoint.replace("=", ""), checkpoint[1 + len(name):],
+                 "\n".join((name, "0", root)), "\n".join((name, "0" + size, root)), "\n".join((name, "+" + size, root)),
+                 "\n".join((name, size, root[:-2] + "B=")), "\n".join((name, size, "-" + root[1:])), "\n".join((name, size, root + "=")),
+                 "\n".join((name, size, "AAAA" + root)), checkpoint + "\n\nx", checkpoint + "x\n\n\ny", "\n" + checkpoint, name + "\n" + checkpoint):
         run.equal(harness.sqlstate_of(connection, "select registry.verify_export('{}', %s)", (text,)), "22023", "not a checkpoint: " + text)
         try:
             verify_log.parse_checkpoint(text)
@@ -334,7 +351,7 @@ def program(run, connection):
     """The program as it is called."""
     registry = random_registry.Registry(connection, run.random)
     registry.happen(20)
-    lines, checkpoint = registry.export(), registry.checkpoint()
+    checkpoint, lines = registry.checkpoint(), registry.export()
     with tempfile.TemporaryDirectory() as folder:
         log, point = pathlib.Path(folder, "log"), pathlib.Path(folder, "checkpoint")
         point.write_text(checkpoint + "\n", encoding="utf-8")
@@ -355,12 +372,30 @@ def program(run, connection):
         run.equal(call(whole.replace(b'"create"', b'"cre\xffate"'))[0], 1, "program: not UTF-8")
         run.equal(call(whole, "--checkpoint", str(log))[0], 2, "program: not a checkpoint")
         short = "".join(line + "\n" for line in lines[:-1]).encode()
+        proof, older = pathlib.Path(folder, "proof"), pathlib.Path(folder, "older")
+
+        def prove(lines, *arguments):
+            proof.write_text("".join(line + "\n" for line in lines or [""]), encoding="utf-8")
+            return subprocess.run([sys.executable, "-I", str(PROGRAM), "--checkpoint", str(point), *arguments, str(proof)], capture_output=True,
+                                  env={**os.environ, "PYTHONUTF8": "1"}).returncode
+
+        entry, size, path = connection.execute("select * from registry.inclusion_proof(%s::bigint)", (len(lines),)).fetchone()
+        run.equal(prove([entry] + path, "--inclusion"), 0, "program: inclusion")
+        run.equal(prove([lines[0]] + path, "--inclusion"), 1, "program: inclusion of another entry")
+        run.equal(prove([entry] + path[1:], "--inclusion"), 1, "program: inclusion without a hash")
+        run.equal(prove([], "--inclusion"), 1, "program: inclusion of nothing")
+        for first in (1, 2, 3, size):
+            older.write_text(connection.execute("select registry.checkpoint_at(%s)", (first,)).fetchone()[0], encoding="utf-8")
+            path = connection.execute("select registry.consistency_proof(%s)", (first,)).fetchone()[0]
+            run.equal(prove(path, "--older", str(older), "--consistency"), 0, "program: consistency of %d" % first)
+            run.equal(prove(path + ["A" * 43 + "="], "--older", str(older), "--consistency"), 1, "program: consistency of %d with a hash more" % first)
+        run.equal(prove(path, "--consistency"), 2, "program: consistency without an older checkpoint")
         status, said = call(short, "--checkpoint", str(point))
         run.equal((status, said.splitlines()[0]), (1, "%d truncated: The checkpoint tells of %d entries." % (len(lines), len(lines))), "program: cut")
 
 
 def isolation(run, connection):
-    """Appending waits; who waited in a snapshot gets 40001; a rollback leaves no gap."""
+    """Nobody waits, at no level; the own events are not sealed; a rollback leaves no gap."""
     registry = random_registry.Registry(connection, run.random)
     insert = "insert into registry.version (entry, value) values (%s, adapter_from_safetensors(%s, %s::json))"
     for level in ("read committed", "repeatable read", "serializable"):
@@ -373,13 +408,14 @@ def isolation(run, connection):
             own = harness.sqlstate_of(two, "select registry.checkpoint()")
             run.equal(own, None, "checkpoint before the own commit")
             one.execute("commit")
-            run.equal(harness.sqlstate_of(two, "commit"), None if level == "read committed" else "40001", "second at " + level)
+            run.equal(harness.sqlstate_of(two, "commit"), None, "second at " + level)
         with harness.connect(connection.info.dbname) as c:
             c.execute("begin")
             c.execute(insert, ("rolled back", *random_registry.small_adapter(run.random)))
             c.execute("set constraints all immediate")
-            size = int(c.execute("select registry.checkpoint()").fetchone()[0].split()[2])
-            run.equal(size, c.execute("select max(position) - 1 from registry.log").fetchone()[0], "a checkpoint is without the own entries")
+            size = verify_log.parse_checkpoint(c.execute("select registry.checkpoint()").fetchone()[0]).size
+            run.equal(size, c.execute("select max(position) from registry.log").fetchone()[0], "a checkpoint is of what is sealed")
+            run.equal(c.execute("select unsealed from registry.log_status()").fetchone()[0], 1, "a checkpoint is without the own entries")
             c.execute("rollback")
         run.ok(not registry.faults(registry.checkpoint()), "verify after " + level, registry.faults())
     with harness.connect(connection.info.dbname) as c:
@@ -389,6 +425,98 @@ def isolation(run, connection):
         c.execute("set constraints all immediate")
         run.equal(c.execute("show synchronous_commit").fetchone()[0], "local", "a commit that is logged is flushed")
         c.execute("commit")
+
+
+class Crowd(threading.Thread):
+    """A session of many that commit, seal and take checkpoints at once."""
+
+    LEVELS = ("read committed", "repeatable read", "serializable")
+
+    def __init__(self, database, seed, number, until):
+        super().__init__()
+        self.c, self.rng, self.number, self.until = harness.connect(database), random.Random(seed), number, until
+        self.checkpoints, self.wrong, self.done = [], [], 0
+
+    def run(self):
+        with self.c as c:
+            while time.monotonic() < self.until:
+                try:
+                    self.rng.choice((self.commit,) * 4 + (self.seal, self.checkpoint))(c)
+                except psycopg.Error as e:
+                    self.wrong.append("%s: %s" % (e.sqlstate, e))
+                    return
+
+    def commit(self, c):
+        """Nothing that others do to the log makes a commit fail, and the next checkpoint has it."""
+        entry, level = "crowd %d" % self.number, self.rng.choice(self.LEVELS)
+        c.execute("begin isolation level " + level)
+        try:
+            number, = c.execute("insert into registry.version (entry, value) values (%s, adapter_from_safetensors(%s, %s::json)) returning number",
+                                (entry, *random_registry.small_adapter(self.rng))).fetchone()
+            if self.rng.random() < 0.1:
+                c.execute("rollback")
+                return
+            c.execute("commit")
+        except psycopg.errors.SerializationFailure:
+            # of SERIALIZABLE transactions among each other, over small tables that all of them read
+            if level != "serializable":
+                raise
+            c.execute("rollback")
+            return
+        self.done += 1
+        if self.rng.random() < 0.2:
+            checkpoint = self.checkpoint(c)
+            place = c.execute("select position from registry.log where kind = 'version' and fields[1:2] = array[%s, %s]",
+                              (entry, str(number))).fetchone()
+            if place is None or place[0] > checkpoint.size:
+                self.wrong.append("%s@%d is not in a checkpoint that began after its commit" % (entry, number))
+
+    def seal(self, c):
+        with c.transaction(force_rollback=self.rng.random() < 0.3):
+            c.execute("select registry.seal(%s)", (self.rng.choice((None, 1, 5)),))
+            time.sleep(self.rng.choice((0, 0.005)))
+
+    def checkpoint(self, c):
+        self.checkpoints.append(c.execute("select registry.checkpoint()").fetchone()[0])
+        return verify_log.parse_checkpoint(self.checkpoints[-1])
+
+
+def crowd(run, connection):
+    """Writers and sealers at once: no commit fails, no checkpoint that was told ever falls."""
+    registry = random_registry.Registry(connection, run.random)
+    until = time.monotonic() + float(os.environ.get("PA_CROWD", "6"))
+    threads = [Crowd(connection.info.dbname, run.random.getrandbits(64), n, until) for n in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    run.equal([w for t in threads for w in t.wrong], [], "nothing fails in a crowd")
+    run.ok(not registry.faults(registry.checkpoint()), "verify after a crowd")
+    told = {c for t in threads for c in t.checkpoints}
+    for checkpoint in told:
+        run.equal(connection.execute("select registry.checkpoint_at(%s)", (verify_log.parse_checkpoint(checkpoint).size,)).fetchone()[0],
+                  checkpoint, "a checkpoint that was told stands")
+    commits = sum(t.done for t in threads)
+    run.equal(connection.execute("select count(*) from registry.log where kind = 'version'").fetchone()[0], commits, "each commit has its entry")
+    print("%d commits, %d checkpoints" % (commits, len(told)))
+
+
+def prepared(run, connection):
+    """A prepared transaction is in the first checkpoint after its end, and holds up nobody."""
+    if connection.execute("show max_prepared_transactions").fetchone()[0] == "0":
+        run.skip("prepared transactions (max_prepared_transactions is 0)")
+        return
+    registry = random_registry.Registry(connection, run.random)
+    insert = "insert into registry.version (entry, value) values (%s, adapter_from_safetensors(%s, %s::json))"
+    connection.execute("begin")
+    connection.execute(insert, ("prepared", *random_registry.small_adapter(run.random)))
+    connection.execute("prepare transaction 'peftarith log'")
+    connection.execute(insert, ("other", *random_registry.small_adapter(run.random)))
+    run.equal(verify_log.parse_checkpoint(registry.checkpoint()).size, 2, "others' events are sealed meanwhile")
+    connection.execute("commit prepared 'peftarith log'")
+    checkpoint = registry.checkpoint()
+    run.equal(verify_log.parse_checkpoint(checkpoint).size, 3, "and its own afterwards")
+    run.equal(registry.faults(checkpoint), [], "verify after a prepared transaction")
 
 
 def roles(run, connection):
@@ -407,6 +535,7 @@ def roles(run, connection):
             connection.execute("select registry.set_alias('w', 'production', 1)")
             run.equal(harness.sqlstate_of(connection, "select registry.log_append('revoke', '{}')"), "42501", "log_append is nobody's")
             connection.execute("reset session authorization")
+            connection.execute("select registry.seal()")
             run.equal(connection.execute("select distinct fields[8 - case kind when 'alias' then 2 else -1 end] from registry.log where kind <> 'create'")
                       .fetchall(), [(names[1],)], "the actor is the session's user")
             for name, calls in zip(names, ((not secured, True), (not secured, True), (True, True), (False, False))):
@@ -427,7 +556,7 @@ def roles(run, connection):
 def body(run):
     encodings(run)
     with harness.scratch("registry_log") as database, harness.connect(database) as connection:
-        for part in (hashes, settings, isolation, program, roles, claims, clean, forged):
+        for part in (hashes, settings, isolation, crowd, prepared, program, roles, claims, clean, forged):
             before = run.passed + run.failed
             part(run, connection)
             print("%s: %d checks" % (part.__name__, run.passed + run.failed - before), flush=True)

@@ -4,7 +4,8 @@ Each round has a new root and sessions that act on it at once, at random
 isolation levels, with a random pause between the first look and the act: one
 commits a child of the root, one a grandchild (whose recipe names a child that
 may not be registered yet), one revokes the root, others move an alias, commit a
-virtual version, erase its leaf.  Whatever the order:
+virtual version, erase its leaf, seal the log, take a checkpoint.  Whatever the
+order:
 
 - all that descends from the revoked root was told by revoke(), or was refused:
   nothing new came into being behind its back;
@@ -74,6 +75,8 @@ def actions(i):
         ("alias", None, "select registry.set_alias('old%d', 'production', 1)" % i),
         ("erase", "read committed", "select registry.erase('leaf%d@1', 'race')" % i),
         ("revoke", "read committed", "select ref from registry.revoke('root%d@1', 'race')" % i),
+        ("seal", "read committed", "select registry.seal()"),
+        ("checkpoint", None, "select registry.checkpoint()"),
     )
 
 

@@ -23,7 +23,9 @@ verify_log = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(verify_log)
 
 TABLES = ("version", "lineage", "alias_history", "state", "log")
-EVERY = TABLES + ("entry", "alias", "log_head")
+EVERY = TABLES + ("entry", "alias", "log_head", "event", "tree")
+# Of events that are not sealed, what their rows tell too; the rest has no hash yet.
+TOLD = {"event": ("kind", "fields")}
 
 # New values by type; {c} is the column, {n} a small number, {b} a byte's index.
 VALUES = {
@@ -56,14 +58,22 @@ class Edits:
         self.run, self.c, self.rng = run, connection, run.random
         self.registry = random_registry.Registry(connection, self.rng)
         self.registry.happen(self.rng.randint(25, 45))
+        if self.rng.random() < 0.5:
+            # enough entries for a subtree that is kept
+            entry, number = self.registry.pick("registry.is_live(digest)")
+            connection.execute("select registry.set_alias(%s, 'a' || i, %s) from generate_series(1, 250) i", (entry, number))
         self.checkpoint = self.registry.checkpoint()
         self.log = self.registry.log()
+        if self.rng.random() < 0.5:
+            self.registry.happen(self.rng.randint(1, 6))        # stays unsealed
         self.events = {}
         self.lineage = {}
-        for position, kind, fields, _, _ in self.log:
+        unsealed = connection.execute("select null, kind, fields from registry.event order by id").fetchall()
+        for position, kind, fields in [e[:3] for e in self.log] + unsealed:
             size = {"alias": 3, "revoke": 1}.get(kind, 2)
             self.events[(kind,) + tuple(fields[:size])] = position
             if kind == "version":
+                # the hash of lineage is made when the last commit of the digest is sealed
                 self.lineage[fields[2]] = position
         self.columns = {t: connection.execute(
             "select attname, format_type(atttypid, null) from pg_attribute"
@@ -83,6 +93,8 @@ class Edits:
                                     ("registry." + table,)).fetchall():
             self.c.execute("drop index %s" % name)
         for column, _ in self.columns[table]:
+            if (table, column) == ("event", "id"):
+                self.c.execute("alter table registry.event alter id drop identity if exists")
             self.c.execute("alter table registry.%s alter %s drop not null" % (table, column))
 
     def attempt(self, table, sql, arguments=()):
@@ -107,7 +119,7 @@ class Edits:
         return found[0], dict(zip((c for c, _ in self.columns[table]), found[1:]))
 
     # What must be reported of a row: (classes, position, what); a position of
-    # None is any, what of None too.
+    # None is any, what of None too.  False or None: nothing need be.
 
     def expected(self, table, r, column=None):
         classes = {"changed", "missing"}
@@ -120,7 +132,11 @@ class Edits:
             gone = column in (None, "entry", "number")
             return {"missing"} if gone else {"changed"}, self.events[("version",) + key], "version %s@%s" % key
         if table == "lineage":
-            return classes, self.lineage[r["child"]], "lineage of " + r["child"]
+            return self.lineage[r["child"]] and (classes, self.lineage[r["child"]], "lineage of " + r["child"])
+        if table == "event":
+            return (column is None or r["kind"] in ("version", "alias", "revoke")) and (classes, None, None)
+        if table == "tree":
+            return classes, None, "tree %s/%s" % (r["level"], r["index"])
         if table == "alias_history":
             key = (r["entry"], r["alias"], r["move"])
             gone = column in (None, "entry", "alias", "move")
@@ -141,11 +157,11 @@ class Edits:
         return {"changed", "truncated"}, None, "log_head"
 
     def column_edit(self):
-        table = self.rng.choice(TABLES)
+        table = self.rng.choice(TABLES + ("event", "tree", "log_head"))
         ctid, r = self.row(table)
         if r is None:
             return None
-        column, kind = self.rng.choice(self.columns[table])
+        column, kind = self.rng.choice([c for c in self.columns[table] if c[0] in TOLD.get(table, c[0])])
         number, byte = self.rng.randint(0, 200) if kind == "adapter" else self.rng.randint(1, 8), self.rng.randint(0, 31)
         if kind == "adapter":
             byte = self.rng.randrange(1 << 20)
@@ -168,7 +184,7 @@ class Edits:
         if table == "entry" and not self.c.execute("select count(*) from registry.version where entry = %s", (r["name"],)).fetchone()[0]:
             return None
         wanted = self.expected(table, r)
-        if table == "lineage":
+        if table == "lineage" and wanted:
             wanted = ({"changed", "missing"},) + wanted[1:]
         return "delete from " + table, [wanted]
 
@@ -186,6 +202,8 @@ class Edits:
         what = {"version": "version %s@%d" % (r.get("entry"), int(r.get("number") or 0) + 1000), "lineage": "lineage of %s" % r.get("child"),
                 "alias_history": "move %d of %s@%s" % (int(r.get("move") or 0) + 1000, r.get("entry"), r.get("alias")),
                 "state": None, "alias": "alias %s@%sx" % (r.get("entry"), r.get("alias"))}[table]
+        if table == "lineage" and not self.lineage[r["child"]]:
+            return None
         return "insert into " + table, [({"changed"}, None, what)]
 
     def swap_rows(self):
@@ -249,6 +267,9 @@ class Edits:
             self.c.execute("insert into registry.log values (%s, %s, %s::text[], %s, %s)", (position, kind, fields, previous, hash_))
             previous = hash_
         self.c.execute("update registry.log_head set size = %s, hash = %s", (len(entries), previous))
+        self.free("tree")
+        self.c.execute("delete from registry.tree")
+        self.c.execute("select registry.tree_begin()")
 
     def rewritten(self):
         """A version's message and its entry, or any field, and the whole chain after it."""
@@ -303,6 +324,8 @@ class Edits:
             if not done:
                 return None
             label, wanted = done
+            if not all(wanted):
+                return None
             faults = self.registry.faults(self.checkpoint)
             for classes, position, what in wanted:
                 named = [f for f in faults if f[1] in classes and (position is None or f[0] == position) and (what is None or f[2] == what)]

@@ -16,6 +16,12 @@ select registry.commit_virtual('sweep', 0.25 * registry.get('x') + 0.75 * regist
 select registry.materialize('sweep');
 select count(*) from registry.revoke('z', 'withdrawn');
 select registry.erase('z@1', 'withdrawn');
+-- What has been committed is sealed, in the order in which it happened; what happened is to be seen before.
+select sealed, unsealed from registry.log_status();
+select kind, fields[1:2] as first, cardinality(fields) as fields from registry.event order by id limit 2;
+select * from registry.verify(recompute => true);
+select registry.seal(4), registry.seal(), registry.seal();
+select sealed, unsealed from registry.log_status();
 -- A transaction that fails leaves none.
 begin;
 select registry.commit('late', 3 * registry.get('x'));
@@ -24,8 +30,10 @@ rollback;
 begin;
 select registry.commit('one', 5 * registry.get('x'));
 select registry.set_alias('one', 'production', 1);
+select registry.seal();
 select count(*) from registry.log;
 commit;
+select registry.seal();
 select position, kind, fields[1:2] as first, cardinality(fields) as fields from registry.log
 	where kind not in ('revoke') order by position;
 select position, fields[1] = encode(registry.digest('z@1'), 'hex') as digest, fields[2:3] = array['withdrawn', session_user::text] as fields
@@ -54,11 +62,60 @@ select class, what from registry.verify_export((array(select registry.export_log
 begin;
 select registry.commit('later', 7 * registry.get('x'));
 set constraints all immediate;
-select split_part(registry.checkpoint(), ' ', 3)::integer - size as own_entries from registry.log_head;
+select (select count(*) from registry.event) as unsealed, split_part(registry.checkpoint(), E'\n', 2)::integer - size as own_entries
+from registry.log_head;
+rollback;
+-- A checkpoint is three lines; what is above the signatures of a signed note counts.
+select regexp_replace(registry.checkpoint(), '^peftarith/[0-9a-f-]{36}', 'NAME') !~ '[^A-Za-z0-9+/=\n]' as plain,
+	registry.checkpoint() = registry.checkpoint_at(14) as same, registry.checkpoint() ~ '^[^\n]+\n14\n[A-Za-z0-9+/]{43}=\n$' as lines;
+select * from registry.verify(registry.checkpoint() || E'\n\u2014 example.org AAAA\n');
+select * from registry.verify(registry.checkpoint_at(7));
+select class, what, detail from registry.verify(regexp_replace(registry.checkpoint_at(7), '^[^\n]*', 'example.org/log'));
+select class, what, detail from registry.verify(regexp_replace(registry.checkpoint_at(7), '\n7\n', E'\n8\n'));
+select class, what, detail from registry.verify(regexp_replace(registry.checkpoint_at(7), '\n7\n', E'\n20\n'));
+-- Not checkpoints, sizes, entries: 22023.
+select fails(format('select registry.verify(%L)', c)) from (values (''), ('x'), (E'a\n1\nAAAA'),
+	(replace(registry.checkpoint(), E'=\n', E'\n')), (regexp_replace(registry.checkpoint(), '.=\n$', E'B=\n')),
+	(E'\n' || registry.checkpoint()), (replace(registry.checkpoint(), E'14\n', E'014\n'))) c(c);
+select fails(format('select registry.%s', f)) from unnest('{checkpoint_at(0),checkpoint_at(15),checkpoint_at(null),seal(0),
+	"inclusion_proof(0)","inclusion_proof(9, 8)","inclusion_proof(1, 15)","consistency_proof(5, 4)","consistency_proof(0, 4)"}'::text[]) f;
+-- One snapshot: nothing is sealed in it, and nothing is needed for a commit there.
+begin isolation level serializable;
+select registry.commit('under', 9 * registry.get('x'));
+select fails('select registry.seal()');
+select split_part(registry.checkpoint(), E'\n', 2) as size;
+commit;
+begin read only;
+select split_part(registry.checkpoint(), E'\n', 2) as size;
+commit;
+select split_part(registry.checkpoint(), E'\n', 2) as size;
+-- Proofs: each entry in each size, each size in each later one.
+select count(*), bool_and(registry_is_included(registry.log_leaf(l.hash), l.position - 1, n,
+	array(select decode(h, 'base64') from unnest(i.path) with ordinality u(h, o) order by o), registry.tree_root(n))) as all_hold
+from registry.log l cross join generate_series(1, 15) n cross join lateral registry.inclusion_proof(l.position, n) i
+where l.position <= n;
+select count(*), bool_and(registry_is_consistent(m, registry.tree_root(m), n, registry.tree_root(n),
+	array(select decode(h, 'base64') from unnest(registry.consistency_proof(m, n)) with ordinality u(h, o) order by o))) as all_hold
+from generate_series(1, 15) m cross join generate_series(1, 15) n where m <= n;
+select entry ~ '"position":2,"kind":"version","fields":\["x","1"' as entry, tree_size, cardinality(path) as path from registry.inclusion_proof('x');
+select registry.commit('unsealed', 11 * registry.get('x'));
+select fails($$select registry.inclusion_proof('unsealed')$$);
+-- An event that is lost before it was sealed is found by what it told of, one that is invented by what is not there.
+begin;
+delete from registry.event;
+select class, what, detail from registry.verify();
+rollback;
+begin;
+insert into registry.event (kind, fields) select kind, fields from registry.event;
+insert into registry.event (kind, fields) values ('unheard', '{}'), ('revoke', array[repeat('0', 64), 'r', 'mallory', 't']);
+select class, regexp_replace(what, 'event [0-9]+', 'event N') as what, regexp_replace(detail, 'event [0-9]+', 'event N') as detail
+from registry.verify();
 rollback;
 -- Nobody writes into it.
 select fails($$update registry.log set kind = 'other'$$);
 select fails($$delete from registry.log_head$$);
+select fails($$update registry.event set kind = 'other'$$);
+select fails($$delete from registry.tree$$);
 select * from registry.verify(recompute => true);
 select registry_drop(true);
 drop table base;

@@ -38,7 +38,9 @@ sub make_database
 
 my %contents = (
 	(map { $_ => qq{select * from registry."$_" t order by t} }
-		qw(entry state lineage alias alias_history log log_head)),
+		qw(entry state lineage alias alias_history log)),
+	# (what older registries have of it)
+	log_head => 'select one, size, hash from registry.log_head',
 	version => q{select entry, number, adapter_envelope_digest(value), digest, envelope_digest, recipe,
 		virtual, message, actor, acting_as, created_at, allow_duplicate, erased_at, erase_reason
 		from registry.version order by 1, 2});
@@ -81,12 +83,22 @@ for my $file (sort glob "$frozen/registry-*.sql.gz")
 		"$step: the catalog is that of a new registry");
 	is_deeply(catalog::rows($node, $old, %contents), $before, "$step: the contents are as before");
 	is($node->safe_psql($old, $verify), '', "$step: nothing is wrong");
+	# A checkpoint of then, and one of the same size in today's form.
+	my $then = $node->safe_psql($old, q{
+		select concat_ws(' ', 'peftarith-log 1', size, encode(hash, 'hex'), '2026-01-01T00:00:00.000000Z')
+		from registry.log_head});
+	my $now_form = $node->safe_psql($old, 'select registry.checkpoint_at(size) from registry.log_head');
+	for my $checkpoint ($then, $now_form)
+	{
+		is($node->safe_psql($old, "select * from registry.verify('$checkpoint', true)"), '',
+			"$step: a checkpoint of before stands");
+	}
 	is($node->safe_psql($old, 'select * from over_lineage order by depth, names'), $lineage,
 		"$step: a view on a function goes on");
 	is($node->safe_psql($old,
 		q{select number, name, run_at is null, extension_version is null from registry.step
-			where number <= 2 order by 1}),
-		"1|tables|t|t\n2|steps|f|f", "$step: which steps were run before") if $step eq '0001';
+			where number <= 3 order by 1}),
+		"1|tables|t|t\n2|steps|f|f\n3|seal|f|f", "$step: which steps were run before") if $step eq '0001';
 	is($node->safe_psql($old, q{select registry.commit('mix', 0.125 * registry.get('x'))}), 'mix@4',
 		"$step: numbers go on");
 	is($node->safe_psql($old,
@@ -94,6 +106,13 @@ for my $file (sort glob "$frozen/registry-*.sql.gz")
 			select count(*) from registry.revoke('mix@4', 'no')}),
 		"\n1", "$step: aliases and revocation go on");
 	is($node->safe_psql($old, $verify), '', "$step: nothing is wrong afterwards");
+	is($node->safe_psql($old, 'select registry.seal()'), '4', "$step: the log goes on from where it was");
+	for my $checkpoint ($then, $now_form)
+	{
+		is($node->safe_psql($old, "select * from registry.verify('$checkpoint', true)
+			union all select * from registry.verify_since('$checkpoint')"), '',
+			"$step: a checkpoint of before stands, and what came after it");
+	}
 	my $now = catalog::rows($node, $old, %catalog);
 	$node->safe_psql($old, 'select registry_upgrade()');
 	is_deeply(catalog::rows($node, $old, %catalog), $now, "$step: once more changes nothing");

@@ -71,10 +71,13 @@ as($source, 'reg', 'bob', $_) for (q{select registry.commit('his', leaf(3), 'his
 as($source, 'reg', 'admin', q{select count(*) from registry.revoke('his@1', 'withdrawn')});
 as($source, 'reg', 'admin', q{select registry.erase('his@1', 'withdrawn')});
 my $checkpoint = as($source, 'reg', 'admin', 'select registry.checkpoint()');
+# What is not sealed when it is dumped is sealed where it was restored.
+as($source, 'reg', 'alice', $_) for (q{select registry.commit('mix', 2 * registry.get('hers@2'))},
+	q{select registry.set_alias('mix', 'next', 3)});
 
 # What must be the same: contents, and everything that guards them.
 my %contents = (
-	map { $_ => qq{select * from registry."$_" t order by t} } qw(entry state lineage alias alias_history log log_head)
+	map { $_ => qq{select * from registry."$_" t order by t} } qw(entry state lineage alias alias_history log log_head event)
 );
 $contents{version} = q{select entry, number, "Peft ext".adapter_envelope_digest(value), md5("Peft ext".adapter_to_safetensors(value)), digest, envelope_digest,
 	recipe, virtual, message, actor, acting_as, created_at, allow_duplicate, erased_at, erase_reason from registry.version order by 1, 2};
@@ -87,7 +90,7 @@ my $guards = catalog::rows($source, 'reg', %guards);
 cmp_ok(length $contents->{$_}, '>', 0, "$_: something to compare") for sort keys %$contents;
 cmp_ok(length $guards->{$_}, '>', 0, "$_: something to compare") for sort keys %$guards;
 is(scalar(my @policies = $guards->{policies} =~ /^\w+\|(?:member|admin admin)\|/mg), 8, 'policies of members and of admins');
-is(scalar(my @always = $guards->{triggers} =~ /\|A\|/g), 9, 'triggers that fire in replicas too');
+is(scalar(my @always = $guards->{triggers} =~ /\|A\|/g), 11, 'triggers that fire in replicas too');
 
 # The roles of the other cluster.
 my $folder = tempdir(CLEANUP => 1);
@@ -154,15 +157,16 @@ sub goes_on
 	};
 	is(as($target, $database, 'admin', "select * from registry.verify('$checkpoint', recompute => true)"), '', "verify $label");
 	is(as($target, $database, 'alice', q{select string_agg(entry || '@' || number, ' ' order by entry, number) from registry.version}),
-		'hers@1 hers@2 mix@1 mix@2 sweep@1 sweep@2', "what alice sees $label");
+		'hers@1 hers@2 mix@1 mix@2 mix@3 sweep@1 sweep@2', "what alice sees $label");
 	is(as($target, $database, 'bob', q{select string_agg(entry || '@' || number, ' ' order by entry, number) from registry.version}), 'his@1 his@2', "what bob sees $label");
-	is(as($target, $database, 'alice', q{select registry.commit('mix', 0.125 * registry.get('hers@1'))}), 'mix@3', "the next number $label");
-	is(as($target, $database, 'alice', q{select registry.commit('new', 0.125 * registry.get('hers@2')); select registry.set_alias('mix', 'production', 3, 2);
-		select move from registry.alias_history where alias = 'production' and number = 3}), "new\@1\n\n3", "the next move $label");
+	is(as($target, $database, 'alice', q{select registry.commit('mix', 0.125 * registry.get('hers@1'))}), 'mix@4', "the next number $label");
+	is(as($target, $database, 'alice', q{select registry.commit('new', 0.125 * registry.get('hers@2')); select registry.set_alias('mix', 'production', 4, 2);
+		select move from registry.alias_history where alias = 'production' and number = 4}), "new\@1\n\n3", "the next move $label");
 	$refused->('bob', q{select registry.get('hers@1')}, qr/there is no version/, 'a stranger');
 	$refused->('bob', q{select registry.commit('his', 0.25 * registry.get('his@2', true))}, qr/is revoked/, 'a revoked ancestor');
 	$refused->('admin', q{select registry.erase('hers@1', 'x')}, qr/needed by a virtual version/, 'a leaf');
 	$refused->('reg owner', 'delete from registry.log', qr/is not allowed/, 'history stays');
+	is($target->safe_psql($database, 'select registry.seal()'), '5', "what was not sealed is sealed now $label");
 	is($target->safe_psql($database, 'select max(position) - min(position) + 1 = count(*), max(position) = (select size from registry.log_head) from registry.log'), 't|t', "the log has no gap $label");
 	is(as($target, $database, 'admin', "select * from registry.verify('$checkpoint', recompute => true)"), '', "verify after more of it $label");
 }

@@ -95,7 +95,7 @@ my $folder = tempdir(CLEANUP => 1);
 my %catalog = map { my %of = catalog::queries($_); my $schema = $_;
 	map { ("$schema: $_" => $of{$_}) } keys %of } qw(registry models);
 my %contents = map { my $schema = $_; map { ("$schema.$_" => qq{select * from $schema."$_" t
-	order by t}) } qw(entry state lineage alias alias_history log log_head step made) }
+	order by t}) } qw(entry state lineage alias alias_history log log_head event step made) }
 	qw(registry models);
 my $catalog = catalog::rows($node, 'two', %catalog);
 my $contents = catalog::rows($node, 'two', %contents);

@@ -55,6 +55,7 @@
 	SUITE(stack) \
 	SUITE(transform) \
 	SUITE(lineage) \
+	SUITE(tree) \
 	SUITE(recipe_write) \
 	SUITE(recipe_check) \
 	SUITE(recipe_memory) \
