@@ -50,7 +50,8 @@ begin
 			and o.oprleft = any(types) and o.oprright = any(types)
 	loop
 		execute format('create function hostile.operator_%s(%s, %s) returns %s '
-			'language plpgsql immutable strict as $$ begin perform hostile.called(%L); return $1 operator(pg_catalog.%s) $2; end $$',
+			'language plpgsql immutable strict as $$ begin perform hostile.called(%L); '
+			'return $1 operator(pg_catalog.%s) $2; end $$',
 			f.oid, f.l, f.r, f.result, 'operator ' || f.oprname, f.oprname);
 		execute format('create operator hostile.%s (leftarg = %s, rightarg = %s, function = hostile.operator_%s)',
 			f.oprname, f.l, f.r, f.oid);

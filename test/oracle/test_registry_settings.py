@@ -146,8 +146,8 @@ def make_database(admin, name, setting):
     admin.execute("CREATE DATABASE %s TEMPLATE template0 ENCODING %s" % (name, encoding))
     # as pg_regress has them, and nothing that the server's own configuration may say
     values = {"lc_messages": "C", "lc_monetary": "C", "lc_numeric": "C", "lc_time": "C",
-              "bytea_output": "hex", "timezone_abbreviations": "Default", "jit": "off", "synchronous_commit": "off",
-              **SETTINGS[setting]}
+              "bytea_output": "hex", "timezone_abbreviations": "Default", "jit": "off",
+              "synchronous_commit": "off", **SETTINGS[setting]}
     if setting == "parallel":
         # regress: on, without the line of context that names a worker
         name_of_it = "debug_parallel_query" if admin.info.server_version >= 160000 else "force_parallel_mode"
