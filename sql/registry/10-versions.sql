@@ -160,7 +160,9 @@ begin
 			old.virtual, old.message, old.actor, old.acting_as, old.created_at, old.allow_duplicate) then
 		if old.erased_at is null and new.erased_at is not null and new.value is null then
 			perform @registry@.version_erasable(old.number, old.entry, old.digest);
-			new.erased_at := clock_timestamp();
+			if current_setting('session_replication_role') <> 'replica' then
+				new.erased_at := clock_timestamp();
+			end if;
 			return new;
 		end if;
 		if old.virtual and old.value is null and old.erased_at is null and new.value is not null

@@ -72,7 +72,7 @@ class Leaves:
                 mine.setdefault(part.setdefault(path, rng.randrange(n)), []).append(path)
             for k, group in mine.items():
                 self.connection.execute("INSERT INTO p SELECT %s, %s, adapter_select(a, %s) FROM w WHERE i = %s",
-                                        (k, i, "|".join("\\Q%s\\E" % path for path in group), i))
+                                        (k, i, "|".join(re.escape(path) for path in group), i))
 
     def whole(self, expression):
         return "SELECT " + expression(Operands("w", "", range(self.n)))
