@@ -6,6 +6,7 @@ scaling.  Everything is computed in double and rounded once to float32.
     compose.py FUNCTION OUT FOLDER ... WEIGHT ...      e.g. compose.py delta OUT D0 D1 0.5 0.5
 """
 import copy
+import hashlib
 import sys
 
 import torch
@@ -69,6 +70,14 @@ def lerp(adapters, weights):
     return each(adapters, lambda name, x: (1 - w) * x[0] + w * x[1])
 
 
+def stack_order(adapters, module):
+    """The operands of one module's stack: by the SHA-256 of its factor A, then of B (doc/algebra.md, "Order of terms")"""
+    def digests(i):
+        tensors = adapters[i][0]
+        return [hashlib.sha256(tensors[f"{module}.lora_{f}.weight"].numpy().tobytes()).digest() for f in "AB"]
+    return sorted(range(len(adapters)), key=digests)
+
+
 def delta(adapters, weights):
     """sum w_i delta_i: the A_i below each other, the B_i side by side, times weight and scaling"""
     adapters = [a for a, w in zip(adapters, weights) if w]
@@ -82,9 +91,10 @@ def delta(adapters, weights):
     config["r"] = config["lora_alpha"] = sum(a[1]["r"] for a in adapters)
 
     def formula(name, x):
+        order = stack_order(adapters, name.rpartition(".lora_")[0])
         if "lora_A" in name:
-            return torch.cat(x, 0)
-        return torch.cat([w * s * b for w, s, b in zip(weights, scaling, x)], 1)
+            return torch.cat([x[i] for i in order], 0)
+        return torch.cat([weights[i] * scaling[i] * x[i] for i in order], 1)
     return each(adapters, formula, config)
 
 

@@ -123,11 +123,7 @@ def reference(connection, out, key, trained):
     parts = [(s, n, models.read(folders(seed, trained)[s, method, n])) for s, n in OPERANDS[setting]]
     if algebra == "delta":
         weights = DELTA_WEIGHTS.get(setting, lambda *w: list(w))(*weights)
-        # Stacks are in the order of the digests.
-        digest = {(s, n): d for s, n, d in connection.execute(
-            "select setting, name, adapter_digest(a) from adapters where method = %s and seed = %s", (method, seed))}
-        order = sorted(range(len(parts)), key=lambda i: digest[parts[i][:2]])
-        made = compose.delta([parts[i][2] for i in order], [weights[i] for i in order])
+        made = compose.delta([part[2] for part in parts], weights)
     else:
         rule = compose.lerp if algebra == "lerp" else RULE[setting]
         weights = [-w for w in weights] if algebra == "lerp" else weights

@@ -9,6 +9,7 @@ SPDX-License-Identifier: PostgreSQL
 """
 import collections
 import os
+import re
 
 import described
 import harness
