@@ -12,6 +12,7 @@ create or replace function @registry@.revoke_digest(digest bytea, reason text)
 declare
 	locked bytea[] := array[$1];
 	fresh bytea[];
+	gone record;
 begin
 	if current_setting('transaction_isolation') <> 'read committed' then
 		raise exception 'revoking needs isolation level READ COMMITTED' using errcode = '25001',
@@ -33,10 +34,16 @@ begin
 		update @registry@.state s set reason = s.reason where s.digest = any(fresh);
 		locked := locked || fresh;
 	end loop;
-	return query
-		delete from @registry@.alias a using @registry@.version v
-		where v.entry = a.entry and v.number = a.number and v.digest = any(locked)
-		returning a.entry, a.number, a.alias;
+	-- In one order whatever the plan: the log gets an entry for each.
+	for gone in
+		select a.entry, a.number, a.alias from @registry@.alias a join @registry@.version v
+			on v.entry = a.entry and v.number = a.number
+		where v.digest = any(locked) order by a.entry collate "C", a.alias collate "C" for update of a
+	loop
+		return query
+			delete from @registry@.alias a where a.entry = gone.entry and a.alias = gone.alias
+			returning a.entry, a.number, a.alias;
+	end loop;
 end
 $$;
 comment on function @registry@.revoke_digest(bytea, text) is

@@ -50,13 +50,18 @@ NEED_READ_COMMITTED = {
     "revoke": "select registry.revoke('x@1', 'withdrawn')",
     "erase": "select registry.erase('x@1', 'withdrawn')",
     "registry_upgrade": "select registry_upgrade()",
+    "seal": "select registry.seal()",
 }
-NEEDS = re.compile(r"\b(%s)\(" % "|".join(NEED_READ_COMMITTED))
+# The last three call seal() themselves: two are functions of the tests.
+NEEDS = re.compile(r"\b(%s)\(" % "|".join([*NEED_READ_COMMITTED, "checkpoint", "since", "altered"]))
 
 # Statements that have another result: setting, a pattern of the statement, what it prints then.
 OTHERWISE = [
     ("LATIN1", r"U&'\\2003wide'",
      r"ERROR:  character with byte sequence 0xe2 0x80 0x83 in encoding \"UTF8\" has no equivalent in "
+     r"encoding \"LATIN1\"\nLINE 1: .*\n +\^"),
+    ("LATIN1", r"\\u2014 example",
+     r"ERROR:  character with byte sequence 0xe2 0x80 0x94 in encoding \"UTF8\" has no equivalent in "
      r"encoding \"LATIN1\"\nLINE 1: .*\n +\^"),
 ]
 

@@ -22,6 +22,9 @@ METHODS = ("magnitude_prune", "ties", "dare_linear", "dare_ties")
 WEIGHTS = (0.5, 0.3, 0.7, -0.4, -1.0, 2.0, 0.1, 1 / 3, -7.25, 1e-3, 0.9)
 DIFFERENCE = 3
 
+# A path as the pattern that means it: what a regular expression reads as more than itself, escaped.
+ESCAPED = "regexp_replace(%s, '([][\\\\.*+?^$(){}|])', '\\\\\\1', 'g')"
+
 
 class Leaves:
     """n adapters whole (table w) and in parts (table p, part k), cut at the same modules."""
@@ -53,7 +56,8 @@ class Leaves:
         if rng.random() < 0.5:
             return False
         size = self.connection.execute(
-            "SELECT max(adapter_raw_size(adapter_select(a, '\\Q' || m.module || '\\E'))) FROM w, adapter_modules(a) m").fetchone()[0]
+            "SELECT max(adapter_raw_size(adapter_select(a, %s))) FROM w, adapter_modules(a) m"
+            % (ESCAPED % "m.module")).fetchone()[0]
         self.connection.execute("INSERT INTO p SELECT k, i, s FROM w, lateral (SELECT row_number() OVER () AS k, s"
                                 " FROM adapter_split(a, %s) s) x", (max(1, int(size) * rng.randint(1, 2)),))
         cuts = self.connection.execute(
@@ -157,7 +161,7 @@ def of_one(rng, leaves):
     if leaves.same_names:
         yield "base model", lambda o: "adapter_set_base_model(%s, 'org/other', 'v2')" % o.one(i)
     one_of_each = leaves.connection.execute(
-        "SELECT string_agg(DISTINCT '\\Q' || m || '\\E', '|') FROM (SELECT min(m.module) AS m FROM p, adapter_modules(a) m"
+        "SELECT string_agg(DISTINCT " + ESCAPED % "m" + ", '|') FROM (SELECT min(m.module) AS m FROM p, adapter_modules(a) m"
         " WHERE i = %s GROUP BY k) q", (i,)).fetchone()[0].replace("'", "''")
     yield "select", lambda o: "adapter_select(%s, '%s')" % (o.one(i), one_of_each)
     yield "truncate one", lambda o: "adapter_truncate(%s, 2)" % o.one(i)
