@@ -6,6 +6,12 @@ comment on function registry_entry_hash(bigint, bytea, text, text[]) is
 	'"Log"). Error 22023: position below 1, a hash of another length, fields that are not an array of one '
 	'dimension from 1.';
 
+create function registry_all_after(bound xid8) returns boolean
+	as 'MODULE_PATHNAME' language c volatile strict parallel restricted;
+comment on function registry_all_after(xid8) is
+	'True if no transaction of the cluster is left, prepared ones among them, that is older than the bound, '
+	'and no snapshot to which one is running: what was committed before the bound is seen by all.';
+
 
 -- The registry: made by these functions, not part of the extension.
 -- registry_source(), the text of sql/registry, stands after them

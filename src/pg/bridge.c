@@ -18,6 +18,7 @@
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "pg/evaluated.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
@@ -185,6 +186,12 @@ bridge_abandoned(void *arg)
 	bridge->open = false;
 }
 
+static void
+host_made(void *state, const uint8_t envelope_digest[PA_SHA256_LENGTH])
+{
+	evaluated_note(envelope_digest);
+}
+
 Bridge *
 bridge_open(void)
 {
@@ -198,6 +205,7 @@ bridge_open(void)
 	bridge->host.hash_begin = host_hash_begin;
 	bridge->host.hash_update = host_hash_update;
 	bridge->host.hash_finish = host_hash_finish;
+	bridge->host.made = host_made;
 	pa_env_init(&bridge->env, &bridge->host);
 	bridge->callback.func = bridge_abandoned;
 	bridge->callback.arg = bridge;

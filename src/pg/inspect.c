@@ -12,6 +12,7 @@
 #include "engine/inspect.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "pg/evaluated.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
@@ -22,6 +23,7 @@ PG_FUNCTION_INFO_V1(adapter_base_model);
 PG_FUNCTION_INFO_V1(adapter_rank);
 PG_FUNCTION_INFO_V1(adapter_digest);
 PG_FUNCTION_INFO_V1(adapter_envelope_digest);
+PG_FUNCTION_INFO_V1(adapter_evaluated);
 PG_FUNCTION_INFO_V1(adapter_raw_size);
 PG_FUNCTION_INFO_V1(adapter_recipe);
 PG_FUNCTION_INFO_V1(adapter_check);
@@ -70,6 +72,14 @@ adapter_digest(PG_FUNCTION_ARGS)
 	PaValueHeader header = header_argument(fcinfo);
 
 	PG_RETURN_BYTEA_P(bytea_of(header.digest, PA_SHA256_LENGTH));
+}
+
+Datum
+adapter_evaluated(PG_FUNCTION_ARGS)
+{
+	PaValueHeader header = header_argument(fcinfo);
+
+	PG_RETURN_BOOL(evaluated_here(header.envelope_digest));
 }
 
 Datum

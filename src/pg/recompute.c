@@ -104,7 +104,7 @@ edges_row(ReturnSetInfo *result, const PaRecipeGraph *graph, const PaRecipeEdge 
 	nulls[4] = edge->weights != PA_EDGE_DELTA;
 	values[2] = Float8GetDatum(edge->p);
 	values[3] = values[4] = Float8GetDatum(edge->q);
-	values[5] = BoolGetDatum(pa_recipe_is_end(parent));
+	values[5] = BoolGetDatum(pa_recipe_is_untold(graph, edge->parent));
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 

@@ -196,6 +196,30 @@ check_node(PaEnv *env, const json_t *node, const char *where)
 	return PA_ERR_CONFIG;
 }
 
+const json_t *
+pa_recipe_story(const json_t *stories, size_t i)
+{
+	if (json_is_array(stories))
+		return json_array_get(stories, i);
+	return i == 0 ? stories : NULL;
+}
+
+/* A node, or an array of at least two. */
+static PaStatus
+check_stories(PaEnv *env, const json_t *stories, const char *digest)
+{
+	const json_t *node;
+
+	if (json_is_array(stories) && json_array_size(stories) < 2)
+		return pa_fail(env, PA_ERR_CONFIG, "recipe node \"%.64s\" is an array of fewer than two", digest);
+	for (size_t i = 0; (node = pa_recipe_story(stories, i)) != NULL; i++)
+	{
+		PA_TRY(pa_check_cancel(env));
+		PA_TRY(check_node(env, node, digest));
+	}
+	return PA_OK;
+}
+
 PaStatus
 pa_recipe_check_document(PaEnv *env, const json_t *document)
 {
@@ -227,7 +251,7 @@ pa_recipe_check_document(PaEnv *env, const json_t *document)
 		PA_TRY(pa_check_cancel(env));
 		if (!pa_unhex(digest, key, strlen(key)))
 			return pa_fail(env, PA_ERR_CONFIG, "recipe node \"%.64s\" is not named by a digest", key);
-		PA_TRY(check_node(env, node, key));
+		PA_TRY(check_stories(env, node, key));
 	}
 	return PA_OK;
 }
