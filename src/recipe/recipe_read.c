@@ -157,6 +157,7 @@ read_stories(PaEnv *env, PaRecipeGraph *graph, uint32_t number, const json_t *st
 			memcpy(graph->nodes[graph->n].digest, graph->nodes[number].digest, PA_SHA256_LENGTH);
 			graph->nodes[number].other = graph->n;
 			number = graph->n++;
+			graph->nodes[number].number = (uint32_t) i;
 		}
 		PA_TRY(read_node(env, graph, node, &graph->nodes[number]));
 	}

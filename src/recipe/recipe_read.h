@@ -28,6 +28,7 @@ typedef struct PaRecipeNode
 	bool		tolerance;		/* the operation is not bit for bit */
 	uint32_t	n_operands;
 	PaTerm	   *operands;		/* a leaf is the number of a node, not 0 */
+	uint32_t	number;			/* of the story among those of its digest, from 0 */
 	uint32_t	other;			/* the next story of the same digest; 0: there is none */
 	const void *members;		/* for the functions below */
 } PaRecipeNode;
