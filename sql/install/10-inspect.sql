@@ -33,13 +33,6 @@ comment on function adapter_envelope_digest(adapter) is
 	'SHA-256, 32 bytes, over digest, recipe, configuration text and original header: changes when any of '
 	'them does. Reads the header only.';
 
-create function adapter_evaluated(adapter) returns boolean
-	as 'MODULE_PATHNAME' language c volatile strict parallel restricted;
-comment on function adapter_evaluated(adapter) is
-	'True if this session made the value itself, by the operation at the root of its recipe, as one of the '
-	'last 1,024 values that it made; false of all that came in as a file, as text, in binary or out of a '
-	'table. Reads the header only.';
-
 create function adapter_raw_size(adapter) returns bigint
 	as 'MODULE_PATHNAME' language c immutable strict parallel safe;
 comment on function adapter_raw_size(adapter) is

@@ -358,8 +358,11 @@ begin
 	execute format('select %I.registry_check_names($1, $2)', peft) using schema, peft;
 	-- In the order in which moves and commits take them, so that the one that comes
 	-- second waits; also for another upgrade.
-	execute format('lock table %1$I.alias, %1$I.version, %1$I.state, %1$I.entry, %1$I.lineage,
-		%1$I.alias_history, %1$I.log, %1$I.log_head in access exclusive mode', schema);
+	execute (select format('lock table %s in access exclusive mode', string_agg(c.oid::text, ', ' order by t.n))
+		from unnest('{alias,version,state,entry,lineage,story,edge,claim_set,claim,revocation,dead,'
+			'alias_history,log,log_head}'::text[]) with ordinality t(name, n)
+			cross join lateral to_regclass(format('%I.%I', schema, t.name)) c(oid)
+		where c.oid is not null);
 	execute format('select %I.registry_roles($1, $2)', peft) into roles using schema, peft;
 	execute format('select %I.registry_run_steps($1, $2)', peft) using schema, peft;
 	execute format('

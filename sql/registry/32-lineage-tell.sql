@@ -108,21 +108,28 @@ comment on function @registry@.told_hash(boolean, bytea) is
 -- A story that was told before is not changed: what somebody else has open must
 -- not be waited for.  A fact that was a claim before gets a row of its own.
 -- For: nobody
-create or replace function @registry@.tell(digest bytea, recipe jsonb, proven boolean,
+create or replace function @registry@.tell(digest bytea, recipe jsonb, here boolean,
 	out claims bigint, out told bytea)
 	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 declare
 	unproven bigint[];
 	cut bytea[];
+	proven boolean;
 begin
-	select coalesce(array_agg(distinct w.id order by w.id) filter (where not w.fact), '{}') into unproven
+	select coalesce(array_agg(distinct w.id order by w.id) filter (where not w.fact), '{}'),
+		bool_and(w.fact) filter (where w.root) into unproven, proven
 	from (
-		select coalesce(k.id, @registry@.story_write(s.of, s.sha256, s.node, s.root and tell.proven)) as id,
-			coalesce(k.proven, s.root and tell.proven) as fact
-		from @registry@.stories(tell.digest, tell.recipe) s
+		select s.root, coalesce(k.proven, s.seen) as fact,
+			coalesce(k.id, @registry@.story_write(s.of, s.sha256, s.node, s.seen)) as id
+		from (
+			select t.*, here and not exists (select from @registry@.story f
+					where f.digest = t.of and f.sha256 = t.sha256 and f.proven)
+				and @peft@.adapter_evaluated(t.of, t.node) as seen
+			from @registry@.stories(tell.digest, tell.recipe) t
+			offset 0) s
 			left join lateral (
 				select x.id, x.proven from @registry@.story x
-				where x.digest = s.of and x.sha256 = s.sha256 and (x.proven or not (s.root and tell.proven))
+				where x.digest = s.of and x.sha256 = s.sha256 and (x.proven or not s.seen)
 				order by x.proven desc, x.id limit 1) k on true
 		offset 0) w;
 	cut := array(select c from unnest(@registry@.cut_off(tell.digest, tell.recipe)) c
@@ -130,13 +137,14 @@ begin
 	if unproven <> '{}' or cut <> '{}' then
 		claims := @registry@.claim_set_write(unproven, cut);
 	end if;
-	told := @registry@.told_hash(tell.proven and tell.recipe #>> '{root,op}' <> 'import',
+	told := @registry@.told_hash(coalesce(proven, false),
 		(select c.sha256 from @registry@.claim_set c where c.id = tell.claims));
 end
 $$;
 comment on function @registry@.tell(bytea, jsonb, boolean) is
-	'Writes what a recipe tells: the root as a fact if proven, everything else that is no fact as claims. '
-	'The claim set (null: nothing is claimed, nothing was cut off) and the hash of all that.';
+	'Writes what a recipe tells: what this session has evaluated (here: it is asked) as facts, all else that '
+	'is no fact as claims. The claim set (null: nothing is claimed, nothing was cut off) and the hash of all '
+	'that.';
 
 -- For: nobody
 create or replace function @registry@.check_quota(role name, recipe jsonb, claims bigint) returns void

@@ -221,7 +221,9 @@ begin
 		from @registry@.concerned(array[$1]) c
 			join @registry@.version v on v.entry = c.entry and v.number = c.number
 			left join @registry@.descendant_depths($1) d on d.digest = c.digest
-			cross join lateral (select case when c.digest = any(left_out) then 'it is what is to be left out'
+			cross join lateral (select case
+				when v.recipe #>> '{root,op}' = 'import' then 'it was imported'
+				when c.digest = any(left_out) then 'it is what is to be left out'
 				else @registry@.obstacle(v.recipe, left_out,
 					@registry@.affected_of(affected, v.digest, v.claims)) end as obstacle offset 0) o
 		order by d.depth, v.entry, v.number;

@@ -132,8 +132,11 @@ begin
 	elsif version.claims is not null
 		and kept.sha256 is distinct from @registry@.claims_hash(claimed, kept.cut) then
 		return 'Its claim set has another hash than its stories.';
-	elsif not version.upgraded and (version.told is null or version.told not in (
-			@registry@.told_hash(true, kept.sha256), @registry@.told_hash(false, kept.sha256))) then
+	elsif not version.upgraded and version.told is distinct from @registry@.told_hash(
+			exists (select from @registry@.stories(version.digest, version.recipe) t
+				where t.root and not exists (select from @registry@.story s
+					where s.digest = t.of and s.sha256 = t.sha256 and s.id = any(claimed))),
+			kept.sha256) then
 		return 'It told otherwise when it was committed.';
 	elsif exists (select from unnest(claimed) c left join @registry@.story s on s.id = c
 			left join @registry@.stories(version.digest, version.recipe) t
@@ -170,12 +173,13 @@ begin
 				when x.sha256 <> sha256(convert_to(x.node::text, 'UTF8')) then 'Its hash is not that of its node.'
 				when not @registry@.edges_fit(x.id, x.digest, x.node) then 'Its edges are not those of its node.'
 				when not x.proven and c.story is null then 'No version claims it.'
-				when x.proven and c.story is null and r.digest is null then 'No version that was made so is there.'
+				when c.story is null and t.of is null then 'No version tells it.'
 				end as fault
 			from @registry@.story x
 				left join (select distinct n.story from @registry@.claim n) c on c.story = x.id
-				left join (select distinct v.digest, v.recipe -> 'root' as node from @registry@.version v) r
-					on r.digest = x.digest and r.node = x.node
+				left join (select distinct t.of, t.sha256 from @registry@.version v
+					cross join lateral @registry@.stories(v.digest, v.recipe) t) t
+					on t.of = x.digest and t.sha256 = x.sha256
 			offset 0) s
 		where s.fault is not null;
 	return query

@@ -6,6 +6,8 @@
  */
 #include "engine/result.h"
 
+#include "recipe/recipe.h"
+
 PaStatus
 pa_result_describe(PaEnv *env, const PaDraft *draft, PaResult *result)
 {
@@ -57,7 +59,11 @@ pa_result_store(PaEnv *env, PaResult *result, PaSource *source, PaText recipe, s
 
 	PA_TRY(store(env, result, source, recipe, reserve, out, &header));
 	if (env->host->made != NULL)
-		env->host->made(env->host->state, header.envelope_digest);
+	{
+		PaText		root = pa_recipe_root(recipe);
+
+		env->host->made(env->host->state, header.digest, root.text, root.length);
+	}
 	return PA_OK;
 }
 

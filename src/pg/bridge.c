@@ -187,9 +187,21 @@ bridge_abandoned(void *arg)
 }
 
 static void
-host_made(void *state, const uint8_t envelope_digest[PA_SHA256_LENGTH])
+host_made(void *state, const uint8_t digest[PA_SHA256_LENGTH], const char *root, size_t n)
 {
-	evaluated_note(envelope_digest);
+	Bridge	   *bridge = state;
+
+	PG_TRY();
+	{
+		evaluated_note(digest, root, n);
+	}
+	PG_CATCH();
+	{
+		/* What is not noted is a claim; the value is made nevertheless. */
+		MemoryContextSwitchTo(bridge->context);
+		FlushErrorState();
+	}
+	PG_END_TRY();
 }
 
 Bridge *

@@ -12,7 +12,6 @@
 #include "engine/inspect.h"
 #include "fmgr.h"
 #include "funcapi.h"
-#include "pg/evaluated.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
@@ -23,7 +22,6 @@ PG_FUNCTION_INFO_V1(adapter_base_model);
 PG_FUNCTION_INFO_V1(adapter_rank);
 PG_FUNCTION_INFO_V1(adapter_digest);
 PG_FUNCTION_INFO_V1(adapter_envelope_digest);
-PG_FUNCTION_INFO_V1(adapter_evaluated);
 PG_FUNCTION_INFO_V1(adapter_raw_size);
 PG_FUNCTION_INFO_V1(adapter_recipe);
 PG_FUNCTION_INFO_V1(adapter_check);
@@ -72,14 +70,6 @@ adapter_digest(PG_FUNCTION_ARGS)
 	PaValueHeader header = header_argument(fcinfo);
 
 	PG_RETURN_BYTEA_P(bytea_of(header.digest, PA_SHA256_LENGTH));
-}
-
-Datum
-adapter_evaluated(PG_FUNCTION_ARGS)
-{
-	PaValueHeader header = header_argument(fcinfo);
-
-	PG_RETURN_BOOL(evaluated_here(header.envelope_digest));
 }
 
 Datum

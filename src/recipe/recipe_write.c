@@ -421,6 +421,10 @@ write_nodes(PaEnv *env, const json_t *root, uint32_t n_operands, const PaOperand
 	return PA_OK;
 }
 
+/* A quote inside a string has a backslash before it, so neither is found in one. */
+#define ROOT_BEGINS "{\"version\":%d,\"root\":"
+#define ROOT_ENDS ",\"nodes\":{"
+
 /* The root is measured first: one that is too large costs no reading of operands. */
 static PaStatus
 write_document(PaEnv *env, const json_t *root, uint32_t n, const PaOperand *operands, PaBuf *buf,
@@ -429,9 +433,9 @@ write_document(PaEnv *env, const json_t *root, uint32_t n, const PaOperand *oper
 	static const char tail[] = "}}";
 	Merge		merge = {.env = env, .scratch = scratch};
 
-	PA_TRY(pa_buf_printf(buf, "{\"version\":%d,\"root\":", PA_RECIPE_VERSION));
+	PA_TRY(pa_buf_printf(buf, ROOT_BEGINS, PA_RECIPE_VERSION));
 	PA_TRY(write_node(buf, root));
-	PA_TRY(pa_buf_printf(buf, ",\"nodes\":{"));
+	PA_TRY(pa_buf_printf(buf, "%s", ROOT_ENDS));
 	if (buf->length + strlen(tail) > PA_MAX_RECIPE_BYTES)
 		return pa_fail(env, PA_ERR_LIMIT, "recipe has more than %zu bytes", PA_MAX_RECIPE_BYTES);
 	merge.roots = pa_json_object();
@@ -464,6 +468,41 @@ pa_recipe_write(PaEnv *env, const json_t *root, uint32_t n_operands, const PaOpe
 	if (status == PA_OK)
 		status = pa_strndup(env, (const char *) buf.data, buf.length, &recipe->text);
 	recipe->length = buf.length;
+	pa_buf_release(&buf);
+	return status;
+}
+
+PaText
+pa_recipe_root(PaText recipe)
+{
+	static const char name[] = "\"root\":";
+	const char *end = recipe.text + recipe.length;
+	const char *root = recipe.text;
+	const char *p;
+
+	while ((size_t) (end - root) > strlen(name) && memcmp(root, name, strlen(name)) != 0)
+		root++;
+	root += strlen(name);
+	for (p = root; (size_t) (end - p) > strlen(ROOT_ENDS); p++)
+		if (memcmp(p, ROOT_ENDS, strlen(ROOT_ENDS)) == 0)
+			break;
+	return pa_text(root, (size_t) (p - root));
+}
+
+PaStatus
+pa_recipe_spell_node(PaEnv *env, PaText node, PaText *spelled)
+{
+	json_t	   *json;
+	PaBuf		buf;
+	PaStatus	status;
+
+	PA_TRY(pa_json_parse(env, node, "recipe", &json));
+	PA_TRY(pa_recipe_check_node(env, json, "root"));
+	PA_TRY(pa_buf_init(env, &buf, 0, 256));
+	status = write_node(&buf, json);
+	if (status == PA_OK)
+		status = pa_strndup(env, (const char *) buf.data, buf.length, &spelled->text);
+	spelled->length = buf.length;
 	pa_buf_release(&buf);
 	return status;
 }

@@ -57,11 +57,13 @@ select l.names[1] as name, l.depth, l.p, l.q, l.w from registry.lineage('space@2
 -- Claims that lead in a circle (d1 to d2 to d3 to d1) end, and what hangs on the
 -- circle has no weights: x from mix@1 through d1.
 begin;
-insert into registry.state (digest) select sha256(d::bytea) from unnest('{d1,d2,d3}'::text[]) d;
-insert into registry.lineage (child, of, parent, p, q, external)
-	select registry.digest('mix@1'), coalesce(sha256(of::bytea), registry.digest('mix@1')), coalesce(sha256(parent::bytea), registry.digest('x')), 1, 1, false
-	from (values (null, 'd1'), ('d1', 'd2'), ('d2', 'd3'), ('d3', 'd1'), ('d3', null)) v(of, parent)
-	on conflict do nothing;
+with row as (
+	select n, coalesce(sha256(of::bytea), registry.digest('mix@1')) as of, coalesce(sha256(parent::bytea), registry.digest('x')) as parent
+	from (values (1, null, 'd1'), (2, 'd1', 'd2'), (3, 'd2', 'd3'), (4, 'd3', 'd1'), (5, 'd3', null)) v(n, of, parent)),
+story as (
+	insert into registry.story (id, digest, sha256, node, proven) overriding system value
+		select 1000 + n, of, sha256(''), '{}', true from row)
+insert into registry.edge (story, of, parent, p, q) select 1000 + n, of, parent, 1, 1 from row;
 select l.names, l.kind, l.depth, l.p from registry.lineage('mix@1') l order by l.depth, l.names;
 select d.kind, d.depth, d.p from registry.descendants(sha256('d2')) d where d.kind = 'intermediate' order by d.depth;
 rollback;

@@ -26,11 +26,11 @@ select names, p from registry.lineage('alice@2');
 select fails($$insert into registry.version (entry, value, number) select 'alice', a, 7 from base$$);
 select fails($$update registry.version set message = 'other'$$);
 select fails($$update registry.entry set next_number = 1$$);
-select fails($$delete from registry.lineage$$);
-select fails($$insert into registry.state (digest) values (sha256('x'))$$);
+select fails($$delete from registry.edge$$);
+select fails($$insert into registry.revocation (digest) values (sha256('x'))$$);
 select fails($$select registry.erase('alice@1', 'gone')$$);
 select fails($$select registry.revoke('alice@1', 'gone')$$);
-select fails($$select registry.lock_live(sha256('x'))$$);
+select fails($$select registry.check_live(sha256('x'), null)$$);
 set role regress_bob;
 -- Bob sees nothing of Alice's, may not commit to her entry,
 select count(*) from registry.version;
