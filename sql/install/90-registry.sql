@@ -6,6 +6,11 @@ comment on function registry_entry_hash(bigint, bytea, text, text[]) is
 	'"Log"). Error 22023: position below 1, a hash of another length, fields that are not an array of one '
 	'dimension from 1.';
 
+create function registry_next_transaction() returns xid8
+	as 'MODULE_PATHNAME' language c volatile parallel restricted;
+comment on function registry_next_transaction() is
+	'A number that is higher than those of all transactions that have one.';
+
 create function registry_all_after(bound xid8) returns boolean
 	as 'MODULE_PATHNAME' language c volatile strict parallel restricted;
 comment on function registry_all_after(xid8) is

@@ -165,7 +165,7 @@ begin
 	-- Of earlier transactions; a bound of another cluster, where this one was dumped, says nothing.
 	waiting := array(select r.digest from @registry@.revocation r
 		where not r.settled and (pg_current_xact_id_if_assigned() is null or age(r.xmin) > 0)
-			and (r.bound is null or r.bound > pg_snapshot_xmax(pg_current_snapshot())
+			and (r.bound is null or r.bound > @peft@.registry_next_transaction()
 				or @peft@.registry_all_after(r.bound))
 		order by r.digest for update skip locked);
 	if waiting <> '{}' then
@@ -177,8 +177,8 @@ begin
 				join @registry@.edge e on e.parent = d.digest join @registry@.claim c on c.story = e.story);
 		get diagnostics sets = row_count;
 		update @registry@.revocation r set settled = marked + sets = 0 and r.bound is not null
-				and r.bound <= pg_snapshot_xmax(pg_current_snapshot()),
-				bound = pg_snapshot_xmax(pg_current_snapshot())
+				and r.bound <= @peft@.registry_next_transaction(),
+				bound = @peft@.registry_next_transaction()
 			where r.digest = any(waiting);
 	end if;
 	perform @registry@.take_aliases();

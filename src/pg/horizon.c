@@ -13,6 +13,14 @@
 #include "utils/xid8.h"
 
 PG_FUNCTION_INFO_V1(registry_all_after);
+PG_FUNCTION_INFO_V1(registry_next_transaction);
+
+/* Higher than all ids so far, unlike a snapshot's xmax, which is lower than some that are running. */
+Datum
+registry_next_transaction(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_FULLTRANSACTIONID(ReadNextFullTransactionId());
+}
 
 /*
  * The oldest transaction id that is running, is prepared, or is seen as running
