@@ -123,55 +123,65 @@ is_told(const json_t *stories, const json_t *text)
 }
 
 /*
- * One more story of a digest.  An import says nothing, so it stands alone and
- * gives way: whoever imports a file without its history must not make others
- * forget it.
+ * What one more recipe tells of a digest.  An import says nothing, so one that is
+ * all that was told gives way: whoever imports a file without its history must
+ * not make others forget it.  Before a story of the same recipe it stays: then
+ * the story leads back to the digest, and an evaluation has to begin there.
  */
 static PaStatus
-add_story(PaEnv *env, json_t *map, const char *digest, json_t *text)
+add_stories(PaEnv *env, json_t *map, const char *digest, json_t *told)
 {
 	json_t	   *stories = json_object_get(map, digest);
 
-	if (stories == NULL)
+	if (stories == NULL || (json_array_size(stories) == 1 && is_import(json_array_get(stories, 0))))
+		return json_object_set(map, digest, told) == 0 ? PA_OK : out_of_memory(env);
+	for (size_t i = 0; i < json_array_size(told); i++)
 	{
-		stories = json_array();
-		if (json_object_set_new(map, digest, stories) != 0)
+		json_t	   *text = json_array_get(told, i);
+
+		if (!is_import(text) && !is_told(stories, text) && json_array_append(stories, text) != 0)
 			return out_of_memory(env);
 	}
-	else if (is_import(text) || is_told(stories, text))
-		return PA_OK;
-	else if (is_import(json_array_get(stories, 0)))
-		json_array_clear(stories);
-	return json_array_append(stories, text) == 0 ? PA_OK : out_of_memory(env);
+	return PA_OK;
 }
 
+/* Append a node's text. */
 static PaStatus
-keep_node(Merge *merge, json_t *map, const char *digest, const json_t *node)
+spell(Merge *merge, json_t *told, const json_t *node)
 {
 	PaBuf	   *scratch = merge->scratch;
-	json_t	   *text;
-	PaStatus	status;
 
 	scratch->length = 0;
 	PA_TRY(write_node(scratch, node));
-	text = json_stringn_nocheck((const char *) scratch->data, scratch->length);
-	if (text == NULL)
+	if (json_array_append_new(told,
+							  json_stringn_nocheck((const char *) scratch->data, scratch->length)) != 0)
 		return out_of_memory(merge->env);
-	status = add_story(merge->env, map, digest, text);
-	json_decref(text);
-	if (map == merge->roots)
-		merge->root_bytes += scratch->length;
-	return status;
+	return PA_OK;
 }
 
 static PaStatus
-keep_stories(Merge *merge, json_t *map, const char *digest, const json_t *stories)
+spell_stories(Merge *merge, json_t *told, const json_t *stories)
 {
 	const json_t *node;
 
 	for (size_t i = 0; (node = pa_recipe_story(stories, i)) != NULL; i++)
-		PA_TRY(keep_node(merge, map, digest, node));
+		PA_TRY(spell(merge, told, node));
 	return PA_OK;
+}
+
+static PaStatus
+keep_stories(Merge *merge, const char *digest, const json_t *stories)
+{
+	json_t	   *told = json_array();
+	PaStatus	status;
+
+	if (told == NULL)
+		return out_of_memory(merge->env);
+	status = spell_stories(merge, told, stories);
+	if (status == PA_OK)
+		status = add_stories(merge->env, merge->nodes, digest, told);
+	json_decref(told);
+	return status;
 }
 
 static PaStatus
@@ -194,18 +204,35 @@ is_of_itself(const json_t *root, const char *digest)
 	return hex == NULL;
 }
 
-/* What an operand says of itself: older stories that it tells come first, as an evaluation takes the first. */
 static PaStatus
-keep_root(Merge *merge, const char *digest, const json_t *document)
+spell_root(Merge *merge, json_t *told, const char *digest, const json_t *document)
 {
 	const json_t *older = json_object_get(json_object_get(document, "nodes"), digest);
 	const json_t *root = json_object_get(document, "root");
 
 	if (older != NULL)
-		PA_TRY(keep_stories(merge, merge->roots, digest, older));
+		PA_TRY(spell_stories(merge, told, older));
 	if (older != NULL && is_of_itself(root, digest))
 		return PA_OK;
-	return keep_node(merge, merge->roots, digest, root);
+	return spell(merge, told, root);
+}
+
+/* What an operand says of itself: older stories that it tells come first, as an evaluation takes the first. */
+static PaStatus
+keep_root(Merge *merge, const char *digest, const json_t *document)
+{
+	json_t	   *told = json_array();
+	PaStatus	status;
+
+	if (told == NULL)
+		return out_of_memory(merge->env);
+	status = spell_root(merge, told, digest, document);
+	for (size_t i = 0; i < json_array_size(told); i++)
+		merge->root_bytes += json_string_length(json_array_get(told, i));
+	if (status == PA_OK)
+		status = add_stories(merge->env, merge->roots, digest, told);
+	json_decref(told);
+	return status;
 }
 
 static PaStatus
@@ -221,7 +248,7 @@ merge_document(Merge *merge, const uint8_t *digest, json_t *document)
 	if (merge->root_bytes <= PA_RECIPE_ROOT_BYTES)
 		PA_TRY(keep_root(merge, hex, document));
 	if (merge->read <= PA_RECIPE_READ_BYTES)
-		json_object_foreach(nodes, key, stories) PA_TRY(keep_stories(merge, merge->nodes, key, stories));
+		json_object_foreach(nodes, key, stories) PA_TRY(keep_stories(merge, key, stories));
 	return PA_OK;
 }
 
@@ -262,10 +289,7 @@ merge_operands(Merge *merge, uint32_t n, const PaOperand *operands)
 	for (uint32_t i = 0; i < n; i++)
 		PA_TRY(merge_operand(merge, &operands[i]));
 	json_object_foreach(merge->nodes, digest, stories)
-	{
-		for (size_t i = 0; i < json_array_size(stories); i++)
-			PA_TRY(add_story(merge->env, merge->roots, digest, json_array_get(stories, i)));
-	}
+		PA_TRY(add_stories(merge->env, merge->roots, digest, stories));
 	return PA_OK;
 }
 
