@@ -120,9 +120,9 @@ def told(recipe, digest, known=()):
 
 
 def edges(recipe, digest, known):
-    """Rows (of, parent, p, q, w, external) of lineage; of is the digest for the root."""
-    return {(of, parent, *sums, is_untold(recipe, parent))
-            for of, node in told(recipe, digest, known) for parent, sums in edges_of(node, of).items()}
+    """Rows (of, parent, p, q, w, external) of lineage, for each story; of is the digest for the root."""
+    return [(of, parent, *sums, is_untold(recipe, parent))
+            for of, node in told(recipe, digest, known) for parent, sums in edges_of(node, of).items()]
 
 
 def weights_left(node, left, renormalize):

@@ -91,6 +91,12 @@ class Model:
         return {ref: v.digest in proven for ref, v in self.versions.items()
                 if v.digest in proven or digest in self.ancestors(v.digest, v.claims)}
 
+    def affected(self, ref, digest):
+        """What was made of a digest, as far as facts and the version's own claims say."""
+        v = self.versions[ref]
+        return self.fact_descendants(digest) | {
+            d for d in self.ancestors(v.digest, v.claims) if digest in self.ancestors(d, v.claims)}
+
     def drawn(self, stories):
         graph = lineage.Story()
         for s in stories:
