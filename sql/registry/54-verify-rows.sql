@@ -130,8 +130,11 @@ begin
 	if version.claims is not null and kept.id is null then
 		return 'Its claim set is not there.';
 	elsif version.claims is not null
-		and kept.sha256 is distinct from @registry@.claims_hash(claimed, kept.cut) then
+		and (kept.cut is null or kept.sha256 is distinct from @registry@.claims_hash(claimed, kept.cut)) then
 		return 'Its claim set has another hash than its stories.';
+	elsif version.upgraded is null or version.upgraded and version.created_at >= (
+			select s.run_at from @registry@.step s where s.name = 'stories') then
+		return 'It is called older than what versions tell is kept.';
 	elsif not version.upgraded and version.told is distinct from @registry@.told_hash(
 			exists (select from @registry@.stories(version.digest, version.recipe) t
 				where t.root and not exists (select from @registry@.story s
@@ -149,10 +152,30 @@ begin
 		return 'Its recipe tells what is neither a fact nor among its claims.';
 	end if;
 	return null;
+exception when others then
+	if @registry@.is_outer_error(sqlstate) then
+		raise;
+	end if;
+	return format('What it tells cannot be read: %s (%s).', sqlerrm, sqlstate);
 end
 $$;
 comment on function @registry@.claims_fault(@registry@.version) is
 	'Compares what a version tells with its recipe and its hash; null if nothing is wrong, else a sentence.';
+
+-- For: log reader, inside
+create or replace function @registry@.stories_told(version @registry@.version)
+	returns table (of bytea, sha256 bytea)
+	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
+begin
+	return query select t.of, t.sha256 from @registry@.stories(version.digest, version.recipe) t;
+exception when others then
+	if @registry@.is_outer_error(sqlstate) then
+		raise;
+	end if;
+end
+$$;
+comment on function @registry@.stories_told(@registry@.version) is
+	'The stories of a version''s recipe; none if it cannot be read, which claims_fault tells.';
 
 -- For: log reader, inside
 create or replace function @registry@.verify_lineage()
@@ -178,7 +201,7 @@ begin
 			from @registry@.story x
 				left join (select distinct n.story from @registry@.claim n) c on c.story = x.id
 				left join (select distinct t.of, t.sha256 from @registry@.version v
-					cross join lateral @registry@.stories(v.digest, v.recipe) t) t
+					cross join lateral @registry@.stories_told(v) t) t
 					on t.of = x.digest and t.sha256 = x.sha256
 			offset 0) s
 		where s.fault is not null;
@@ -265,7 +288,7 @@ begin
 			case when c.dead then 'It is marked and descends from nothing that is revoked.'
 				else 'It descends from what is revoked and is not marked.' end
 		from @registry@.claim_set c left join sets s on s.claim_set = c.id
-		where c.dead and s.claim_set is null or not c.dead and s.due;
+		where c.dead is null or c.dead and s.claim_set is null or not c.dead and s.due;
 end
 $$;
 comment on function @registry@.verify_states() is
