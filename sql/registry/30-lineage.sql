@@ -301,5 +301,4 @@ create or replace function @registry@.lineage_dot(ref text) returns text
 		|| E'}\n'
 $$;
 comment on function @registry@.lineage_dot(text) is
-	'The ancestors of a version as a Graphviz document; edges carry weights (p, q where they differ) and are '
-	'dashed where they are claims. Error 42704: no such version.';
+	'The ancestors of a version as a Graphviz document, claims dashed. Error 42704: no such version.';

@@ -37,7 +37,7 @@ begin
 		perform @registry@.allow_functions('reader', role);
 		if role = admin or not secured then
 			execute format('grant select on @registry@.story, @registry@.edge, @registry@.claim_set, '
-				'@registry@.claim, @registry@.revocation, @registry@.dead, @registry@.log to %I',
+				'@registry@.claim, @registry@.revocation, @registry@.dead, @registry@.step, @registry@.log to %I',
 				role);
 			perform @registry@.allow_functions('log reader', role);
 		end if;
@@ -56,15 +56,15 @@ begin
 		execute format('grant update (erased_at, erase_reason) on @registry@.version to %I', admin);
 		perform @registry@.allow_functions('admin', admin);
 		-- rights can be given again, which creates no second policies
-		if secured and not exists (select from pg_policy p join pg_roles r on p.polroles = array[r.oid]
-				where p.polrelid = '@registry@.version'::regclass and r.rolname = admin) then
-			foreach t in array array['entry', 'version', 'alias', 'alias_history', 'share'] loop
-				execute format('create policy %I on @registry@.%I to %I using (true) with check (true)',
-					'admin ' || admin, t, admin);
-				execute format('comment on policy %I on @registry@.%I is %L',
-					'admin ' || admin, t, 'Admins see and change everything.');
-			end loop;
-		end if;
+		foreach t in array case when secured
+				then array['entry', 'version', 'alias', 'alias_history', 'share'] else '{}' end loop
+			continue when exists (select from pg_policy p join pg_roles r on p.polroles = array[r.oid]
+				where p.polrelid = format('@registry@.%I', t)::regclass and r.rolname = admin);
+			execute format('create policy %I on @registry@.%I to %I using (true) with check (true)',
+				'admin ' || admin, t, admin);
+			execute format('comment on policy %I on @registry@.%I is %L',
+				'admin ' || admin, t, 'Admins see and change everything.');
+		end loop;
 	end if;
 end
 $$;
