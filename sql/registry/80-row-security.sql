@@ -26,12 +26,11 @@ create policy member on @registry@.alias_history
 	using (exists (select from @registry@.entry e where e.name = alias_history.entry and @registry@.is_member(e.owner)));
 comment on policy member on @registry@.alias_history is 'Members of the entry''s owner.';
 
--- Reading what was shared.  The policy of share itself looks at no other table
--- when it is read, so that these two do not call each other.
+-- Reading what was shared.  The policy of share itself looks at no other table,
+-- so that these two do not call each other.
 create policy member on @registry@.share
 	using (@registry@.is_member(owner) or @registry@.is_member(role))
-	with check (@registry@.is_member(owner)
-		and exists (select from @registry@.entry e where e.name = share.entry and e.owner = share.owner));
+	with check (@registry@.is_member(owner) and @registry@.is_owner(owner, entry));
 comment on policy member on @registry@.share is 'Members of the entry''s owner; who may read, reads.';
 create policy owner on @registry@.share as restrictive for delete
 	using (@registry@.is_member(owner));

@@ -115,4 +115,37 @@ select registry.commit('two', 0.5 * value('x') + 0.75 * value('y'));
 select names, p from registry.lineage('one') where depth > 0 order by names;
 select * from problems();
 select registry_drop(true);
+
+-- What this session has evaluated is a fact, also on the way; what a recipe says is a claim of the version.
+select registry_create();
+update named set a = lora('q', '[[3, 5]]', '[[0], [1]]') where name = 'y';
+select registry.commit(name, a) from named where name in ('x', 'y') order by name;
+select registry.commit('fact', 0.5 * adapter_scale(value('x'), 3) + 0.25 * value('y'));
+select names, kind, standing, incomplete from registry.lineage('fact') order by names, kind;
+select registry.commit('claim', forged(value('z'), sum_of(term(value('m'), '0x1.0p-1'), term(value('evil'), '0x1.0p-1')),
+	jsonb_build_object(hex(value('m')), jsonb_build_array(sum_of(term(value('x'), '0x1.0p-1')), sum_of(term(value('y'), '0x1.0p-1'))))));
+select names, kind, standing, incomplete from registry.lineage('claim') order by names, kind, incomplete;
+select registry.commit('plain', value('z'));
+select count(*) from registry.lineage('plain@1');
+select names, standing from registry.lineage(adapter_digest(value('z'))) where names <> '{}' order by names;
+-- Of the digest's versions one claims that it was made of x.
+select ref, depth, standing, recomposable from registry.revoke('x', 'withdrawn') order by ref;
+select registry.is_live('claim@1') as claim, registry.is_live('plain@1') as plain, registry.is_live(adapter_digest(value('z'))) as digest,
+	registry.is_live('fact@1') as fact;
+-- What is made of the one value, and of the other.
+select regexp_replace(fails($$select registry.commit('of claim', 0.5 * registry.get('claim@1', true))$$), '[0-9a-f]{64}', 'DIGEST');
+select registry.commit('of plain', 0.5 * registry.get('plain@1'));
+select * from problems();
+-- A claim that is recomputed is a fact.
+select registry.commit('later', forged(0.125 * value('y'), sum_of(term(value('y'), '0x1.0p-3'))));
+select registry.commit('wrong', forged(0.375 * value('y'), sum_of(term(value('y'), '0x1.0p+3'))));
+select names, standing from registry.lineage('later');
+select * from registry.prove() order by ref;
+select names, standing from registry.lineage('later');
+-- How much a role may claim.
+insert into registry.quota (role, claims) values (session_user, 1);
+select regexp_replace(regexp_replace(fails($$select registry.commit('much', forged(value('evil'), sum_of(term(value('m'), '0x1.0p-1')),
+	jsonb_build_object(hex(value('m')), sum_of(term(value('y'), '0x1.0p-1')))))$$), 'role ".*"', 'role "..."'), 'recipe: \d+', 'recipe: ...');
+delete from registry.quota;
+select registry_drop(true);
 drop table named;

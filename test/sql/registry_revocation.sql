@@ -166,6 +166,16 @@ select registry.commit('aaa', forged(value('m'), sum_of(term(value('evil'), '0x1
 reset role;
 select ref, recomposable from registry.revoke('z', 'withdrawn') order by ref;
 select registry.recompose('c@1', 'z@1');
+-- The mark alone, and settling, which needs transactions of its own.
+select registry.revoke_digest(sha256('nothing'), 'never'), registry.revoke_digest(sha256('nothing'), 'again');
+select fails($$select registry.revoke_digest(sha256('nothing'), null)$$);
+begin isolation level repeatable read;
+select fails($$select registry.settle()$$);
+rollback;
+do $$ begin for i in 1 .. 1000 loop exit when registry.settle() = 0; commit; perform pg_sleep(0.01); end loop; end $$;
+select bool_and(settled) as settled from registry.revocation;
+select registry.is_live('c@1') as c, registry.is_live('c@2') as without_z, registry.is_live('x') as x;
+select * from problems();
 select registry_drop(true);
 drop table named;
 drop role regress_writer;

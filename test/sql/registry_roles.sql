@@ -43,6 +43,27 @@ select fails($$insert into registry.entry (name, owner) values ('gift', 'regress
 -- and sees that his adapter was made from something registered, not its name.
 select registry.commit('bob', 0.5 * a) from base where name = 'x';
 select names, kind, p from registry.lineage('bob');
+-- What he may not see is not evaluated for him, and says nothing of itself.
+select regexp_replace(fails($$select registry.commit_virtual('bob', 0.25 * a) from base where name = 'x'$$), '[0-9a-f]{64}', 'DIGEST');
+-- She lets him read her entry; he cannot do that himself, nor write to it, nor take it from her.
+select fails($$select registry.share('alice', 'regress_bob')$$);
+set role regress_alice;
+select fails($$select registry.share('alice', 'nobody_of_this_name')$$);
+select registry.share('alice', 'regress_bob');
+set role regress_bob;
+select count(*) from registry.version where entry = 'alice';
+select registry.get('alice@production') = a as same from base where name = 'x';
+select names, kind, p from registry.lineage('bob');
+select fails($$select registry.commit('alice', a) from base where name = 'z'$$);
+select fails($$select registry.set_alias('alice', 'production', 2)$$);
+select fails($$update registry.entry set description = 'his'$$), (select description from registry.entry where name = 'alice');
+select registry.unshare('alice', 'regress_bob');
+select count(*) from registry.version where entry = 'alice';
+set role regress_alice;
+select count(*) from registry.version where entry = 'bob';
+select registry.unshare('alice', 'regress_bob');
+set role regress_bob;
+select count(*) from registry.version where entry = 'alice';
 -- A superuser's rights are no part of the registry.
 set role regress_bob;
 select fails($$select registry_upgrade()$$);
