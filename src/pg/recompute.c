@@ -86,7 +86,7 @@ adapter_recompute_needs(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-#define EDGES_COLUMNS 6
+#define EDGES_COLUMNS 7
 
 static void
 edges_row(ReturnSetInfo *result, const PaRecipeGraph *graph, const PaRecipeEdge *edge, const uint8_t *digest)
@@ -104,7 +104,9 @@ edges_row(ReturnSetInfo *result, const PaRecipeGraph *graph, const PaRecipeEdge 
 	nulls[4] = edge->weights != PA_EDGE_DELTA;
 	values[2] = Float8GetDatum(edge->p);
 	values[3] = values[4] = Float8GetDatum(edge->q);
-	values[5] = BoolGetDatum(pa_recipe_is_end(parent));
+	nulls[6] = edge->of == 0;
+	values[6] = Int32GetDatum(graph->nodes[edge->of].number);
+	values[5] = BoolGetDatum(pa_recipe_is_untold(graph, edge->parent));
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
