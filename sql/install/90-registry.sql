@@ -363,7 +363,8 @@ begin
 	execute format('select %I.registry_check_names($1, $2)', peft) using schema, peft;
 	-- In the order in which moves and commits take them, so that the one that comes
 	-- second waits; also for another upgrade.
-	execute (select format('lock table %s in access exclusive mode', string_agg(c.oid::text, ', ' order by t.n))
+	execute (select format('lock table %s in access exclusive mode',
+			string_agg(c.oid::text, ', ' order by t.n))
 		from unnest('{alias,version,state,entry,lineage,story,edge,claim_set,claim,revocation,dead,'
 			'alias_history,log,log_head}'::text[]) with ordinality t(name, n)
 			cross join lateral to_regclass(format('%I.%I', schema, t.name)) c(oid)

@@ -26,8 +26,8 @@ begin
 end
 $$;
 comment on function @registry@.owns_entry(text) is
-	'The entry exists and the current role has the rights of its owner; volatile, so that a policy sees an entry that the '
-	'same command has made.';
+	'The entry exists and the current role has the rights of its owner; volatile, so that a policy sees an '
+	'entry that the same command has made.';
 
 -- For: owner
 create or replace function @registry@.allow(reader text default null, writer text default null,
@@ -46,7 +46,8 @@ begin
 		perform @registry@.allow_functions('reader', role);
 		if role = admin or not secured then
 			execute format('grant select on @registry@.story, @registry@.edge, @registry@.claim_set, '
-				'@registry@.claim, @registry@.revocation, @registry@.dead, @registry@.step, @registry@.log to %I',
+				'@registry@.claim, @registry@.revocation, @registry@.dead, @registry@.step, '
+				'@registry@.log to %I',
 				role);
 			perform @registry@.allow_functions('log reader', role);
 		end if;

@@ -153,8 +153,7 @@ spell(Merge *merge, json_t *told, const json_t *node)
 
 	scratch->length = 0;
 	PA_TRY(write_node(scratch, node));
-	if (json_array_append_new(told,
-							  json_stringn_nocheck((const char *) scratch->data, scratch->length)) != 0)
+	if (json_array_append_new(told, json_stringn_nocheck((const char *) scratch->data, scratch->length)) != 0)
 		return out_of_memory(merge->env);
 	return PA_OK;
 }
@@ -217,7 +216,8 @@ spell_root(Merge *merge, json_t *told, const char *digest, const json_t *documen
 	return spell(merge, told, root);
 }
 
-/* What an operand says of itself: older stories that it tells come first, as an evaluation takes the first. */
+/* What an operand says of itself: older stories that it tells come first, as an evaluation takes the first.
+ */
 static PaStatus
 keep_root(Merge *merge, const char *digest, const json_t *document)
 {
