@@ -57,6 +57,6 @@ comment on aggregate adapter_recompute(jsonb, adapter, bytea, boolean) is
 create function adapter_evaluated(digest bytea, node jsonb) returns boolean
 	as 'MODULE_PATHNAME' language c volatile strict parallel restricted;
 comment on function adapter_evaluated(bytea, jsonb) is
-	'True if this session made a value of this digest by this node of a recipe, its operation on operands of '
+	'True if the backend made a value of this digest by this node of a recipe, its operation on operands of '
 	'those digests, as one of the last 1,024 values that it made. Nothing that came in as a file, as text, '
 	'in binary or out of a table counts. Errors: 22023 not a node, or a digest that has not 32 bytes.';

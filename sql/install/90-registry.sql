@@ -395,7 +395,8 @@ begin
 	end if;
 	-- In the order in which moves and commits take them, so that the one that comes
 	-- second waits; also for another upgrade.
-	execute (select format('lock table %s in access exclusive mode', string_agg(c.oid::text, ', ' order by t.n))
+	execute (select format('lock table %s in access exclusive mode',
+			string_agg(c.oid::text, ', ' order by t.n))
 		from unnest('{alias,version,state,entry,lineage,story,edge,claim_set,claim,revocation,dead,'
 			'share,quota,alias_history,log_head,log,event,tree}'::text[]) with ordinality t(name, n)
 			cross join lateral to_regclass(format('%I.%I', schema, t.name)) c(oid)

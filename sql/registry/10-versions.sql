@@ -121,7 +121,8 @@ begin
 			order by v.entry, v.number for share;
 		way := @registry@.plan(new.recipe);
 		if way.missing <> '{}' then
-			raise exception 'a value that the version is made of was erased meanwhile' using errcode = '40001',
+			raise exception 'a value that the version is made of was erased meanwhile'
+				using errcode = '40001',
 				detail = format('Missing: %s.', @registry@.digest_list(way.missing)),
 				hint = 'Commit the value itself.';
 		end if;
@@ -216,8 +217,8 @@ begin
 	end if;
 	if @peft@.adapter_envelope_digest(new.value)
 		is distinct from @peft@.adapter_envelope_digest(@registry@.get(old.entry || '@' || old.number)) then
-		raise exception 'the value has another recipe or configuration than the version' using errcode = '22000',
-			hint = '@registry@.materialize() evaluates it.';
+		raise exception 'the value has another recipe or configuration than the version'
+			using errcode = '22000', hint = '@registry@.materialize() evaluates it.';
 	end if;
 	return new;
 end
@@ -240,7 +241,7 @@ comment on function @registry@.refuse_change() is 'Trigger: error 55000.';
 create or replace function @registry@.mark_change() returns trigger
 	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
 declare
-	marks constant text[] := '{proven,dead,settled}';
+	marks constant text[] := array['proven', 'dead', 'settled'];
 begin
 	if to_jsonb(new) - marks - 'bound' <> to_jsonb(old) - marks - 'bound' or exists (
 			select from unnest(marks) m
@@ -274,4 +275,5 @@ end
 $$;
 comment on function @registry@.protect() is
 	'Fills in what versions of an earlier registry tell, and lets the triggers that refuse changes fire in '
-	'replicas'' sessions too; called by registry_create() and registry_upgrade(). (pg_restore --disable-triggers leaves them as ordinary ones.)';
+	'replicas'' sessions too; called by registry_create() and registry_upgrade(). '
+	'(pg_restore --disable-triggers leaves them as ordinary ones.)';

@@ -45,18 +45,6 @@ $$;
 comment on function @registry@.digest(text) is
 	'Digest of the version that a reference means. Error 42704: no such version.';
 
--- For: reader, inside
-create or replace function @registry@.operands(node jsonb) returns bytea[]
-	language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
-begin
-	return (select coalesce(array_agg(distinct decode(o #>> '{}', 'hex')), '{}') from (
-		select jsonb_path_query(node, '$.of[*]')
-		union all
-		select jsonb_path_query(node, '$.terms[*].of')) n(o));
-end
-$$;
-comment on function @registry@.operands(jsonb) is 'Digests of the operands of a node of a recipe.';
-
 -- How a value is made again is told by the version's own recipe alone: what
 -- others tell of a digest on the way is theirs.
 -- For: reader, inside
@@ -75,7 +63,8 @@ begin
 				where v.digest = n.parent and v.value is not null limit 1) v);
 	needed := array(select @peft@.adapter_recompute_needs(plan.recipe, known || without));
 	leaves := array(select x from unnest(needed) x intersect select x from unnest(known) x order by 1);
-	missing := array(select x from unnest(needed) x except select x from unnest(known || without) x order by 1);
+	missing := array(select x from unnest(needed) x
+		except select x from unnest(known || without) x order by 1);
 	recipe_used := plan.recipe;
 	-- what evaluates leaves out one digest: the others take its name
 	foreach d in array without[2:] loop

@@ -13,12 +13,14 @@ begin
 		select d from unnest(digests) d
 		union
 		select l.parent from found f
-			cross join lateral (select e.parent from @registry@.story s join @registry@.edge e on e.story = s.id
+			cross join lateral (
+				select e.parent from @registry@.story s join @registry@.edge e on e.story = s.id
 				where s.digest = f.digest and s.proven offset 0) l)
 	select f.digest from found f;
 end
 $$;
-comment on function @registry@.fact_ancestors(bytea[]) is 'The digests and all that facts say they were made of.';
+comment on function @registry@.fact_ancestors(bytea[]) is
+	'The digests and all that facts say they were made of.';
 
 -- For: reader, inside
 create or replace function @registry@.fact_descendants(digests bytea[]) returns setof bytea
@@ -35,7 +37,8 @@ begin
 	select f.digest from found f;
 end
 $$;
-comment on function @registry@.fact_descendants(bytea[]) is 'The digests and all that facts say was made of them.';
+comment on function @registry@.fact_descendants(bytea[]) is
+	'The digests and all that facts say was made of them.';
 
 -- For: reader, inside
 create or replace function @registry@.story_edges(start bytea, sets bigint[])
@@ -51,8 +54,8 @@ begin
 		select l.parent from found f
 			cross join lateral (
 				select e.parent from @registry@.story s join @registry@.edge e on e.story = s.id
-				where s.digest = f.digest and (s.proven
-					or exists (select from @registry@.claim c where c.claim_set = any(sets) and c.story = s.id))
+				where s.digest = f.digest and (s.proven or exists (
+					select from @registry@.claim c where c.claim_set = any(sets) and c.story = s.id))
 				offset 0) l)
 	select e.of, e.parent, e.p, e.q, e.w, bool_or(e.proven)
 	from found f cross join lateral (
@@ -125,7 +128,8 @@ begin
 			coalesce(array_agg(e.w), '{}') as w
 		from edge e)
 	select n.digest,
-		case when exists (select from @registry@.version v where v.digest = n.digest offset 0) then 'registered'
+		case when exists (select from @registry@.version v where v.digest = n.digest offset 0)
+				then 'registered'
 			when t.of is not null then 'intermediate' else 'external' end,
 		n.depth, n.path, n.p, n.q, n.w,
 		exists (select from @registry@.revocation r where r.digest = n.digest offset 0),
@@ -152,7 +156,8 @@ begin
 	select distinct x.* from (
 		select e.of, e.parent, e.p, e.q, e.w, true
 		from @registry@.fact_descendants(array[start]) f(digest)
-			join @registry@.edge e on e.parent = f.digest join @registry@.story s on s.id = e.story and s.proven
+			join @registry@.edge e on e.parent = f.digest
+			join @registry@.story s on s.id = e.story and s.proven
 		union all
 		select e.* from @registry@.concerned(array[start]) c
 			cross join lateral @registry@.story_edges(c.digest, array[c.claims]) e
@@ -191,7 +196,8 @@ begin
 			left join concerned c on c.digest = n.digest)
 	select n.digest,
 		case when n.registered then 'registered' when n.depth > 0 then 'intermediate'
-			when exists (select from @registry@.story s where s.digest = n.digest offset 0) then 'intermediate'
+			when exists (select from @registry@.story s where s.digest = n.digest offset 0)
+				then 'intermediate'
 			else 'external' end,
 		n.depth, n.path, n.p, n.q, n.w,
 		exists (select from @registry@.revocation r where r.digest = n.digest offset 0),
@@ -258,8 +264,8 @@ create or replace function @registry@.descendants(start bytea)
 	from @registry@.descendant_graph($1) g where g.depth > 0 order by g.depth, g.digest
 $$;
 comment on function @registry@.descendants(bytea) is
-	'All descendants of a digest, as lineage(bytea): by facts, and by what versions claim of themselves; p, q '
-	'and w are the weights that the digest has in the descendant.';
+	'All descendants of a digest, as lineage(bytea): by facts, and by what versions claim of themselves; '
+	'p, q and w are the weights that the digest has in the descendant.';
 
 -- For: reader
 create or replace function @registry@.descendants(ref text)
@@ -278,7 +284,8 @@ create or replace function @registry@.lineage_dot(ref text) returns text
 	set search_path = pg_catalog, pg_temp set standard_conforming_strings = on as $$
 	with start as (
 		select v.digest, array[v.claims] as sets
-		from @registry@.resolve(ref) r join @registry@.version v on v.entry = r.entry and v.number = r.number),
+		from @registry@.resolve(ref) r
+			join @registry@.version v on v.entry = r.entry and v.number = r.number),
 	node as (
 		select g.digest, format('	"%s" [label="%s"%s];', encode(g.digest, 'hex'),
 			concat_ws('\n',

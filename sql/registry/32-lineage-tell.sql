@@ -26,7 +26,7 @@ comment on function @registry@.stories(bytea, jsonb) is
 
 -- For: log reader, inside
 create or replace function @registry@.cut_off(digest bytea, recipe jsonb) returns bytea[]
-	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
+	language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
 begin
 	return (select coalesce(array_agg(distinct e.parent order by e.parent), '{}')
 		from @peft@.adapter_recipe_edges(cut_off.recipe, cut_off.digest, '{}') e
@@ -70,7 +70,8 @@ begin
 			and claims = array(select x.story from @registry@.claim x where x.claim_set = c.id order by 1)
 		order by c.id limit 1;
 	if made is null then
-		insert into @registry@.claim_set (sha256, cut) values (hash, claim_set_write.cut) returning id into made;
+		insert into @registry@.claim_set (sha256, cut) values (hash, claim_set_write.cut)
+			returning id into made;
 		insert into @registry@.claim (claim_set, story) select made, s from unnest(claims) s;
 	end if;
 	return made;
@@ -142,7 +143,7 @@ begin
 end
 $$;
 comment on function @registry@.tell(bytea, jsonb, boolean) is
-	'Writes what a recipe tells: what this session has evaluated (here: it is asked) as facts, all else that '
+	'Writes what a recipe tells: what the backend has evaluated (here: it is asked) as facts, all else that '
 	'is no fact as claims. The claim set (null: nothing is claimed, nothing was cut off) and the hash of all '
 	'that.';
 
@@ -152,7 +153,7 @@ create or replace function @registry@.check_quota(role name, recipe jsonb, claim
 declare
 	most record;
 	told bigint;
-	bytes bigint;
+	bytes integer;
 	versions bigint;
 begin
 	select min(q.claims) as claims, min(q.recipe_bytes) as recipe_bytes, min(q.versions) as versions into most
@@ -167,8 +168,8 @@ begin
 		where v.created_at >= now() and v.actor = check_quota.role);
 	if told > most.claims or bytes > most.recipe_bytes or versions > most.versions then
 		raise exception 'role "%" may not commit so much', role using errcode = '54000',
-			detail = format('Claims of the version: %s of %s; bytes of its recipe: %s of %s; versions since the '
-				'transaction began: %s of %s.', told, coalesce(most.claims::text, 'any'), bytes,
+			detail = format('Claims of the version: %s of %s; bytes of its recipe: %s of %s; versions since '
+				'the transaction began: %s of %s.', told, coalesce(most.claims::text, 'any'), bytes,
 				coalesce(most.recipe_bytes::text, 'any'), versions, coalesce(most.versions::text, 'any')),
 			hint = 'The owner of the registry sets limits in @registry@.quota.';
 	end if;

@@ -76,7 +76,8 @@ create or replace function @registry@.is_live(ref text) returns boolean
 	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
 	return (select @registry@.version_live(v.digest, v.claims)
-		from @registry@.resolve(ref) r join @registry@.version v on v.entry = r.entry and v.number = r.number);
+		from @registry@.resolve(ref) r
+			join @registry@.version v on v.entry = r.entry and v.number = r.number);
 end
 $$;
 comment on function @registry@.is_live(text) is

@@ -52,7 +52,8 @@ begin
 	-- one walk from all of them, which hang on a digest of nothing
 	return dead || array(
 		with edge as materialized (
-			select e.of, e.parent from @registry@.story_edges(affected_of.digest, array[affected_of.claims]) e),
+			select e.of, e.parent
+			from @registry@.story_edges(affected_of.digest, array[affected_of.claims]) e),
 		edges as (
 			select array_agg(e.tail) as tails, array_agg(e.head) as heads,
 				array_agg(null::double precision) as none
@@ -79,8 +80,8 @@ begin
 	if not @registry@.claims_above(version, way.leaves || gone) then
 		return;
 	end if;
-	if way.missing = '{}' and (
-			select @peft@.adapter_digest(@registry@.evaluate(way.recipe_used, way.leaves))) = version.digest then
+	if way.missing = '{}' and version.digest = (
+			select @peft@.adapter_digest(@registry@.evaluate(way.recipe_used, way.leaves))) then
 		return;
 	end if;
 	raise exception 'version "%@%" cannot be recomposed', version.entry, version.number
@@ -90,7 +91,8 @@ begin
 			coalesce(@registry@.digest_list(way.missing), 'all are there and lead to another digest'));
 exception when data_exception or undefined_object or feature_not_supported then
 	raise exception 'version "%@%" cannot be recomposed', version.entry, version.number
-		using errcode = '55000', detail = format('Reason: how it was made is a claim, and not true: %s.', sqlerrm);
+		using errcode = '55000',
+			detail = format('Reason: how it was made is a claim, and not true: %s.', sqlerrm);
 end
 $$;
 comment on function @registry@.check_story(@registry@.version, bytea[], bytea[]) is
@@ -154,7 +156,7 @@ comment on function @registry@.recompose(text, text, boolean, text) is
 	'Makes a version again without another: see recompose(text, bytea, boolean, text).';
 
 -- For: admin
-create or replace function @registry@.prove("limit" integer default 1000)
+create or replace function @registry@.prove(most integer default 1000)
 	returns table (ref text, proven boolean)
 	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
@@ -173,7 +175,7 @@ begin
 				and not exists (select from @registry@.version o
 					where o.digest = e.parent and o.value is not null))
 		order by v.created_at, v.entry, v.number
-		limit "limit"
+		limit most
 	loop
 		ref := claim.entry || '@' || claim.number;
 		proven := @registry@.are_live(claim.digest || claim.parents)

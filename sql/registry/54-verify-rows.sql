@@ -129,7 +129,8 @@ create or replace function @registry@.claims_fault(version @registry@.version) r
 	set enable_nestloop = on
 as $$
 declare
-	claimed bigint[] := array(select c.story from @registry@.claim c where c.claim_set = version.claims order by 1);
+	claimed bigint[] := array(select c.story from @registry@.claim c
+		where c.claim_set = version.claims order by 1);
 	kept record;
 begin
 	select c.* into kept from @registry@.claim_set c where c.id = version.claims;
@@ -190,7 +191,8 @@ create or replace function @registry@.verify_lineage()
 begin
 	return query
 		select e.position, 'changed', format('lineage of %s@%s', v.entry, v.number), v.fault
-		from (select n.entry, n.number, @registry@.claims_fault(n) as fault from @registry@.version n offset 0) v
+		from (select n.entry, n.number, @registry@.claims_fault(n) as fault
+				from @registry@.version n offset 0) v
 			left join @registry@.log_events('version', 12) e
 				on e.fields[1] = v.entry and e.fields[2] = v.number::text
 		where v.fault is not null;
@@ -215,7 +217,8 @@ begin
 				from @registry@.edge e left join @registry@.story s on s.id = e.story where s.id is null
 			union all
 			select format('claim set %s', c.id), 'No version has it.'
-				from @registry@.claim_set c left join @registry@.version v on v.claims = c.id where v.claims is null
+				from @registry@.claim_set c left join @registry@.version v on v.claims = c.id
+				where v.claims is null
 			union all
 			select format('claim set %s', c.claim_set), 'It is not there and has stories.'
 				from @registry@.claim c left join @registry@.claim_set s on s.id = c.claim_set
@@ -245,7 +248,8 @@ exception when others then
 	return false;
 end
 $$;
-comment on function @registry@.edges_fit(bigint, bytea, jsonb) is 'The edges of a story are those of its node.';
+comment on function @registry@.edges_fit(bigint, bytea, jsonb) is
+	'The edges of a story are those of its node.';
 
 -- For: log reader, inside
 create or replace function @registry@.story_fault(story @registry@.story) returns text
@@ -292,7 +296,8 @@ begin
 			from revoked r cross join lateral @registry@.fact_descendants(r.every) f(digest)
 		), sets as materialized (
 			select c.claim_set, bool_or(w.due) as due
-			from wanted w join @registry@.edge e on e.parent = w.digest join @registry@.claim c on c.story = e.story
+			from wanted w join @registry@.edge e on e.parent = w.digest
+				join @registry@.claim c on c.story = e.story
 			group by c.claim_set
 		)
 		select null::bigint, case when d.digest is null then 'missing' else 'changed' end,
@@ -400,11 +405,13 @@ begin
 			select format('revocation of %s', encode(r.digest, 'hex')), count(*)
 				from @registry@.revocation r group by r.digest
 			union all
-			select format('mark of %s', encode(d.digest, 'hex')), count(*) from @registry@.dead d group by d.digest
+			select format('mark of %s', encode(d.digest, 'hex')), count(*)
+				from @registry@.dead d group by d.digest
 			union all
 			select format('story %s', s.id), count(*) from @registry@.story s group by s.id
 			union all
-			select format('edge of story %s', e.story), count(*) from @registry@.edge e group by e.story, e.parent
+			select format('edge of story %s', e.story), count(*)
+				from @registry@.edge e group by e.story, e.parent
 			union all
 			select format('claim set %s', c.id), count(*) from @registry@.claim_set c group by c.id
 			union all

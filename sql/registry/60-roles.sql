@@ -26,8 +26,8 @@ begin
 end
 $$;
 comment on function @registry@.owns_entry(text) is
-	'The entry exists and the current role has the rights of its owner; volatile, so that a policy sees an entry that the '
-	'same command has made.';
+	'The entry exists and the current role has the rights of its owner; volatile, so that a policy sees an '
+	'entry that the same command has made.';
 
 -- For: owner
 create or replace function @registry@.allow(reader text default null, writer text default null,

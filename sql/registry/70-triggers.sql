@@ -9,7 +9,8 @@ create trigger version_2_duplicate before insert on @registry@.version
 comment on trigger version_2_duplicate on @registry@.version is 'A digest once for each entry.';
 create trigger version_3_facts before insert on @registry@.version
 	for each row execute function @registry@.version_facts();
-comment on trigger version_3_facts on @registry@.version is 'Number, digests, recipe, what it tells; nothing revoked.';
+comment on trigger version_3_facts on @registry@.version is
+	'Number, digests, recipe, what it tells; nothing revoked.';
 create trigger version_4_duplicate before insert on @registry@.version
 	for each row execute function @registry@.version_duplicate();
 comment on trigger version_4_duplicate on @registry@.version is

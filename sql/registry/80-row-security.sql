@@ -16,14 +16,17 @@ comment on policy member on @registry@.entry is 'Members of the entry''s owner.'
 -- The second half is for the row that is being inserted: its trigger may have
 -- made the entry after the command's snapshot.
 create policy member on @registry@.version
-	using (exists (select from @registry@.entry e where e.name = version.entry and @registry@.is_member(e.owner))
+	using (exists (select from @registry@.entry e where e.name = version.entry
+			and @registry@.is_member(e.owner))
 		or created_at >= now() and @registry@.owns_entry(entry));
 comment on policy member on @registry@.version is 'Members of the entry''s owner.';
 create policy member on @registry@.alias
-	using (exists (select from @registry@.entry e where e.name = alias.entry and @registry@.is_member(e.owner)));
+	using (exists (select from @registry@.entry e where e.name = alias.entry
+		and @registry@.is_member(e.owner)));
 comment on policy member on @registry@.alias is 'Members of the entry''s owner.';
 create policy member on @registry@.alias_history
-	using (exists (select from @registry@.entry e where e.name = alias_history.entry and @registry@.is_member(e.owner)));
+	using (exists (select from @registry@.entry e where e.name = alias_history.entry
+		and @registry@.is_member(e.owner)));
 comment on policy member on @registry@.alias_history is 'Members of the entry''s owner.';
 
 -- Reading what was shared.  The policy of share itself looks at no other table,

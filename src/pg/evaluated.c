@@ -4,17 +4,11 @@
  *
  * SPDX-License-Identifier: PostgreSQL
  */
-#include "pg/bridge.h"
+#include "pg/evaluated.h"
 
 #include "common/cryptohash.h"
 #include "common/sha2.h"
-#include "fmgr.h"
-#include "pg/digest.h"
-#include "pg/evaluated.h"
-#include "recipe/recipe.h"
-#include "utils/jsonb.h"
-
-PG_FUNCTION_INFO_V1(adapter_evaluated);
+#include "core/env.h"
 
 /* More than are made between an evaluation and its commit; 32 kB. */
 #define RING_LENGTH 1024
@@ -55,21 +49,4 @@ evaluated_here(const uint8 *digest, const char *root, size_t n)
 		if (memcmp(ring[i], wanted, PG_SHA256_DIGEST_LENGTH) == 0)
 			return true;
 	return false;
-}
-
-Datum
-adapter_evaluated(PG_FUNCTION_ARGS)
-{
-	const uint8 *digest = digest_bytes(PG_GETARG_BYTEA_PP(0));
-	Jsonb	   *node = PG_GETARG_JSONB_P(1);
-	char	   *text = JsonbToCString(NULL, &node->root, VARSIZE(node));
-	Bridge	   *bridge = bridge_open();
-	PaText		spelled;
-	bool		here;
-
-	bridge_check(bridge, pa_recipe_spell_node(&bridge->env, pa_text_of(bridge_to_utf8(text, strlen(text))),
-											  &spelled));
-	here = evaluated_here(digest, spelled.text, spelled.length);
-	bridge_close(bridge);
-	PG_RETURN_BOOL(here);
 }

@@ -4,7 +4,7 @@
  *	  digest, so that a registry can tell what it has seen from what a file says
  *	  of itself.
  *
- * What is noted was made, in this session, by the operation at the root of a
+ * What is noted was made, in this backend, by the operation at the root of a
  * recipe from values with the digests that stand there.  Nothing that came in as
  * a file, as text, in binary or out of a table is noted, and nobody can write
  * here.

@@ -15,6 +15,7 @@
 #include "funcapi.h"
 #include "pg/aggregate_state.h"
 #include "pg/digest.h"
+#include "pg/evaluated.h"
 #include "recipe/recipe_walk.h"
 #include "utils/array.h"
 #include "utils/jsonb.h"
@@ -23,6 +24,7 @@ PG_FUNCTION_INFO_V1(adapter_recompute_transition);
 PG_FUNCTION_INFO_V1(adapter_recompute_final);
 PG_FUNCTION_INFO_V1(adapter_recompute_needs);
 PG_FUNCTION_INFO_V1(adapter_recipe_edges);
+PG_FUNCTION_INFO_V1(adapter_evaluated);
 
 /* jsonb as UTF-8. */
 static PaText
@@ -134,6 +136,21 @@ adapter_recipe_edges(PG_FUNCTION_ARGS)
 		edges_row((ReturnSetInfo *) fcinfo->resultinfo, &graph, &edges[i], digest);
 	bridge_close(bridge);
 	return (Datum) 0;
+}
+
+Datum
+adapter_evaluated(PG_FUNCTION_ARGS)
+{
+	const uint8 *digest = digest_bytes(PG_GETARG_BYTEA_PP(0));
+	PaText		node = recipe_text(PG_GETARG_JSONB_P(1));
+	Bridge	   *bridge = bridge_open();
+	PaText		spelled;
+	bool		here;
+
+	bridge_check(bridge, pa_recipe_spell_node(&bridge->env, node, &spelled));
+	here = evaluated_here(digest, spelled.text, spelled.length);
+	bridge_close(bridge);
+	PG_RETURN_BOOL(here);
 }
 
 /* The aggregate's state, in the aggregate's context. */

@@ -91,8 +91,8 @@ compare_node(const void *digest, const void *node)
 uint32_t
 pa_recipe_find(const PaRecipeGraph *graph, const uint8_t digest[PA_SHA256_LENGTH])
 {
-	const PaRecipeNode *found = bsearch(digest, graph->nodes + 1, graph->n_digests - 1,
-										sizeof(PaRecipeNode), compare_node);
+	const PaRecipeNode *found = bsearch(digest, graph->nodes + 1, graph->n_digests - 1, sizeof(PaRecipeNode),
+										compare_node);
 
 	return found == NULL ? 0 : (uint32_t) (found - graph->nodes);
 }

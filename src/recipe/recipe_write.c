@@ -122,6 +122,12 @@ is_told(const json_t *stories, const json_t *text)
 	return false;
 }
 
+static bool
+is_only_import(const json_t *stories)
+{
+	return json_array_size(stories) == 1 && is_import(json_array_get(stories, 0));
+}
+
 /*
  * What one more recipe tells of a digest.  An import says nothing, so one that is
  * all that was told gives way: whoever imports a file without its history must
@@ -133,7 +139,7 @@ add_stories(PaEnv *env, json_t *map, const char *digest, json_t *told)
 {
 	json_t	   *stories = json_object_get(map, digest);
 
-	if (stories == NULL || (json_array_size(stories) == 1 && is_import(json_array_get(stories, 0))))
+	if (stories == NULL || (is_only_import(stories) && !is_only_import(told)))
 		return json_object_set(map, digest, told) == 0 ? PA_OK : out_of_memory(env);
 	for (size_t i = 0; i < json_array_size(told); i++)
 	{
@@ -153,8 +159,7 @@ spell(Merge *merge, json_t *told, const json_t *node)
 
 	scratch->length = 0;
 	PA_TRY(write_node(scratch, node));
-	if (json_array_append_new(told,
-							  json_stringn_nocheck((const char *) scratch->data, scratch->length)) != 0)
+	if (json_array_append_new(told, json_stringn_nocheck((const char *) scratch->data, scratch->length)) != 0)
 		return out_of_memory(merge->env);
 	return PA_OK;
 }
@@ -217,7 +222,8 @@ spell_root(Merge *merge, json_t *told, const char *digest, const json_t *documen
 	return spell(merge, told, root);
 }
 
-/* What an operand says of itself: older stories that it tells come first, as an evaluation takes the first. */
+/* What an operand says of itself: older stories that it tells come first, as an evaluation takes the first.
+ */
 static PaStatus
 keep_root(Merge *merge, const char *digest, const json_t *document)
 {
@@ -339,13 +345,15 @@ walk_from(Walk *walk, const json_t *stories)
 	return PA_OK;
 }
 
+/* As write_nodes and write_stories spell it, with a comma. */
 static size_t
 size_of(const json_t *stories)
 {
-	size_t		size = strlen("\"\":,[]") + 2 * PA_SHA256_LENGTH;
+	size_t		n = json_array_size(stories);
+	size_t		size = strlen("\"\":,") + 2 * PA_SHA256_LENGTH + (n > 1 ? n + 1 : 0);
 
-	for (size_t i = 0; i < json_array_size(stories); i++)
-		size += json_string_length(json_array_get(stories, i)) + strlen(",");
+	for (size_t i = 0; i < n; i++)
+		size += json_string_length(json_array_get(stories, i));
 	return size;
 }
 

@@ -116,7 +116,7 @@ select names, p from registry.lineage('one') where depth > 0 order by names;
 select * from problems();
 select registry_drop(true);
 
--- What this session has evaluated is a fact, also on the way; what a recipe says is a claim of the version.
+-- What the backend has evaluated is a fact, also on the way; what a recipe says is a claim of the version.
 select registry_create();
 update named set a = lora('q', '[[3, 5]]', '[[0], [1]]') where name = 'y';
 select registry.commit(name, a) from named where name in ('x', 'y') order by name;

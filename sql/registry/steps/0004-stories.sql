@@ -59,7 +59,7 @@ comment on column @registry@.claim_set.sha256 is 'SHA-256 of those of its storie
 comment on column @registry@.claim_set.cut is
 	'Digests that the recipe names and does not tell of: its limit cut them off.';
 comment on column @registry@.claim_set.dead is
-	'An operand of a story in it is dead. Set by @registry@.settle().';
+	'An operand of a story in it is dead. Set by settle.';
 
 -- No foreign keys to stories and sets: they would lock rows that others share.
 create table @registry@.claim (
@@ -84,7 +84,7 @@ create table @registry@.revocation (
 );
 create index revocation_unsettled on @registry@.revocation (digest) where not settled;
 comment on table @registry@.revocation is
-	'Revoked digests. The row alone holds; @registry@.settle() then marks what was made of them.';
+	'Revoked digests. The row alone holds; settle then marks what was made of them.';
 comment on column @registry@.revocation.digest is 'Content digest of an adapter, known or not.';
 comment on column @registry@.revocation.revoked_at is 'When.';
 comment on column @registry@.revocation.revoked_by is 'Session user who revoked it.';
@@ -123,7 +123,8 @@ comment on table @registry@.quota is
 comment on column @registry@.quota.role is 'Role.';
 comment on column @registry@.quota.claims is 'Stories in the claim set of a version.';
 comment on column @registry@.quota.recipe_bytes is 'Bytes of the recipe''s text of a version.';
-comment on column @registry@.quota.versions is 'Versions that a session user commits while a transaction runs.';
+comment on column @registry@.quota.versions is
+	'Versions that a session user commits while a transaction runs.';
 
 alter table @registry@.version
 	add column claims bigint,
