@@ -185,7 +185,10 @@ begin
 			old.claims, old.told, old.upgraded) then
 		if old.erased_at is null and new.erased_at is not null and new.value is null then
 			perform @registry@.version_erasable(old.number, old.entry, old.digest);
-			new.erased_at := clock_timestamp();
+			-- (a replica keeps the time of its publisher)
+			if current_setting('session_replication_role') <> 'replica' then
+				new.erased_at := clock_timestamp();
+			end if;
 			return new;
 		end if;
 		if old.virtual and old.value is null and old.erased_at is null and new.value is not null

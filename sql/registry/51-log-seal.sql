@@ -167,7 +167,7 @@ revoke execute on function @registry@.checkpoint_at(bigint) from public;
 
 -- For: reader
 create or replace function @registry@.checkpoint() returns text
-	language plpgsql volatile parallel restricted security definer set search_path = pg_catalog, pg_temp as $$
+	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 declare
 	size bigint;
 begin
