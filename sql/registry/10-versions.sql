@@ -259,12 +259,34 @@ comment on function @registry@.mark_change() is
 	'Trigger: of stories, claim sets and revocations nothing changes but the mark (proven, dead, settled), '
 	'which is set once, and the bound of a revocation (else 55000).';
 
+-- Logical replication brings rows and not the sequences that numbered them.
+-- For: owner
+create or replace function @registry@.number_on() returns void
+	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
+begin
+	perform setval(n.sequence, n.last)
+	from (
+		select pg_get_serial_sequence('@registry@.story', 'id')::regclass as sequence, max(s.id) as last
+			from @registry@.story s
+		union all
+		select pg_get_serial_sequence('@registry@.claim_set', 'id')::regclass, max(c.id)
+			from @registry@.claim_set c
+		union all
+		select pg_get_serial_sequence('@registry@.event', 'id')::regclass, max(e.id)
+			from @registry@.event e) n
+	where n.last > coalesce(pg_sequence_last_value(n.sequence), 0);
+end
+$$;
+comment on function @registry@.number_on() is
+	'Numbers of stories, claim sets and events go on above those that are there; called by protect().';
+
 -- For: owner
 create or replace function @registry@.protect() returns void
 	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
 declare
 	guard record;
 begin
+	perform @registry@.number_on();
 	perform @registry@.tell_upgraded();
 	for guard in
 		select c.relname, t.tgname from pg_trigger t
@@ -277,6 +299,7 @@ begin
 end
 $$;
 comment on function @registry@.protect() is
-	'Fills in what versions of an earlier registry tell, and lets the triggers that refuse changes fire in '
-	'replicas'' sessions too; called by registry_create() and registry_upgrade(). '
-	'(pg_restore --disable-triggers leaves them as ordinary ones.)';
+	'Lets numbers go on above those that are there, fills in what versions of an earlier registry tell, '
+	'and lets the triggers that refuse changes fire in replicas'' sessions too; called by registry_create() '
+	'and registry_upgrade(). A subscriber calls it before it takes over; pg_restore --disable-triggers '
+	'leaves the triggers as ordinary ones.';

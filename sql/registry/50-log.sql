@@ -87,7 +87,8 @@ create or replace function @registry@.log_has_revocation(digest bytea) returns b
 	language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
 begin
 	return not exists (select from @registry@.log) or exists (
-		select from @registry@.log l where l.kind = 'revoke' and l.fields[1] = encode(digest, 'hex')) or exists (
+		select from @registry@.log l where l.kind = 'revoke' and l.fields[1] = encode(digest, 'hex'))
+		or exists (
 		select from @registry@.event e where e.kind = 'revoke' and e.fields[1] = encode(digest, 'hex'));
 end
 $$;
