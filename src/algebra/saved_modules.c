@@ -11,27 +11,6 @@
 
 #include "core/strings.h"
 
-/* Index of the first `length` bytes of path in a sorted list, or -1. */
-static int64_t
-find_text(const char *const *list, size_t n, const char *path, size_t length)
-{
-	size_t		low = 0;
-
-	while (low < n)
-	{
-		size_t		middle = low + (n - low) / 2;
-		int			order = strncmp(list[middle], path, length);
-
-		if (order == 0 && list[middle][length] == '\0')
-			return (int64_t) middle;
-		if (order < 0)
-			low = middle + 1;
-		else
-			n = middle;
-	}
-	return -1;
-}
-
 /* The entry that holds the path: its shortest ancestor in the list, or itself; -1: none. */
 static int64_t
 find_holder(const char *const *list, size_t n, const char *path)
@@ -43,7 +22,7 @@ find_holder(const char *const *list, size_t n, const char *path)
 		int64_t		found;
 
 		length += strcspn(path + length, ".");
-		found = find_text(list, n, path, length);
+		found = pa_find_string(list, n, path, length);
 		if (found >= 0 || path[length] == '\0')
 			return found;
 		length++;

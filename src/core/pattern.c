@@ -27,6 +27,9 @@
 #define KEY_HEAD "(.*\\.)?("
 #define KEY_TAIL ")$"
 
+/* What has to be escaped to be itself. */
+#define SPECIALS "\\^$.|?*+()[]{}"
+
 struct PaPattern
 {
 	const char *text;
@@ -246,11 +249,25 @@ pa_pattern_escape(PaEnv *env, const char *literal, const char **pattern)
 	*out++ = '^';
 	for (const char *s = literal; *s != '\0'; s++)
 	{
-		if (strchr("\\^$.|?*+()[]{}", *s) != NULL)
+		if (strchr(SPECIALS, *s) != NULL)
 			*out++ = '\\';
 		*out++ = *s;
 	}
 	*out = '\0';
 	*pattern = memory;
 	return PA_OK;
+}
+
+bool
+pa_pattern_unescape(const char **text, char *byte)
+{
+	const char *s = *text;
+
+	if (*s == '\\' && s[1] != '\0' && strchr(SPECIALS, s[1]) != NULL)
+		s++;
+	else if (strchr(SPECIALS, *s) != NULL)
+		return false;			/* the end too */
+	*byte = *s;
+	*text = s + 1;
+	return true;
 }

@@ -43,4 +43,10 @@ extern PaStatus pa_pattern_match(PaEnv *env, PaPattern *p, const char *subject, 
 /* "^" and the text with every regex special escaped by a backslash, in env memory. */
 extern PaStatus pa_pattern_escape(PaEnv *env, const char *literal, const char **pattern);
 
+/*
+ * The other way: the byte that an expression spells at *text, escaped or no special, and *text
+ * behind it; false where it spells none, at a special or the end.
+ */
+extern bool pa_pattern_unescape(const char **text, char *byte);
+
 #endif

@@ -34,3 +34,23 @@ pa_sort_distinct_strings(const char **list, size_t n)
 			list[kept++] = list[i];
 	return kept;
 }
+
+int64_t
+pa_find_string(const char *const *list, size_t n, const char *text, size_t length)
+{
+	size_t		low = 0;
+
+	while (low < n)
+	{
+		size_t		middle = low + (n - low) / 2;
+		int			order = strncmp(list[middle], text, length);
+
+		if (order == 0 && list[middle][length] == '\0')
+			return (int64_t) middle;
+		if (order < 0)
+			low = middle + 1;
+		else
+			n = middle;
+	}
+	return -1;
+}

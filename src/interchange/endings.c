@@ -51,23 +51,7 @@ pa_endings_release(PaEnv *env, PaEndings *endings)
 static bool
 has_name(const PaEndings *endings, const char *text, size_t n)
 {
-	uint32_t	low = 0;
-	uint32_t	high = endings->n;
-
-	while (low < high)
-	{
-		uint32_t	middle = low + (high - low) / 2;
-		const char *name = endings->names[middle];
-		int			order = strncmp(name, text, n);
-
-		if (order == 0 && name[n] == '\0')
-			return true;
-		if (order < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return false;
+	return pa_find_string(endings->names, endings->n, text, n) >= 0;
 }
 
 bool

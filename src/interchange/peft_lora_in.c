@@ -106,19 +106,14 @@ literal_of(PaEnv *env, const char *key, const char **literal)
 		return PA_OK;
 	PA_TRY(PA_NEW_RAW(env, strlen(key) + 1, &out));
 	*literal = out;
-	for (; *key != '\0'; key++)
-	{
-		if (*key == '\\' && key[1] != '\0' && strchr("\\^$.|?*+()[]{}", key[1]) != NULL)
-			key++;
-		else if (strchr("\\^$.|?*+()[]{}", *key) != NULL)
-		{
-			pa_free(env, (void *) *literal);
-			*literal = NULL;
-			return PA_OK;
-		}
-		*out++ = *key;
-	}
+	while (pa_pattern_unescape(&key, out))
+		out++;
 	*out = '\0';
+	if (*key != '\0')
+	{
+		pa_free(env, (void *) *literal);
+		*literal = NULL;
+	}
 	return PA_OK;
 }
 

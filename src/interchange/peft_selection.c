@@ -40,19 +40,16 @@ read_paths(PaEnv *env, const char *text, Selector *selector, bool *are)
 	PA_TRY(PA_NEW_ARRAY(env, strlen(text) / 2 + 2, &list));
 	out = copy;
 	list[0] = copy;
-	for (const char *s = text; *s != '\0'; s++)
+	for (const char *s = text; *s != '\0'; out++)
 	{
 		if (*s == '|' && s[1] != '|' && s[1] != '\0')
 		{
-			*out++ = '\0';
-			list[n++] = out;
-			continue;
-		}
-		if (*s == '\\' && s[1] != '\0' && strchr("\\^$.|?*+()[]{}", s[1]) != NULL)
+			*out = '\0';
+			list[n++] = out + 1;
 			s++;
-		else if (strchr("\\^$.|?*+()[]{}", *s) != NULL)
+		}
+		else if (!pa_pattern_unescape(&s, out))
 			return PA_OK;
-		*out++ = *s;
 	}
 	*out = '\0';
 	*are = true;
