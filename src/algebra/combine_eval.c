@@ -91,10 +91,8 @@ combine_read(PaEnv *env, PaSource *source, uint32_t tensor, uint64_t first, size
 		uint8_t    *out = (uint8_t *) dst + done * (size_t) pa_dtype_plane_width(to->dtype);
 
 		PA_TRY(pa_check_cancel(env));
-		if (sum->layout == PA_LAYOUT_ROWS)
-			PA_TRY(pa_combine_rows(env, self, sum, to, first + done, step, out));
-		else if (sum->layout == PA_LAYOUT_COLUMNS)
-			PA_TRY(pa_combine_columns(env, self, sum, to, first + done, step, out));
+		if (sum->layout != PA_LAYOUT_SUM)
+			PA_TRY(pa_combine_stacked(env, self, sum, to, first + done, step, out));
 		else if (sum->n_terms <= PA_HELD_TERMS)
 			PA_TRY(sum_in_pieces(env, self, sum, to, first + done, step, out));
 		else

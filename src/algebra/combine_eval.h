@@ -22,12 +22,8 @@ typedef struct PaCombineSource
 	double	   *part;			/* one block of one leaf, only for stacks */
 } PaCombineSource;
 
-/* combine_stack_eval.c: elements [first, first + n) of a stacked factor A. */
-extern PaStatus pa_combine_rows(PaEnv *env, PaCombineSource *self, const PaCombineSum *sum,
-								const PaTensor *to, uint64_t first, size_t n, uint8_t *dst);
-
-/* The same of a stacked factor B. */
-extern PaStatus pa_combine_columns(PaEnv *env, PaCombineSource *self, const PaCombineSum *sum,
+/* combine_stack_eval.c: elements [first, first + n) of a stacked factor A or B. */
+extern PaStatus pa_combine_stacked(PaEnv *env, PaCombineSource *self, const PaCombineSum *sum,
 								   const PaTensor *to, uint64_t first, size_t n, uint8_t *dst);
 
 #endif

@@ -53,33 +53,23 @@ find_row(const PaCombineSource *self, const PaCombineSum *sum, uint64_t rows, ui
 	return NULL;
 }
 
-PaStatus
-pa_combine_rows(PaEnv *env, PaCombineSource *self, const PaCombineSum *sum, const PaTensor *to,
-				uint64_t first, size_t n, uint8_t *dst)
+/* Of a stacked factor A, as many of n elements from (row, column) on as one part has. */
+static PaStatus
+read_rows(PaEnv *env, PaCombineSource *self, const PaCombineSum *sum, const PaTensor *to, uint64_t row,
+		  uint64_t column, size_t *n)
 {
 	uint64_t	columns = to->elements / to->shape[0];
-	size_t		width = (size_t) pa_dtype_plane_width(to->dtype);
+	uint64_t	part_row = 0;
+	uint64_t	follow = 0;
+	const PaCombineTerm *term = find_row(self, sum, to->shape[0], row, &part_row, &follow);
+	uint64_t	run;
 
-	for (size_t done = 0; done < n;)
-	{
-		uint64_t	row = (first + done) / columns;
-		uint64_t	column = (first + done) % columns;
-		uint64_t	part_row = 0;
-		uint64_t	follow = 0;
-		const PaCombineTerm *term = find_row(self, sum, to->shape[0], row, &part_row, &follow);
-		uint64_t	run;
-		size_t		step = n - done;
-
-		if (term == NULL)
-			return pa_fail(env, PA_ERR_INTERNAL, "tensor \"%s\" has a row without an origin", to->name);
-		run = follow * columns - column;
-		if (run < step)
-			step = (size_t) run;
-		PA_TRY(read_part(env, self, term, part_row * columns + column, step, self->acc));
-		PA_TRY(round_part(env, to, self->acc, step, dst + done * width));
-		done += step;
-	}
-	return PA_OK;
+	if (term == NULL)
+		return pa_fail(env, PA_ERR_INTERNAL, "tensor \"%s\" has a row without an origin", to->name);
+	run = follow * columns - column;
+	if (run < *n)
+		*n = (size_t) run;
+	return read_part(env, self, term, part_row * columns + column, *n, self->acc);
 }
 
 /* m whole rows, from `row` on, into acc. */
@@ -126,8 +116,27 @@ part_of_row(PaEnv *env, PaCombineSource *self, const PaCombineSum *sum, uint64_t
 	return PA_OK;
 }
 
+/* Of a stacked factor B, as many of n elements as are whole rows, or what is left of a row. */
+static PaStatus
+read_columns(PaEnv *env, PaCombineSource *self, const PaCombineSum *sum, const PaTensor *to, uint64_t row,
+			 uint64_t column, size_t *n)
+{
+	uint64_t	columns = to->elements / to->shape[0];
+
+	if (column == 0 && *n >= columns)
+	{
+		size_t		m = (size_t) (*n / columns);
+
+		*n = (size_t) (m * columns);
+		return whole_rows(env, self, sum, columns, row, m);
+	}
+	if (columns - column < *n)
+		*n = (size_t) (columns - column);
+	return part_of_row(env, self, sum, row, column, *n);
+}
+
 PaStatus
-pa_combine_columns(PaEnv *env, PaCombineSource *self, const PaCombineSum *sum, const PaTensor *to,
+pa_combine_stacked(PaEnv *env, PaCombineSource *self, const PaCombineSum *sum, const PaTensor *to,
 				   uint64_t first, size_t n, uint8_t *dst)
 {
 	uint64_t	columns = to->elements / to->shape[0];
@@ -139,19 +148,10 @@ pa_combine_columns(PaEnv *env, PaCombineSource *self, const PaCombineSum *sum, c
 		uint64_t	column = (first + done) % columns;
 		size_t		step = n - done;
 
-		if (column == 0 && step >= columns)
-		{
-			size_t		m = (size_t) (step / columns);
-
-			PA_TRY(whole_rows(env, self, sum, columns, row, m));
-			step = (size_t) (m * columns);
-		}
+		if (sum->layout == PA_LAYOUT_ROWS)
+			PA_TRY(read_rows(env, self, sum, to, row, column, &step));
 		else
-		{
-			if (columns - column < step)
-				step = (size_t) (columns - column);
-			PA_TRY(part_of_row(env, self, sum, row, column, step));
-		}
+			PA_TRY(read_columns(env, self, sum, to, row, column, &step));
 		PA_TRY(round_part(env, to, self->acc, step, dst + done * width));
 		done += step;
 	}
