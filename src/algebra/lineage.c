@@ -7,8 +7,9 @@
 #include "algebra/lineage.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "core/sort.h"
 
 /* Rows between two looks whether to stop. */
 #define ROWS_OF_A_STEP 4096
@@ -32,17 +33,19 @@ typedef struct Walk
 } Walk;
 
 static int
-compare_digests(const void *a, const void *b)
+compare_digests(const void *a, const void *b, const void *context)
 {
+	(void) context;
 	return memcmp(*(const uint8_t *const *) a, *(const uint8_t *const *) b, PA_SHA256_LENGTH);
 }
 
 static int
-compare_edges(const void *a, const void *b)
+compare_edges(const void *a, const void *b, const void *context)
 {
 	const Edge *x = a;
 	const Edge *y = b;
 
+	(void) context;
 	if (x->tail != y->tail)
 		return x->tail < y->tail ? -1 : 1;
 	return x->head < y->head ? -1 : x->head > y->head;
@@ -74,9 +77,9 @@ number_digests(PaEnv *env, const uint8_t *start, const PaLineageEdge *edges, siz
 		digests[2 * i + 1] = edges[i].tail;
 		digests[2 * i + 2] = edges[i].head;
 	}
-	qsort(digests, 2 * n + 1, sizeof(uint8_t *), compare_digests);
+	PA_TRY(pa_sort(env, digests, 2 * n + 1, sizeof(uint8_t *), compare_digests, NULL));
 	for (size_t i = 0; i < 2 * n + 1; i++)
-		if (kept == 0 || compare_digests(&digests[kept - 1], &digests[i]) != 0)
+		if (kept == 0 || compare_digests(&digests[kept - 1], &digests[i], NULL) != 0)
 			digests[kept++] = digests[i];
 	PA_TRY(PA_NEW_ARRAY(env, kept, &walk->nodes));
 	for (size_t i = 0; i < kept; i++)
@@ -129,7 +132,7 @@ merge_claims(Edge *edges, size_t n)
 
 	for (size_t i = 0; i < n; i++)
 	{
-		if (kept == 0 || compare_edges(&edges[kept - 1], &edges[i]) != 0)
+		if (kept == 0 || compare_edges(&edges[kept - 1], &edges[i], NULL) != 0)
 			edges[kept++] = edges[i];
 		else if (!same_weights(&edges[kept - 1], &edges[i]))
 			forget_weights(edges[kept - 1].weights);
@@ -151,7 +154,7 @@ number_edges(PaEnv *env, const PaLineageEdge *edges, size_t n, Walk *walk)
 		walk->edges[i].head = find_node(walk, edges[i].head);
 		memcpy(walk->edges[i].weights, edges[i].weights, sizeof(edges[i].weights));
 	}
-	qsort(walk->edges, n, sizeof(Edge), compare_edges);
+	PA_TRY(pa_sort(env, walk->edges, n, sizeof(Edge), compare_edges, NULL));
 	kept = merge_claims(walk->edges, n);
 	for (size_t i = 0; i < kept; i++)
 		walk->first[walk->edges[i].tail + 1]++;

@@ -14,8 +14,8 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "pg/arrays.h"
 #include "pg/digest.h"
-#include "utils/array.h"
 
 PG_FUNCTION_INFO_V1(adapter_lineage);
 
@@ -24,24 +24,15 @@ PG_FUNCTION_INFO_V1(adapter_lineage);
 static int
 digests_argument(FunctionCallInfo fcinfo, int argument, const uint8 ***digests)
 {
-	Datum	   *elements;
-	bool	   *nulls;
 	int			n;
+	Datum	   *elements = array_elements_not_null(PG_GETARG_ARRAYTYPE_P(argument),
+												   "end of an edge of lineage must not be null",
+												   "Only weights can be null.", &n);
 
-	deconstruct_array(PG_GETARG_ARRAYTYPE_P(argument), BYTEAOID, -1, false, TYPALIGN_INT, &elements, &nulls,
-					  &n);
 	*digests = MemoryContextAllocHuge(CurrentMemoryContext, ((Size) n + 1) * sizeof(uint8 *));
 	for (int i = 0; i < n; i++)
-	{
-		if (nulls[i])
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("end of an edge of lineage must not be null"),
-					 errhint("Only weights can be null.")));
 		(*digests)[i] = digest_bytes(DatumGetByteaPP(elements[i]));
-	}
 	pfree(elements);
-	pfree(nulls);
 	return n;
 }
 
@@ -49,12 +40,10 @@ digests_argument(FunctionCallInfo fcinfo, int argument, const uint8 ***digests)
 static void
 weights_argument(FunctionCallInfo fcinfo, int argument, PaLineageWeight weight, PaLineageEdge *edges, int n)
 {
-	Datum	   *elements;
 	bool	   *nulls;
 	int			count;
+	Datum	   *elements = array_elements(PG_GETARG_ARRAYTYPE_P(argument), &nulls, &count);
 
-	deconstruct_array(PG_GETARG_ARRAYTYPE_P(argument), FLOAT8OID, sizeof(float8), FLOAT8PASSBYVAL,
-					  TYPALIGN_DOUBLE, &elements, &nulls, &count);
 	if (count != n)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("arrays of edges have different lengths"),

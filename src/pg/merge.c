@@ -10,35 +10,19 @@
 
 #include "engine/merge.h"
 #include "fmgr.h"
-#include "utils/array.h"
-#include "utils/lsyscache.h"
+#include "pg/arrays.h"
 
 PG_FUNCTION_INFO_V1(adapter_magnitude_prune);
 PG_FUNCTION_INFO_V1(adapter_ties);
 PG_FUNCTION_INFO_V1(adapter_dare_linear);
 PG_FUNCTION_INFO_V1(adapter_dare_ties);
 
-/* Elements of an array of any shape, row-major, none of them null. */
-static Datum *
-array_elements(ArrayType *array, const char *name, int *n)
-{
-	int16		length;
-	bool		by_value;
-	char		alignment;
-	Datum	   *elements;
-
-	if (array_contains_nulls(array))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not contain nulls", name)));
-	get_typlenbyvalalign(ARR_ELEMTYPE(array), &length, &by_value, &alignment);
-	deconstruct_array(array, ARR_ELEMTYPE(array), length, by_value, alignment, &elements, NULL, n);
-	return elements;
-}
-
 static double *
 weights_argument(FunctionCallInfo fcinfo, int n_adapters)
 {
 	int			n;
-	Datum	   *elements = array_elements(PG_GETARG_ARRAYTYPE_P(1), "weights", &n);
+	Datum	   *elements = array_elements_not_null(PG_GETARG_ARRAYTYPE_P(1), "weights must not contain nulls",
+												   NULL, &n);
 	double	   *weights = palloc(sizeof(double) * (n + 1));
 
 	if (n != n_adapters)
@@ -54,7 +38,8 @@ static Datum
 merge(FunctionCallInfo fcinfo, const PaMergeArguments *arguments)
 {
 	int			n;
-	Datum	   *elements = array_elements(PG_GETARG_ARRAYTYPE_P(0), "adapters", &n);
+	Datum	   *elements = array_elements_not_null(PG_GETARG_ARRAYTYPE_P(0), "adapters must not contain nulls",
+												   NULL, &n);
 	double	   *weights = weights_argument(fcinfo, n);
 	Bridge	   *bridge = bridge_open();
 	PaValue   **values = palloc(sizeof(PaValue *) * (n + 1));

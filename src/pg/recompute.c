@@ -9,14 +9,13 @@
  */
 #include "pg/datum.h"
 
-#include "catalog/pg_type.h"
 #include "engine/recompute.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "pg/aggregate_state.h"
+#include "pg/arrays.h"
 #include "pg/digest.h"
 #include "recipe/recipe_walk.h"
-#include "utils/array.h"
 #include "utils/jsonb.h"
 
 PG_FUNCTION_INFO_V1(adapter_recompute_transition);
@@ -44,7 +43,7 @@ known_argument(FunctionCallInfo fcinfo, int n)
 	bool	   *nulls;
 	int			count;
 
-	deconstruct_array(array, BYTEAOID, -1, false, TYPALIGN_INT, &elements, &nulls, &count);
+	elements = array_elements(array, &nulls, &count);
 	digests = MemoryContextAllocHuge(CurrentMemoryContext, ((Size) count + 1) * PA_SHA256_LENGTH);
 	for (int i = 0; i < count; i++)
 		if (!nulls[i])

@@ -8,11 +8,12 @@
 #include "pg/bridge.h"
 
 #include "catalog/pg_type.h"
+#include "core/sort.h"
 #include "core/tree.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "pg/arrays.h"
 #include "pg/digest.h"
-#include "utils/array.h"
 
 PG_FUNCTION_INFO_V1(registry_tree_append);
 PG_FUNCTION_INFO_V1(registry_tree_finish);
@@ -45,24 +46,14 @@ number_argument(FunctionCallInfo fcinfo, int argument)
 }
 
 static Datum *
-elements_argument(FunctionCallInfo fcinfo, int argument, Oid type, int length, bool by_value, char align,
-				  int *n)
+elements_argument(FunctionCallInfo fcinfo, int argument, int *n)
 {
-	Datum	   *elements;
-	bool	   *nulls;
-
-	deconstruct_array(PG_GETARG_ARRAYTYPE_P(argument), type, length, by_value, align, &elements, &nulls, n);
-	for (int i = 0; i < *n; i++)
-		if (nulls[i])
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("node of a tree must not be null"),
-					 errhint("Aggregate levels, indexes and hashes from the same rows.")));
-	pfree(nulls);
-	return elements;
+	return array_elements_not_null(PG_GETARG_ARRAYTYPE_P(argument), "node of a tree must not be null",
+								   "Aggregate levels, indexes and hashes from the same rows.", n);
 }
 
 static int
-compare_nodes(const void *a, const void *b)
+compare_nodes(const void *a, const void *b, const void *context)
 {
 	const PaTreeNode *x = a;
 	const PaTreeNode *y = b;
@@ -85,15 +76,14 @@ check_node(int32 level, int64 index)
 
 /* Three arguments from the given one on: levels, indexes, hashes, in any order of nodes. */
 static PaTree
-tree_arguments(FunctionCallInfo fcinfo, int argument)
+tree_arguments(Bridge *bridge, FunctionCallInfo fcinfo, int argument)
 {
 	int			n;
 	int			n_indexes;
 	int			n_hashes;
-	Datum	   *levels = elements_argument(fcinfo, argument, INT4OID, 4, true, TYPALIGN_INT, &n);
-	Datum	   *indexes = elements_argument(fcinfo, argument + 1, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,
-											&n_indexes);
-	Datum	   *hashes = elements_argument(fcinfo, argument + 2, BYTEAOID, -1, false, TYPALIGN_INT, &n_hashes);
+	Datum	   *levels = elements_argument(fcinfo, argument, &n);
+	Datum	   *indexes = elements_argument(fcinfo, argument + 1, &n_indexes);
+	Datum	   *hashes = elements_argument(fcinfo, argument + 2, &n_hashes);
 	PaTreeNode *nodes;
 
 	if (n != n_indexes || n != n_hashes)
@@ -110,7 +100,7 @@ tree_arguments(FunctionCallInfo fcinfo, int argument)
 		nodes[i].index = DatumGetInt64(indexes[i]);
 		memcpy(nodes[i].hash.bytes, digest_bytes(DatumGetByteaPP(hashes[i])), PA_SHA256_LENGTH);
 	}
-	qsort(nodes, n, sizeof(PaTreeNode), compare_nodes);
+	bridge_check(bridge, pa_sort(&bridge->env, nodes, n, sizeof(PaTreeNode), compare_nodes, NULL));
 	return (PaTree) {nodes, n};
 }
 
@@ -129,7 +119,7 @@ static bool
 path_argument(FunctionCallInfo fcinfo, int argument, PaTreePath *path)
 {
 	int			n;
-	Datum	   *hashes = elements_argument(fcinfo, argument, BYTEAOID, -1, false, TYPALIGN_INT, &n);
+	Datum	   *hashes = elements_argument(fcinfo, argument, &n);
 
 	if (n > PA_TREE_MAX_PATH)
 		return false;
@@ -178,8 +168,8 @@ Datum
 registry_node_root(PG_FUNCTION_ARGS)
 {
 	uint64		size = number_argument(fcinfo, 0);
-	PaTree		tree = tree_arguments(fcinfo, 1);
 	Bridge	   *bridge = bridge_open();
+	PaTree		tree = tree_arguments(bridge, fcinfo, 1);
 	PaTreeHash	root;
 
 	bridge_check(bridge, pa_tree_root(&bridge->env, tree, size, &root));
@@ -192,8 +182,8 @@ registry_inclusion_path(PG_FUNCTION_ARGS)
 {
 	uint64		index = number_argument(fcinfo, 0);
 	uint64		size = number_argument(fcinfo, 1);
-	PaTree		tree = tree_arguments(fcinfo, 2);
 	Bridge	   *bridge = bridge_open();
+	PaTree		tree = tree_arguments(bridge, fcinfo, 2);
 	PaTreePath	path;
 
 	bridge_check(bridge, pa_tree_inclusion(&bridge->env, tree, index, size, &path));
@@ -206,8 +196,8 @@ registry_consistency_path(PG_FUNCTION_ARGS)
 {
 	uint64		first = number_argument(fcinfo, 0);
 	uint64		second = number_argument(fcinfo, 1);
-	PaTree		tree = tree_arguments(fcinfo, 2);
 	Bridge	   *bridge = bridge_open();
+	PaTree		tree = tree_arguments(bridge, fcinfo, 2);
 	PaTreePath	path;
 
 	bridge_check(bridge, pa_tree_consistency(&bridge->env, tree, first, second, &path));
