@@ -35,6 +35,30 @@ comment on function @registry@.log_version_fields(text, integer, bytea, bytea, j
 	'Fields of a version''s entry: its columns but for the value, and the hash of the lineage of its digest.';
 
 -- For: log reader, inside
+create or replace function @registry@.log_alias_fields(
+	entry text, alias text, move integer, number integer, previous integer, actor name,
+	moved_at timestamptz) returns text[]
+	language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
+begin
+	return array[entry, alias, move::text, number::text, previous::text, actor::text,
+		@registry@.log_time(moved_at)];
+end
+$$;
+comment on function @registry@.log_alias_fields(text, text, integer, integer, integer, name, timestamptz) is
+	'Fields of the entry of a move of an alias: its columns.';
+
+-- For: log reader, inside
+create or replace function @registry@.log_revoke_fields(digest bytea, reason text, revoked_by name,
+	revoked_at timestamptz) returns text[]
+	language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
+begin
+	return array[encode(digest, 'hex'), reason, revoked_by::text, @registry@.log_time(revoked_at)];
+end
+$$;
+comment on function @registry@.log_revoke_fields(bytea, text, name, timestamptz) is
+	'Fields of a revocation''s entry: the columns of the state.';
+
+-- For: log reader, inside
 create or replace function @registry@.log_lineage_line(
 	of bytea, parent bytea, p double precision, q double precision, w double precision,
 	external boolean) returns text
@@ -151,8 +175,8 @@ begin
 			return null;
 		end if;
 	end if;
-	perform @registry@.log_append('alias', array[new.entry, new.alias, new.move::text, new.number::text,
-		new.previous::text, new.actor::text, @registry@.log_time(new.moved_at)]);
+	perform @registry@.log_append('alias', @registry@.log_alias_fields(
+		new.entry, new.alias, new.move, new.number, new.previous, new.actor, new.moved_at));
 	return null;
 end
 $$;
@@ -163,8 +187,8 @@ revoke execute on function @registry@.log_alias() from public;
 create or replace function @registry@.log_revoke() returns trigger
 	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 begin
-	perform @registry@.log_append('revoke', array[encode(new.digest, 'hex'), new.reason,
-		new.revoked_by::text, @registry@.log_time(new.revoked_at)]);
+	perform @registry@.log_append('revoke', @registry@.log_revoke_fields(
+		new.digest, new.reason, new.revoked_by, new.revoked_at));
 	return null;
 end
 $$;

@@ -163,8 +163,7 @@ begin
 			select e.position, e.fields from @registry@.log_events('revoke', 4) e
 		), row as (
 			select encode(s.digest, 'hex') as digest,
-				array[encode(s.digest, 'hex'), s.reason, s.revoked_by::text,
-					@registry@.log_time(s.revoked_at)] as fields
+				@registry@.log_revoke_fields(s.digest, s.reason, s.revoked_by, s.revoked_at) as fields
 			from @registry@.state s where num_nonnulls(s.revoked_at, s.revoked_by, s.reason) > 0
 		)
 		select e.position, case when r.fields is null then 'missing' else 'changed' end,
@@ -210,8 +209,8 @@ begin
 		with event as (
 			select e.position, e.fields from @registry@.log_events('alias', 7) e
 		), row as (
-			select h.entry, h.alias, h.move, array[h.entry, h.alias, h.move::text, h.number::text,
-				h.previous::text, h.actor::text, @registry@.log_time(h.moved_at)] as fields
+			select h.entry, h.alias, h.move, @registry@.log_alias_fields(
+				h.entry, h.alias, h.move, h.number, h.previous, h.actor, h.moved_at) as fields
 			from @registry@.alias_history h
 		)
 		select e.position, case when r.fields is null then 'missing' else 'changed' end,
@@ -230,8 +229,8 @@ begin
 			select e.fields[1] as entry, e.fields[2] as alias, e.fields[3] as move from event e
 		), move as (
 			select e.position, h.*
-			from @registry@.alias_history h join event e on e.fields = array[h.entry, h.alias, h.move::text,
-				h.number::text, h.previous::text, h.actor::text, @registry@.log_time(h.moved_at)]
+			from @registry@.alias_history h join event e on e.fields = @registry@.log_alias_fields(
+				h.entry, h.alias, h.move, h.number, h.previous, h.actor, h.moved_at)
 		)
 		select m.position, 'changed', format('move %s of %s@%s', m.move, m.entry, m.alias),
 			'It does not follow from the move before it.'

@@ -3,10 +3,11 @@
 
 -- For: log reader, inside
 create or replace function @registry@.log_since(after bigint, upto bigint)
-	returns table ("position" bigint, kind text, fields text[], number integer, digest bytea)
+	returns table ("position" bigint, kind text, fields text[], number integer, move integer, digest bytea)
 	language sql stable parallel safe set search_path = pg_catalog, pg_temp as $$
 	select e.position, e.kind, e.fields,
 		case when e.fields[2] ~ '^[1-9][0-9]{0,8}$' then e.fields[2]::integer end,
+		case when e.kind = 'alias' and e.fields[3] ~ '^[1-9][0-9]{0,8}$' then e.fields[3]::integer end,
 		decode(case when d.digest ~ '^[0-9a-f]{64}$' then d.digest end, 'hex')
 	from (
 		select l.position, l.kind, l.fields from @registry@.log l
@@ -20,7 +21,8 @@ create or replace function @registry@.log_since(after bigint, upto bigint)
 $$;
 comment on function @registry@.log_since(bigint, bigint) is
 	'Entries after a position and up to another; up to null also the events that are not sealed. number is '
-	'that of a version where the entry tells of one, digest that of a version or revocation.';
+	'that of a version where the entry tells of one, move that of an alias, digest that of a version or '
+	'revocation.';
 
 -- For: log reader, inside
 create or replace function @registry@.root_fault(size bigint, hash bytea, root bytea) returns text
@@ -169,8 +171,7 @@ begin
 			format('revocation of %s', e.fields[1]),
 			@registry@.log_difference('digest reason revoked_by revoked_at', e.fields, s.fields)
 		from @registry@.log_since(after, upto) e left join lateral (
-			select array[encode(x.digest, 'hex'), x.reason, x.revoked_by::text,
-				@registry@.log_time(x.revoked_at)] as fields
+			select @registry@.log_revoke_fields(x.digest, x.reason, x.revoked_by, x.revoked_at) as fields
 			from @registry@.state x where x.digest = e.digest and x.revoked_at is not null offset 0) s on true
 		where e.kind = 'revoke' and e.fields is distinct from s.fields;
 	return query
@@ -178,12 +179,10 @@ begin
 			format('move %s of %s@%s', e.fields[3], e.fields[1], e.fields[2]),
 			@registry@.log_difference('entry alias move number previous actor moved_at', e.fields, h.fields)
 		from @registry@.log_since(after, upto) e left join lateral (
-			select array[x.entry, x.alias, x.move::text, x.number::text, x.previous::text, x.actor::text,
-				@registry@.log_time(x.moved_at)] as fields
+			select @registry@.log_alias_fields(
+				x.entry, x.alias, x.move, x.number, x.previous, x.actor, x.moved_at) as fields
 			from @registry@.alias_history x
-			where x.entry = e.fields[1] and x.alias = e.fields[2]
-				and x.move = case when e.fields[3] ~ '^[1-9][0-9]{0,8}$' then e.fields[3]::integer end
-			offset 0) h on true
+			where x.entry = e.fields[1] and x.alias = e.fields[2] and x.move = e.move offset 0) h on true
 		where e.kind = 'alias' and e.fields is distinct from h.fields;
 	return query
 		select e.position, case when a.number is null then 'missing' else 'changed' end,
@@ -194,8 +193,7 @@ begin
 			left join @registry@.alias a on a.entry = e.fields[1] and a.alias = e.fields[2]
 		where e.kind = 'alias' and a.number::text is distinct from e.fields[4]
 			and not exists (select from @registry@.alias_history h
-				where h.entry = e.fields[1] and h.alias = e.fields[2] and h.move > case
-					when e.fields[3] ~ '^[1-9][0-9]{0,8}$' then e.fields[3]::integer end);
+				where h.entry = e.fields[1] and h.alias = e.fields[2] and h.move > e.move);
 end
 $$;
 comment on function @registry@.verify_moves_since(bigint, bigint) is
