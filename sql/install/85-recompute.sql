@@ -10,16 +10,17 @@ comment on function adapter_recompute_needs(jsonb, bytea[]) is
 
 create function adapter_recipe_edges(recipe jsonb, digest bytea, known bytea[],
 	out of bytea, out parent bytea, out p double precision, out q double precision, out w double precision,
-	out external boolean)
+	out external boolean, out story integer)
 	returns setof record
 	as 'MODULE_PATHNAME' language c immutable parallel safe cost 100 rows 10;
 comment on function adapter_recipe_edges(jsonb, bytea, bytea[]) is
-	'What the recipe of the value with this digest says it was made of: a row for each pair (of, parent), '
+	'What the recipe of the value with this digest says it was made of: a row for each parent of each story, '
 	'walked from the root down to digests in known, imports and digests without a node. of: the digest '
 	'given (for the root) or an intermediate''s. p, q: exact sums of the weights of that parent where the '
 	'operation is a sum in parameter space, w where it is one in delta space, else null. external: the '
-	'recipe says of the parent only its digest, or that it was imported. Where an operation changed nothing '
-	'the older story of the digest is told, so no row leads back to it. A recipe is a claim: rows may lead '
+	'recipe says of the parent only its digest, or that it was imported. story: null for the root, else the '
+	'number from 0 among the stories that the recipe tells of the digest. No row leads from a digest to '
+	'itself, which is all that an operation that changed nothing says. A recipe is a claim: rows may lead '
 	'in a circle. Null recipe or known: no rows. Errors: 22023 not a recipe, or a digest that has not 32 '
 	'bytes; 22003 a sum of weights overflows; 22032, 54000 as for imported recipes.';
 
@@ -52,3 +53,10 @@ comment on aggregate adapter_recompute(jsonb, adapter, bytea, boolean) is
 	'what was left out, nor above operations that are not bit for bit); 22012 the weights that are left sum '
 	'to 0; 22023 the recipe leads in a circle, nothing is left, without is not met, or the arguments differ '
 	'between rows; 54000 more than 512 MiB of computed values in one group; and those of the operations.';
+
+create function adapter_evaluated(digest bytea, node jsonb) returns boolean
+	as 'MODULE_PATHNAME' language c volatile strict parallel restricted;
+comment on function adapter_evaluated(bytea, jsonb) is
+	'True if the backend made a value of this digest by this node of a recipe, its operation on operands of '
+	'those digests, as one of the last 1,024 values that it made. Nothing that came in as a file, as text, '
+	'in binary or out of a table counts. Errors: 22023 not a node, or a digest that has not 32 bytes.';

@@ -19,6 +19,17 @@ comment on aggregate registry_chain(bigint, bytea, text, text[]) is
 	'Hash of the last of some entries in order, the first of which follows the one with the hash start; over '
 	'a window the hash of each. Errors: those of registry_entry_hash, 22004 a null.';
 
+create function registry_next_transaction() returns xid8
+	as 'MODULE_PATHNAME' language c volatile parallel restricted;
+comment on function registry_next_transaction() is
+	'A number that is higher than those of all transactions that have one.';
+
+create function registry_all_after(bound xid8) returns boolean
+	as 'MODULE_PATHNAME' language c volatile strict parallel restricted;
+comment on function registry_all_after(xid8) is
+	'True if no transaction of the cluster is left, prepared ones among them, that is older than the bound, '
+	'and no snapshot to which one is running: what was committed before the bound is seen by all.';
+
 
 -- The registry: made by these functions, not part of the extension.
 -- registry_source(), the text of sql/registry, stands after them
@@ -384,8 +395,12 @@ begin
 	end if;
 	-- In the order in which moves and commits take them, so that the one that comes
 	-- second waits; also for another upgrade.
-	execute format('lock table %1$I.alias, %1$I.version, %1$I.state, %1$I.entry, %1$I.lineage,
-		%1$I.alias_history, %1$I.log_head, %1$I.log in access exclusive mode', schema);
+	execute (select format('lock table %s in access exclusive mode',
+			string_agg(c.oid::text, ', ' order by t.n))
+		from unnest('{alias,version,state,entry,lineage,story,edge,claim_set,claim,revocation,dead,'
+			'share,quota,alias_history,log_head,log,event,tree}'::text[]) with ordinality t(name, n)
+			cross join lateral to_regclass(format('%I.%I', schema, t.name)) c(oid)
+		where c.oid is not null);
 	execute format('select %I.registry_roles($1, $2)', peft) into roles using schema, peft;
 	execute format('select %I.registry_run_steps($1, $2)', peft) using schema, peft;
 	execute format('

@@ -12,8 +12,8 @@ begin
 			return new;
 		end if;
 	end if;
-	if num_nonnulls(new.number, new.digest, new.envelope_digest, new.recipe,
-			new.erased_at, new.erase_reason) > 0
+	if num_nonnulls(new.number, new.digest, new.envelope_digest, new.recipe, new.claims, new.told,
+			new.erased_at, new.erase_reason) > 0 or new.upgraded
 		or new.actor is distinct from session_user or new.acting_as is distinct from current_user then
 		raise exception
 			'columns of a version other than entry, value, message, virtual and allow_duplicate cannot be set'
@@ -24,6 +24,10 @@ begin
 			detail = 'A virtual version is given its value too; the digest is taken from it and the value '
 				'is not kept.';
 	end if;
+	-- With the rights of the one who commits: what it is evaluated from must be theirs to see.
+	if new.virtual then
+		perform @registry@.check_virtual(new.value);
+	end if;
 	return new;
 end
 $$;
@@ -31,7 +35,32 @@ comment on function @registry@.version_actor() is
 	'Trigger: with the rights of the one who commits, who stands in the columns'' defaults. It changes '
 	'nothing, so that a large value is not copied once more. A row with number, digests and recipe set is '
 	'taken as it is from the table''s owner if the log has it or is empty (a restore). Errors: 428C9 such '
-	'columns set by others, 23502 no value.';
+	'columns set by others, 23502 no value, those of check_virtual.';
+
+-- For: reader, inside
+create or replace function @registry@.check_virtual(value @peft@.adapter) returns void
+	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
+declare
+	way record := @registry@.plan(@peft@.adapter_recipe(value));
+begin
+	if way.missing <> '{}' or way.leaves = '{}' then
+		raise exception 'the value cannot be evaluated again from registered versions'
+			using errcode = '55000',
+			detail = coalesce('These digests are needed and have no registered value: '
+				|| @registry@.digest_list(way.missing) || '.', 'It was imported.'),
+			hint = 'Commit them first, or commit this value itself.';
+	end if;
+	-- A recipe is a claim; what it claims is about to be all that there is.
+	if @peft@.adapter_digest(@registry@.evaluate(way.recipe_used, way.leaves))
+		is distinct from @peft@.adapter_digest(value) then
+		raise exception 'the recipe does not lead to the value' using errcode = '22000',
+			hint = 'Commit the value itself.';
+	end if;
+end
+$$;
+comment on function @registry@.check_virtual(@peft@.adapter) is
+	'Errors: 55000 the value cannot be evaluated again from registered values that the current role may '
+	'see, 22000 its recipe leads to another.';
 
 -- For: nobody
 create or replace function @registry@.version_duplicate() returns trigger
@@ -67,6 +96,9 @@ begin
 	if new.number is not null then
 		return new;
 	end if;
+	-- Before anything is looked at: settle() waits for who has an older number
+	-- than what it marked, and so for everybody who has looked before that.
+	perform pg_current_xact_id();
 	insert into @registry@.entry (name, base_model, owner)
 		values (new.entry, @peft@.adapter_base_model(new.value), new.acting_as)
 		on conflict (name) do nothing;
@@ -77,29 +109,21 @@ begin
 	new.digest := @peft@.adapter_digest(new.value);
 	new.envelope_digest := @peft@.adapter_envelope_digest(new.value);
 	new.recipe := @peft@.adapter_recipe(new.value);
-	perform @registry@.lineage_write(new.digest, new.recipe);
-	perform @registry@.lock_live(new.digest);
+	select t.* into new.claims, new.told
+		from @registry@.tell(new.digest, new.recipe, true) t;
+	perform @registry@.check_live(new.digest, new.claims);
+	perform @registry@.check_quota(session_user, new.recipe, new.claims);
 	if new.virtual then
+		-- Held until the end: an erasure that comes later waits, and then sees this version.
 		way := @registry@.plan(new.recipe);
-		if way.missing <> '{}' or way.leaves = '{}' then
-			raise exception 'the value cannot be evaluated again from registered versions'
-				using errcode = '55000',
-				detail = coalesce('These digests are needed and have no registered value: '
-					|| @registry@.digest_list(way.missing) || '.', 'It was imported.'),
-				hint = 'Commit them first, or commit this value itself.';
-		end if;
-		-- The walk of lineage ends at a registered import, the plan does not if it
-		-- was erased: what lies behind it would be neither kept nor revoked with.
-		if exists (select unnest(way.leaves) except select @registry@.ancestors(new.digest)) then
-			raise exception 'the value cannot be evaluated again from registered versions'
-				using errcode = '55000',
-				detail = 'It was made of a version that was imported, and whose value was erased.',
-				hint = 'Commit this value itself.';
-		end if;
-		-- A recipe is a claim; what it claims is about to be all that there is.
-		if @peft@.adapter_digest(@registry@.evaluate(way.recipe_used, way.leaves))
-			is distinct from new.digest then
-			raise exception 'the recipe does not lead to the value' using errcode = '22000',
+		perform from @registry@.version v
+			where v.digest = any(way.leaves) and v.value is not null
+			order by v.entry, v.number for share;
+		way := @registry@.plan(new.recipe);
+		if way.missing <> '{}' then
+			raise exception 'a value that the version is made of was erased meanwhile'
+				using errcode = '40001',
+				detail = format('Missing: %s.', @registry@.digest_list(way.missing)),
 				hint = 'Commit the value itself.';
 		end if;
 		new.value := null;
@@ -108,10 +132,9 @@ begin
 end
 $$;
 comment on function @registry@.version_facts() is
-	'Trigger: entry (made if it does not exist), number, digest, envelope digest, recipe, lineage; locks '
-	'the states of the digest and its ancestors. Evaluates a virtual version once before its value is '
-	'dropped. Errors: 55000 revoked digest or ancestor, a virtual version that cannot be evaluated; 22000 '
-	'it evaluates to another value; 40001.';
+	'Trigger: entry (made if it does not exist), number, digest, envelope digest, recipe, what it tells. '
+	'Drops a virtual version''s value, which version_actor has evaluated. Errors: 55000 revoked digest or '
+	'ancestor, 54000 beyond the role''s quota, 40001.';
 
 -- For: reader, inside
 create or replace function @registry@.digest_list(digests bytea[]) returns text
@@ -121,8 +144,8 @@ create or replace function @registry@.digest_list(digests bytea[]) returns text
 $$;
 comment on function @registry@.digest_list(bytea[]) is 'The first ten digests, in hexadecimal.';
 
--- Erasing locks the state row as revoking does, so that a virtual version that
--- is being committed over this one is either seen here or fails there.
+-- A virtual version that is being committed over this one holds the row, so it
+-- is seen here, or it waits and finds the value gone.
 -- For: nobody
 create or replace function @registry@.version_erasable(number integer, entry text, digest bytea) returns void
 	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
@@ -131,13 +154,14 @@ begin
 	if current_setting('transaction_isolation') <> 'read committed' then
 		raise exception 'erasing needs isolation level READ COMMITTED' using errcode = '25001';
 	end if;
-	update @registry@.state s set reason = s.reason where s.digest = $3;
+	-- Of two versions with the value one stays: their rows are locked by each, in one order.
+	perform from @registry@.version v where v.digest = $3 order by v.entry, v.number for no key update;
 	if exists (select from @registry@.version v
 			where v.digest = $3 and v.value is not null and (v.entry <> $2 or v.number <> $1)) then
 		return;
 	end if;
-	if exists (select from @registry@.successors($3) d(digest)
-			join @registry@.version v on v.digest = d.digest
+	if exists (select from @registry@.concerned(array[$3]) c
+			join @registry@.version v on v.entry = c.entry and v.number = c.number
 			cross join lateral @registry@.plan(v.recipe) p
 			where v.virtual and v.value is null and v.erased_at is null and $3 = any(p.leaves)) then
 		raise exception 'the value is needed by a virtual version' using errcode = '55000',
@@ -147,19 +171,21 @@ begin
 end
 $$;
 comment on function @registry@.version_erasable(integer, text, bytea) is
-	'Locks the digest''s state and raises 55000 if a virtual version is evaluated from this version''s '
-	'value; 25001 in another isolation level than READ COMMITTED.';
+	'Locks the versions with the digest and raises 55000 if a virtual version is evaluated from this '
+	'version''s value; 25001 in another isolation level than READ COMMITTED.';
 
 -- For: nobody
 create or replace function @registry@.version_change() returns trigger
 	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 begin
 	if row(new.entry, new.number, new.digest, new.envelope_digest, new.recipe, new.virtual, new.message,
-			new.actor, new.acting_as, new.created_at, new.allow_duplicate)
+			new.actor, new.acting_as, new.created_at, new.allow_duplicate, new.claims, new.told, new.upgraded)
 		is not distinct from row(old.entry, old.number, old.digest, old.envelope_digest, old.recipe,
-			old.virtual, old.message, old.actor, old.acting_as, old.created_at, old.allow_duplicate) then
+			old.virtual, old.message, old.actor, old.acting_as, old.created_at, old.allow_duplicate,
+			old.claims, old.told, old.upgraded) then
 		if old.erased_at is null and new.erased_at is not null and new.value is null then
 			perform @registry@.version_erasable(old.number, old.entry, old.digest);
+			-- (a replica keeps the time of its publisher)
 			if current_setting('session_replication_role') <> 'replica' then
 				new.erased_at := clock_timestamp();
 			end if;
@@ -167,15 +193,8 @@ begin
 		end if;
 		if old.virtual and old.value is null and old.erased_at is null and new.value is not null
 			and new.erased_at is null and new.erase_reason is null then
-			if @peft@.adapter_digest(new.value) <> old.digest then
-				raise exception 'the value has another digest than the version' using errcode = '22000';
-			end if;
-			-- The nodes may be told otherwise: by the recipes of what it is evaluated from.
-			if @peft@.adapter_recipe(new.value) -> 'root' is distinct from old.recipe -> 'root' then
-				raise exception 'the value has another recipe than the version' using errcode = '22000',
-					hint = '@registry@.materialize() evaluates it.';
-			end if;
-			if not @registry@.is_live(old.digest) then
+			perform pg_current_xact_id();
+			if not @registry@.version_live(old.digest, old.claims) then
 				raise exception 'the version or an ancestor of it is revoked' using errcode = '55000';
 			end if;
 			return new;
@@ -187,8 +206,29 @@ begin
 end
 $$;
 comment on function @registry@.version_change() is
-	'Trigger: refuses every UPDATE but erasing and materializing (55000). Errors of materializing: 22000 '
-	'another digest or recipe root, 55000 revoked digest or ancestor; of erasing those of version_erasable.';
+	'Trigger: refuses every UPDATE but erasing and materializing (55000). Errors of materializing: 55000 '
+	'revoked digest or ancestor; of erasing those of version_erasable.';
+
+-- With the rights of the one who materializes.  The digest does not cover all
+-- that PEFT reads of a configuration, so the whole envelope is compared.
+-- For: nobody
+create or replace function @registry@.version_value() returns trigger
+	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
+begin
+	if @peft@.adapter_digest(new.value) <> old.digest then
+		raise exception 'the value has another digest than the version' using errcode = '22000';
+	end if;
+	if @peft@.adapter_envelope_digest(new.value)
+		is distinct from @peft@.adapter_envelope_digest(@registry@.get(old.entry || '@' || old.number)) then
+		raise exception 'the value has another recipe or configuration than the version'
+			using errcode = '22000', hint = '@registry@.materialize() evaluates it.';
+	end if;
+	return new;
+end
+$$;
+comment on function @registry@.version_value() is
+	'Trigger: a virtual version is given the value that evaluating it gives, with recipe, configuration and '
+	'header (22000), or none. Errors: those of @registry@.get().';
 
 -- For: nobody
 create or replace function @registry@.refuse_change() returns trigger
@@ -201,18 +241,44 @@ $$;
 comment on function @registry@.refuse_change() is 'Trigger: error 55000.';
 
 -- For: nobody
-create or replace function @registry@.state_change() returns trigger
+create or replace function @registry@.mark_change() returns trigger
 	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
+declare
+	marks constant text[] := array['proven', 'dead', 'settled'];
 begin
-	if new.digest <> old.digest
-		or (old.revoked_at is not null and row(new.*) is distinct from row(old.*)) then
-		raise exception 'a revocation never changes' using errcode = '55000';
+	if to_jsonb(new) - marks - 'bound' <> to_jsonb(old) - marks - 'bound' or exists (
+			select from unnest(marks) m
+			where (to_jsonb(old) ->> m)::boolean and not (to_jsonb(new) ->> m)::boolean) then
+		raise exception 'a row of table "%" never changes', tg_table_name using errcode = '55000',
+			detail = 'Its mark is set once.';
 	end if;
 	return new;
 end
 $$;
-comment on function @registry@.state_change() is
-	'Trigger: a state changes once, from live to revoked (else 55000).';
+comment on function @registry@.mark_change() is
+	'Trigger: of stories, claim sets and revocations nothing changes but the mark (proven, dead, settled), '
+	'which is set once, and the bound of a revocation (else 55000).';
+
+-- Logical replication brings rows and not the sequences that numbered them.
+-- For: owner
+create or replace function @registry@.number_on() returns void
+	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
+begin
+	perform setval(n.sequence, n.last)
+	from (
+		select pg_get_serial_sequence('@registry@.story', 'id')::regclass as sequence, max(s.id) as last
+			from @registry@.story s
+		union all
+		select pg_get_serial_sequence('@registry@.claim_set', 'id')::regclass, max(c.id)
+			from @registry@.claim_set c
+		union all
+		select pg_get_serial_sequence('@registry@.event', 'id')::regclass, max(e.id)
+			from @registry@.event e) n
+	where n.last > coalesce(pg_sequence_last_value(n.sequence), 0);
+end
+$$;
+comment on function @registry@.number_on() is
+	'Numbers of stories, claim sets and events go on above those that are there; called by protect().';
 
 -- For: owner
 create or replace function @registry@.protect() returns void
@@ -220,16 +286,20 @@ create or replace function @registry@.protect() returns void
 declare
 	guard record;
 begin
+	perform @registry@.number_on();
+	perform @registry@.tell_upgraded();
 	for guard in
 		select c.relname, t.tgname from pg_trigger t
 			join pg_class c on c.oid = t.tgrelid and c.relnamespace = '@registry@'::regnamespace
 			join pg_proc p on p.oid = t.tgfoid and p.pronamespace = c.relnamespace
-		where p.proname = any('{refuse_change,version_change,state_change}') and t.tgenabled <> 'A'
+		where p.proname = any('{refuse_change,version_change,mark_change}') and t.tgenabled <> 'A'
 	loop
 		execute format('alter table @registry@.%I enable always trigger %I', guard.relname, guard.tgname);
 	end loop;
 end
 $$;
 comment on function @registry@.protect() is
-	'Lets the triggers that refuse changes fire in replicas'' sessions too; called by registry_create() and '
-	'registry_upgrade(). (pg_restore --disable-triggers leaves them as ordinary ones.)';
+	'Lets numbers go on above those that are there, fills in what versions of an earlier registry tell, '
+	'and lets the triggers that refuse changes fire in replicas'' sessions too; called by registry_create() '
+	'and registry_upgrade(). A subscriber calls it before it takes over; pg_restore --disable-triggers '
+	'leaves the triggers as ordinary ones.';

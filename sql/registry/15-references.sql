@@ -20,8 +20,8 @@ begin
 		for entry, number in
 			select v.entry, v.number from @registry@.version v where v.entry = given order by v.number desc
 		loop
-			exit when @registry@.is_live((select v.digest from @registry@.version v
-				where v.entry = given and v.number = resolve.number));
+			exit when (select @registry@.version_live(v.digest, v.claims) from @registry@.version v
+				where v.entry = given and v.number = resolve.number);
 			number := null;
 		end loop;
 	end if;
@@ -45,89 +45,27 @@ $$;
 comment on function @registry@.digest(text) is
 	'Digest of the version that a reference means. Error 42704: no such version.';
 
--- For: reader, inside
-create or replace function @registry@.operands(node jsonb) returns bytea[]
-	language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
-begin
-	return (select coalesce(array_agg(distinct decode(o #>> '{}', 'hex')), '{}') from (
-		select jsonb_path_query(node, '$.of[*]')
-		union all
-		select jsonb_path_query(node, '$.terms[*].of')) n(o));
-end
-$$;
-comment on function @registry@.operands(jsonb) is 'Digests of the operands of a node of a recipe.';
-
--- For: reader, inside
-create or replace function @registry@.story(digest bytea) returns jsonb
-	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
-begin
-	return (select v.recipe from @registry@.version v
-		where v.digest = $1 and v.recipe #>> '{root,op}' <> 'import'
-		order by v.created_at, v.entry, v.number limit 1);
-end
-$$;
-comment on function @registry@.story(bytea) is
-	'The recipe of the first version that was committed with the digest and made of something; null if '
-	'there is none.';
-
--- Where a value has to be made again the given recipe's own story of it counts:
--- another version with that digest may be somebody else's, whose recipe is a
--- claim.  If the recipe was cut, or knew the value as an import, the registry is
--- asked: the first version that was committed with the digest, then the recipe
--- of the version that led to it (origin).  Only what is walked is looked at:
--- recipes tell everything down to the first import.
+-- How a value is made again is told by the version's own recipe alone: what
+-- others tell of a digest on the way is theirs.
 -- For: reader, inside
 create or replace function @registry@.plan(recipe jsonb, without bytea[] default '{}',
 	excluded bytea[] default '{}', out recipe_used jsonb, out leaves bytea[], out missing bytea[])
 	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
-#variable_conflict use_column
 declare
-	line bytea[] := @registry@.operands(plan.recipe -> 'root');
-	origin bytea[] := array_fill(null::bytea, array[cardinality(line)]);
-	seen bytea[] := line;
-	keys text[] := array[]::text[];
-	nodes jsonb[] := array[]::jsonb[];
-	done integer := 0;
-	d bytea; o bytea; operand bytea;
-	node jsonb;
+	known bytea[];
+	needed bytea[];
+	d bytea;
 begin
-	leaves := '{}';
-	missing := '{}';
-	while done < cardinality(line) loop
-		done := done + 1;
-		d := line[done];
-		o := origin[done];
-		continue when d = any(without);
-		if d <> all(excluded)
-			and exists (select from @registry@.version v where v.digest = d and v.value is not null) then
-			leaves := leaves || d;
-			continue;
-		end if;
-		node := plan.recipe -> 'nodes' -> encode(d, 'hex');
-		if coalesce(node ->> 'op', 'import') = 'import' then
-			node := @registry@.story(d) -> 'root';
-			if node is not null then
-				o := d;
-			elsif o is not null then
-				node := @registry@.story(o) -> 'nodes' -> encode(d, 'hex');
-			end if;
-		end if;
-		if coalesce(node ->> 'op', 'import') = 'import' then
-			missing := missing || d;
-			continue;
-		end if;
-		keys := keys || encode(d, 'hex');
-		nodes := nodes || node;
-		foreach operand in array @registry@.operands(node) loop
-			if operand <> all(seen) then
-				seen := seen || operand;
-				line := line || operand;
-				origin := origin || o;
-			end if;
-		end loop;
-	end loop;
-	recipe_used := jsonb_build_object('version', 1, 'root', plan.recipe -> 'root', 'nodes',
-		(select coalesce(jsonb_object_agg(n.k, n.node), '{}') from unnest(keys, nodes) n(k, node)));
+	known := array(select v.digest
+		from (select distinct e.parent from @peft@.adapter_recipe_edges(plan.recipe, null, '{}') e
+			except select x from unnest(excluded || without) x) n(parent)
+			cross join lateral (select v.digest from @registry@.version v
+				where v.digest = n.parent and v.value is not null limit 1) v);
+	needed := array(select @peft@.adapter_recompute_needs(plan.recipe, known || without));
+	leaves := array(select x from unnest(needed) x intersect select x from unnest(known) x order by 1);
+	missing := array(select x from unnest(needed) x
+		except select x from unnest(known || without) x order by 1);
+	recipe_used := plan.recipe;
 	-- what evaluates leaves out one digest: the others take its name
 	foreach d in array without[2:] loop
 		recipe_used := replace(recipe_used::text, encode(d, 'hex'), encode(without[1], 'hex'))::jsonb;
@@ -136,10 +74,9 @@ end
 $$;
 comment on function @registry@.plan(jsonb, bytea[], bytea[]) is
 	'How a recipe is evaluated from registered values, optionally without some digests (excluded: their '
-	'descendants, which have to be made again): the part of the recipe that is needed, with what the '
-	'registry knows where it was cut, and the first of the digests in the place of the others, the digests '
-	'whose values it is evaluated from, and the digests that are needed and have no value that the reader '
-	'may see.';
+	'descendants, which have to be made again): the recipe, with the first of the digests in the place of '
+	'the others, the digests whose values it is evaluated from, and the digests that are needed and have no '
+	'value that the current role may see.';
 
 -- For: reader, inside
 create or replace function @registry@.evaluate(recipe jsonb, leaves bytea[], without bytea default null,
@@ -166,7 +103,7 @@ declare
 begin
 	select v.* into strict found from @registry@.resolve(ref) r
 		join @registry@.version v on v.entry = r.entry and v.number = r.number;
-	if not coalesce(allow_revoked, false) and not @registry@.is_live(found.digest) then
+	if not coalesce(allow_revoked, false) and not @registry@.version_live(found.digest, found.claims) then
 		raise exception 'version "%@%" or an ancestor of it is revoked', found.entry, found.number
 			using errcode = '55000',
 			hint = '@registry@.lineage() shows which. Set allow_revoked to read it nevertheless.';
@@ -242,6 +179,9 @@ begin
 	if reason is null then
 		raise exception 'a reason is needed' using errcode = '22004';
 	end if;
+	-- All with its digest, in the order in which the trigger locks them too.
+	perform from @registry@.version v
+		where v.digest = (select @registry@.digest(erase.ref)) order by v.entry, v.number for no key update;
 	update @registry@.version v set value = null, erased_at = clock_timestamp(), erase_reason = reason
 		from @registry@.resolve(ref) r
 		where v.entry = r.entry and v.number = r.number and v.erased_at is null;

@@ -22,8 +22,9 @@ begin
 		return null;
 	end if;
 	if becomes is not null then
-		perform @registry@.lock_live((select v.digest from @registry@.version v
-			where v.entry = moved.entry and v.number = becomes));
+		perform pg_current_xact_id();		-- first, as version_facts does
+		perform @registry@.check_live(v.digest, v.claims) from @registry@.version v
+			where v.entry = moved.entry and v.number = becomes;
 	end if;
 	-- The conflict is with a move that an older snapshot does not see: 40001.
 	insert into @registry@.alias_history (entry, alias, move, number, previous, actor, moved_at)

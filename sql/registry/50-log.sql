@@ -22,17 +22,17 @@ comment on function @registry@.log_time(timestamptz) is
 create or replace function @registry@.log_version_fields(
 	entry text, number integer, digest bytea, envelope_digest bytea, recipe jsonb,
 	virtual boolean, allow_duplicate boolean, message text, actor name, acting_as name,
-	created_at timestamptz, lineage_hash bytea) returns text[]
+	created_at timestamptz, told bytea) returns text[]
 	language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
 begin
 	return array[entry, number::text, encode(digest, 'hex'), encode(envelope_digest, 'hex'),
 		encode(sha256(convert_to(recipe::text, 'UTF8')), 'hex'), virtual::text, allow_duplicate::text,
-		message, actor::text, acting_as::text, @registry@.log_time(created_at), encode(lineage_hash, 'hex')];
+		message, actor::text, acting_as::text, @registry@.log_time(created_at), encode(told, 'hex')];
 end
 $$;
 comment on function @registry@.log_version_fields(text, integer, bytea, bytea, jsonb, boolean, boolean,
 	text, name, name, timestamptz, bytea) is
-	'Fields of a version''s entry: its columns but for the value, and the hash of the lineage of its digest.';
+	'Fields of a version''s entry: its columns but for the value; told is the hash of what it tells.';
 
 -- For: log reader, inside
 create or replace function @registry@.log_alias_fields(
@@ -56,23 +56,7 @@ begin
 end
 $$;
 comment on function @registry@.log_revoke_fields(bytea, text, name, timestamptz) is
-	'Fields of a revocation''s entry: the columns of the state.';
-
--- For: log reader, inside
-create or replace function @registry@.log_lineage_line(
-	of bytea, parent bytea, p double precision, q double precision, w double precision,
-	external boolean) returns text
-	language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
-begin
-	return concat_ws(' ', encode(of, 'hex'), encode(parent, 'hex'),
-		coalesce(encode(float8send(p), 'hex'), '-'), coalesce(encode(float8send(q), 'hex'), '-'),
-		coalesce(encode(float8send(w), 'hex'), '-'), external::text) || chr(10);
-end
-$$;
-comment on function @registry@.log_lineage_line(bytea, bytea, double precision, double precision,
-	double precision, boolean) is
-	'A row of lineage as the text that is hashed: digests in hexadecimal, weights as the bits of the float8 '
-	'or - for null, external, a newline.';
+	'Fields of a revocation''s entry: its columns.';
 
 -- For: nobody
 create or replace function @registry@.log_append(kind text, fields text[]) returns void
@@ -123,6 +107,19 @@ comment on function @registry@.log_has_alias(text, text, integer) is
 	'The move was logged already, or the log has nothing yet: data is being restored.';
 
 -- For: nobody
+create or replace function @registry@.log_has_revocation(digest bytea) returns boolean
+	language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
+begin
+	return not exists (select from @registry@.log) or exists (
+		select from @registry@.log l where l.kind = 'revoke' and l.fields[1] = encode(digest, 'hex'))
+		or exists (
+		select from @registry@.event e where e.kind = 'revoke' and e.fields[1] = encode(digest, 'hex'));
+end
+$$;
+comment on function @registry@.log_has_revocation(bytea) is
+	'The revocation was logged already, or the log has nothing yet: data is being restored.';
+
+-- For: nobody
 create or replace function @registry@.log_version() returns trigger
 	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 begin
@@ -133,7 +130,7 @@ begin
 	end if;
 	perform @registry@.log_append('version', @registry@.log_version_fields(
 		new.entry, new.number, new.digest, new.envelope_digest, new.recipe, new.virtual,
-		new.allow_duplicate, new.message, new.actor, new.acting_as, new.created_at, null));
+		new.allow_duplicate, new.message, new.actor, new.acting_as, new.created_at, new.told));
 	return null;
 end
 $$;
@@ -187,6 +184,11 @@ revoke execute on function @registry@.log_alias() from public;
 create or replace function @registry@.log_revoke() returns trigger
 	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 begin
+	if new.revoked_at < now() then
+		if @registry@.log_has_revocation(new.digest) then
+			return null;
+		end if;
+	end if;
 	perform @registry@.log_append('revoke', @registry@.log_revoke_fields(
 		new.digest, new.reason, new.revoked_by, new.revoked_at));
 	return null;

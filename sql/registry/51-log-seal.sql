@@ -2,39 +2,11 @@
 -- checkpoint that tells how far that went.
 --
 -- The order is that in which events were written.  An event that depends on
--- another (the next version of an entry, the next move of an alias, a commit
--- before or after the revocation of an ancestor) was written after that one had
--- committed, or in the same transaction: so it has a higher number, and who sees
--- it sees the other.
-
--- For: log reader, inside
-create or replace function @registry@.log_lineage_hash(digest text) returns text
-	language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
-begin
-	return encode(sha256(convert_to(coalesce(string_agg(
-			@registry@.log_lineage_line(l.of, l.parent, l.p, l.q, l.w, l.external),
-			'' order by l.of, l.parent, l.p, l.q, l.w, l.external), ''), 'UTF8')), 'hex')
-		from @registry@.lineage l
-		where l.child = decode(case when digest ~ '^[0-9a-f]{64}$' then digest end, 'hex');
-end
-$$;
-comment on function @registry@.log_lineage_hash(text) is
-	'Hash of the lineage rows of a digest, which is given in hexadecimal, in hexadecimal.';
-
--- Who commits sees only some of what others commit at the same time with the
--- same digest; who seals sees all of it.
--- For: nobody
-create or replace function @registry@.log_sealed_fields(kind text, fields text[]) returns text[]
-	language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
-begin
-	if kind = 'version' then
-		return fields[1:11] || array[@registry@.log_lineage_hash(fields[3])];
-	end if;
-	return fields;
-end
-$$;
-comment on function @registry@.log_sealed_fields(text, text[]) is
-	'The fields of an event as its entry has them: of a version with the hash of the lineage of its digest.';
+-- another (the next version of an entry, the next move of an alias, a commit that
+-- was refused before and is not now) was written after that one had committed, or
+-- in the same transaction: so it has a higher number, and who sees it sees the
+-- other.  A commit and the revocation of an ancestor that did not see each other
+-- come in either order.
 
 -- For: log reader, inside
 create or replace function @registry@.log_leaf(hash bytea) returns bytea
@@ -107,9 +79,7 @@ begin
 				order by x.id limit most)
 			returning e.id, e.kind, e.fields
 	), placed as (
-		select head.size + row_number() over (order by t.id) as position, t.kind,
-			@registry@.log_sealed_fields(t.kind, t.fields) as fields
-		from taken t
+		select head.size + row_number() over (order by t.id) as position, t.kind, t.fields from taken t
 	), chained as (
 		select p.*, @peft@.registry_chain(p.position, head.hash, p.kind, p.fields)
 			over (order by p.position rows unbounded preceding) as hash

@@ -288,8 +288,7 @@ begin
 			'It is no event that this format has.'
 		from @registry@.event e
 		where @registry@.is_log_event(2, e.kind, e.fields) is not true
-			or coalesce(array_ndims(e.fields), 1) <> 1 or coalesce(array_lower(e.fields, 1), 1) <> 1
-			or (e.kind = 'version' and e.fields[12] is not null);
+			or coalesce(array_ndims(e.fields), 1) <> 1 or coalesce(array_lower(e.fields, 1), 1) <> 1;
 end
 $$;
 comment on function @registry@.verify_events() is 'Events that are not sealed and would be no entries.';

@@ -45,17 +45,17 @@ create or replace function @registry@.verify_versions()
 begin
 	return query
 		with event as (
-			select e.position, e.fields[1:11] as fields from @registry@.log_events('version', 12) e
+			select e.position, e.fields from @registry@.log_events('version', 12) e
 		), row as (
-			select v.entry, v.number, (@registry@.log_version_fields(
+			select v.entry, v.number, @registry@.log_version_fields(
 				v.entry, v.number, v.digest, v.envelope_digest, v.recipe, v.virtual, v.allow_duplicate,
-				v.message, v.actor, v.acting_as, v.created_at, null))[1:11] as fields
+				v.message, v.actor, v.acting_as, v.created_at, v.told) as fields
 			from @registry@.version v
 		)
 		select e.position, case when r.fields is null then 'missing' else 'changed' end,
 			format('version %s@%s', coalesce(r.entry, e.fields[1]), coalesce(r.number::text, e.fields[2])),
 			@registry@.log_difference('entry number digest envelope_digest recipe virtual allow_duplicate '
-				'message actor acting_as created_at', e.fields, r.fields)
+				'message actor acting_as created_at told', e.fields, r.fields)
 		from event e full join row r on e.fields[1] = r.entry and e.fields[2] = r.number::text
 		where e.fields is distinct from r.fields;
 	return query
@@ -121,37 +121,150 @@ comment on function @registry@.verify_erasures() is
 	'Erased and materialized versions against the entries that tell of them, and whether each version has a '
 	'value that should.';
 
+-- A version's recipe is what its entry says, so what it tells can be read again.
+-- For: log reader, inside
+create or replace function @registry@.claims_fault(version @registry@.version) returns text
+	language plpgsql stable parallel unsafe
+	set search_path = pg_catalog, pg_temp
+	set enable_nestloop = on
+as $$
+declare
+	claimed bigint[] := array(select c.story from @registry@.claim c
+		where c.claim_set = version.claims order by 1);
+	kept record;
+begin
+	select c.* into kept from @registry@.claim_set c where c.id = version.claims;
+	if version.claims is not null and kept.id is null then
+		return 'Its claim set is not there.';
+	elsif version.claims is not null
+		and (kept.cut is null or kept.sha256 is distinct from @registry@.claims_hash(claimed, kept.cut)) then
+		return 'Its claim set has another hash than its stories.';
+	elsif version.upgraded is null or version.upgraded and version.created_at >= (
+			select s.run_at from @registry@.step s where s.name = 'stories') then
+		return 'It is called older than what versions tell is kept.';
+	elsif not version.upgraded and version.told is distinct from @registry@.told_hash(
+			exists (select from @registry@.stories(version.digest, version.recipe) t
+				where t.root and not exists (select from @registry@.story s
+					where s.digest = t.of and s.sha256 = t.sha256 and s.id = any(claimed))),
+			kept.sha256) then
+		return 'It told otherwise when it was committed.';
+	elsif exists (select from unnest(claimed) c left join @registry@.story s on s.id = c
+			left join @registry@.stories(version.digest, version.recipe) t
+				on t.of = s.digest and t.sha256 = s.sha256
+			where t.of is null) then
+		return 'It claims what its recipe does not tell.';
+	elsif exists (select from @registry@.stories(version.digest, version.recipe) t
+			where not exists (select from @registry@.story s where s.digest = t.of and s.sha256 = t.sha256
+				and (s.proven or s.id = any(claimed)) offset 0)) then
+		return 'Its recipe tells what is neither a fact nor among its claims.';
+	end if;
+	return null;
+exception when others then
+	if @registry@.is_outer_error(sqlstate) then
+		raise;
+	end if;
+	return format('What it tells cannot be read: %s (%s).', sqlerrm, sqlstate);
+end
+$$;
+comment on function @registry@.claims_fault(@registry@.version) is
+	'Compares what a version tells with its recipe and its hash; null if nothing is wrong, else a sentence.';
+
+-- For: log reader, inside
+create or replace function @registry@.stories_told(version @registry@.version)
+	returns table (of bytea, sha256 bytea)
+	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
+begin
+	return query select t.of, t.sha256 from @registry@.stories(version.digest, version.recipe) t;
+exception when others then
+	if @registry@.is_outer_error(sqlstate) then
+		raise;
+	end if;
+end
+$$;
+comment on function @registry@.stories_told(@registry@.version) is
+	'The stories of a version''s recipe; none if it cannot be read, which claims_fault tells.';
+
 -- For: log reader, inside
 create or replace function @registry@.verify_lineage()
 	returns table ("position" bigint, class text, what text, detail text)
 	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
-	-- A later commit of a digest may have added edges, so its last entry counts; one
-	-- that is not sealed has no hash of them yet.
 	return query
-		with event as (
-			select distinct on (e.fields[3] collate "C")
-				e.position, e.fields[3] as child, e.fields[12] as hash, e.unsealed is not null as open
-			from @registry@.log_events('version', 12) e
-			order by e.fields[3] collate "C", e.position desc nulls first
-		), row as (
-			select encode(l.child, 'hex') as child, encode(sha256(convert_to(string_agg(
-				@registry@.log_lineage_line(l.of, l.parent, l.p, l.q, l.w, l.external),
-				'' order by l.of, l.parent, l.p, l.q, l.w, l.external), 'UTF8')), 'hex') as hash
-			from @registry@.lineage l group by l.child
-		)
-		select e.position, case when r.child is null then 'missing' else 'changed' end,
-			format('lineage of %s', coalesce(r.child, e.child)),
-			case when e.child is null then 'No entry tells of it.'
-				when r.child is null then 'It is not there.'
-				else 'The entry tells otherwise of it.' end
-		from event e full join row r using (child)
-		where e.child is null
-			or (not e.open and e.hash is distinct from coalesce(r.hash, encode(sha256(''), 'hex')));
+		select e.position, 'changed', format('lineage of %s@%s', v.entry, v.number), v.fault
+		from (select n.entry, n.number, @registry@.claims_fault(n) as fault
+				from @registry@.version n offset 0) v
+			left join @registry@.log_events('version', 12) e
+				on e.fields[1] = v.entry and e.fields[2] = v.number::text
+		where v.fault is not null;
+	-- Stories against their nodes, and that somebody told them.
+	return query
+		select null::bigint, 'changed', format('story %s of %s', s.id, encode(s.digest, 'hex')), s.fault
+		from (
+			select x.id, x.digest, coalesce(@registry@.story_fault(x), case
+				when not x.proven and c.story is null then 'No version claims it.'
+				when c.story is null and t.of is null then 'No version tells it.' end) as fault
+			from @registry@.story x
+				left join (select distinct n.story from @registry@.claim n) c on c.story = x.id
+				left join (select distinct t.of, t.sha256 from @registry@.version v
+					cross join lateral @registry@.stories_told(v) t) t
+					on t.of = x.digest and t.sha256 = x.sha256
+			offset 0) s
+		where s.fault is not null;
+	return query
+		select null::bigint, 'changed', t.what, t.fault
+		from (
+			select format('edge of story %s', e.story) as what, 'There is no such story.' as fault
+				from @registry@.edge e left join @registry@.story s on s.id = e.story where s.id is null
+			union all
+			select format('claim set %s', c.id), 'No version has it.'
+				from @registry@.claim_set c left join @registry@.version v on v.claims = c.id
+				where v.claims is null
+			union all
+			select format('claim set %s', c.claim_set), 'It is not there and has stories.'
+				from @registry@.claim c left join @registry@.claim_set s on s.id = c.claim_set
+				where s.id is null) t;
 end
 $$;
 comment on function @registry@.verify_lineage() is
-	'The lineage of each committed digest against the hash of it in the last entry of a version with it.';
+	'What each version tells against its recipe, each story against its node and edges.';
+
+-- For: log reader, inside
+create or replace function @registry@.edges_fit(story bigint, digest bytea, node jsonb) returns boolean
+	language plpgsql stable parallel unsafe
+	set search_path = pg_catalog, pg_temp
+	set enable_nestloop = on
+as $$
+begin
+	return not exists (
+		select from (select e.of, e.parent, e.p, e.q, e.w from @registry@.edge e where e.story = $1) h
+			full join @peft@.adapter_recipe_edges(
+				jsonb_build_object('version', 1, 'root', node, 'nodes', '{}'::jsonb), digest, '{}') t
+				on t.parent = h.parent
+		where (h.of, h.parent, h.p, h.q, h.w) is distinct from (t.of, t.parent, t.p, t.q, t.w));
+exception when others then
+	if @registry@.is_outer_error(sqlstate) then
+		raise;
+	end if;
+	return false;
+end
+$$;
+comment on function @registry@.edges_fit(bigint, bytea, jsonb) is
+	'The edges of a story are those of its node.';
+
+-- For: log reader, inside
+create or replace function @registry@.story_fault(story @registry@.story) returns text
+	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
+begin
+	if story.sha256 <> sha256(convert_to(story.node::text, 'UTF8')) then
+		return 'Its hash is not that of its node.';
+	elsif not @registry@.edges_fit(story.id, story.digest, story.node) then
+		return 'Its edges are not those of its node.';
+	end if;
+	return null;
+end
+$$;
+comment on function @registry@.story_fault(@registry@.story) is
+	'Compares a story with its hash and its edges; null if nothing is wrong, else a sentence.';
 
 -- For: log reader, inside
 create or replace function @registry@.verify_states()
@@ -162,43 +275,46 @@ begin
 		with event as (
 			select e.position, e.fields from @registry@.log_events('revoke', 4) e
 		), row as (
-			select encode(s.digest, 'hex') as digest,
-				@registry@.log_revoke_fields(s.digest, s.reason, s.revoked_by, s.revoked_at) as fields
-			from @registry@.state s where num_nonnulls(s.revoked_at, s.revoked_by, s.reason) > 0
+			select encode(r.digest, 'hex') as digest,
+				@registry@.log_revoke_fields(r.digest, r.reason, r.revoked_by, r.revoked_at) as fields
+			from @registry@.revocation r
 		)
 		select e.position, case when r.fields is null then 'missing' else 'changed' end,
 			format('revocation of %s', coalesce(r.digest, e.fields[1])),
 			@registry@.log_difference('digest reason revoked_by revoked_at', e.fields, r.fields)
 		from event e full join row r on e.fields[1] = r.digest
 		where e.fields is distinct from r.fields;
+	-- Marks: all where everything is settled, and nowhere else.
 	return query
-		with told as (
-			select e.fields[1] as digest, e.position from @registry@.log_events('revoke', 4) e
-			union all
-			select e.fields[3], e.position from @registry@.log_events('version', 12) e
-		), named as (
-			select v.digest from @registry@.version v
-			union
-			select l.child from @registry@.lineage l
-			union
-			select l.parent from @registry@.lineage l
-		), digest as (
-			select n.digest, min(n.position) as position
-			from (select encode(m.digest, 'hex') as digest, null::bigint as position from named m
-				union all select t.digest, t.position from told t) n
-			group by n.digest
+		with revoked as (
+			select coalesce(array_agg(r.digest), '{}') as every,
+				coalesce(array_agg(r.digest) filter (where r.settled), '{}') as settled
+			from @registry@.revocation r
+		), wanted as materialized (
+			select f.digest, f.digest = any(array(select @registry@.fact_descendants(r.settled))) as due
+			from revoked r cross join lateral @registry@.fact_descendants(r.every) f(digest)
+		), sets as materialized (
+			select c.claim_set, bool_or(w.due) as due
+			from wanted w join @registry@.edge e on e.parent = w.digest
+				join @registry@.claim c on c.story = e.story
+			group by c.claim_set
 		)
-		select d.position, case when s.digest is null then 'missing' else 'changed' end,
-			format('state of %s', coalesce(d.digest, s.digest)),
-			case when s.digest is null then 'It is not there.' else 'Nothing has this digest.' end
-		from digest d
-			full join (select encode(t.digest, 'hex') as digest from @registry@.state t) s using (digest)
-		where d.digest is null or s.digest is null;
+		select null::bigint, case when d.digest is null then 'missing' else 'changed' end,
+			format('mark of %s', encode(coalesce(d.digest, w.digest), 'hex')),
+			case when d.digest is null then 'It descends from what is revoked and is not marked.'
+				else 'It is marked and descends from nothing that is revoked.' end
+		from wanted w full join @registry@.dead d on d.digest = w.digest
+		where w.digest is null or (w.due and d.digest is null)
+		union all
+		select null::bigint, 'changed', format('mark of claim set %s', c.id),
+			case when c.dead then 'It is marked and descends from nothing that is revoked.'
+				else 'It descends from what is revoked and is not marked.' end
+		from @registry@.claim_set c left join sets s on s.claim_set = c.id
+		where c.dead is null or c.dead and s.claim_set is null or not c.dead and s.due;
 end
 $$;
 comment on function @registry@.verify_states() is
-	'Revocations against the entries that tell of them, and that every digest has a state and every state a '
-	'digest.';
+	'Revocations against the entries that tell of them, and the marks of what was made of them.';
 
 -- For: log reader, inside
 create or replace function @registry@.verify_aliases()
@@ -285,8 +401,21 @@ begin
 			select format('move %s of %s@%s', h.move, h.entry, h.alias), count(*)
 				from @registry@.alias_history h group by h.entry, h.alias, h.move
 			union all
-			select format('state of %s', encode(s.digest, 'hex')), count(*)
-				from @registry@.state s group by s.digest) k
+			select format('revocation of %s', encode(r.digest, 'hex')), count(*)
+				from @registry@.revocation r group by r.digest
+			union all
+			select format('mark of %s', encode(d.digest, 'hex')), count(*)
+				from @registry@.dead d group by d.digest
+			union all
+			select format('story %s', s.id), count(*) from @registry@.story s group by s.id
+			union all
+			select format('edge of story %s', e.story), count(*)
+				from @registry@.edge e group by e.story, e.parent
+			union all
+			select format('claim set %s', c.id), count(*) from @registry@.claim_set c group by c.id
+			union all
+			select format('claim set %s', c.claim_set), count(*)
+				from @registry@.claim c group by c.claim_set, c.story) k
 		where k.n > 1;
 	return query
 		select null::bigint, 'changed', format('alias %s@%s', a.entry, a.alias), 'It stands for no version.'

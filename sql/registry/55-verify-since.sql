@@ -89,30 +89,38 @@ begin
 		select e.position, case when v.fields is null then 'missing' else 'changed' end,
 			format('version %s@%s', e.fields[1], e.fields[2]),
 			@registry@.log_difference('entry number digest envelope_digest recipe virtual allow_duplicate '
-				'message actor acting_as created_at', e.fields[1:11], v.fields)
+				'message actor acting_as created_at told', e.fields, v.fields)
 		from @registry@.log_since(after, upto) e left join lateral (
-			select (@registry@.log_version_fields(
+			select @registry@.log_version_fields(
 				x.entry, x.number, x.digest, x.envelope_digest, x.recipe, x.virtual, x.allow_duplicate,
-				x.message, x.actor, x.acting_as, x.created_at, null))[1:11] as fields
+				x.message, x.actor, x.acting_as, x.created_at, x.told) as fields
 			from @registry@.version x where x.entry = e.fields[1] and x.number = e.number offset 0) v on true
-		where e.kind = 'version' and e.fields[1:11] is distinct from v.fields;
-	-- (later commits of the digest may have added edges: the last entry counts)
+		where e.kind = 'version' and e.fields is distinct from v.fields;
 	return query
-		select e.position, 'changed', format('lineage of %s', e.fields[3]),
-			'The entry tells otherwise of it.'
-		from @registry@.log_since(after, upto) e
-		where e.kind = 'version' and e.position is not null
-			and e.fields[12] is distinct from @registry@.log_lineage_hash(e.fields[3])
-			and not exists (select from @registry@.event v
-				where v.kind = 'version' and v.fields[3] = e.fields[3])
-			and not exists (
-				select from @registry@.version x join @registry@.log l on l.kind = 'version'
-					and l.fields[1] = x.entry and l.fields[2] = x.number::text
-				where x.digest = e.digest and l.position > e.position);
+		select v.position, 'changed', format('lineage of %s@%s', v.entry, v.number), v.fault
+		from (
+			select e.position, x.entry, x.number, @registry@.claims_fault(x) as fault
+			from @registry@.log_since(after, upto) e
+				join @registry@.version x on x.entry = e.fields[1] and x.number = e.number
+			where e.kind = 'version' offset 0) v
+		where v.fault is not null;
+	return query
+		select s.position, 'changed', format('story %s of %s', s.id, encode(s.digest, 'hex')), s.fault
+		from (
+			select t.position, y.id, y.digest, @registry@.story_fault(y) as fault
+			from (
+				select min(e.position) as position, n.of, n.sha256
+				from @registry@.log_since(after, upto) e
+					join @registry@.version x on x.entry = e.fields[1] and x.number = e.number
+					cross join lateral @registry@.stories_told(x) n
+				where e.kind = 'version' group by n.of, n.sha256) t
+				join @registry@.story y on y.digest = t.of and y.sha256 = t.sha256
+			offset 0) s
+		where s.fault is not null;
 end
 $$;
 comment on function @registry@.verify_versions_since(bigint, bigint) is
-	'The versions that entries after a position tell of, and the lineage of their digests.';
+	'The versions that entries after a position tell of, and what those tell.';
 
 -- For: log reader, inside
 create or replace function @registry@.verify_values_since(after bigint, upto bigint)
@@ -172,7 +180,7 @@ begin
 			@registry@.log_difference('digest reason revoked_by revoked_at', e.fields, s.fields)
 		from @registry@.log_since(after, upto) e left join lateral (
 			select @registry@.log_revoke_fields(x.digest, x.reason, x.revoked_by, x.revoked_at) as fields
-			from @registry@.state x where x.digest = e.digest and x.revoked_at is not null offset 0) s on true
+			from @registry@.revocation x where x.digest = e.digest offset 0) s on true
 		where e.kind = 'revoke' and e.fields is distinct from s.fields;
 	return query
 		select e.position, case when h.fields is null then 'missing' else 'changed' end,

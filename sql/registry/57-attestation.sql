@@ -19,7 +19,7 @@ comment on function @registry@.file_digest(@peft@.adapter) is
 	'SHA-256 of the safetensors file that adapter_to_safetensors() gives; null for null.';
 
 -- For: reader, inside
-create or replace function @registry@.materials(digest bytea) returns jsonb
+create or replace function @registry@.materials(ref text) returns jsonb
 	language sql stable parallel unsafe set search_path = pg_catalog, pg_temp set extra_float_digits = 1 as $$
 	select coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
 			'name', coalesce(l.names[1], l.kind || ' ' || left(encode(l.digest, 'hex'), 12)),
@@ -30,8 +30,8 @@ create or replace function @registry@.materials(digest bytea) returns jsonb
 		order by l.depth, l.digest), '[]')
 	from @registry@.lineage($1) l
 $$;
-comment on function @registry@.materials(bytea) is
-	'All ancestors of a digest as in-toto resource descriptors, with their depth and total weights.';
+comment on function @registry@.materials(text) is
+	'All ancestors of a version as in-toto resource descriptors, with their depth and total weights.';
 
 -- For: reader
 create or replace function @registry@.attestation(ref text) returns jsonb
@@ -60,7 +60,7 @@ begin
 					'https://pgxn.org/dist/peftarith#recipe-' || coalesce(v.recipe ->> 'version', '1'),
 				'externalParameters', jsonb_build_object('version', name, 'message', v.message,
 					'actor', v.actor, 'recipe', v.recipe -> 'root'),
-				'resolvedDependencies', @registry@.materials(v.digest)),
+				'resolvedDependencies', @registry@.materials(name)),
 			'runDetails', jsonb_build_object(
 				'builder', jsonb_build_object('id', 'https://pgxn.org/dist/peftarith',
 					'version', jsonb_build_object('peftarith', @registry@.builder_version())),
@@ -107,11 +107,12 @@ comment on function @registry@.bill_component(text, integer, bytea, text, jsonb)
 	'message and file.';
 
 -- For: reader, inside
-create or replace function @registry@.bill_dependencies(digest bytea, base text) returns jsonb
+create or replace function @registry@.bill_dependencies(digest bytea, claims bigint, base text)
+	returns jsonb
 	language sql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 	with edge as (
 		select distinct e.of, 'peftarith:' || encode(e.parent, 'hex') as needed
-		from @registry@.edges($1) e
+		from @registry@.story_edges($1, array[$2]) e
 		union
 		select $1, 'base:' || base where base is not null
 	)
@@ -120,8 +121,8 @@ create or replace function @registry@.bill_dependencies(digest bytea, base text)
 			'dependsOn', jsonb_agg(e.needed order by e.needed)) as dependency
 		from edge e group by e.of) d
 $$;
-comment on function @registry@.bill_dependencies(bytea, text) is
-	'Which component was made from which, back from a digest, and what the adapter is made for.';
+comment on function @registry@.bill_dependencies(bytea, bigint, text) is
+	'Which component was made from which, back from a version, and what the adapter is made for.';
 
 -- The same version gives the same bill: number and time are the version's.
 -- For: reader
@@ -151,12 +152,12 @@ begin
 		'components', (
 			select coalesce(jsonb_agg(@registry@.bill_component(x.entry, x.number, l.digest, l.kind,
 				jsonb_build_object('p', l.p, 'q', l.q, 'w', l.w)) order by l.depth, l.digest), '[]')
-			from @registry@.lineage(v.digest) l left join lateral (
+			from @registry@.lineage(v.entry || '@' || v.number) l left join lateral (
 				select n.entry, n.number from @registry@.version n where n.digest = l.digest
 				order by n.created_at, n.entry, n.number limit 1) x on true)
 			|| case when base is null then '[]' else jsonb_build_array(jsonb_build_object(
 				'type', 'machine-learning-model', 'bom-ref', 'base:' || base, 'name', base)) end,
-		'dependencies', @registry@.bill_dependencies(v.digest, base));
+		'dependencies', @registry@.bill_dependencies(v.digest, v.claims, base));
 end
 $$;
 comment on function @registry@.bill_of_materials(text) is

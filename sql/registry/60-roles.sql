@@ -10,15 +10,24 @@ comment on function @registry@.is_member(name) is
 	'The current role has the rights of the role; false if there is no such role any more.';
 
 -- For: reader, inside
-create or replace function @registry@.sees_entry(entry text) returns boolean
-	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
+create or replace function @registry@.is_owner(owner name, entry text) returns boolean
+	language plpgsql stable parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 begin
-	return exists (select from @registry@.entry e where e.name = $1);
+	return exists (select from @registry@.entry e where e.name = is_owner.entry and e.owner = is_owner.owner);
 end
 $$;
-comment on function @registry@.sees_entry(text) is
-	'The entry exists and the current role may see it; volatile, so that a policy sees an entry that the '
-	'same command has made.';
+comment on function @registry@.is_owner(name, text) is 'The entry exists and has this owner.';
+
+-- For: reader, inside
+create or replace function @registry@.owns_entry(entry text) returns boolean
+	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
+begin
+	return exists (select from @registry@.entry e where e.name = $1 and @registry@.is_member(e.owner));
+end
+$$;
+comment on function @registry@.owns_entry(text) is
+	'The entry exists and the current role has the rights of its owner; volatile, so that a policy sees an '
+	'entry that the same command has made.';
 
 -- For: owner
 create or replace function @registry@.allow(reader text default null, writer text default null,
@@ -33,10 +42,11 @@ begin
 	foreach role in array array_remove(array[reader, writer, admin], null) loop
 		execute format('grant usage on schema @registry@ to %I', role);
 		execute format('grant select on @registry@.entry, @registry@.version, @registry@.alias, '
-			'@registry@.alias_history, @registry@.log_head to %I', role);
+			'@registry@.alias_history, @registry@.log_head, @registry@.share to %I', role);
 		perform @registry@.allow_functions('reader', role);
 		if role = admin or not secured then
-			execute format('grant select on @registry@.state, @registry@.lineage, @registry@.log, '
+			execute format('grant select on @registry@.story, @registry@.edge, @registry@.claim_set, '
+				'@registry@.claim, @registry@.revocation, @registry@.dead, @registry@.step, @registry@.log, '
 				'@registry@.event, @registry@.tree to %I', role);
 			perform @registry@.allow_functions('log reader', role);
 		end if;
@@ -48,21 +58,22 @@ begin
 			'update (value) on @registry@.version to %I', role);
 		execute format('grant insert (entry, alias, number), update (number), delete '
 			'on @registry@.alias to %I', role);
+		execute format('grant insert, delete on @registry@.share to %I', role);
 		perform @registry@.allow_functions('writer', role);
 	end loop;
 	if admin is not null then
 		execute format('grant update (erased_at, erase_reason) on @registry@.version to %I', admin);
 		perform @registry@.allow_functions('admin', admin);
 		-- rights can be given again, which creates no second policies
-		if secured and not exists (select from pg_policy p join pg_roles r on p.polroles = array[r.oid]
-				where p.polrelid = '@registry@.version'::regclass and r.rolname = admin) then
-			foreach t in array array['entry', 'version', 'alias', 'alias_history'] loop
-				execute format('create policy %I on @registry@.%I to %I using (true) with check (true)',
-					'admin ' || admin, t, admin);
-				execute format('comment on policy %I on @registry@.%I is %L',
-					'admin ' || admin, t, 'Admins see and change everything.');
-			end loop;
-		end if;
+		foreach t in array case when secured
+				then array['entry', 'version', 'alias', 'alias_history', 'share'] else '{}' end loop
+			continue when exists (select from pg_policy p join pg_roles r on p.polroles = array[r.oid]
+				where p.polrelid = format('@registry@.%I', t)::regclass and r.rolname = admin);
+			execute format('create policy %I on @registry@.%I to %I using (true) with check (true)',
+				'admin ' || admin, t, admin);
+			execute format('comment on policy %I on @registry@.%I is %L',
+				'admin ' || admin, t, 'Admins see and change everything.');
+		end loop;
 	end if;
 end
 $$;
@@ -85,3 +96,35 @@ end
 $$;
 comment on function @registry@.allow_functions(text, text) is
 	'Grants a role the functions that are for readers, log readers, writers or admins (@registry@.rights).';
+
+-- For: writer
+create or replace function @registry@.share(entry text, role name) returns void
+	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
+begin
+	if not (select c.relrowsecurity from pg_class c where c.oid = '@registry@.version'::regclass) then
+		raise exception 'the registry has no row-level security' using errcode = '55000',
+			hint = 'Who may read may read every entry.';
+	elsif not exists (select from pg_roles r where r.rolname = share.role) then
+		raise exception 'role "%" does not exist', role using errcode = '42704';
+	end if;
+	insert into @registry@.share (entry, role, owner)
+		select e.name, share.role, e.owner from @registry@.entry e
+		where e.name = share.entry and @registry@.is_member(e.owner)
+		on conflict do nothing;
+	if not exists (select from @registry@.share s
+			where s.entry = share.entry and s.role = share.role) then
+		raise exception 'there is no entry "%" that you own', entry using errcode = '42704';
+	end if;
+end
+$$;
+comment on function @registry@.share(text, name) is
+	'Lets members of a role read an entry, its versions, aliases and history under row-level security; they '
+	'cannot commit to it. Errors: 42704 no such role, or no such entry of the caller''s; 55000 no row-level '
+	'security.';
+
+-- For: writer
+create or replace function @registry@.unshare(entry text, role name) returns void
+	language sql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
+	delete from @registry@.share s where s.entry = unshare.entry and s.role = unshare.role
+$$;
+comment on function @registry@.unshare(text, name) is 'Takes back what share gave; nothing if it did not.';

@@ -9,7 +9,8 @@ create trigger version_2_duplicate before insert on @registry@.version
 comment on trigger version_2_duplicate on @registry@.version is 'A digest once for each entry.';
 create trigger version_3_facts before insert on @registry@.version
 	for each row execute function @registry@.version_facts();
-comment on trigger version_3_facts on @registry@.version is 'Number, digests, recipe, lineage, locks.';
+comment on trigger version_3_facts on @registry@.version is
+	'Number, digests, recipe, what it tells; nothing revoked.';
 create trigger version_4_duplicate before insert on @registry@.version
 	for each row execute function @registry@.version_duplicate();
 comment on trigger version_4_duplicate on @registry@.version is
@@ -17,18 +18,40 @@ comment on trigger version_4_duplicate on @registry@.version is
 create trigger version_change before update on @registry@.version
 	for each row execute function @registry@.version_change();
 comment on trigger version_change on @registry@.version is 'Nothing but erase and materialize.';
+create trigger version_value before update on @registry@.version
+	for each row when (old.value is null and new.value is not null)
+	execute function @registry@.version_value();
+comment on trigger version_value on @registry@.version is 'A virtual version is given what it evaluates to.';
 create trigger version_refuse before delete or truncate on @registry@.version
 	for each statement execute function @registry@.refuse_change();
 comment on trigger version_refuse on @registry@.version is 'No version is ever removed.';
-create trigger state_change before update on @registry@.state
-	for each row execute function @registry@.state_change();
-comment on trigger state_change on @registry@.state is 'Revoked once.';
-create trigger state_refuse before delete or truncate on @registry@.state
+create trigger story_change before update on @registry@.story
+	for each row execute function @registry@.mark_change();
+comment on trigger story_change on @registry@.story is 'Nothing but the mark proven.';
+create trigger story_refuse before delete or truncate on @registry@.story
 	for each statement execute function @registry@.refuse_change();
-comment on trigger state_refuse on @registry@.state is 'No state is ever removed.';
-create trigger lineage_refuse before update or delete or truncate on @registry@.lineage
+comment on trigger story_refuse on @registry@.story is 'None is ever removed.';
+create trigger claim_set_change before update on @registry@.claim_set
+	for each row execute function @registry@.mark_change();
+comment on trigger claim_set_change on @registry@.claim_set is 'Nothing but the mark dead.';
+create trigger claim_set_refuse before delete or truncate on @registry@.claim_set
 	for each statement execute function @registry@.refuse_change();
-comment on trigger lineage_refuse on @registry@.lineage is 'No edge ever changes.';
+comment on trigger claim_set_refuse on @registry@.claim_set is 'None is ever removed.';
+create trigger revocation_change before update on @registry@.revocation
+	for each row execute function @registry@.mark_change();
+comment on trigger revocation_change on @registry@.revocation is 'Nothing but the mark settled.';
+create trigger revocation_refuse before delete or truncate on @registry@.revocation
+	for each statement execute function @registry@.refuse_change();
+comment on trigger revocation_refuse on @registry@.revocation is 'None is ever removed.';
+create trigger edge_refuse before update or delete or truncate on @registry@.edge
+	for each statement execute function @registry@.refuse_change();
+comment on trigger edge_refuse on @registry@.edge is 'None ever changes.';
+create trigger claim_refuse before update or delete or truncate on @registry@.claim
+	for each statement execute function @registry@.refuse_change();
+comment on trigger claim_refuse on @registry@.claim is 'None ever changes.';
+create trigger dead_refuse before update or delete or truncate on @registry@.dead
+	for each statement execute function @registry@.refuse_change();
+comment on trigger dead_refuse on @registry@.dead is 'None ever changes.';
 create trigger log_refuse before update or delete or truncate on @registry@.log
 	for each statement execute function @registry@.refuse_change();
 comment on trigger log_refuse on @registry@.log is 'No entry ever changes.';
@@ -75,9 +98,7 @@ create constraint trigger log_alias after insert on @registry@.alias_history
 	deferrable initially deferred for each row execute function @registry@.log_alias();
 comment on trigger log_alias on @registry@.alias_history is
 	'Writes the move as an event when the transaction commits.';
-create constraint trigger log_revoke after update on @registry@.state
-	deferrable initially deferred for each row
-	when (old.revoked_at is null and new.revoked_at is not null)
-	execute function @registry@.log_revoke();
-comment on trigger log_revoke on @registry@.state is
+create constraint trigger log_revoke after insert on @registry@.revocation
+	deferrable initially deferred for each row execute function @registry@.log_revoke();
+comment on trigger log_revoke on @registry@.revocation is
 	'Writes the revocation as an event when the transaction commits.';

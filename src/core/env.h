@@ -51,6 +51,9 @@ typedef struct PaHost
 	bool		(*hash_begin)(void *state, PaHashSlot slot);
 	bool		(*hash_update)(void *state, PaHashSlot slot, const void *p, size_t n);
 	bool		(*hash_finish)(void *state, PaHashSlot slot, uint8_t out[PA_SHA256_LENGTH]);
+	/* NULL, or is told of each value that an operation made: its digest, and the n bytes of its recipe's root
+	 */
+	void		(*made)(void *state, const uint8_t digest[PA_SHA256_LENGTH], const char *root, size_t n);
 } PaHost;
 
 typedef struct PaAllocation PaAllocation;

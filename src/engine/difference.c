@@ -88,5 +88,5 @@ pa_difference_of_files(PaEnv *env, PaText tuned, PaText base, PaText config, siz
 	PA_TRY(pa_difference_source(env, opened[0].source, opened[1].source, result.adapter, result.of, &source));
 	PA_TRY(pa_export_canonical(env, source, &result.documents.document[PA_DOCUMENT_HEADER], sha256));
 	PA_TRY(pa_recipe_import(env, sha256, &recipe));
-	return pa_result_store(env, &result, source, recipe, reserve, out);
+	return pa_result_store_imported(env, &result, source, recipe, reserve, out);
 }

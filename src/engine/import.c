@@ -45,7 +45,7 @@ pa_import_file(PaEnv *env, PaText file, PaText config, bool require_envelope, si
 	PaStatus	status;
 
 	PA_TRY(pa_file_open(env, file, config, require_envelope, &opened));
-	PA_TRY(pa_result_store(env, &opened.result, opened.source, opened.recipe, reserve, out));
+	PA_TRY(pa_result_store_imported(env, &opened.result, opened.source, opened.recipe, reserve, out));
 	status = check_envelope_digest(env, &opened.file, out->data + reserve, out->length - reserve);
 	if (status != PA_OK)
 		pa_buf_release(out);

@@ -28,7 +28,7 @@ pa_json_form_import(PaEnv *env, PaText text, size_t reserve, PaBuf *out)
 	PA_TRY(pa_file_describe(env, &opened, config));
 	PA_TRY(pa_export_canonical(env, opened.source, &header, sha256));
 	PA_TRY(pa_recipe_import(env, sha256, &opened.recipe));
-	return pa_result_store(env, &opened.result, opened.source, opened.recipe, reserve, out);
+	return pa_result_store_imported(env, &opened.result, opened.source, opened.recipe, reserve, out);
 }
 
 PaStatus

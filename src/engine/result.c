@@ -6,6 +6,8 @@
  */
 #include "engine/result.h"
 
+#include "recipe/recipe.h"
+
 PaStatus
 pa_result_describe(PaEnv *env, const PaDraft *draft, PaResult *result)
 {
@@ -31,8 +33,9 @@ pa_result_describe_as(PaEnv *env, PaConfig *config, PaText text, uint32_t n, con
 	return pa_peft_describe(env, config, n, tensors, &result->adapter, &result->of);
 }
 
-PaStatus
-pa_result_store(PaEnv *env, PaResult *result, PaSource *source, PaText recipe, size_t reserve, PaBuf *out)
+static PaStatus
+store(PaEnv *env, PaResult *result, PaSource *source, PaText recipe, size_t reserve, PaBuf *out,
+	  PaValueHeader *header)
 {
 	PaDocuments *documents = &result->documents;
 	size_t		expected = reserve;
@@ -43,8 +46,30 @@ pa_result_store(PaEnv *env, PaResult *result, PaSource *source, PaText recipe, s
 	if (result->adapter->raw_bytes <= PA_MAX_RAW_BYTES)
 		expected += pa_value_bound(result->adapter, documents);
 	PA_TRY(pa_buf_init(env, out, reserve, expected));
-	status = pa_value_write(env, source, result->adapter, documents, out, NULL);
+	status = pa_value_write(env, source, result->adapter, documents, out, header);
 	if (status != PA_OK)
 		pa_buf_release(out);
 	return status;
+}
+
+PaStatus
+pa_result_store(PaEnv *env, PaResult *result, PaSource *source, PaText recipe, size_t reserve, PaBuf *out)
+{
+	PaValueHeader header;
+
+	PA_TRY(store(env, result, source, recipe, reserve, out, &header));
+	if (env->host->made != NULL)
+	{
+		PaText		root = pa_recipe_root(recipe);
+
+		env->host->made(env->host->state, header.digest, root.text, root.length);
+	}
+	return PA_OK;
+}
+
+PaStatus
+pa_result_store_imported(PaEnv *env, PaResult *result, PaSource *source, PaText recipe, size_t reserve,
+						 PaBuf *out)
+{
+	return store(env, result, source, recipe, reserve, out, NULL);
 }

@@ -36,7 +36,12 @@ extern PaStatus pa_result_describe_kept(PaEnv *env, const PaDraft *draft, PaText
 extern PaStatus pa_result_describe_as(PaEnv *env, PaConfig *config, PaText text, uint32_t n,
 									  const PaFileTensor *tensors, PaResult *result);
 
+/* The result of an operation: the host is told that it was made (PaHost.made). */
 extern PaStatus pa_result_store(PaEnv *env, PaResult *result, PaSource *source, PaText recipe, size_t reserve,
 								PaBuf *out);
+
+/* The same of what came in, whose recipe is a claim. */
+extern PaStatus pa_result_store_imported(PaEnv *env, PaResult *result, PaSource *source, PaText recipe,
+										 size_t reserve, PaBuf *out);
 
 #endif

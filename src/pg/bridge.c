@@ -18,6 +18,7 @@
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "pg/evaluated.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
@@ -185,6 +186,24 @@ bridge_abandoned(void *arg)
 	bridge->open = false;
 }
 
+static void
+host_made(void *state, const uint8_t digest[PA_SHA256_LENGTH], const char *root, size_t n)
+{
+	Bridge	   *bridge = state;
+
+	PG_TRY();
+	{
+		evaluated_note(digest, root, n);
+	}
+	PG_CATCH();
+	{
+		/* What is not noted is a claim; the value is made nevertheless. */
+		MemoryContextSwitchTo(bridge->context);
+		FlushErrorState();
+	}
+	PG_END_TRY();
+}
+
 Bridge *
 bridge_open(void)
 {
@@ -198,6 +217,7 @@ bridge_open(void)
 	bridge->host.hash_begin = host_hash_begin;
 	bridge->host.hash_update = host_hash_update;
 	bridge->host.hash_finish = host_hash_finish;
+	bridge->host.made = host_made;
 	pa_env_init(&bridge->env, &bridge->host);
 	bridge->callback.func = bridge_abandoned;
 	bridge->callback.arg = bridge;

@@ -101,6 +101,7 @@ lineage_row(ReturnSetInfo *result, const PaLineageNode *node, Datum digest, Arra
 	Datum		values[LINEAGE_COLUMNS] = {digest, Int32GetDatum(node->depth), PointerGetDatum(path)};
 	bool		nulls[LINEAGE_COLUMNS] = {false};
 
+	nulls[2] = path == NULL;
 	for (int weight = 0; weight < PA_LINEAGE_WEIGHTS; weight++)
 	{
 		values[3 + weight] = Float8GetDatum(node->totals[weight]);
@@ -110,7 +111,7 @@ lineage_row(ReturnSetInfo *result, const PaLineageNode *node, Datum digest, Arra
 }
 
 static void
-lineage_rows(ReturnSetInfo *result, const PaLineageNode *nodes, uint32 n)
+lineage_rows(ReturnSetInfo *result, const PaLineageNode *nodes, uint32 n, bool paths)
 {
 	Datum	   *digests = MemoryContextAllocHuge(CurrentMemoryContext, (Size) n * sizeof(Datum));
 	Datum	   *path = MemoryContextAllocHuge(CurrentMemoryContext, (Size) n * sizeof(Datum));
@@ -119,14 +120,16 @@ lineage_rows(ReturnSetInfo *result, const PaLineageNode *nodes, uint32 n)
 		digests[i] = digest_datum(nodes[i].digest);
 	for (uint32 i = 0; i < n; i++)
 	{
-		ArrayType  *array;
+		ArrayType  *array = NULL;
 
 		CHECK_FOR_INTERRUPTS();
 		if (nodes[i].depth == PA_LINEAGE_FAR)
 			continue;
-		array = path_of(nodes, i, digests, path);
+		if (paths)
+			array = path_of(nodes, i, digests, path);
 		lineage_row(result, &nodes[i], digests[i], array);
-		pfree(array);
+		if (array != NULL)
+			pfree(array);
 	}
 }
 
@@ -144,7 +147,7 @@ adapter_lineage(PG_FUNCTION_ARGS)
 	edges = edges_arguments(fcinfo, &n);
 	bridge = bridge_open();
 	bridge_check(bridge, pa_lineage_walk(&bridge->env, start, edges, n, &nodes, &n_nodes));
-	lineage_rows((ReturnSetInfo *) fcinfo->resultinfo, nodes, n_nodes);
+	lineage_rows((ReturnSetInfo *) fcinfo->resultinfo, nodes, n_nodes, PG_GETARG_BOOL(6));
 	bridge_close(bridge);
 	return (Datum) 0;
 }

@@ -15,6 +15,7 @@
 #include "pg/aggregate_state.h"
 #include "pg/arrays.h"
 #include "pg/digest.h"
+#include "pg/evaluated.h"
 #include "recipe/recipe_walk.h"
 #include "utils/jsonb.h"
 
@@ -22,6 +23,7 @@ PG_FUNCTION_INFO_V1(adapter_recompute_transition);
 PG_FUNCTION_INFO_V1(adapter_recompute_final);
 PG_FUNCTION_INFO_V1(adapter_recompute_needs);
 PG_FUNCTION_INFO_V1(adapter_recipe_edges);
+PG_FUNCTION_INFO_V1(adapter_evaluated);
 
 /* jsonb as UTF-8. */
 static PaText
@@ -85,7 +87,7 @@ adapter_recompute_needs(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-#define EDGES_COLUMNS 6
+#define EDGES_COLUMNS 7
 
 static void
 edges_row(ReturnSetInfo *result, const PaRecipeGraph *graph, const PaRecipeEdge *edge, const uint8_t *digest)
@@ -103,7 +105,9 @@ edges_row(ReturnSetInfo *result, const PaRecipeGraph *graph, const PaRecipeEdge 
 	nulls[4] = edge->weights != PA_EDGE_DELTA;
 	values[2] = Float8GetDatum(edge->p);
 	values[3] = values[4] = Float8GetDatum(edge->q);
-	values[5] = BoolGetDatum(pa_recipe_is_end(parent));
+	nulls[6] = edge->of == 0;
+	values[6] = Int32GetDatum(graph->nodes[edge->of].number);
+	values[5] = BoolGetDatum(pa_recipe_is_untold(graph, edge->parent));
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
@@ -131,6 +135,21 @@ adapter_recipe_edges(PG_FUNCTION_ARGS)
 		edges_row((ReturnSetInfo *) fcinfo->resultinfo, &graph, &edges[i], digest);
 	bridge_close(bridge);
 	return (Datum) 0;
+}
+
+Datum
+adapter_evaluated(PG_FUNCTION_ARGS)
+{
+	const uint8 *digest = digest_bytes(PG_GETARG_BYTEA_PP(0));
+	PaText		node = recipe_text(PG_GETARG_JSONB_P(1));
+	Bridge	   *bridge = bridge_open();
+	PaText		spelled;
+	bool		here;
+
+	bridge_check(bridge, pa_recipe_spell_node(&bridge->env, node, &spelled));
+	here = evaluated_here(digest, spelled.text, spelled.length);
+	bridge_close(bridge);
+	PG_RETURN_BOOL(here);
 }
 
 /* The aggregate's state, in the aggregate's context. */

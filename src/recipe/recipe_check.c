@@ -176,8 +176,8 @@ is_member(const json_t *value, PaMemberType type)
 }
 
 /* where: "root", or the digest that the node belongs to */
-static PaStatus
-check_node(PaEnv *env, const json_t *node, const char *where)
+PaStatus
+pa_recipe_check_node(PaEnv *env, const json_t *node, const char *where)
 {
 	const json_t *op = json_object_get(node, "op");
 	const PaNodeForm *form = pa_recipe_form(op);
@@ -194,6 +194,30 @@ check_node(PaEnv *env, const json_t *node, const char *where)
 	pa_fail(env, PA_ERR_CONFIG, "recipe node \"%.64s\" is malformed", where);
 	pa_detail(env, "Members of operation \"%s\" are missing, unknown or of another form.", form->op);
 	return PA_ERR_CONFIG;
+}
+
+const json_t *
+pa_recipe_story(const json_t *stories, size_t i)
+{
+	if (json_is_array(stories))
+		return json_array_get(stories, i);
+	return i == 0 ? stories : NULL;
+}
+
+/* A node, or an array of at least two. */
+static PaStatus
+check_stories(PaEnv *env, const json_t *stories, const char *digest)
+{
+	const json_t *node;
+
+	if (json_is_array(stories) && json_array_size(stories) < 2)
+		return pa_fail(env, PA_ERR_CONFIG, "recipe node \"%.64s\" is an array of fewer than two", digest);
+	for (size_t i = 0; (node = pa_recipe_story(stories, i)) != NULL; i++)
+	{
+		PA_TRY(pa_check_cancel(env));
+		PA_TRY(pa_recipe_check_node(env, node, digest));
+	}
+	return PA_OK;
 }
 
 PaStatus
@@ -219,7 +243,7 @@ pa_recipe_check_document(PaEnv *env, const json_t *document)
 					   (long long) json_integer_value(version));
 	if (json_object_size(document) != 3 || !json_is_object(nodes))
 		return pa_fail(env, PA_ERR_CONFIG, "recipe does not have the members version, root and nodes");
-	PA_TRY(check_node(env, json_object_get(document, "root"), "root"));
+	PA_TRY(pa_recipe_check_node(env, json_object_get(document, "root"), "root"));
 	json_object_foreach(nodes, key, node)
 	{
 		uint8_t		digest[PA_SHA256_LENGTH];
@@ -227,7 +251,7 @@ pa_recipe_check_document(PaEnv *env, const json_t *document)
 		PA_TRY(pa_check_cancel(env));
 		if (!pa_unhex(digest, key, strlen(key)))
 			return pa_fail(env, PA_ERR_CONFIG, "recipe node \"%.64s\" is not named by a digest", key);
-		PA_TRY(check_node(env, node, key));
+		PA_TRY(check_stories(env, node, key));
 	}
 	return PA_OK;
 }

@@ -32,19 +32,25 @@ add_name(void *state, const char *hex)
 }
 
 static PaStatus
-list_names(PaEnv *env, const json_t *document, Names *names)
+list_names(PaEnv *env, const json_t *document, Names *names, size_t *others)
 {
 	json_t	   *nodes = json_object_get(document, "nodes");
 	const char *key;
-	json_t	   *node;
+	json_t	   *stories;
+	const json_t *node;
 
 	names->n = 0;
+	*others = 0;
 	PA_TRY(pa_recipe_references(json_object_get(document, "root"), add_name, names));
-	json_object_foreach(nodes, key, node)
+	json_object_foreach(nodes, key, stories)
 	{
 		PA_TRY(pa_check_cancel(env));
 		PA_TRY(add_name(names, key));
-		PA_TRY(pa_recipe_references(node, add_name, names));
+		for (size_t i = 0; (node = pa_recipe_story(stories, i)) != NULL; i++)
+		{
+			PA_TRY(pa_recipe_references(node, add_name, names));
+			*others += i > 0;
+		}
 	}
 	return PA_OK;
 }
@@ -60,16 +66,18 @@ static PaStatus
 number_nodes(PaEnv *env, const json_t *document, PaRecipeGraph *graph)
 {
 	Names		names = {0, NULL};
+	size_t		others;
 
-	PA_TRY(list_names(env, document, &names));
+	PA_TRY(list_names(env, document, &names, &others));
 	PA_TRY(PA_NEW_ARRAY(env, names.n, &names.digests));
-	PA_TRY(list_names(env, document, &names));
+	PA_TRY(list_names(env, document, &names, &others));
 	qsort(names.digests, names.n, sizeof(Digest), compare_digests);
-	PA_TRY(PA_NEW_ARRAY(env, names.n + 1, &graph->nodes));
+	PA_TRY(PA_NEW_ARRAY(env, names.n + others + 1, &graph->nodes));
 	graph->n = 1;
 	for (size_t i = 0; i < names.n; i++)
 		if (i == 0 || compare_digests(names.digests[i - 1], names.digests[i]) != 0)
 			memcpy(graph->nodes[graph->n++].digest, names.digests[i], PA_SHA256_LENGTH);
+	graph->n_digests = graph->n;
 	pa_free(env, names.digests);
 	return PA_OK;
 }
@@ -83,7 +91,7 @@ compare_node(const void *digest, const void *node)
 uint32_t
 pa_recipe_find(const PaRecipeGraph *graph, const uint8_t digest[PA_SHA256_LENGTH])
 {
-	const PaRecipeNode *found = bsearch(digest, graph->nodes + 1, graph->n - 1, sizeof(PaRecipeNode),
+	const PaRecipeNode *found = bsearch(digest, graph->nodes + 1, graph->n_digests - 1, sizeof(PaRecipeNode),
 										compare_node);
 
 	return found == NULL ? 0 : (uint32_t) (found - graph->nodes);
@@ -136,13 +144,33 @@ read_node(PaEnv *env, const PaRecipeGraph *graph, const json_t *json, PaRecipeNo
 	return PA_OK;
 }
 
+/* All stories of a digest, in the recipe's order. */
+static PaStatus
+read_stories(PaEnv *env, PaRecipeGraph *graph, uint32_t number, const json_t *stories)
+{
+	const json_t *node;
+
+	for (size_t i = 0; (node = pa_recipe_story(stories, i)) != NULL; i++)
+	{
+		if (i > 0)
+		{
+			memcpy(graph->nodes[graph->n].digest, graph->nodes[number].digest, PA_SHA256_LENGTH);
+			graph->nodes[number].other = graph->n;
+			number = graph->n++;
+			graph->nodes[number].number = (uint32_t) i;
+		}
+		PA_TRY(read_node(env, graph, node, &graph->nodes[number]));
+	}
+	return PA_OK;
+}
+
 PaStatus
 pa_recipe_read(PaEnv *env, PaText recipe, PaRecipeGraph *graph)
 {
 	json_t	   *document;
 	json_t	   *nodes;
 	const char *key;
-	json_t	   *node;
+	json_t	   *stories;
 
 	if (recipe.length > PA_RECIPE_READ_BYTES)
 		return pa_fail(env, PA_ERR_LIMIT, "recipe has %zu bytes, more than %zu", recipe.length,
@@ -152,13 +180,13 @@ pa_recipe_read(PaEnv *env, PaText recipe, PaRecipeGraph *graph)
 	PA_TRY(number_nodes(env, document, graph));
 	PA_TRY(read_node(env, graph, json_object_get(document, "root"), &graph->nodes[0]));
 	nodes = json_object_get(document, "nodes");
-	json_object_foreach(nodes, key, node)
+	json_object_foreach(nodes, key, stories)
 	{
 		Digest		digest = {0};
 
 		PA_TRY(pa_check_cancel(env));
 		(void) pa_unhex(digest, key, strlen(key));
-		PA_TRY(read_node(env, graph, node, &graph->nodes[pa_recipe_find(graph, digest)]));
+		PA_TRY(read_stories(env, graph, pa_recipe_find(graph, digest), stories));
 	}
 	return PA_OK;
 }
@@ -167,6 +195,15 @@ bool
 pa_recipe_is_end(const PaRecipeNode *node)
 {
 	return node->op == NULL || strcmp(node->op, "import") == 0;
+}
+
+bool
+pa_recipe_is_untold(const PaRecipeGraph *graph, uint32_t node)
+{
+	for (; pa_recipe_is_end(&graph->nodes[node]); node = graph->nodes[node].other)
+		if (graph->nodes[node].other == 0)
+			return true;
+	return false;
 }
 
 const char *

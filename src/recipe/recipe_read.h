@@ -6,10 +6,12 @@
  * An operand is a term: in a sum in delta space u is 0 and v the weight, in no
  * sum both are 1.
  *
- * Node 0 is the root and has no digest; the others are all digests that the
- * recipe names, as operands or as nodes, in order.  Nothing is said about
- * circles: a recipe is a claim, and who follows operands remembers where it
- * has been.
+ * Node 0 is the root and has no digest; the next are all digests that the
+ * recipe names, as operands or as nodes, in order.  A digest of which the recipe
+ * tells several stories has the first in its place and the others behind all
+ * digests, each led to by the one before; no operand leads there.  Nothing is
+ * said about circles: a recipe is a claim, and who follows operands remembers
+ * where it has been.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
@@ -26,12 +28,15 @@ typedef struct PaRecipeNode
 	bool		tolerance;		/* the operation is not bit for bit */
 	uint32_t	n_operands;
 	PaTerm	   *operands;		/* a leaf is the number of a node, not 0 */
+	uint32_t	number;			/* of the story among those of its digest, from 0 */
+	uint32_t	other;			/* the next story of the same digest; 0: there is none */
 	const void *members;		/* for the functions below */
 } PaRecipeNode;
 
 typedef struct PaRecipeGraph
 {
-	uint32_t	n;
+	uint32_t	n;				/* with all stories */
+	uint32_t	n_digests;		/* node 0 and one for each digest */
 	PaRecipeNode *nodes;
 } PaRecipeGraph;
 
@@ -47,6 +52,9 @@ extern uint32_t pa_recipe_find(const PaRecipeGraph *graph, const uint8_t digest[
 
 /* No node, or an import: what it was made of is not said. */
 extern bool pa_recipe_is_end(const PaRecipeNode *node);
+
+/* No story of the digest says what it was made of. */
+extern bool pa_recipe_is_untold(const PaRecipeGraph *graph, uint32_t node);
 
 /* Members that the grammar requires of the node's operation: NULL and 0 for null. */
 extern const char *pa_recipe_text(const PaRecipeNode *node, const char *member);

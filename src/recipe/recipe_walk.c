@@ -136,37 +136,52 @@ count_operands(const PaRecipeGraph *graph)
 	return n;
 }
 
+/* The edges of one story, which are appended; its operands are reached. */
+static PaStatus
+append_story(PaEnv *env, Walk *walk, uint32_t of, uint32_t itself, PaRecipeEdge *edges, size_t *n)
+{
+	PaRecipeEdge *found = edges + *n;
+	uint32_t	n_found;
+
+	PA_TRY(edges_of(env, &walk->graph->nodes[of], found, &n_found));
+	for (uint32_t k = 0; k < n_found; k++)
+	{
+		PaRecipeEdge edge = found[k];
+
+		if (edge.parent == itself)
+			continue;
+		edge.of = of;
+		edges[(*n)++] = edge;
+		reach(walk, edge.parent);
+	}
+	return PA_OK;
+}
+
 PaStatus
 pa_recipe_edges(PaEnv *env, const PaRecipeGraph *graph, const uint8_t *digest, const PaRecipeKnown *known,
 				PaRecipeEdge **edges, size_t *n)
 {
-	uint32_t	itself = digest == NULL ? 0 : pa_recipe_find(graph, digest);
+	uint32_t	own = digest == NULL ? 0 : pa_recipe_find(graph, digest);
 	Walk		walk;
 
 	*n = 0;
 	PA_TRY(begin_walk(env, graph, known, &walk));
 	PA_TRY(PA_NEW_ARRAY(env, count_operands(graph), edges));
-	reach(&walk, graph->nodes[itself].op == NULL ? 0 : itself);
-	walk.seen[itself] = true;
-	for (uint32_t i = 0; i < walk.n; i++)
+	reach(&walk, 0);
+	PA_TRY(append_story(env, &walk, 0, own, *edges, n));
+	if (own != 0)
+		reach(&walk, own);
+	for (uint32_t i = 1; i < walk.n; i++)
 	{
-		uint32_t	of = walk.queue[i];
-		PaRecipeEdge *found = *edges + *n;
-		uint32_t	n_found;
+		uint32_t	story = walk.queue[i];
 
-		PA_TRY(pa_check_cancel(env));
-		if (i > 0 && stops_at(&walk, of))
+		if (walk.known[story] && story != own)
 			continue;
-		PA_TRY(edges_of(env, &graph->nodes[of], found, &n_found));
-		for (uint32_t k = 0; k < n_found; k++)
+		for (; story != 0; story = graph->nodes[story].other)
 		{
-			PaRecipeEdge edge = found[k];
-
-			if (edge.parent == of || edge.parent == itself)
-				continue;
-			edge.of = i == 0 ? 0 : of;
-			(*edges)[(*n)++] = edge;
-			reach(&walk, edge.parent);
+			PA_TRY(pa_check_cancel(env));
+			if (!pa_recipe_is_end(&graph->nodes[story]))
+				PA_TRY(append_story(env, &walk, story, walk.queue[i], *edges, n));
 		}
 	}
 	return PA_OK;

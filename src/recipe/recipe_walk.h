@@ -5,7 +5,8 @@
  *
  * A walk begins at the root and stops at digests that are known and at ends (a
  * digest without a node, an import).  It looks at each node once, so that
- * claims that lead in a circle end too.
+ * claims that lead in a circle end too.  Of a digest with several stories an
+ * evaluation takes the first; lineage goes on along all of them.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
@@ -34,7 +35,7 @@ typedef enum PaEdgeWeights
 
 typedef struct PaRecipeEdge
 {
-	uint32_t	of;				/* 0: the recipe's own value */
+	uint32_t	of;				/* the node that is the story; 0: the root */
 	uint32_t	parent;
 	PaEdgeWeights weights;
 	double		p;				/* exact sums over the terms of this parent, rounded once */
@@ -42,11 +43,11 @@ typedef struct PaRecipeEdge
 } PaRecipeEdge;
 
 /*
- * One edge for each pair (of, parent), nearest to the root first.  digest (may
- * be NULL) is that of the recipe's own value: where an operation changed
- * nothing the recipe can have a node for it, and then that older story is
- * told; no edge leads to it, or from a node to itself.  PA_ERR_RANGE: a sum of
- * weights overflows.
+ * One edge for each parent of each story, nearest to the root first; none leads
+ * from a digest to itself, which is all that an operation that changed nothing
+ * says.  digest (may be NULL) is that of the recipe's own value: stories that the
+ * recipe tells of it stand beside the root's.  PA_ERR_RANGE: a sum of weights
+ * overflows.
  */
 extern PaStatus pa_recipe_edges(PaEnv *env, const PaRecipeGraph *graph, const uint8_t *digest,
 								const PaRecipeKnown *known, PaRecipeEdge **edges, size_t *n);

@@ -2,12 +2,13 @@
  * recipe_write.c
  *	  Putting recipes together: the operands' roots become nodes, their nodes
  *	  are merged, and what is reachable from the new root is written, nearest
- *	  first, until a recipe's limit is reached.  One operand's document is held
- *	  at a time, and what is kept of them is limited, whatever their number.
+ *	  first and as much of each operand, until a recipe's limit is reached.  One
+ *	  operand's document is held at a time, and what is kept of them is limited,
+ *	  whatever their number.
  *
- * Where two operands tell different stories of one digest, an import wins (it
- * is an end, so it cannot lead in a circle), then what an operand says of
- * itself, then the first in digest order.
+ * Where operands tell different stories of one digest all are kept: first what
+ * an operand says of itself, then the others in order of the operands.  Only an
+ * import gives way to a story.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
@@ -84,9 +85,9 @@ write_node(PaBuf *buf, const json_t *node)
 }
 
 /*
- * What the operands know: digest to a node's text, as it would be written.
- * Texts take a fraction of what parsed nodes take, and most of them are never
- * looked at again.
+ * What the operands know: digest to the texts of its stories, as they would be
+ * written.  Texts take a fraction of what parsed nodes take, and most of them
+ * are never looked at again.
  */
 typedef struct Merge
 {
@@ -112,28 +113,132 @@ out_of_memory(PaEnv *env)
 	return pa_fail(env, PA_ERR_NOMEM, "out of memory");
 }
 
+static bool
+is_told(const json_t *stories, const json_t *text)
+{
+	for (size_t i = 0; i < json_array_size(stories); i++)
+		if (json_equal(json_array_get(stories, i), text))
+			return true;
+	return false;
+}
+
+static bool
+is_only_import(const json_t *stories)
+{
+	return json_array_size(stories) == 1 && is_import(json_array_get(stories, 0));
+}
+
 /*
- * The first node of a digest stays, unless it is an import and the other one
- * says more: whoever imports a file without its history must not make others
- * forget it.
+ * What one more recipe tells of a digest.  An import says nothing, so one that is
+ * all that was told gives way: whoever imports a file without its history must
+ * not make others forget it.  Before a story of the same recipe it stays: then
+ * the story leads back to the digest, and an evaluation has to begin there.
  */
 static PaStatus
-keep_node(Merge *merge, json_t *map, const char *digest, const json_t *node)
+add_stories(PaEnv *env, json_t *map, const char *digest, json_t *told)
 {
-	const json_t *known = json_object_get(map, digest);
-	PaBuf	   *scratch = merge->scratch;
-	const char *op = json_string_value(json_object_get(node, "op"));
+	json_t	   *stories = json_object_get(map, digest);
 
-	if (known != NULL && (!is_import(known) || op == NULL || strcmp(op, "import") == 0))
-		return PA_OK;
+	if (stories == NULL || (is_only_import(stories) && !is_only_import(told)))
+		return json_object_set(map, digest, told) == 0 ? PA_OK : out_of_memory(env);
+	for (size_t i = 0; i < json_array_size(told); i++)
+	{
+		json_t	   *text = json_array_get(told, i);
+
+		if (!is_import(text) && !is_told(stories, text) && json_array_append(stories, text) != 0)
+			return out_of_memory(env);
+	}
+	return PA_OK;
+}
+
+/* Append a node's text. */
+static PaStatus
+spell(Merge *merge, json_t *told, const json_t *node)
+{
+	PaBuf	   *scratch = merge->scratch;
+
 	scratch->length = 0;
 	PA_TRY(write_node(scratch, node));
-	if (map == merge->roots)
-		merge->root_bytes += scratch->length;
-	if (json_object_set_new(map, digest,
-							json_stringn_nocheck((const char *) scratch->data, scratch->length)) != 0)
+	if (json_array_append_new(told, json_stringn_nocheck((const char *) scratch->data, scratch->length)) != 0)
 		return out_of_memory(merge->env);
 	return PA_OK;
+}
+
+static PaStatus
+spell_stories(Merge *merge, json_t *told, const json_t *stories)
+{
+	const json_t *node;
+
+	for (size_t i = 0; (node = pa_recipe_story(stories, i)) != NULL; i++)
+		PA_TRY(spell(merge, told, node));
+	return PA_OK;
+}
+
+static PaStatus
+keep_stories(Merge *merge, const char *digest, const json_t *stories)
+{
+	json_t	   *told = json_array();
+	PaStatus	status;
+
+	if (told == NULL)
+		return out_of_memory(merge->env);
+	status = spell_stories(merge, told, stories);
+	if (status == PA_OK)
+		status = add_stories(merge->env, merge->nodes, digest, told);
+	json_decref(told);
+	return status;
+}
+
+static PaStatus
+notice_itself(void *itself, const char *digest)
+{
+	const char **hex = itself;
+
+	if (*hex != NULL && strcmp(*hex, digest) == 0)
+		*hex = NULL;
+	return PA_OK;
+}
+
+/* An operation that changed nothing says that the value was made of itself, which is no story. */
+static bool
+is_of_itself(const json_t *root, const char *digest)
+{
+	const char *hex = digest;
+
+	(void) pa_recipe_references(root, notice_itself, &hex);
+	return hex == NULL;
+}
+
+static PaStatus
+spell_root(Merge *merge, json_t *told, const char *digest, const json_t *document)
+{
+	const json_t *older = json_object_get(json_object_get(document, "nodes"), digest);
+	const json_t *root = json_object_get(document, "root");
+
+	if (older != NULL)
+		PA_TRY(spell_stories(merge, told, older));
+	if (older != NULL && is_of_itself(root, digest))
+		return PA_OK;
+	return spell(merge, told, root);
+}
+
+/* What an operand says of itself: older stories that it tells come first, as an evaluation takes the first.
+ */
+static PaStatus
+keep_root(Merge *merge, const char *digest, const json_t *document)
+{
+	json_t	   *told = json_array();
+	PaStatus	status;
+
+	if (told == NULL)
+		return out_of_memory(merge->env);
+	status = spell_root(merge, told, digest, document);
+	for (size_t i = 0; i < json_array_size(told); i++)
+		merge->root_bytes += json_string_length(json_array_get(told, i));
+	if (status == PA_OK)
+		status = add_stories(merge->env, merge->roots, digest, told);
+	json_decref(told);
+	return status;
 }
 
 static PaStatus
@@ -142,20 +247,14 @@ merge_document(Merge *merge, const uint8_t *digest, json_t *document)
 	json_t	   *nodes = json_object_get(document, "nodes");
 	char		hex[2 * PA_SHA256_LENGTH + 1];
 	const char *key;
-	json_t	   *node;
+	json_t	   *stories;
 
 	PA_TRY(pa_recipe_check_document(merge->env, document));
 	pa_hex(hex, digest);
 	if (merge->root_bytes <= PA_RECIPE_ROOT_BYTES)
-	{
-		/* An operation that changed nothing made the value from itself: then the older story counts. */
-		json_t	   *itself = json_object_get(nodes, hex);
-
-		PA_TRY(
-			keep_node(merge, merge->roots, hex, itself != NULL ? itself : json_object_get(document, "root")));
-	}
+		PA_TRY(keep_root(merge, hex, document));
 	if (merge->read <= PA_RECIPE_READ_BYTES)
-		json_object_foreach(nodes, key, node) PA_TRY(keep_node(merge, merge->nodes, key, node));
+		json_object_foreach(nodes, key, stories) PA_TRY(keep_stories(merge, key, stories));
 	return PA_OK;
 }
 
@@ -186,35 +285,32 @@ merge_operand(Merge *merge, const PaOperand *operand)
 	return PA_OK;
 }
 
-/* merge->nodes: everything that the operands know, one after the other. */
+/* merge->roots becomes everything that the operands know, what they say of themselves first. */
 static PaStatus
 merge_operands(Merge *merge, uint32_t n, const PaOperand *operands)
 {
 	const char *digest;
-	json_t	   *root;
+	json_t	   *stories;
 
 	for (uint32_t i = 0; i < n; i++)
 		PA_TRY(merge_operand(merge, &operands[i]));
-	json_object_foreach(merge->roots, digest, root)
-	{
-		const json_t *other = json_object_get(merge->nodes, digest);
-
-		if (other != NULL && is_import(root) && !is_import(other))
-			continue;
-		if (json_object_set(merge->nodes, digest, root) != 0)
-			return out_of_memory(merge->env);
-	}
+	json_object_foreach(merge->nodes, digest, stories)
+		PA_TRY(add_stories(merge->env, merge->roots, digest, stories));
 	return PA_OK;
 }
 
-/* The nodes that can be reached, in order of distance from the root. */
+/* The digests that can be reached, in order of distance from where the walk began. */
 typedef struct Walk
 {
 	PaEnv	   *env;
-	json_t	   *map;			/* digest to text */
+	json_t	   *map;			/* digest to texts */
 	json_t	   *seen;
 	const char **queue;			/* keys of map */
 	size_t		n;
+	const char **chosen;
+	size_t		n_chosen;
+	size_t		room;			/* bytes that are left of the recipe */
+	bool		cut;			/* something did not fit into a share */
 } Walk;
 
 static PaStatus
@@ -232,61 +328,134 @@ walk_visit(void *state, const char *digest)
 }
 
 static PaStatus
-walk_from(Walk *walk, const json_t *text)
+walk_from(Walk *walk, const json_t *stories)
 {
-	json_t	   *node;
-	PaStatus	status;
+	for (size_t i = 0; i < json_array_size(stories); i++)
+	{
+		const json_t *text = json_array_get(stories, i);
+		json_t	   *node;
+		PaStatus	status;
 
-	PA_TRY(
-		pa_json_load(walk->env, pa_text(json_string_value(text), json_string_length(text)), "recipe", &node));
-	status = pa_recipe_references(node, walk_visit, walk);
-	json_decref(node);
-	return status;
+		PA_TRY(pa_json_load(walk->env, pa_text(json_string_value(text), json_string_length(text)), "recipe",
+							&node));
+		status = pa_recipe_references(node, walk_visit, walk);
+		json_decref(node);
+		PA_TRY(status);
+	}
+	return PA_OK;
 }
 
-/* Walk until `room` bytes are full; the queue then begins with the *n nodes to write, sorted. */
-static PaStatus
-choose_nodes(Walk *walk, const json_t *root, size_t room, size_t *n)
+/* As write_nodes and write_stories spell it, with a comma. */
+static size_t
+size_of(const json_t *stories)
 {
-	size_t		used = 0;
+	size_t		n = json_array_size(stories);
+	size_t		size = strlen("\"\":,") + 2 * PA_SHA256_LENGTH + (n > 1 ? n + 1 : 0);
 
-	*n = 0;
-	PA_TRY(pa_recipe_references(root, walk_visit, walk));
-	while (*n < walk->n)
+	for (size_t i = 0; i < n; i++)
+		size += json_string_length(json_array_get(stories, i));
+	return size;
+}
+
+/* From what is in the queue until `share` bytes are full; what did not fit can be met again. */
+static PaStatus
+choose_share(Walk *walk, size_t share)
+{
+	size_t		done = 0;
+
+	for (; done < walk->n; done++)
 	{
-		const json_t *text = json_object_get(walk->map, walk->queue[*n]);
-		size_t		need = json_string_length(text) + strlen("\"\":,") + 2 * PA_SHA256_LENGTH;
+		const json_t *stories = json_object_get(walk->map, walk->queue[done]);
+		size_t		need = size_of(stories);
 
 		PA_TRY(pa_check_cancel(walk->env));
-		if (need > room - used)
+		if (need > share)
 			break;
-		used += need;
-		(*n)++;
-		PA_TRY(walk_from(walk, text));
+		share -= need;
+		walk->room -= need;
+		walk->chosen[walk->n_chosen++] = walk->queue[done];
+		PA_TRY(walk_from(walk, stories));
 	}
-	pa_sort_strings(walk->queue, *n);
+	walk->cut |= done < walk->n;
+	for (; done < walk->n; done++)
+		(void) json_object_del(walk->seen, walk->queue[done]);
+	walk->n = 0;
+	return PA_OK;
+}
+
+/* The whole of what was chosen is walked again, to where it ends. */
+static PaStatus
+choose_rest(Walk *walk, const json_t *root)
+{
+	size_t		n = walk->n_chosen;
+
+	PA_TRY(pa_recipe_references(root, walk_visit, walk));
+	for (size_t i = 0; i < n; i++)
+		PA_TRY(walk_from(walk, json_object_get(walk->map, walk->chosen[i])));
+	return choose_share(walk, walk->room);
+}
+
+/*
+ * Each operand has its share of the room, nearest first, so that a long history
+ * of one makes nothing of another's forgotten; what is left over goes to what is
+ * nearest to the root.
+ */
+static PaStatus
+choose_nodes(Walk *walk, const json_t *root, uint32_t n_operands, const PaOperand *operands)
+{
+	char		hex[2 * PA_SHA256_LENGTH + 1];
+
+	for (uint32_t i = 0; i < n_operands; i++)
+	{
+		pa_hex(hex, operands[i].digest);
+		PA_TRY(walk_visit(walk, hex));
+		PA_TRY(choose_share(walk, walk->room / (n_operands - i)));
+	}
+	if (walk->cut)
+		PA_TRY(choose_rest(walk, root));
+	pa_sort_strings(walk->chosen, walk->n_chosen);
 	return PA_OK;
 }
 
 static PaStatus
-write_nodes(PaEnv *env, const json_t *root, json_t *map, size_t room, PaBuf *buf)
+write_stories(PaBuf *buf, const json_t *stories)
 {
-	Walk		walk = {env, map, pa_json_object(), NULL, 0};
-	size_t		n;
+	size_t		n = json_array_size(stories);
+
+	for (size_t i = 0; i < n; i++)
+	{
+		const json_t *text = json_array_get(stories, i);
+
+		PA_TRY(pa_buf_printf(buf, "%s", n == 1 ? "" : i == 0 ? "[" : ","));
+		PA_TRY(pa_buf_bytes(buf, json_string_value(text), json_string_length(text)));
+	}
+	return pa_buf_printf(buf, "%s", n == 1 ? "" : "]");
+}
+
+static PaStatus
+write_nodes(PaEnv *env, const json_t *root, uint32_t n_operands, const PaOperand *operands, json_t *map,
+			size_t room, PaBuf *buf)
+{
+	Walk		walk = {.env = env, .map = map, .seen = pa_json_object(), .room = room};
 
 	PA_TRY(pa_json_own(env, walk.seen));
 	PA_TRY(PA_NEW_ARRAY(env, json_object_size(map), &walk.queue));
-	PA_TRY(choose_nodes(&walk, root, room, &n));
-	for (size_t i = 0; i < n; i++)
+	PA_TRY(PA_NEW_ARRAY(env, json_object_size(map), &walk.chosen));
+	PA_TRY(choose_nodes(&walk, root, n_operands, operands));
+	for (size_t i = 0; i < walk.n_chosen; i++)
 	{
-		const json_t *text = json_object_get(map, walk.queue[i]);
-
-		PA_TRY(pa_buf_printf(buf, "%s\"%s\":", i > 0 ? "," : "", walk.queue[i]));
-		PA_TRY(pa_buf_bytes(buf, json_string_value(text), json_string_length(text)));
+		PA_TRY(pa_buf_printf(buf, "%s\"%s\":", i > 0 ? "," : "", walk.chosen[i]));
+		PA_TRY(write_stories(buf, json_object_get(map, walk.chosen[i])));
 	}
+	json_object_clear(walk.seen);
 	pa_free(env, walk.queue);
+	pa_free(env, walk.chosen);
 	return PA_OK;
 }
+
+/* A quote inside a string has a backslash before it, so neither is found in one. */
+#define ROOT_BEGINS "{\"version\":%d,\"root\":"
+#define ROOT_ENDS ",\"nodes\":{"
 
 /* The root is measured first: one that is too large costs no reading of operands. */
 static PaStatus
@@ -296,9 +465,9 @@ write_document(PaEnv *env, const json_t *root, uint32_t n, const PaOperand *oper
 	static const char tail[] = "}}";
 	Merge		merge = {.env = env, .scratch = scratch};
 
-	PA_TRY(pa_buf_printf(buf, "{\"version\":%d,\"root\":", PA_RECIPE_VERSION));
+	PA_TRY(pa_buf_printf(buf, ROOT_BEGINS, PA_RECIPE_VERSION));
 	PA_TRY(write_node(buf, root));
-	PA_TRY(pa_buf_printf(buf, ",\"nodes\":{"));
+	PA_TRY(pa_buf_printf(buf, "%s", ROOT_ENDS));
 	if (buf->length + strlen(tail) > PA_MAX_RECIPE_BYTES)
 		return pa_fail(env, PA_ERR_LIMIT, "recipe has more than %zu bytes", PA_MAX_RECIPE_BYTES);
 	merge.roots = pa_json_object();
@@ -306,7 +475,8 @@ write_document(PaEnv *env, const json_t *root, uint32_t n, const PaOperand *oper
 	merge.nodes = pa_json_object();
 	PA_TRY(pa_json_own(env, merge.nodes));
 	PA_TRY(merge_operands(&merge, n, operands));
-	PA_TRY(write_nodes(env, root, merge.nodes, PA_MAX_RECIPE_BYTES - strlen(tail) - buf->length, buf));
+	PA_TRY(write_nodes(env, root, n, operands, merge.roots, PA_MAX_RECIPE_BYTES - strlen(tail) - buf->length,
+					   buf));
 	json_object_clear(merge.roots);
 	json_object_clear(merge.nodes);
 	return pa_buf_bytes(buf, tail, strlen(tail));
@@ -330,6 +500,41 @@ pa_recipe_write(PaEnv *env, const json_t *root, uint32_t n_operands, const PaOpe
 	if (status == PA_OK)
 		status = pa_strndup(env, (const char *) buf.data, buf.length, &recipe->text);
 	recipe->length = buf.length;
+	pa_buf_release(&buf);
+	return status;
+}
+
+PaText
+pa_recipe_root(PaText recipe)
+{
+	static const char name[] = "\"root\":";
+	const char *end = recipe.text + recipe.length;
+	const char *root = recipe.text;
+	const char *p;
+
+	while ((size_t) (end - root) > strlen(name) && memcmp(root, name, strlen(name)) != 0)
+		root++;
+	root += strlen(name);
+	for (p = root; (size_t) (end - p) > strlen(ROOT_ENDS); p++)
+		if (memcmp(p, ROOT_ENDS, strlen(ROOT_ENDS)) == 0)
+			break;
+	return pa_text(root, (size_t) (p - root));
+}
+
+PaStatus
+pa_recipe_spell_node(PaEnv *env, PaText node, PaText *spelled)
+{
+	json_t	   *json;
+	PaBuf		buf;
+	PaStatus	status;
+
+	PA_TRY(pa_json_parse(env, node, "recipe", &json));
+	PA_TRY(pa_recipe_check_node(env, json, "root"));
+	PA_TRY(pa_buf_init(env, &buf, 0, 256));
+	status = write_node(&buf, json);
+	if (status == PA_OK)
+		status = pa_strndup(env, (const char *) buf.data, buf.length, &spelled->text);
+	spelled->length = buf.length;
 	pa_buf_release(&buf);
 	return status;
 }

@@ -197,7 +197,7 @@ def judge(run, label, journals, checkpoint, recompute):
         versions = {(entry, number): rest for entry, number, *rest in c.execute(
             "select entry, number, encode(digest, 'hex'), encode(adapter_digest(value), 'hex'), adapter_check(value) from registry.version").fetchall()}
         moves = set(c.execute("select entry, alias, number from registry.alias_history").fetchall())
-        revoked = {d for d, in c.execute("select encode(digest, 'hex') from registry.state where revoked_at is not null").fetchall()}
+        revoked = {d for d, in c.execute("select encode(digest, 'hex') from registry.revocation").fetchall()}
         for kind, *fact in facts:
             if kind == "version":
                 run.equal(versions.get((fact[0], fact[1])), [fact[2], fact[2], True], "%s: %s@%d" % (label, fact[0], fact[1]))

@@ -18,7 +18,7 @@ $psql -d $database -c "create extension peftarith" -c "create extension plpgsql_
 
 # Findings that are meant so: function, message, why.
 meant="values
-	('sees_entry', 'routine is marked as VOLATILE, should be STABLE',
+	('owns_entry', 'routine is marked as VOLATILE, should be STABLE',
 		'a policy must see an entry that the same command has made, which a stable function does not')"
 
 checked="select p.oid, p.proname, coalesce(t.tgrelid, 0) as relid

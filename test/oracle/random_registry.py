@@ -32,12 +32,14 @@ class Registry:
 
     def __init__(self, connection, rng):
         self.c, self.rng = connection, rng
+        # what it commits it has not evaluated itself
+        self.other = psycopg.connect(dbname=connection.info.dbname, autocommit=True)
         connection.execute("drop schema if exists registry cascade")
         connection.execute("select registry_create()")
 
     def happen(self, n):
         """n events or so; a refusal of the registry is none of them."""
-        events = (self.leaf,) * 3 + (self.composed,) * 6 + (self.virtual,) * 3 + (self.alias,) * 5 + (
+        events = (self.leaf,) * 3 + (self.composed,) * 6 + (self.claimed,) * 2 + (self.virtual,) * 3 + (self.alias,) * 5 + (
             self.unalias, self.erase, self.materialize, self.revoke)
         done = 0
         while done < n:
@@ -83,6 +85,12 @@ class Registry:
         return self.c.execute(
             "insert into registry.version (entry, value, message, allow_duplicate) select %%s, %s, %%s, %%s from %s returning 1" % (sql, tables),
             (self.rng.choice(NAMES), self.rng.choice(MESSAGES), self.rng.random() < 0.3) + keys).fetchone()
+
+    def claimed(self):
+        sql, tables, keys = self.expression()
+        envelope, = self.c.execute("select adapter_send(%s) from %s" % (sql, tables), keys).fetchone()
+        return self.other.execute("insert into registry.version (entry, value, message) values (%s, adapter_from_safetensors(%b), %s) returning 1",
+                                  (self.rng.choice(NAMES), envelope, self.rng.choice(MESSAGES))).fetchone()
 
     def virtual(self):
         sql, tables, keys = self.expression()

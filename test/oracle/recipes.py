@@ -36,8 +36,23 @@ def references(node):
     return list(dict.fromkeys(found))
 
 
+def stories(recipe, digest):
+    """The nodes that a recipe has for a digest."""
+    found = recipe["nodes"].get(digest, [])
+    return found if isinstance(found, list) else [found]
+
+
+def first(recipe, digest):
+    """The one that an evaluation takes."""
+    return (stories(recipe, digest) or [{"op": "import"}])[0]
+
+
 def is_end(recipe, digest):
-    return recipe["nodes"].get(digest, {"op": "import"})["op"] == "import"
+    return first(recipe, digest)["op"] == "import"
+
+
+def is_untold(recipe, digest):
+    return all(node["op"] == "import" for node in stories(recipe, digest))
 
 
 def needs(recipe, known):
@@ -51,7 +66,7 @@ def needs(recipe, known):
         if digest in known or is_end(recipe, digest):
             found.add(digest)
         else:
-            line += references(recipe["nodes"][digest])
+            line += references(first(recipe, digest))
     return found
 
 
@@ -63,7 +78,7 @@ def reachable(recipe, known=()):
         if digest not in seen:
             seen.add(digest)
             if digest not in known and not is_end(recipe, digest):
-                line += references(recipe["nodes"][digest])
+                line += references(first(recipe, digest))
     return seen
 
 
@@ -71,27 +86,43 @@ def exact(values):
     return float(sum((Fraction(v) for v in values), Fraction(0)))
 
 
-def edges(recipe, digest, known):
-    """Rows (of, parent, p, q, w, external) of lineage; of is the digest for the root."""
-    root = recipe["nodes"].get(digest, recipe["root"])
-    rows, seen, line = set(), {digest}, [(digest, root)]
+def edges_of(node, digest):
+    """{parent: (p, q, w)} of a node that is a story of the digest."""
+    found = {}
+    for parent in references(node):
+        if parent == digest:
+            continue
+        terms = [t for t in node.get("terms", ()) if t["of"] == parent]
+        sums = [None, None, None]
+        if node["op"] == "combine":
+            sums[:2] = [exact(float.fromhex(t[k]) for t in terms) for k in "uv"]
+        elif node["op"] == "concatenate":
+            sums[2] = exact(float.fromhex(t["w"]) for t in terms)
+        found[parent] = tuple(sums)
+    return found
+
+
+def told(recipe, digest, known=()):
+    """What a recipe tells of its digest and of all that it reaches: [(digest, node)]."""
+    found, seen, line = [], {digest}, [(digest, recipe["root"])] + [(digest, n) for n in stories(recipe, digest)]
     while line:
         of, node = line.pop()
+        if node["op"] == "import":
+            continue
+        if (of, node) not in found:
+            found.append((of, node))
         for parent in references(node):
-            if parent in (of, digest):
-                continue
-            terms = [t for t in node.get("terms", ()) if t["of"] == parent]
-            sums = [None, None, None]
-            if node["op"] == "combine":
-                sums[:2] = [exact(float.fromhex(t[k]) for t in terms) for k in "uv"]
-            elif node["op"] == "concatenate":
-                sums[2] = exact(float.fromhex(t["w"]) for t in terms)
-            rows.add((of, parent, *sums, is_end(recipe, parent)))
             if parent not in seen:
                 seen.add(parent)
-                if parent not in known and not is_end(recipe, parent):
-                    line.append((parent, recipe["nodes"][parent]))
-    return rows
+                if parent not in known:
+                    line += [(parent, n) for n in stories(recipe, parent)]
+    return found
+
+
+def edges(recipe, digest, known):
+    """Rows (of, parent, p, q, w, external) of lineage, for each story; of is the digest for the root."""
+    return [(of, parent, *sums, is_untold(recipe, parent))
+            for of, node in told(recipe, digest, known) for parent, sums in edges_of(node, of).items()]
 
 
 def weights_left(node, left, renormalize):
@@ -194,11 +225,11 @@ class Evaluator:
                     continue
                 self.values[of] = self.enter(of)
                 if self.values[of] is None:
-                    stack.append((of, iter(references(self.recipe["nodes"][of]))))
+                    stack.append((of, iter(references(first(self.recipe, of)))))
                     break
             else:
                 stack.pop()
-                value = self.make(self.recipe["root"] if digest is None else self.recipe["nodes"][digest])
+                value = self.make(self.recipe["root"] if digest is None else first(self.recipe, digest))
                 if digest is None:
                     return value
                 self.values[digest] = value

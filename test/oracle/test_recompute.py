@@ -268,6 +268,7 @@ def damage(rng, recipe):
     nodes = list(recipe["nodes"])
     for _ in range(rng.randint(1, 3)):
         place = rng.choice([recipe["root"]] + list(recipe["nodes"].values()) + [recipe])
+        place = rng.choice(place) if isinstance(place, list) else place
         kind = rng.random()
         if kind < 0.15 and len(place) > 0:
             del place[rng.choice(list(place))]

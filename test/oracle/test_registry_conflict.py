@@ -3,7 +3,7 @@
 One session commits an adapter whose recipe was lost and keeps its transaction
 open; another inserts the same digest with the recipe under the same entry and
 asks that a conflict do nothing.  The second must be refused: if it came to the
-unique index, no version would be made and its lineage would stay, which no entry
+unique index, no version would be made and what it tells would stay, which no entry
 of the log tells of.
 
 SPDX-License-Identifier: PostgreSQL
@@ -57,7 +57,7 @@ def body(run):
             run.ok(wait_for_lock(c), "the second waits for the first")
         other.join(60)
         run.equal(states, ["23505"], "the second is refused")
-        run.equal(c.execute("select count(*) from registry.lineage").fetchone()[0], 0, "no lineage is left")
+        run.equal(c.execute("select count(*) from registry.story").fetchone()[0], 0, "no story is left")
         run.equal(c.execute("select next_number from registry.entry").fetchone()[0], 2, "no number is lost")
         run.equal(c.execute("select * from registry.verify()").fetchall(), [], "the log verifies")
 

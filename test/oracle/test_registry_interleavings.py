@@ -12,9 +12,9 @@ then the log is sealed in between.  Then:
   duplicates and what is not there), and a commit that was refused is not there;
 - the log has exactly the versions that were committed, with their digests, and
   the revocations;
-- no version was logged after the revocation of something that it descends from,
-  by the lineage that was known then, in a search that is not the registry's;
-- what is live, and aliases at what is not: the same search;
+- what is live, versions and digests, is what the model says (registry_model.py), at once and when
+  everything is settled, whoever came first;
+- then no alias stands at what is not live;
 - a virtual version can be evaluated; every hundred races verify() is clean.
 
 PA_RACES sets the number of races (200; a release runs 2,000).
@@ -29,6 +29,8 @@ import time
 from psycopg import pq
 
 import harness
+import recipes
+import registry_model
 
 LEVELS = ("read committed", "repeatable read", "serializable")
 REFUSED = {"commit": {"55000", "23505"}, "virtual": {"55000", "23505"}, "revoke": set(), "alias": {"55000", "23503"},
@@ -159,7 +161,7 @@ def transaction(rng, race, graph, level):
         acts += [revoke, revoke, erase]
     script = [begin(level)]
     if rng.random() < 0.7:
-        script.append(Statement("look", "select count(*) from registry.state", None))
+        script.append(Statement("look", "select count(*) from registry.revocation", None))
     script += [rng.choice(acts)() for _ in range(rng.randint(1, 3))]
     return script + [END if rng.random() < 0.9 else Statement("rollback;", "rollback", None)]
 
@@ -170,13 +172,23 @@ def some_story(rng, race, graph):
     return before, [transaction(rng, race, graph, rng.choice(LEVELS + LEVELS[:1])) for _ in range(rng.randint(2, 4))]
 
 
+def closure(edges, start):
+    seen, line = {start}, [start]
+    for d in line:
+        for parent in edges.get(d, ()):
+            if parent not in seen:
+                seen.add(parent)
+                line.append(parent)
+    return seen
+
+
 def late_story(rng, race, graph):
     """What came in without its recipe gets ancestors while something is made of
     it and one of them is revoked: (versions before, transactions)."""
     entry, value = "r%d %%s" % race, made("%s").replace("%(race)d", str(race))
     leaf = rng.choice(sorted(n for n in closure(graph, "c4") if not graph[n]))
     commits = [[Statement("commit", commit_sql(entry % e, value % name, False, True), name)] for e, name in (("b", "c4"), ("a", "c5"))]
-    look = [Statement("look", "select count(*) from registry.state", None)]
+    look = [Statement("look", "select count(*) from registry.revocation", None)]
     alias = [Statement("alias", "select registry.set_alias('%s', 'production', 2)" % (entry % "a"), None)]
     scripts = [(look + commits[0], rng.choice(LEVELS)), (look + commits[1] + alias, rng.choice(LEVELS)), ([revocation(race, leaf)], LEVELS[0])]
     if rng.random() < 0.5:
@@ -223,14 +235,12 @@ def play(run, watcher, sessions, counts):
                 s.script = s.script[:s.at] + [Statement("rollback;", "rollback;", None)]
 
 
-def closure(edges, start):
-    seen, line = {start}, [start]
-    for d in line:
-        for parent in edges.get(d, ()):
-            if parent not in seen:
-                seen.add(parent)
-                line.append(parent)
-    return seen
+def check_live(run, c, race, model, digests, when):
+    run.equal(dict(c.execute("select encode(d, 'hex'), registry.is_live(d) from unnest(%s::bytea[]) d",
+                             ([bytes.fromhex(d) for d in digests.values()],)).fetchall()),
+              {d: model.digest_live(d) for d in digests.values()}, "race %d: digests that are live, %s" % (race, when))
+    run.equal(dict(c.execute("select r, registry.is_live(r) from unnest(%s::text[]) r", (list(model.versions),)).fetchall()),
+              {r: model.version_live(r) for r in model.versions}, "race %d: versions that are live, %s" % (race, when))
 
 
 def judge(run, c, race, sessions, before):
@@ -246,31 +256,26 @@ def judge(run, c, race, sessions, before):
     run.equal(sorted("%s@%s %s" % tuple(f[:3]) for _, kind, f in log if kind == "version"), told, "race %d: versions in the log" % race)
     run.equal(sorted(f[0] for _, kind, f in log if kind == "revoke"), sorted(revoked), "race %d: revocations in the log" % race)
 
-    # In the log's order: nothing after the revocation of an ancestor.  A child's
-    # edges are known from the first commit that had its recipe.
-    rows = collections.defaultdict(list)
-    for child, of, parent in c.execute("select encode(child, 'hex'), encode(of, 'hex'), encode(parent, 'hex') from registry.lineage"
-                                       " where encode(child, 'hex') = any(%s)", (list(digests.values()),)).fetchall():
-        rows[child].append((of, parent))
-    spelled = {(f[0], f[1]): f[2] for _, kind, f in log if kind == "version"}
-    with_recipe = set(c.execute("select entry, number::text from registry.version where recipe #>> '{root,op}' <> 'import' and entry like 'r%d _'" % race).fetchall())
-    edges, gone = collections.defaultdict(set), set()
-    for position, kind, f in log:
-        if kind == "revoke":
-            gone.add(f[0])
-        elif kind == "version":
-            if (f[0], f[1]) in with_recipe:
-                for of, parent in rows[f[2]]:
-                    edges[of].add(parent)
-            run.equal(closure(edges, f[2]) & gone, set(), "race %d: %s@%s at %d, after a revocation" % (race, f[0], f[1], position))
-        elif kind == "alias" and f[3] is not None:
-            run.equal(closure(edges, spelled[f[0], f[3]]) & gone, set(), "race %d: alias of %s at %d, after a revocation" % (race, f[0], position))
-
-    live = {d: not closure(edges, d) & gone for d in digests.values()}
-    run.equal(dict(c.execute("select encode(d, 'hex'), registry.is_live(d) from unnest(%s::bytea[]) d",
-                             ([bytes.fromhex(d) for d in digests.values()],)).fetchall()), live, "race %d: what is live" % race)
-    for entry, number in c.execute("select entry, number::text from registry.alias where entry like 'r%d _'" % race).fetchall():
-        run.ok(live[spelled[entry, number]], "race %d: alias at %s@%s, which is not live" % (race, entry, number))
+    # What was committed before by the session that made it are facts, all else are claims.
+    model, first = registry_model.Model(), {b.split(" ", 2)[0] + " " + b.split(" ", 2)[1] for b in before}
+    model.revoked = revoked
+    made = {r: (d, recipe) for r, d, recipe in c.execute("select entry || '@' || number, encode(digest, 'hex'), recipe from registry.version"
+                                                         " where entry like 'r%d _'" % race).fetchall()}
+    whole = {registry_model.story(*s) for d, recipe in c.execute("select encode(adapter_digest(a), 'hex'), adapter_recipe(a) from made"
+                                                                 " where race = %s", (race,)).fetchall() for s in recipes.told(recipe, d)}
+    for _, kind, f in log:
+        if kind == "version":
+            ref = "%s@%s" % (f[0], f[1])
+            model.commit(ref, *made[ref], whole if ref in first else set())
+    check_live(run, c, race, model, digests, "at once")
+    for _ in range(1000):
+        if not c.execute("select registry.settle()").fetchone()[0]:
+            break
+        time.sleep(0.01)
+    run.equal(c.execute("select count(*) from registry.revocation where not settled").fetchone()[0], 0, "race %d: settled" % race)
+    check_live(run, c, race, model, digests, "settled")
+    for ref, in c.execute("select entry || '@' || number from registry.alias where entry like 'r%d _'" % race).fetchall():
+        run.ok(model.version_live(ref), "race %d: alias at %s, which is not live" % (race, ref))
     for ref, in c.execute("select entry || '@' || number from registry.version where virtual and value is null and erased_at is null"
                           " and entry like 'r%d _'" % race).fetchall():
         run.equal(harness.sqlstate_of(c, "select registry.get(%s, true)", (ref,)), None, "race %d: virtual version %s" % (race, ref))

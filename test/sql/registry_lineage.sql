@@ -57,11 +57,13 @@ select l.names[1] as name, l.depth, l.p, l.q, l.w from registry.lineage('space@2
 -- Claims that lead in a circle (d1 to d2 to d3 to d1) end, and what hangs on the
 -- circle has no weights: x from mix@1 through d1.
 begin;
-insert into registry.state (digest) select sha256(d::bytea) from unnest('{d1,d2,d3}'::text[]) d;
-insert into registry.lineage (child, of, parent, p, q, external)
-	select registry.digest('mix@1'), coalesce(sha256(of::bytea), registry.digest('mix@1')), coalesce(sha256(parent::bytea), registry.digest('x')), 1, 1, false
-	from (values (null, 'd1'), ('d1', 'd2'), ('d2', 'd3'), ('d3', 'd1'), ('d3', null)) v(of, parent)
-	on conflict do nothing;
+with row as (
+	select n, coalesce(sha256(of::bytea), registry.digest('mix@1')) as of, coalesce(sha256(parent::bytea), registry.digest('x')) as parent
+	from (values (1, null, 'd1'), (2, 'd1', 'd2'), (3, 'd2', 'd3'), (4, 'd3', 'd1'), (5, 'd3', null)) v(n, of, parent)),
+story as (
+	insert into registry.story (id, digest, sha256, node, proven) overriding system value
+		select 1000 + n, of, sha256(''), '{}', true from row)
+insert into registry.edge (story, of, parent, p, q) select 1000 + n, of, parent, 1, 1 from row;
 select l.names, l.kind, l.depth, l.p from registry.lineage('mix@1') l order by l.depth, l.names;
 select d.kind, d.depth, d.p from registry.descendants(sha256('d2')) d where d.kind = 'intermediate' order by d.depth;
 rollback;
@@ -112,5 +114,38 @@ select names, p from registry.lineage('one') where depth > 0 order by names;
 select registry.commit('two', 0.5 * value('x') + 0.75 * value('y'));
 select names, p from registry.lineage('one') where depth > 0 order by names;
 select * from problems();
+select registry_drop(true);
+
+-- What the backend has evaluated is a fact, also on the way; what a recipe says is a claim of the version.
+select registry_create();
+update named set a = lora('q', '[[3, 5]]', '[[0], [1]]') where name = 'y';
+select registry.commit(name, a) from named where name in ('x', 'y') order by name;
+select registry.commit('fact', 0.5 * adapter_scale(value('x'), 3) + 0.25 * value('y'));
+select names, kind, standing, incomplete from registry.lineage('fact') order by names, kind;
+select registry.commit('claim', forged(value('z'), sum_of(term(value('m'), '0x1.0p-1'), term(value('evil'), '0x1.0p-1')),
+	jsonb_build_object(hex(value('m')), jsonb_build_array(sum_of(term(value('x'), '0x1.0p-1')), sum_of(term(value('y'), '0x1.0p-1'))))));
+select names, kind, standing, incomplete from registry.lineage('claim') order by names, kind, incomplete;
+select registry.commit('plain', value('z'));
+select count(*) from registry.lineage('plain@1');
+select names, standing from registry.lineage(adapter_digest(value('z'))) where names <> '{}' order by names;
+-- Of the digest's versions one claims that it was made of x.
+select ref, depth, standing, recomposable from registry.revoke('x', 'withdrawn') order by ref;
+select registry.is_live('claim@1') as claim, registry.is_live('plain@1') as plain, registry.is_live(adapter_digest(value('z'))) as digest,
+	registry.is_live('fact@1') as fact;
+-- What is made of the one value, and of the other.
+select regexp_replace(fails($$select registry.commit('of claim', 0.5 * registry.get('claim@1', true))$$), '[0-9a-f]{64}', 'DIGEST');
+select registry.commit('of plain', 0.5 * registry.get('plain@1'));
+select * from problems();
+-- A claim that is recomputed is a fact.
+select registry.commit('later', forged(0.125 * value('y'), sum_of(term(value('y'), '0x1.0p-3'))));
+select registry.commit('wrong', forged(0.375 * value('y'), sum_of(term(value('y'), '0x1.0p+3'))));
+select names, standing from registry.lineage('later');
+select * from registry.prove() order by ref;
+select names, standing from registry.lineage('later');
+-- How much a role may claim.
+insert into registry.quota (role, claims) values (session_user, 1);
+select regexp_replace(regexp_replace(fails($$select registry.commit('much', forged(value('evil'), sum_of(term(value('m'), '0x1.0p-1')),
+	jsonb_build_object(hex(value('m')), sum_of(term(value('y'), '0x1.0p-1')))))$$), 'role ".*"', 'role "..."'), 'recipe: \d+', 'recipe: ...');
+delete from registry.quota;
 select registry_drop(true);
 drop table named;

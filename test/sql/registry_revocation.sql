@@ -59,14 +59,15 @@ select registry.commit('two', two(lora('q', '[[1, 2]]', '[[1], [0]]'), lora('v',
 select registry.commit('two', two(lora('q', '[[1, 2]]', '[[1], [0]]', '2'), lora('v', '[[1, 1]]', '[[1], [0]]')));
 drop function two;
 
--- What stands in the way, of all versions at once and of each by itself.
-select r.name, count(*) as versions, count(o.obstacle) as obstacles,
-	bool_and(o.obstacle is not distinct from case when v.digest <> registry.digest(r.name) or v.recipe #>> '{root,op}' = 'import'
-		then registry.obstacle(v.recipe, array[registry.digest(r.name)], d.affected) else 'it is what is to be left out' end) as same
+-- What stands in the way.
+select r.name, count(*) as versions, count(o.obstacle) as obstacles
 from unnest('{x@2,y,z,mix@1,mix@2,ladder@2,space@1}'::text[]) r(name)
-	cross join lateral (select array(select registry.successors(registry.digest(r.name))) as affected) d
-	cross join lateral registry.obstacles(array[registry.digest(r.name)], d.affected) o
-	join registry.version v on v.entry = o.entry and v.number = o.number
+	cross join lateral registry.concerned(array[registry.digest(r.name)]) c
+	join registry.version v on v.entry = c.entry and v.number = c.number
+	cross join lateral (select array(select registry.fact_descendants(array[registry.digest(r.name)])) as affected) d
+	cross join lateral (select case when v.digest <> registry.digest(r.name)
+		then registry.obstacle(v.recipe, array[registry.digest(r.name)], registry.affected_of(d.affected, v.digest, v.claims))
+		else 'it is what is to be left out' end as obstacle) o
 group by r.name order by r.name;
 
 -- Revocation of z: mix@2 (which has an alias), top, sweep@2 and, through an intermediate, deep.
@@ -88,8 +89,9 @@ select regexp_replace(fails($$select registry.set_alias('mix', 'production', 2)$
 select l.names, l.revoked from registry.lineage('top@1') l order by 1;
 -- Again: stays as it is.
 select count(*) from registry.revoke('z@1', 'again');
-select reason, revoked_by = session_user as actor from registry.state where revoked_at is not null;
-select fails($$update registry.state set revoked_at = null, revoked_by = null, reason = null where revoked_at is not null$$);
+select reason, revoked_by = session_user as actor from registry.revocation;
+select fails($$update registry.revocation set reason = 'another'$$);
+select fails($$delete from registry.revocation$$);
 select fails($$select registry.revoke('mix', null)$$);
 select fails($$select registry.revoke('\x00'::bytea, 'short')$$);
 begin isolation level serializable;
@@ -164,6 +166,16 @@ select registry.commit('aaa', forged(value('m'), sum_of(term(value('evil'), '0x1
 reset role;
 select ref, recomposable from registry.revoke('z', 'withdrawn') order by ref;
 select registry.recompose('c@1', 'z@1');
+-- The mark alone, and settling, which needs transactions of its own.
+select registry.revoke_digest(sha256('nothing'), 'never'), registry.revoke_digest(sha256('nothing'), 'again');
+select fails($$select registry.revoke_digest(sha256('nothing'), null)$$);
+begin isolation level repeatable read;
+select fails($$select registry.settle()$$);
+rollback;
+do $$ begin for i in 1 .. 1000 loop exit when registry.settle() = 0; commit; perform pg_sleep(0.01); end loop; end $$;
+select bool_and(settled) as settled from registry.revocation;
+select registry.is_live('c@1') as c, registry.is_live('c@2') as without_z, registry.is_live('x') as x;
+select * from problems();
 select registry_drop(true);
 drop table named;
 drop role regress_writer;

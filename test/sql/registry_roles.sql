@@ -26,11 +26,11 @@ select names, p from registry.lineage('alice@2');
 select fails($$insert into registry.version (entry, value, number) select 'alice', a, 7 from base$$);
 select fails($$update registry.version set message = 'other'$$);
 select fails($$update registry.entry set next_number = 1$$);
-select fails($$delete from registry.lineage$$);
-select fails($$insert into registry.state (digest) values (sha256('x'))$$);
+select fails($$delete from registry.edge$$);
+select fails($$insert into registry.revocation (digest) values (sha256('x'))$$);
 select fails($$select registry.erase('alice@1', 'gone')$$);
 select fails($$select registry.revoke('alice@1', 'gone')$$);
-select fails($$select registry.lock_live(sha256('x'))$$);
+select fails($$select registry.check_live(sha256('x'), null)$$);
 set role regress_bob;
 -- Bob sees nothing of Alice's, may not commit to her entry,
 select count(*) from registry.version;
@@ -43,6 +43,27 @@ select fails($$insert into registry.entry (name, owner) values ('gift', 'regress
 -- and sees that his adapter was made from something registered, not its name.
 select registry.commit('bob', 0.5 * a) from base where name = 'x';
 select names, kind, p from registry.lineage('bob');
+-- What he may not see is not evaluated for him, and says nothing of itself.
+select regexp_replace(fails($$select registry.commit_virtual('bob', 0.25 * a) from base where name = 'x'$$), '[0-9a-f]{64}', 'DIGEST');
+-- She lets him read her entry; he cannot do that himself, nor write to it, nor take it from her.
+select fails($$select registry.share('alice', 'regress_bob')$$);
+set role regress_alice;
+select fails($$select registry.share('alice', 'nobody_of_this_name')$$);
+select registry.share('alice', 'regress_bob');
+set role regress_bob;
+select count(*) from registry.version where entry = 'alice';
+select registry.get('alice@production') = a as same from base where name = 'x';
+select names, kind, p from registry.lineage('bob');
+select fails($$select registry.commit('alice', a) from base where name = 'z'$$);
+select fails($$select registry.set_alias('alice', 'production', 2)$$);
+select fails($$update registry.entry set description = 'his'$$), (select description from registry.entry where name = 'alice');
+select registry.unshare('alice', 'regress_bob');
+select count(*) from registry.version where entry = 'alice';
+set role regress_alice;
+select count(*) from registry.version where entry = 'bob';
+select registry.unshare('alice', 'regress_bob');
+set role regress_bob;
+select count(*) from registry.version where entry = 'alice';
 -- A superuser's rights are no part of the registry.
 set role regress_bob;
 select fails($$select registry_upgrade()$$);

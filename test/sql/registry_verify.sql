@@ -74,8 +74,8 @@ end
 $$;
 alter table registry.version disable trigger all;
 alter table registry.log disable trigger all;
-alter table registry.state disable trigger all;
-alter table registry.lineage disable trigger all;
+alter table registry.revocation disable trigger all;
+alter table registry.edge disable trigger all;
 alter table registry.alias_history disable trigger all;
 alter table registry.alias disable trigger all;
 alter table registry.tree disable trigger all;
@@ -85,8 +85,9 @@ select left(c.change, 60) as change, a.* from unnest(array[
 	$$update registry.version set value = null, erased_at = null, erase_reason = null, virtual = true where entry = 'm'$$,
 	$$update registry.version set value = null where entry = 'w'$$,
 	$$update registry.version set erase_reason = 'x' where entry = 'm'$$,
-	$$delete from registry.lineage where child = registry.digest('m@1')$$,
-	$$update registry.state set reason = 'x' where revoked_at is not null$$,
+	$$update registry.version set told = sha256(told) where entry = 'm'$$,
+	$$delete from registry.edge where of = registry.digest('m@1')$$,
+	$$update registry.revocation set reason = 'x'$$,
 	$$update registry.alias_history set actor = 'x' where move = 1$$,
 	$$insert into registry.alias (entry, alias, number) values ('m', 'production', 1)$$,
 	$$update registry.log set fields[8] = 'x' where position = 3$$,

@@ -38,9 +38,12 @@ select fails($$delete from registry.version$$);
 select fails($$truncate registry.version, registry.alias$$);
 set session_replication_role = replica;
 select fails($$update registry.version set digest = digest, actor = 'other'$$);
-select fails($$update registry.lineage set p = 1$$);
-select fails($$delete from registry.lineage$$);
-select fails($$delete from registry.state$$);
+select fails($$update registry.edge set p = 1$$);
+select fails($$delete from registry.edge$$);
+select fails($$update registry.story set node = '{}'$$);
+select fails($$delete from registry.claim$$);
+select fails($$truncate registry.dead$$);
+select fails($$delete from registry.revocation$$);
 reset session_replication_role;
 
 insert into base values ('stranger', lora('q', '[[1, 1]]', '[[1], [1]]'));
@@ -55,7 +58,7 @@ select adapter_digest(registry.get('sweep@2')) = digest as same from registry.ve
 -- never over values that are not registered, nor an import.
 select fails($$select registry.commit_virtual('sweep', 0.5 * a + 0.5 * registry.get('x')) from base where name = 'stranger'$$);
 select fails($$select registry.commit_virtual('sweep', a) from base where name = 'stranger'$$);
--- nor over what lies behind a version whose story is an import, which lineage does not tell.
+-- but for what lies behind a version whose value was erased, and which was imported without its recipe.
 begin;
 create table fresh as select adapter_scale(a, 5) as a from base where name = 'z';
 select registry.commit('behind', adapter_from_safetensors(adapter_to_safetensors(a), adapter_config(a))) from fresh;

@@ -38,7 +38,7 @@ sub make_database
 
 my %contents = (
 	(map { $_ => qq{select * from registry."$_" t order by t} }
-		qw(entry state lineage alias alias_history log)),
+		qw(entry alias alias_history log)),
 	# (what older registries have of it)
 	log_head => 'select one, size, hash from registry.log_head',
 	version => q{select entry, number, adapter_envelope_digest(value), digest, envelope_digest, recipe,
@@ -48,7 +48,8 @@ my %catalog = catalog::queries('registry');
 # What somebody else put beside the registry and on it.
 my $beside = q{
 	create function registry.mine(n integer) returns integer language sql as 'select n';
-	create view over_lineage as select names, depth from registry.lineage('mix@1');
+	create view over_lineage as select r.entry as names, r.number as depth
+		from unnest('{mix@1,mix}'::text[]) ref cross join lateral registry.resolve(ref) r;
 	create function told() returns trigger language plpgsql as 'begin return null; end';
 	create trigger told after insert on registry.version for each row execute function told();
 	create policy guests on registry.entry to upgrade_guest using (true);
@@ -75,6 +76,12 @@ for my $file (sort glob "$frozen/registry-*.sql.gz")
 	$node->safe_psql($_, $beside) for $old, $new;
 	my $before = catalog::rows($node, $old, %contents);
 	my $lineage = $node->safe_psql($old, 'select * from over_lineage order by depth, names');
+	# Tables that steps have replaced since, and what stands in their place.
+	my ($edges, $revoked) = map { $node->safe_psql($old, $_) } $step < 4
+		? ('select distinct of, parent, p, q, w from registry.lineage order by 1, 2, 3, 4, 5',
+			'select digest, revoked_at, revoked_by, reason from registry.state where revoked_at is not null order by 1')
+		: ('select distinct of, parent, p, q, w from registry.edge order by 1, 2, 3, 4, 5',
+			'select digest, revoked_at, revoked_by, reason from registry.revocation order by 1');
 	cmp_ok(length $before->{$_}, '>', 0, "$step: rows of $_") for sort keys %contents;
 	# An owner who turned a trigger off.
 	$node->safe_psql($old, 'alter table registry.log disable trigger log_refuse');
@@ -82,6 +89,10 @@ for my $file (sort glob "$frozen/registry-*.sql.gz")
 	is_deeply(catalog::rows($node, $old, %catalog), catalog::rows($node, $new, %catalog),
 		"$step: the catalog is that of a new registry");
 	is_deeply(catalog::rows($node, $old, %contents), $before, "$step: the contents are as before");
+	is($node->safe_psql($old, 'select distinct of, parent, p, q, w from registry.edge order by 1, 2, 3, 4, 5'), $edges,
+		"$step: every edge is there, and no other");
+	is($node->safe_psql($old, 'select digest, revoked_at, revoked_by, reason from registry.revocation order by 1'), $revoked,
+		"$step: every revocation");
 	is($node->safe_psql($old, $verify), '', "$step: nothing is wrong");
 	# A checkpoint of then, and one of the same size in today's form.
 	my $then = $node->safe_psql($old, q{
@@ -131,11 +142,11 @@ my $later = q{
 			update @registry@.version set licence = 'unknown';$s$
 		union all
 		select 'part', '99-licence', $s$
-create or replace function @registry@.is_live(ref text, or_what boolean default false) returns boolean
+create or replace function @registry@.alias_at(ref text, or_what boolean default false) returns boolean
 	language sql stable parallel unsafe set search_path = pg_catalog, pg_temp
 	as 'select @registry@.is_live(@registry@.digest($1))';
 -- For: reader
-comment on function @registry@.is_live(text, boolean) is 'Of a reference.';$s$
+comment on function @registry@.alias_at(text, boolean) is 'Of a reference.';$s$
 		union all
 		select kind, name, case name
 			when '20-aliases' then replace(source, '"time" timestamptz', 'at timestamptz')
@@ -190,16 +201,16 @@ for my $secured ('false', 'true')
 	is($node->safe_psql($old,
 		q{select has_function_privilege('upgrade_guest', 'registry.export_log()',
 				'execute with grant option'),
-			has_function_privilege('upgrade_guest', 'registry.is_live(text, boolean)', 'execute')}), 't|f',
+			has_function_privilege('upgrade_guest', 'registry.alias_at(text, boolean)', 'execute')}), 't|f',
 		"security $secured: single rights outlive a function that was made otherwise, and bring no others");
 	is($node->safe_psql($old,
 		"select has_function_privilege('less_$secured', 'registry.checkpoint()', 'execute'),
 			has_function_privilege('less_$secured', 'registry.get(text, boolean)', 'execute'),
-			has_function_privilege('less_$secured', 'registry.is_live(text, boolean)', 'execute')"), 'f|t|f',
+			has_function_privilege('less_$secured', 'registry.alias_at(text, boolean)', 'execute')"), 'f|t|f',
 		"security $secured: what was taken stays taken");
 	my $log = $secured eq 'true' ? 'f' : 't';
 	is($node->safe_psql($old,
-		q{select r, has_function_privilege('upgrade_' || r, 'registry.is_live(text, boolean)', 'execute'),
+		q{select r, has_function_privilege('upgrade_' || r, 'registry.alias_at(text, boolean)', 'execute'),
 			has_function_privilege('upgrade_' || r, 'registry.export_log()', 'execute')
 			from unnest('{reader,writer,admin}'::text[]) r}),
 		"reader|t|$log\nwriter|t|$log\nadmin|t|t",

@@ -70,6 +70,10 @@ as($source, 'reg', 'bob', $_) for (q{select registry.commit('his', leaf(3), 'his
 	q{select registry.commit('his', 0.5 * registry.get('his'))}, q{select registry.set_alias('his', 'production', 2)});
 as($source, 'reg', 'admin', q{select count(*) from registry.revoke('his@1', 'withdrawn')});
 as($source, 'reg', 'admin', q{select registry.erase('his@1', 'withdrawn')});
+# What a session has not evaluated itself is a claim; what is revoked is settled.
+as($source, 'reg', 'reg owner', q{create table public.kept as select 0.125 * leaf(1) as a});
+as($source, 'reg', 'reg owner', $_) for q{select registry.commit('claimed', 0.125 * a) from public.kept}, q{drop table public.kept},
+	q{select registry.settle()}, q{select registry.settle()};
 my $checkpoint = as($source, 'reg', 'admin', 'select registry.checkpoint()');
 # What is not sealed when it is dumped is sealed where it was restored.
 as($source, 'reg', 'alice', $_) for (q{select registry.commit('mix', 2 * registry.get('hers@2'))},
@@ -77,7 +81,8 @@ as($source, 'reg', 'alice', $_) for (q{select registry.commit('mix', 2 * registr
 
 # What must be the same: contents, and everything that guards them.
 my %contents = (
-	map { $_ => qq{select * from registry."$_" t order by t} } qw(entry state lineage alias alias_history log log_head event)
+	map { $_ => qq{select * from registry."$_" t order by t} } qw(entry story edge claim_set claim revocation dead
+		alias alias_history log log_head event)
 );
 $contents{version} = q{select entry, number, "Peft ext".adapter_envelope_digest(value), md5("Peft ext".adapter_to_safetensors(value)), digest, envelope_digest,
 	recipe, virtual, message, actor, acting_as, created_at, allow_duplicate, erased_at, erase_reason from registry.version order by 1, 2};
@@ -89,8 +94,8 @@ my $contents = catalog::rows($source, 'reg', %contents);
 my $guards = catalog::rows($source, 'reg', %guards);
 cmp_ok(length $contents->{$_}, '>', 0, "$_: something to compare") for sort keys %$contents;
 cmp_ok(length $guards->{$_}, '>', 0, "$_: something to compare") for sort keys %$guards;
-is(scalar(my @policies = $guards->{policies} =~ /^\w+\|(?:member|admin admin)\|/mg), 8, 'policies of members and of admins');
-is(scalar(my @always = $guards->{triggers} =~ /\|A\|/g), 11, 'triggers that fire in replicas too');
+is(scalar(my @policies = $guards->{policies} =~ /^\w+\|(?:member|admin admin)\|/mg), 10, 'policies of members and of admins');
+is(scalar(my @always = $guards->{triggers} =~ /\|A\|/g), 17, 'triggers that fire in replicas too');
 
 # The roles of the other cluster.
 my $folder = tempdir(CLEANUP => 1);

@@ -93,8 +93,9 @@ for (@steps)
 is($subscriber->safe_psql('postgres', q{select registry.is_live(registry.digest('m@1'))}), 'f',
 	'what is revoked is revoked there');
 
-# It takes over.
+# It takes over; sequences are not replicated.
 $subscriber->safe_psql('postgres', 'drop subscription registry');
+$subscriber->safe_psql('postgres', 'select registry.protect()');
 is($subscriber->safe_psql('postgres', q{select registry.commit('m', 0.375 * registry.get('x'))}), 'm@5',
 	'numbering goes on');
 is($subscriber->safe_psql('postgres', 'select * from registry.verify(recompute => true)'), '',

@@ -12,8 +12,7 @@ comment on table @registry@.event is
 comment on column @registry@.event.id is
 	'In the order in which events were written: the order of the log among those that are sealed together.';
 comment on column @registry@.event.kind is 'As in the log.';
-comment on column @registry@.event.fields is
-	'As in the log; of a version without the hash of its lineage, which is taken when it is sealed.';
+comment on column @registry@.event.fields is 'As in the log.';
 comment on column @registry@.event.by is 'The transaction that wrote it, which does not seal it.';
 
 create table @registry@.tree (
