@@ -151,17 +151,22 @@ add_stories(PaEnv *env, json_t *map, const char *digest, json_t *told)
 	return PA_OK;
 }
 
-/* Append a node's text. */
+/* Append a node's text, unless it is told already: a value's root may be among the older stories of it. */
 static PaStatus
 spell(Merge *merge, json_t *told, const json_t *node)
 {
 	PaBuf	   *scratch = merge->scratch;
+	json_t	   *text;
 
 	scratch->length = 0;
 	PA_TRY(write_node(scratch, node));
-	if (json_array_append_new(told, json_stringn_nocheck((const char *) scratch->data, scratch->length)) != 0)
-		return out_of_memory(merge->env);
-	return PA_OK;
+	text = json_stringn_nocheck((const char *) scratch->data, scratch->length);
+	if (text != NULL && is_told(told, text))
+	{
+		json_decref(text);
+		return PA_OK;
+	}
+	return json_array_append_new(told, text) == 0 ? PA_OK : out_of_memory(merge->env);
 }
 
 static PaStatus

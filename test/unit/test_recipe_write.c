@@ -179,6 +179,11 @@ UNIT_TEST(test_told)
 	of[1] = operand(b, DOCUMENT(SCALE(AA), AA, SCALE(DD)));
 	expect(env, pa_recipe_union(env, 2, of, &r), &r,
 		   TOLD "\"" AA "\":" SCALE(DD) ",\"" BB "\":" SCALE(AA) "}}");
+	/* twice: by its root and by an older story of the same digest, or in one recipe's list */
+	of[0] = operand(a, DOCUMENT(SCALE(BB), AA, SCALE(BB)));
+	of[1] = operand(b, DOCUMENT(SCALE(CC), CC, "[" SCALE(DD) "," SCALE(DD) "]"));
+	expect(env, pa_recipe_union(env, 2, of, &r), &r,
+		   TOLD "\"" AA "\":" SCALE(BB) ",\"" BB "\":" SCALE(CC) ",\"" CC "\":" SCALE(DD) "}}");
 }
 
 /* Beyond 1 MiB the oldest nodes go, and what is left is a recipe. */
