@@ -60,3 +60,10 @@ comment on function adapter_evaluated(bytea, jsonb) is
 	'True if the backend made a value of this digest by this node of a recipe, its operation on operands of '
 	'those digests, as one of the last 1,024 values that it made. Nothing that came in as a file, as text, '
 	'in binary or out of a table counts. Errors: 22023 not a node, or a digest that has not 32 bytes.';
+
+create function adapter_evaluated_from(digest bytea, envelope_digest bytea) returns bytea[]
+	as 'MODULE_PATHNAME' language c volatile strict parallel restricted;
+comment on function adapter_evaluated_from(bytea, bytea) is
+	'Of what the backend made the value with these digests, if it is one of the last 1,024 that it made: 64 '
+	'bytes for each operand, its digest and its envelope digest, which covers its recipe. Null: it did not, '
+	'or of more than 128 operands, or of a part of a file. Error 22023: a digest that has not 32 bytes.';

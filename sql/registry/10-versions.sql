@@ -5,15 +5,15 @@ create or replace function @registry@.version_actor() returns trigger
 	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
 	-- Two conditions: who has not the owner's rights may not call what the second one calls.
-	if num_nonnulls(new.number, new.digest, new.envelope_digest, new.recipe) = 4
+	if num_nonnulls(new.number, new.digest, new.envelope_digest) = 3
 		and pg_has_role(current_user,
 			(select c.relowner from pg_class c where c.oid = tg_relid), 'USAGE') then
 		if @registry@.log_has_version(new.entry, new.number) then
 			return new;
 		end if;
 	end if;
-	if num_nonnulls(new.number, new.digest, new.envelope_digest, new.recipe, new.claims, new.told,
-			new.erased_at, new.erase_reason) > 0 or new.upgraded
+	if num_nonnulls(new.number, new.digest, new.envelope_digest, new.recipe, new.root, new.claims, new.told,
+			new.erased_at, new.erase_reason) > 0 or new.facts <> '{}' or new.upgraded
 		or new.actor is distinct from session_user or new.acting_as is distinct from current_user then
 		raise exception
 			'columns of a version other than entry, value, message, virtual and allow_duplicate cannot be set'
@@ -108,12 +108,12 @@ begin
 	new.created_at := clock_timestamp();
 	new.digest := @peft@.adapter_digest(new.value);
 	new.envelope_digest := @peft@.adapter_envelope_digest(new.value);
-	new.recipe := @peft@.adapter_recipe(new.value);
-	select t.* into new.claims, new.told
-		from @registry@.tell(new.digest, new.recipe, true) t;
+	select t.* into new.root, new.facts, new.claims, new.told
+		from @registry@.tell(new.value, new.digest, new.envelope_digest) t;
 	perform @registry@.check_live(new.digest, new.claims);
-	perform @registry@.check_quota(session_user, new.recipe, new.claims);
+	perform @registry@.check_quota(session_user, new.value, new.claims);
 	if new.virtual then
+		new.recipe := @peft@.adapter_recipe(new.value);
 		-- Held until the end: an erasure that comes later waits, and then sees this version.
 		way := @registry@.plan(new.recipe);
 		perform from @registry@.version v
@@ -132,7 +132,8 @@ begin
 end
 $$;
 comment on function @registry@.version_facts() is
-	'Trigger: entry (made if it does not exist), number, digest, envelope digest, recipe, what it tells. '
+	'Trigger: entry (made if it does not exist), number, digest, envelope digest, what it tells, of a '
+	'virtual version the recipe. '
 	'Drops a virtual version''s value, which version_actor has evaluated. Errors: 55000 revoked digest or '
 	'ancestor, 54000 beyond the role''s quota, 40001.';
 
@@ -178,20 +179,23 @@ comment on function @registry@.version_erasable(integer, text, bytea) is
 create or replace function @registry@.version_change() returns trigger
 	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 begin
-	if row(new.entry, new.number, new.digest, new.envelope_digest, new.recipe, new.virtual, new.message,
-			new.actor, new.acting_as, new.created_at, new.allow_duplicate, new.claims, new.told, new.upgraded)
-		is not distinct from row(old.entry, old.number, old.digest, old.envelope_digest, old.recipe,
-			old.virtual, old.message, old.actor, old.acting_as, old.created_at, old.allow_duplicate,
+	if row(new.entry, new.number, new.digest, new.envelope_digest, new.virtual, new.message, new.actor,
+			new.acting_as, new.created_at, new.allow_duplicate, new.root, new.facts, new.claims, new.told,
+			new.upgraded)
+		is not distinct from row(old.entry, old.number, old.digest, old.envelope_digest, old.virtual,
+			old.message, old.actor, old.acting_as, old.created_at, old.allow_duplicate, old.root, old.facts,
 			old.claims, old.told, old.upgraded) then
 		if old.erased_at is null and new.erased_at is not null and new.value is null then
 			perform @registry@.version_erasable(old.number, old.entry, old.digest);
+			new.recipe := coalesce(old.recipe, @peft@.adapter_recipe(old.value));
 			-- (a replica keeps the time of its publisher)
 			if current_setting('session_replication_role') <> 'replica' then
 				new.erased_at := clock_timestamp();
 			end if;
 			return new;
 		end if;
-		if old.virtual and old.value is null and old.erased_at is null and new.value is not null
+		if new.recipe is not distinct from old.recipe
+			and old.virtual and old.value is null and old.erased_at is null and new.value is not null
 			and new.erased_at is null and new.erase_reason is null then
 			perform pg_current_xact_id();
 			if not @registry@.version_live(old.digest, old.claims) then

@@ -45,6 +45,16 @@ $$;
 comment on function @registry@.digest(text) is
 	'Digest of the version that a reference means. Error 42704: no such version.';
 
+-- For: reader
+create or replace function @registry@.recipe(ref text) returns jsonb
+	language sql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
+	select coalesce(v.recipe, @peft@.adapter_recipe(v.value))
+	from @registry@.resolve(ref) r join @registry@.version v on v.entry = r.entry and v.number = r.number
+$$;
+comment on function @registry@.recipe(text) is
+	'How the version that a reference means was made (adapter_recipe), also if it has no value. Error '
+	'42704: no such version.';
+
 -- How a value is made again is told by the version's own recipe alone: what
 -- others tell of a digest on the way is theirs.
 -- For: reader, inside

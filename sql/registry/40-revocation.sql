@@ -227,9 +227,9 @@ begin
 			join @registry@.version v on v.entry = c.entry and v.number = c.number
 			left join @registry@.descendant_depths($1) d on d.digest = c.digest
 			cross join lateral (select case
-				when v.recipe #>> '{root,op}' = 'import' then 'it was imported'
+				when v.root is null then 'it was imported'
 				when c.digest = any(left_out) then 'it is what is to be left out'
-				else @registry@.obstacle(v.recipe, left_out,
+				else @registry@.obstacle(coalesce(v.recipe, @peft@.adapter_recipe(v.value)), left_out,
 					@registry@.affected_of(affected, v.digest, v.claims)) end as obstacle offset 0) o
 		order by d.depth, v.entry, v.number;
 end

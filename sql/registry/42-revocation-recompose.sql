@@ -25,19 +25,21 @@ comment on function @registry@.obstacle(jsonb, bytea[], bytea[]) is
 	'it can.';
 
 -- For: admin, inside
-create or replace function @registry@.claims_above(version @registry@.version, known bytea[]) returns boolean
+create or replace function @registry@.claims_above(recipe jsonb, digest bytea, claims bigint, known bytea[])
+	returns boolean
 	language plpgsql stable parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 begin
 	return exists (
 		select from (
-			select distinct e.of from @peft@.adapter_recipe_edges(version.recipe, version.digest, known) e) t
+			select distinct e.of
+			from @peft@.adapter_recipe_edges(claims_above.recipe, claims_above.digest, known) e) t
 			join @registry@.story s on s.digest = t.of and not s.proven
-			join @registry@.claim c on c.story = s.id and c.claim_set = version.claims
+			join @registry@.claim c on c.story = s.id and c.claim_set = claims_above.claims
 		where not exists (select from @registry@.story f
 			where f.digest = s.digest and f.sha256 = s.sha256 and f.proven));
 end
 $$;
-comment on function @registry@.claims_above(@registry@.version, bytea[]) is
+comment on function @registry@.claims_above(jsonb, bytea, bigint, bytea[]) is
 	'Some of how a version was made of the known digests is a claim, and no fact yet.';
 
 -- For: admin, inside
@@ -70,32 +72,32 @@ comment on function @registry@.affected_of(bytea[], bytea, bigint) is
 -- Where something is left out no digest tells whether a story is true.  So what
 -- is claimed is first evaluated with everything: each step must lead to its digest.
 -- For: admin, inside
-create or replace function @registry@.check_story(version @registry@.version, gone bytea[], affected bytea[])
-	returns void
+create or replace function @registry@.check_story(ref text, recipe jsonb, digest bytea, claims bigint,
+	gone bytea[], affected bytea[]) returns void
 	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 declare
-	way record := @registry@.plan(version.recipe, '{}', array(
+	way record := @registry@.plan(check_story.recipe, '{}', array(
 		select d from unnest(affected) d except select d from unnest(gone) d));
 begin
-	if not @registry@.claims_above(version, way.leaves || gone) then
+	if not @registry@.claims_above(check_story.recipe, check_story.digest, claims, way.leaves || gone) then
 		return;
 	end if;
-	if way.missing = '{}' and version.digest = (
+	if way.missing = '{}' and check_story.digest = (
 			select @peft@.adapter_digest(@registry@.evaluate(way.recipe_used, way.leaves))) then
 		return;
 	end if;
-	raise exception 'version "%@%" cannot be recomposed', version.entry, version.number
+	raise exception 'version "%" cannot be recomposed', ref
 		using errcode = '55000',
 		detail = 'Reason: how it was made is a claim, and it cannot be proven.',
 		hint = format('Values that are needed for the proof: %s.',
 			coalesce(@registry@.digest_list(way.missing), 'all are there and lead to another digest'));
 exception when data_exception or undefined_object or feature_not_supported then
-	raise exception 'version "%@%" cannot be recomposed', version.entry, version.number
+	raise exception 'version "%" cannot be recomposed', ref
 		using errcode = '55000',
 			detail = format('Reason: how it was made is a claim, and not true: %s.', sqlerrm);
 end
 $$;
-comment on function @registry@.check_story(@registry@.version, bytea[], bytea[]) is
+comment on function @registry@.check_story(text, jsonb, bytea, bigint, bytea[], bytea[]) is
 	'Evaluates a version that claims something of itself whole, from the digests that are to be left out and '
 	'what is not made of them. Error 55000: it does not come out.';
 
@@ -104,15 +106,17 @@ create or replace function @registry@.recompose(ref text, without bytea, renorma
 	message text default null) returns text
 	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
 declare
-	source @registry@.version;
+	source record;
 	gone bytea[];
 	affected bytea[];
 	reason text;
 	way record;
 	result @peft@.adapter;
 begin
-	select v.* into strict source from @registry@.resolve(ref) r
-		join @registry@.version v on v.entry = r.entry and v.number = r.number;
+	select v.entry, v.number, v.digest, v.claims, coalesce(v.recipe, @peft@.adapter_recipe(v.value)) as recipe
+		into strict source
+		from @registry@.resolve(ref) r
+			join @registry@.version v on v.entry = r.entry and v.number = r.number;
 	-- with a revoked ancestor left in, the result could not be committed
 	gone := without || array(select g.digest
 		from @registry@.ancestor_graph(source.digest, array[source.claims]) g
@@ -131,7 +135,8 @@ begin
 		raise exception 'version "%@%" cannot be recomposed', source.entry, source.number
 			using errcode = '55000', detail = format('Reason: %s.', reason);
 	end if;
-	perform @registry@.check_story(source, gone, affected);
+	perform @registry@.check_story(source.entry || '@' || source.number, source.recipe, source.digest,
+		source.claims, gone, affected);
 	way := @registry@.plan(source.recipe, gone, affected);
 	result := @registry@.evaluate(way.recipe_used, way.leaves, without, coalesce(renormalize, false));
 	return @registry@.commit(source.entry, result, coalesce(message,
@@ -165,12 +170,11 @@ declare
 begin
 	perform pg_current_xact_id();		-- first, as version_facts does
 	for claim in
-		select v.entry, v.number, v.digest, v.recipe, s.id,
+		select v.entry, v.number, v.digest, s.node, s.id,
 			array(select e.parent from @registry@.edge e where e.story = s.id) as parents
 		from @registry@.version v
-			join @registry@.claim c on c.claim_set = v.claims
-			join @registry@.story s on s.id = c.story and s.digest = v.digest and not s.proven
-				and s.node = v.recipe -> 'root'
+			join @registry@.claim c on c.claim_set = v.claims and c.story = v.root
+			join @registry@.story s on s.id = v.root and not s.proven
 		where not exists (select from @registry@.edge e where e.story = s.id
 				and not exists (select from @registry@.version o
 					where o.digest = e.parent and o.value is not null))
@@ -179,7 +183,7 @@ begin
 	loop
 		ref := claim.entry || '@' || claim.number;
 		proven := @registry@.are_live(claim.digest || claim.parents)
-			and @registry@.leads_to(jsonb_build_object('version', 1, 'root', claim.recipe -> 'root',
+			and @registry@.leads_to(jsonb_build_object('version', 1, 'root', claim.node,
 				'nodes', '{}'::jsonb), claim.parents, claim.digest);
 		if proven then
 			update @registry@.story s set proven = true where s.id = claim.id;

@@ -26,13 +26,15 @@ create or replace function @registry@.log_version_fields(
 	language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
 begin
 	return array[entry, number::text, encode(digest, 'hex'), encode(envelope_digest, 'hex'),
-		encode(sha256(convert_to(recipe::text, 'UTF8')), 'hex'), virtual::text, allow_duplicate::text,
-		message, actor::text, acting_as::text, @registry@.log_time(created_at), encode(told, 'hex')];
+		coalesce(encode(sha256(convert_to(recipe::text, 'UTF8')), 'hex'), ''), virtual::text,
+		allow_duplicate::text, message, actor::text, acting_as::text, @registry@.log_time(created_at),
+		encode(told, 'hex')];
 end
 $$;
 comment on function @registry@.log_version_fields(text, integer, bytea, bytea, jsonb, boolean, boolean,
 	text, name, name, timestamptz, bytea) is
-	'Fields of a version''s entry: its columns but for the value; told is the hash of what it tells.';
+	'Fields of a version''s entry: its columns but for the value; told is the hash of what it tells, recipe '
+	'null unless the version is virtual or from before there were stories.';
 
 -- For: log reader, inside
 create or replace function @registry@.log_alias_fields(
@@ -129,7 +131,8 @@ begin
 		end if;
 	end if;
 	perform @registry@.log_append('version', @registry@.log_version_fields(
-		new.entry, new.number, new.digest, new.envelope_digest, new.recipe, new.virtual,
+		new.entry, new.number, new.digest, new.envelope_digest,
+		case when new.virtual or new.upgraded then new.recipe end, new.virtual,
 		new.allow_duplicate, new.message, new.actor, new.acting_as, new.created_at, new.told));
 	return null;
 end
@@ -142,11 +145,12 @@ create or replace function @registry@.log_erase() returns trigger
 	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 begin
 	perform @registry@.log_append('erase', array[new.entry, new.number::text, new.erase_reason,
-		session_user::text, @registry@.log_time(new.erased_at)]);
+		session_user::text, @registry@.log_time(new.erased_at),
+		encode(sha256(convert_to(new.recipe::text, 'UTF8')), 'hex')]);
 	return null;
 end
 $$;
-comment on function @registry@.log_erase() is 'Logs that a value was erased.';
+comment on function @registry@.log_erase() is 'Logs that a value was erased, with the hash of its recipe.';
 revoke execute on function @registry@.log_erase() from public;
 
 -- For: nobody

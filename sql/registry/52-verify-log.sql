@@ -150,7 +150,7 @@ begin
 		when 'version' then cardinality(fields) = 12
 		when 'alias' then cardinality(fields) = 7
 		when 'revoke' then cardinality(fields) = 4
-		when 'erase' then cardinality(fields) = 5
+		when 'erase' then cardinality(fields) in (5, 6)
 		when 'materialize' then cardinality(fields) = 5
 		else false end;
 end

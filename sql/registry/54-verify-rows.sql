@@ -48,7 +48,8 @@ begin
 			select e.position, e.fields from @registry@.log_events('version', 12) e
 		), row as (
 			select v.entry, v.number, @registry@.log_version_fields(
-				v.entry, v.number, v.digest, v.envelope_digest, v.recipe, v.virtual, v.allow_duplicate,
+				v.entry, v.number, v.digest, v.envelope_digest,
+				case when v.virtual or v.upgraded then v.recipe end, v.virtual, v.allow_duplicate,
 				v.message, v.actor, v.acting_as, v.created_at, v.told) as fields
 			from @registry@.version v
 		)
@@ -69,6 +70,19 @@ end
 $$;
 comment on function @registry@.verify_versions() is 'Versions against the entries that tell of them.';
 
+-- For: log reader, inside
+create or replace function @registry@.log_erasures() returns table ("position" bigint, fields text[])
+	language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
+begin
+	return query
+		select e.position, e.fields from @registry@.log_events('erase', 6) e
+		union all
+		select e.position, e.fields from @registry@.log_events('erase', 5) e;
+end
+$$;
+comment on function @registry@.log_erasures() is
+	'Entries and events of erasures; those of before there were stories lack the hash of the recipe.';
+
 -- Has a version a value if and only if the log says so?
 -- For: log reader, inside
 create or replace function @registry@.verify_erasures()
@@ -77,25 +91,34 @@ create or replace function @registry@.verify_erasures()
 begin
 	return query
 		with event as (
-			select e.position, array[e.fields[1], e.fields[2], e.fields[3], e.fields[5]] as fields
-			from @registry@.log_events('erase', 5) e
+			select e.position,
+				array[e.fields[1], e.fields[2], e.fields[3], e.fields[5], e.fields[6]] as fields
+			from @registry@.log_erasures() e
 		), row as (
 			select v.entry, v.number,
-				array[v.entry, v.number::text, v.erase_reason, @registry@.log_time(v.erased_at)] as fields
+				array[v.entry, v.number::text, v.erase_reason, @registry@.log_time(v.erased_at),
+					encode(sha256(convert_to(v.recipe::text, 'UTF8')), 'hex')] as fields
 			from @registry@.version v where num_nonnulls(v.erased_at, v.erase_reason) > 0
 		)
 		select e.position, case when r.fields is null then 'missing' else 'changed' end,
 			format('erasure of %s@%s', coalesce(r.entry, e.fields[1]), coalesce(r.number::text, e.fields[2])),
-			@registry@.log_difference('entry number erase_reason erased_at', e.fields, r.fields)
+			@registry@.log_difference('entry number erase_reason erased_at recipe', e.fields, r.fields)
 		from event e full join row r on e.fields[1] = r.entry and e.fields[2] = r.number::text
-		where e.fields is distinct from r.fields;
+		-- entries of before there were stories have no hash of the recipe: the version's has
+		where case when e.fields[5] is null then e.fields[:4] is distinct from r.fields[:4]
+			else e.fields is distinct from r.fields end;
+	return query
+		select null::bigint, 'changed', format('recipe of %s@%s', v.entry, v.number),
+			case when v.recipe is null then 'It is not there.' else 'The value has it.' end
+		from @registry@.version v
+		where not v.upgraded and (v.recipe is not null) <> (v.virtual or v.erased_at is not null);
 	return query
 		with materialized as (
 			select e.fields[1] as entry, e.fields[2] as number, min(e.position) as position
 			from @registry@.log_events('materialize', 5) e group by 1, 2
 		), erased as (
 			select e.fields[1] as entry, e.fields[2] as number, min(e.position) as position
-			from @registry@.log_events('erase', 5) e group by 1, 2
+			from @registry@.log_erasures() e group by 1, 2
 		), committed as (
 			select e.fields[1] as entry, e.fields[2] as number, e.fields[6] as virtual,
 				min(e.position) as position
@@ -121,112 +144,99 @@ comment on function @registry@.verify_erasures() is
 	'Erased and materialized versions against the entries that tell of them, and whether each version has a '
 	'value that should.';
 
--- A version's recipe is what its entry says, so what it tells can be read again.
+-- What versions tell is sealed with them: the root, the facts that a version was
+-- the first to tell, the claims.  So no recipe is read here.
 -- For: log reader, inside
-create or replace function @registry@.claims_fault(version @registry@.version) returns text
-	language plpgsql stable parallel unsafe
-	set search_path = pg_catalog, pg_temp
-	set enable_nestloop = on
-as $$
-declare
-	claimed bigint[] := array(select c.story from @registry@.claim c
-		where c.claim_set = version.claims order by 1);
-	kept record;
-begin
-	select c.* into kept from @registry@.claim_set c where c.id = version.claims;
-	if version.claims is not null and kept.id is null then
-		return 'Its claim set is not there.';
-	elsif version.claims is not null
-		and (kept.cut is null or kept.sha256 is distinct from @registry@.claims_hash(claimed, kept.cut)) then
-		return 'Its claim set has another hash than its stories.';
-	elsif version.upgraded is null or version.upgraded and version.created_at >= (
-			select s.run_at from @registry@.step s where s.name = 'stories') then
-		return 'It is called older than what versions tell is kept.';
-	elsif not version.upgraded and version.told is distinct from @registry@.told_hash(
-			exists (select from @registry@.stories(version.digest, version.recipe) t
-				where t.root and not exists (select from @registry@.story s
-					where s.digest = t.of and s.sha256 = t.sha256 and s.id = any(claimed))),
-			kept.sha256) then
-		return 'It told otherwise when it was committed.';
-	elsif exists (select from unnest(claimed) c left join @registry@.story s on s.id = c
-			left join @registry@.stories(version.digest, version.recipe) t
-				on t.of = s.digest and t.sha256 = s.sha256
-			where t.of is null) then
-		return 'It claims what its recipe does not tell.';
-	elsif exists (select from @registry@.stories(version.digest, version.recipe) t
-			where not exists (select from @registry@.story s where s.digest = t.of and s.sha256 = t.sha256
-				and (s.proven or s.id = any(claimed)) offset 0)) then
-		return 'Its recipe tells what is neither a fact nor among its claims.';
-	end if;
-	return null;
-exception when others then
-	if @registry@.is_outer_error(sqlstate) then
-		raise;
-	end if;
-	return format('What it tells cannot be read: %s (%s).', sqlerrm, sqlstate);
-end
-$$;
-comment on function @registry@.claims_fault(@registry@.version) is
-	'Compares what a version tells with its recipe and its hash; null if nothing is wrong, else a sentence.';
-
--- For: log reader, inside
-create or replace function @registry@.stories_told(version @registry@.version)
-	returns table (of bytea, sha256 bytea)
+create or replace function @registry@.verify_told(after bigint default null, upto bigint default null)
+	returns table ("position" bigint, class text, what text, detail text)
 	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
+declare
+	since constant timestamptz := (select s.run_at from @registry@.step s where s.name = 'stories');
 begin
-	return query select t.of, t.sha256 from @registry@.stories(version.digest, version.recipe) t;
-exception when others then
-	if @registry@.is_outer_error(sqlstate) then
-		raise;
-	end if;
+	return query
+		with chosen as (
+			select null::bigint as position, v.entry, v.number, v.digest, v.root, v.facts, v.claims, v.told,
+				v.upgraded, v.created_at
+			from @registry@.version v where verify_told.after is null
+			union all
+			select e.position, v.entry, v.number, v.digest, v.root, v.facts, v.claims, v.told,
+				v.upgraded, v.created_at
+			from @registry@.log_since(verify_told.after, verify_told.upto) e
+				join @registry@.version v on v.entry = e.fields[1] and v.number = e.number
+			where verify_told.after is not null and e.kind = 'version'
+		), row as (
+			select v.position, v.entry, v.number, case
+				when v.upgraded is null or v.upgraded and v.created_at >= since
+					then 'It is called older than what versions tell is kept.'
+				when v.root is not null and (s.id is null or s.digest <> v.digest)
+					then 'The story of its root is not there.'
+				when v.claims is not null and c.id is null then 'Its claim set is not there.'
+				when v.facts is null or array_position(v.facts, null) is not null
+					or (v.facts <> '{}' and exists (select from unnest(v.facts) f
+						where not exists (select from @registry@.story y where y.id = f and y.proven)))
+					then 'A fact that it told is not there.'
+				when v.root is not null and k.story is null and not s.proven
+					then 'Its root is a fact and is not called one.'
+				when not v.upgraded and v.told is distinct from @registry@.told_hash(s.sha256,
+						k.story is not null,
+						case when v.facts <> '{}' then @registry@.told_facts(v.facts) end, c.sha256)
+					then 'It told otherwise when it was committed.' end as fault
+			from chosen v
+				left join @registry@.story s on s.id = v.root
+				left join @registry@.claim_set c on c.id = v.claims
+				left join @registry@.claim k on k.claim_set = v.claims and k.story = v.root
+		), fault as materialized (
+			select r.position, r.entry, r.number, r.fault from row r where r.fault is not null
+		)
+		select coalesce(f.position, e.position), 'changed', format('lineage of %s@%s', f.entry, f.number),
+			f.fault
+		from fault f left join lateral (
+			select min(x.position) as position from @registry@.log_events('version', 12) x
+			where x.fields[1] = f.entry and x.fields[2] = f.number::text and f.position is null) e on true;
 end
 $$;
-comment on function @registry@.stories_told(@registry@.version) is
-	'The stories of a version''s recipe; none if it cannot be read, which claims_fault tells.';
+comment on function @registry@.verify_told(bigint, bigint) is
+	'What each version tells against its hash; of all versions, or of those that entries after a position '
+	'tell of.';
 
 -- For: log reader, inside
 create or replace function @registry@.verify_lineage()
 	returns table ("position" bigint, class text, what text, detail text)
 	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
+	return query select f.* from @registry@.verify_told() f;
 	return query
-		select e.position, 'changed', format('lineage of %s@%s', v.entry, v.number), v.fault
-		from (select n.entry, n.number, @registry@.claims_fault(n) as fault
-				from @registry@.version n offset 0) v
-			left join @registry@.log_events('version', 12) e
-				on e.fields[1] = v.entry and e.fields[2] = v.number::text
-		where v.fault is not null;
-	-- Stories against their nodes, and that somebody told them.
+		with told as (
+			select c.claim_set,
+				string_agg(format(E'claim %s %s\n', encode(s.digest, 'hex'), encode(s.sha256, 'hex')), ''
+					order by s.digest, s.sha256) as lines, bool_or(s.id is null) as lacking
+			from @registry@.claim c left join @registry@.story s on s.id = c.story group by c.claim_set)
+		select null::bigint, 'changed', format('claim set %s', coalesce(c.id, t.claim_set)), case
+			when c.id is null then 'It is not there and has stories.'
+			when t.lacking then 'A story of it is not there.'
+			else 'It has another hash than its stories.' end
+		from @registry@.claim_set c full join told t on t.claim_set = c.id
+		where c.id is null or t.lacking or c.sha256 is distinct from sha256(convert_to(coalesce(t.lines, '')
+			|| coalesce((select string_agg('cut ' || encode(d, 'hex') || chr(10), '' order by d)
+				from unnest(c.cut) d), ''), 'UTF8'));
 	return query
-		select null::bigint, 'changed', format('story %s of %s', s.id, encode(s.digest, 'hex')), s.fault
-		from (
-			select x.id, x.digest, coalesce(@registry@.story_fault(x), case
-				when not x.proven and c.story is null then 'No version claims it.'
-				when c.story is null and t.of is null then 'No version tells it.' end) as fault
-			from @registry@.story x
-				left join (select distinct n.story from @registry@.claim n) c on c.story = x.id
-				left join (select distinct t.of, t.sha256 from @registry@.version v
-					cross join lateral @registry@.stories_told(v) t) t
-					on t.of = x.digest and t.sha256 = x.sha256
-			offset 0) s
-		where s.fault is not null;
+		select null::bigint, 'changed', format('claim set %s', c.id), 'No version has it.'
+		from @registry@.claim_set c left join @registry@.version v on v.claims = c.id
+		where v.claims is null;
 	return query
-		select null::bigint, 'changed', t.what, t.fault
-		from (
-			select format('edge of story %s', e.story) as what, 'There is no such story.' as fault
-				from @registry@.edge e left join @registry@.story s on s.id = e.story where s.id is null
-			union all
-			select format('claim set %s', c.id), 'No version has it.'
-				from @registry@.claim_set c left join @registry@.version v on v.claims = c.id
-				where v.claims is null
-			union all
-			select format('claim set %s', c.claim_set), 'It is not there and has stories.'
-				from @registry@.claim c left join @registry@.claim_set s on s.id = c.claim_set
-				where s.id is null) t;
+		select null::bigint, 'changed', format('story %s of %s', s.id, encode(s.digest, 'hex')), case
+			when s.proven then 'No version tells it.' else 'No version claims it.' end
+		from @registry@.story s
+			left join (select x.story from @registry@.claim x group by x.story) c on c.story = s.id
+			left join (select x.root as id from @registry@.version x where x.root is not null
+				union select unnest(x.facts) from @registry@.version x where x.facts <> '{}') t on t.id = s.id
+		where c.story is null and (t.id is null or not s.proven);
+	return query select f.* from @registry@.verify_stories() f;
 end
 $$;
 comment on function @registry@.verify_lineage() is
-	'What each version tells against its recipe, each story against its node and edges.';
+	'What each version tells against its hash, each story against its node and edges, and that somebody '
+	'tells it.';
 
 -- For: log reader, inside
 create or replace function @registry@.edges_fit(story bigint, digest bytea, node jsonb) returns boolean
@@ -255,7 +265,7 @@ comment on function @registry@.edges_fit(bigint, bytea, jsonb) is
 create or replace function @registry@.story_fault(story @registry@.story) returns text
 	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
-	if story.sha256 <> sha256(convert_to(story.node::text, 'UTF8')) then
+	if story.sha256 is distinct from sha256(convert_to(story.node::text, 'UTF8')) then
 		return 'Its hash is not that of its node.';
 	elsif not @registry@.edges_fit(story.id, story.digest, story.node) then
 		return 'Its edges are not those of its node.';
@@ -265,6 +275,45 @@ end
 $$;
 comment on function @registry@.story_fault(@registry@.story) is
 	'Compares a story with its hash and its edges; null if nothing is wrong, else a sentence.';
+
+-- All at once; one by one only if a node cannot be read.
+-- For: log reader, inside
+create or replace function @registry@.verify_stories()
+	returns table ("position" bigint, class text, what text, detail text)
+	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
+begin
+	return query
+		with node as (
+			select s.id, s.digest, t.of, t.parent, t.p, t.q, t.w
+			from @registry@.story s cross join lateral @peft@.adapter_recipe_edges(
+				jsonb_build_object('version', 1, 'root', s.node, 'nodes', '{}'::jsonb), s.digest, '{}') t
+		), fault as (
+			select s.id, 'Its hash is not that of its node.' as fault from @registry@.story s
+			where s.sha256 is distinct from sha256(convert_to(s.node::text, 'UTF8'))
+			union
+			select coalesce(e.story, n.id), 'Its edges are not those of its node.'
+			from @registry@.edge e full join node n on n.id = e.story and n.parent = e.parent
+			where (e.of, e.p, e.q, e.w) is distinct from (n.of, n.p, n.q, n.w)
+		)
+		select null::bigint, 'changed', case when s.id is null then format('edge of story %s', f.id)
+				else format('story %s of %s', s.id, encode(s.digest, 'hex')) end,
+			case when s.id is null then 'There is no such story.' else min(f.fault) end
+		from fault f left join @registry@.story s on s.id = f.id group by f.id, s.id;
+exception when others then
+	if @registry@.is_outer_error(sqlstate) then
+		raise;
+	end if;
+	return query
+		select null::bigint, 'changed', format('story %s of %s', s.id, encode(s.digest, 'hex')), s.fault
+		from (select x.id, x.digest, @registry@.story_fault(x) as fault from @registry@.story x offset 0) s
+		where s.fault is not null;
+	return query
+		select null::bigint, 'changed', format('edge of story %s', e.story), 'There is no such story.'
+		from @registry@.edge e left join @registry@.story s on s.id = e.story
+		where s.id is null group by e.story;
+end
+$$;
+comment on function @registry@.verify_stories() is 'Each story against its hash and its edges.';
 
 -- For: log reader, inside
 create or replace function @registry@.verify_states()

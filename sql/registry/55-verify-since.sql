@@ -92,29 +92,28 @@ begin
 				'message actor acting_as created_at told', e.fields, v.fields)
 		from @registry@.log_since(after, upto) e left join lateral (
 			select @registry@.log_version_fields(
-				x.entry, x.number, x.digest, x.envelope_digest, x.recipe, x.virtual, x.allow_duplicate,
+				x.entry, x.number, x.digest, x.envelope_digest,
+				case when x.virtual or x.upgraded then x.recipe end, x.virtual, x.allow_duplicate,
 				x.message, x.actor, x.acting_as, x.created_at, x.told) as fields
 			from @registry@.version x where x.entry = e.fields[1] and x.number = e.number offset 0) v on true
 		where e.kind = 'version' and e.fields is distinct from v.fields;
-	return query
-		select v.position, 'changed', format('lineage of %s@%s', v.entry, v.number), v.fault
-		from (
-			select e.position, x.entry, x.number, @registry@.claims_fault(x) as fault
-			from @registry@.log_since(after, upto) e
-				join @registry@.version x on x.entry = e.fields[1] and x.number = e.number
-			where e.kind = 'version' offset 0) v
-		where v.fault is not null;
+	return query select f.* from @registry@.verify_told(after, upto) f;
 	return query
 		select s.position, 'changed', format('story %s of %s', s.id, encode(s.digest, 'hex')), s.fault
 		from (
 			select t.position, y.id, y.digest, @registry@.story_fault(y) as fault
 			from (
-				select min(e.position) as position, n.of, n.sha256
+				select min(e.position) as position, n.story
 				from @registry@.log_since(after, upto) e
 					join @registry@.version x on x.entry = e.fields[1] and x.number = e.number
-					cross join lateral @registry@.stories_told(x) n
-				where e.kind = 'version' group by n.of, n.sha256) t
-				join @registry@.story y on y.digest = t.of and y.sha256 = t.sha256
+					cross join lateral (
+						select x.root
+						union all
+						select unnest(x.facts)
+						union all
+						select c.story from @registry@.claim c where c.claim_set = x.claims) n(story)
+				where e.kind = 'version' group by n.story) t
+				join @registry@.story y on y.id = t.story
 			offset 0) s
 		where s.fault is not null;
 end
@@ -154,11 +153,13 @@ begin
 	return query
 		select e.position, case when x.fields is null then 'missing' else 'changed' end,
 			format('erasure of %s@%s', e.fields[1], e.fields[2]),
-			@registry@.log_difference('entry number erase_reason erased_at value', e.told, x.fields)
-		from (select l.*, array[l.fields[1], l.fields[2], l.fields[3], l.fields[5], null] as told
+			@registry@.log_difference('entry number erase_reason erased_at recipe value', e.told, x.fields)
+		from (select l.*, array[l.fields[1], l.fields[2], l.fields[3], l.fields[5], l.fields[6], null] as told
 				from @registry@.log_since(after, upto) l where l.kind = 'erase') e
 			left join lateral (
 				select array[v.entry, v.number::text, v.erase_reason, @registry@.log_time(v.erased_at),
+					case when cardinality(e.fields) = 6
+						then encode(sha256(convert_to(v.recipe::text, 'UTF8')), 'hex') end,
 					case when v.value is not null then 'there' end] as fields
 				from @registry@.version v
 				where v.entry = e.fields[1] and v.number = e.number and v.erased_at is not null

@@ -69,15 +69,23 @@ create or replace function @registry@.recipe_fault(entry text, number integer) r
 as $$
 declare
 	kept record;
+	recipe jsonb;
 	way record;
 	again @peft@.adapter;
 begin
-	select v.recipe, v.digest, v.value into strict kept
+	select v.recipe, v.digest, v.claims, v.value into strict kept
 		from @registry@.version v where v.entry = recipe_fault.entry and v.number = recipe_fault.number;
-	if kept.recipe #>> '{root,op}' = 'import' then
+	recipe := coalesce(kept.recipe, @peft@.adapter_recipe(kept.value));
+	if exists (select from @registry@.stories(kept.digest, recipe) t
+			where not exists (select from @registry@.story s
+				where s.digest = t.of and s.sha256 = t.sha256 and (s.proven or exists (
+					select from @registry@.claim c where c.claim_set = kept.claims and c.story = s.id))
+				offset 0)) then
+		return 'Its recipe tells what is neither a fact nor among its claims.';
+	elsif recipe #>> '{root,op}' = 'import' then
 		return null;
 	end if;
-	way := @registry@.plan(kept.recipe);
+	way := @registry@.plan(recipe);
 	if way.missing <> '{}' or way.leaves = '{}' then
 		return null;
 	end if;
@@ -100,7 +108,8 @@ exception when others then
 end
 $$;
 comment on function @registry@.recipe_fault(text, integer) is
-	'Makes a version again from registered values and compares the digests, or where the linear algebra '
+	'Compares what a version''s recipe tells with facts and claims; makes it again from registered values '
+	'and compares the digests, or where the linear algebra '
 	'library had a part the values (distance at most 1e-5 of the norm); null if nothing is wrong or its '
 	'values are not registered, else a sentence.';
 
@@ -113,7 +122,7 @@ begin
 		select e.position, 'changed', format('recipe of %s@%s', v.entry, v.number), v.fault
 		from (
 			select n.entry, n.number, @registry@.recipe_fault(n.entry, n.number) as fault
-			from @registry@.version n where n.recipe #>> '{root,op}' is distinct from 'import'
+			from @registry@.version n
 			offset 0
 		) v left join @registry@.log_events('version', 12) e
 			on e.fields[1] = v.entry and e.fields[2] = v.number::text

@@ -39,12 +39,14 @@ create or replace function @registry@.attestation(ref text) returns jsonb
 	set search_path = pg_catalog, pg_temp set extra_float_digits = 1 as $$
 declare
 	v @registry@.version;
+	recipe jsonb;
 	file text;
 	name text;
 begin
 	select x.* into strict v from @registry@.resolve(ref) r
 		join @registry@.version x on x.entry = r.entry and x.number = r.number;
 	name := v.entry || '@' || v.number;
+	recipe := coalesce(v.recipe, @peft@.adapter_recipe(v.value));
 	file := @registry@.file_digest(v.value);
 	return jsonb_build_object(
 		'_type', 'https://in-toto.io/Statement/v1',
@@ -57,9 +59,9 @@ begin
 		'predicate', jsonb_build_object(
 			'buildDefinition', jsonb_build_object(
 				'buildType',
-					'https://pgxn.org/dist/peftarith#recipe-' || coalesce(v.recipe ->> 'version', '1'),
+					'https://pgxn.org/dist/peftarith#recipe-' || coalesce(recipe ->> 'version', '1'),
 				'externalParameters', jsonb_build_object('version', name, 'message', v.message,
-					'actor', v.actor, 'recipe', v.recipe -> 'root'),
+					'actor', v.actor, 'recipe', recipe -> 'root'),
 				'resolvedDependencies', @registry@.materials(name)),
 			'runDetails', jsonb_build_object(
 				'builder', jsonb_build_object('id', 'https://pgxn.org/dist/peftarith',

@@ -42,6 +42,13 @@ typedef enum PaHashSlot
 	PA_HASH_SLOTS = 2
 } PaHashSlot;
 
+/* A value: its content digest, and its envelope digest, which covers its recipe too (NULL: not known). */
+typedef struct PaIdentity
+{
+	const uint8_t *digest;
+	const uint8_t *envelope_digest;
+} PaIdentity;
+
 typedef struct PaHost
 {
 	void	   *state;			/* passed back to each callback */
@@ -51,9 +58,9 @@ typedef struct PaHost
 	bool		(*hash_begin)(void *state, PaHashSlot slot);
 	bool		(*hash_update)(void *state, PaHashSlot slot, const void *p, size_t n);
 	bool		(*hash_finish)(void *state, PaHashSlot slot, uint8_t out[PA_SHA256_LENGTH]);
-	/* NULL, or is told of each value that an operation made: its digest, and the n bytes of its recipe's root
-	 */
-	void		(*made)(void *state, const uint8_t digest[PA_SHA256_LENGTH], const char *root, size_t n);
+	/* NULL, or is told of each value that an operation made: the text of its recipe's root, and of what */
+	void		(*made)(void *state, const PaIdentity *value, const char *root, size_t n_root, uint32_t n_operands,
+						const PaIdentity *operands);
 } PaHost;
 
 typedef struct PaAllocation PaAllocation;

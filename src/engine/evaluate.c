@@ -104,5 +104,5 @@ pa_evaluate_terms(PaEnv *env, PaSpace space, uint32_t n_leaves, PaValue *const *
 	PA_TRY(pa_result_describe(env, draft, &result));
 	PA_TRY(pa_combine_source(env, plan, result.adapter, result.of, &source));
 	PA_TRY(sum_recipe(env, space, &operands, n_terms, terms, &recipe));
-	return pa_result_store(env, &result, source, recipe, reserve, out);
+	return pa_result_store(env, &result, source, recipe, operands.n, operands.named, reserve, out);
 }

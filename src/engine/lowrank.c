@@ -163,7 +163,8 @@ pa_lowrank_truncate(PaEnv *env, const PaDeltaSum *sum, PaKeep keep, size_t reser
 	PA_TRY(pa_result_describe(env, &draft, &result));
 	PA_TRY(truncated_source(env, &planned, stacks, &draft, &result, &source));
 	PA_TRY(truncate_recipe(env, &planned, keep, &recipe));
-	return pa_result_store(env, &result, source, recipe, reserve, out);
+	return pa_result_store(env, &result, source, recipe, planned.operands.n, planned.operands.named, reserve,
+						   out);
 }
 
 static PaStatus

@@ -173,5 +173,5 @@ pa_merge_values(PaEnv *env, uint32_t n, PaValue *const *values, const double *we
 	PA_TRY(pa_result_describe(env, draft, &result));
 	PA_TRY(pa_merge_source(env, plan, &merge, result.adapter, result.of, &source));
 	PA_TRY(merge_recipe(env, &operands, n, terms, arguments, &recipe));
-	return pa_result_store(env, &result, source, recipe, reserve, out);
+	return pa_result_store(env, &result, source, recipe, operands.n, operands.named, reserve, out);
 }

@@ -70,6 +70,7 @@ add_operand(PaEnv *env, PaOperands *operands, PaValue *value)
 	operands->values[i] = value;
 	operands->named[i] = (PaOperand) {
 		.digest = pa_value_header(value)->digest,
+		.envelope_digest = pa_value_header(value)->envelope_digest,
 		.loader = &loader,
 		.state = value,
 	};
@@ -102,6 +103,9 @@ pa_operands_open(PaEnv *env, uint32_t n, PaValue *const *values, bool distinct, 
 PaStatus
 pa_operands_single(PaEnv *env, PaValue *value, PaOperand *operand)
 {
-	*operand = (PaOperand) {.digest = pa_value_header(value)->digest};
+	*operand = (PaOperand) {
+		.digest = pa_value_header(value)->digest,
+		.envelope_digest = pa_value_header(value)->envelope_digest,
+	};
 	return pa_value_document(env, value, PA_DOCUMENT_RECIPE, &operand->recipe);
 }

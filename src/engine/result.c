@@ -6,8 +6,6 @@
  */
 #include "engine/result.h"
 
-#include "recipe/recipe.h"
-
 PaStatus
 pa_result_describe(PaEnv *env, const PaDraft *draft, PaResult *result)
 {
@@ -52,19 +50,34 @@ store(PaEnv *env, PaResult *result, PaSource *source, PaText recipe, size_t rese
 	return status;
 }
 
+static PaStatus
+tell_host(PaEnv *env, const PaValueHeader *header, PaText recipe, uint32_t n, const PaOperand *operands)
+{
+	PaText		root = pa_recipe_root(recipe);
+	PaIdentity	value = {header->digest, header->envelope_digest};
+	PaIdentity *of;
+
+	PA_TRY(PA_NEW_ARRAY(env, n, &of));
+	for (uint32_t i = 0; i < n; i++)
+		of[i] = (PaIdentity) {operands[i].digest, operands[i].envelope_digest};
+	env->host->made(env->host->state, &value, root.text, root.length, n, of);
+	pa_free(env, of);
+	return PA_OK;
+}
+
 PaStatus
-pa_result_store(PaEnv *env, PaResult *result, PaSource *source, PaText recipe, size_t reserve, PaBuf *out)
+pa_result_store(PaEnv *env, PaResult *result, PaSource *source, PaText recipe, uint32_t n_operands,
+				const PaOperand *operands, size_t reserve, PaBuf *out)
 {
 	PaValueHeader header;
+	PaStatus	status = PA_OK;
 
 	PA_TRY(store(env, result, source, recipe, reserve, out, &header));
 	if (env->host->made != NULL)
-	{
-		PaText		root = pa_recipe_root(recipe);
-
-		env->host->made(env->host->state, header.digest, root.text, root.length);
-	}
-	return PA_OK;
+		status = tell_host(env, &header, recipe, n_operands, operands);
+	if (status != PA_OK)
+		pa_buf_release(out);
+	return status;
 }
 
 PaStatus

@@ -17,6 +17,7 @@
 #define PA_ENGINE_RESULT_H
 
 #include "interchange/peft.h"
+#include "recipe/recipe.h"
 #include "value/value.h"
 
 typedef struct PaResult
@@ -37,8 +38,8 @@ extern PaStatus pa_result_describe_as(PaEnv *env, PaConfig *config, PaText text,
 									  const PaFileTensor *tensors, PaResult *result);
 
 /* The result of an operation: the host is told that it was made (PaHost.made). */
-extern PaStatus pa_result_store(PaEnv *env, PaResult *result, PaSource *source, PaText recipe, size_t reserve,
-								PaBuf *out);
+extern PaStatus pa_result_store(PaEnv *env, PaResult *result, PaSource *source, PaText recipe,
+								uint32_t n_operands, const PaOperand *operands, size_t reserve, PaBuf *out);
 
 /* The same of what came in, whose recipe is a claim. */
 extern PaStatus pa_result_store_imported(PaEnv *env, PaResult *result, PaSource *source, PaText recipe,

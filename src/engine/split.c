@@ -28,8 +28,8 @@ struct PaSplit
 	uint32_t   *start;			/* part k has the tensors member[start[k]] to member[start[k + 1] - 1] */
 	uint32_t   *member;
 	uint64_t	max_bytes;
-	uint8_t		digest[PA_SHA256_LENGTH];
-	PaText		recipe;			/* of the whole */
+	uint8_t		digest[PA_SHA256_LENGTH];	/* of a whole file */
+	PaOperand	operand;		/* the whole */
 };
 
 /* Which tensors belong to each part: counted, then placed. */
@@ -107,7 +107,7 @@ pa_split_file(PaEnv *env, PaText file, PaText config, uint64_t max_bytes, PaSpli
 	self->source = opened.source;
 	self->config = opened.config;
 	self->config_text = opened.result.documents.document[PA_DOCUMENT_CONFIG];
-	self->recipe = opened.recipe;
+	self->operand = (PaOperand) {.digest = self->digest, .recipe = opened.recipe};
 	PA_TRY(cut(env, self, max_bytes, n_parts));
 	PA_TRY(whole_digest(env, &opened, self->digest));
 	*split = self;
@@ -118,16 +118,13 @@ PaStatus
 pa_split_value(PaEnv *env, PaValue *value, uint64_t max_bytes, PaSplit **split, uint32_t *n_parts)
 {
 	PaSplit    *self;
-	PaOperand	operand;
 
 	PA_TRY(PA_NEW(env, &self));
 	self->whole = pa_value_adapter(value);
 	PA_TRY(pa_value_source(env, value, &self->source));
 	PA_TRY(pa_value_document(env, value, PA_DOCUMENT_CONFIG, &self->config_text));
 	PA_TRY(pa_peft_config_read_as(env, self->config_text, self->whole->kind, &self->config));
-	PA_TRY(pa_operands_single(env, value, &operand));
-	memcpy(self->digest, operand.digest, PA_SHA256_LENGTH);
-	self->recipe = operand.recipe;
+	PA_TRY(pa_operands_single(env, value, &self->operand));
 	PA_TRY(cut(env, self, max_bytes, n_parts));
 	*split = self;
 	return PA_OK;
@@ -141,7 +138,6 @@ pa_split_part(PaEnv *env, PaSplit *self, uint32_t part, size_t reserve, PaBuf *o
 	PaFileTensor *tensors;
 	PaResult	result;
 	PaSource   *source;
-	PaOperand	whole = {.digest = self->digest, .recipe = self->recipe};
 	PaText		recipe;
 
 	PA_TRY(PA_NEW_ARRAY(env, n, &tensors));
@@ -151,6 +147,6 @@ pa_split_part(PaEnv *env, PaSplit *self, uint32_t part, size_t reserve, PaBuf *o
 	for (uint32_t i = 0; i < n; i++)
 		result.of[i] = member[result.of[i]];
 	PA_TRY(pa_source_subset(env, result.adapter, self->source, result.of, &source));
-	PA_TRY(pa_recipe_split(env, &whole, self->max_bytes, part, &recipe));
-	return pa_result_store(env, &result, source, recipe, reserve, out);
+	PA_TRY(pa_recipe_split(env, &self->operand, self->max_bytes, part, &recipe));
+	return pa_result_store(env, &result, source, recipe, 1, &self->operand, reserve, out);
 }

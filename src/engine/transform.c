@@ -42,7 +42,7 @@ pa_transform_scale(PaEnv *env, PaValue *value, double s, size_t reserve, PaBuf *
 	PA_TRY(pa_scale_source(env, parent, result.adapter, result.of, s, &source));
 	PA_TRY(pa_operands_single(env, value, &operand));
 	PA_TRY(pa_recipe_scale(env, &operand, s, &recipe));
-	return pa_result_store(env, &result, source, recipe, reserve, out);
+	return pa_result_store(env, &result, source, recipe, 1, &operand, reserve, out);
 }
 
 PaStatus
@@ -68,7 +68,7 @@ pa_transform_cast(PaEnv *env, PaValue *value, const char *dtype, size_t reserve,
 	PA_TRY(pa_cast_source(env, parent, result.adapter, result.of, &source));
 	PA_TRY(pa_operands_single(env, value, &operand));
 	PA_TRY(pa_recipe_cast(env, &operand, pa_dtype_name(to), &recipe));
-	return pa_result_store(env, &result, source, recipe, reserve, out);
+	return pa_result_store(env, &result, source, recipe, 1, &operand, reserve, out);
 }
 
 static PaStatus
@@ -110,7 +110,7 @@ pa_transform_select(PaEnv *env, PaValue *value, const char *pattern, bool invert
 	PA_TRY(pa_source_subset(env, result.adapter, parent, result.of, &source));
 	PA_TRY(pa_operands_single(env, value, &operand));
 	PA_TRY(pa_recipe_select(env, &operand, pattern, invert, &recipe));
-	return pa_result_store(env, &result, source, recipe, reserve, out);
+	return pa_result_store(env, &result, source, recipe, 1, &operand, reserve, out);
 }
 
 /* The same tensors under the same names and header: only the configuration says something else. */
@@ -148,5 +148,5 @@ pa_transform_set_base_model(PaEnv *env, PaValue *value, const char *base_model, 
 	PA_TRY(pa_source_subset(env, result.adapter, parent, result.of, &source));
 	PA_TRY(pa_operands_single(env, value, &operand));
 	PA_TRY(pa_recipe_set_base_model(env, &operand, base_model, revision, &recipe));
-	return pa_result_store(env, &result, source, recipe, reserve, out);
+	return pa_result_store(env, &result, source, recipe, 1, &operand, reserve, out);
 }

@@ -73,5 +73,5 @@ pa_union_values(PaEnv *env, uint32_t n, PaValue *const *values, size_t reserve, 
 		tags[i] = draft->tensors[result.of[i]].tag;
 	PA_TRY(pa_union_source(env, n, operands.sources, result.adapter, tags, &source));
 	PA_TRY(pa_recipe_union(env, n, operands.named, &recipe));
-	return pa_result_store(env, &result, source, recipe, reserve, out);
+	return pa_result_store(env, &result, source, recipe, operands.n, operands.named, reserve, out);
 }

@@ -187,13 +187,14 @@ bridge_abandoned(void *arg)
 }
 
 static void
-host_made(void *state, const uint8_t digest[PA_SHA256_LENGTH], const char *root, size_t n)
+host_made(void *state, const PaIdentity *value, const char *root, size_t n_root, uint32_t n_operands,
+		  const PaIdentity *operands)
 {
 	Bridge	   *bridge = state;
 
 	PG_TRY();
 	{
-		evaluated_note(digest, root, n);
+		evaluated_note(value, root, n_root, n_operands, operands);
 	}
 	PG_CATCH();
 	{

@@ -1,6 +1,6 @@
 /*
  * digest.c
- *	  A content digest as a bytea.  See digest.h.
+ *	  A digest as a bytea.  See digest.h.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
@@ -19,11 +19,17 @@ digest_bytes(bytea *digest)
 }
 
 Datum
+bytes_datum(const uint8 *p, size_t n)
+{
+	bytea	   *result = palloc(VARHDRSZ + n);
+
+	SET_VARSIZE(result, VARHDRSZ + n);
+	memcpy(VARDATA(result), p, n);
+	return PointerGetDatum(result);
+}
+
+Datum
 digest_datum(const uint8 *digest)
 {
-	bytea	   *result = palloc(VARHDRSZ + PA_SHA256_LENGTH);
-
-	SET_VARSIZE(result, VARHDRSZ + PA_SHA256_LENGTH);
-	memcpy(VARDATA(result), digest, PA_SHA256_LENGTH);
-	return PointerGetDatum(result);
+	return bytes_datum(digest, PA_SHA256_LENGTH);
 }

@@ -1,6 +1,6 @@
 /*
  * digest.h
- *	  A content digest as a bytea, in and out.
+ *	  A digest as a bytea, in and out.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
@@ -13,5 +13,8 @@
 extern const uint8 *digest_bytes(bytea *digest);
 
 extern Datum digest_datum(const uint8 *digest);
+
+/* Several digests in a row, or anything else: n bytes. */
+extern Datum bytes_datum(const uint8 *p, size_t n);
 
 #endif

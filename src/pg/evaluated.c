@@ -8,12 +8,26 @@
 
 #include "common/cryptohash.h"
 #include "common/sha2.h"
-#include "core/env.h"
+#include "utils/memutils.h"
 
-/* More than are made between an evaluation and its commit; 32 kB. */
+/* More than are made between an evaluation and its commit. */
 #define RING_LENGTH 1024
 
-static uint8 ring[RING_LENGTH][PG_SHA256_DIGEST_LENGTH];
+/* Of values that were made of more it is not known of which: so the ring has a bound, 8 MB. */
+#define MAX_OPERANDS 128
+
+#define IDENTITY_LENGTH (2 * PA_SHA256_LENGTH)
+
+typedef struct Note
+{
+	uint8		statement[PG_SHA256_DIGEST_LENGTH]; /* of the digest and the root */
+	uint8		value[IDENTITY_LENGTH];
+	uint32		n_operands;
+	uint8	   *operands;		/* or NULL */
+} Note;
+
+static Note ring[RING_LENGTH];
+static MemoryContext memory;	/* of the operands */
 static uint32 n_noted;			/* until the ring is full */
 static uint32 next_place;
 
@@ -31,22 +45,72 @@ hash_statement(const uint8 *digest, const char *root, size_t n, uint8 *out)
 	pg_cryptohash_free(hash);
 }
 
-void
-evaluated_note(const uint8 *digest, const char *root, size_t n)
+static void
+copy_identity(uint8 *to, const PaIdentity *identity)
 {
-	hash_statement(digest, root, n, ring[next_place]);
+	memcpy(to, identity->digest, PA_SHA256_LENGTH);
+	memcpy(to + PA_SHA256_LENGTH, identity->envelope_digest, PA_SHA256_LENGTH);
+}
+
+/* NULL where there are too many, or one that was never a value of its own. */
+static uint8 *
+copy_operands(uint32 n, const PaIdentity *operands)
+{
+	uint8	   *copy;
+
+	for (uint32 i = 0; i < n; i++)
+		if (operands[i].envelope_digest == NULL)
+			return NULL;
+	if (n == 0 || n > MAX_OPERANDS)
+		return NULL;
+	if (memory == NULL)
+		memory = AllocSetContextCreate(TopMemoryContext, "adapters evaluated", ALLOCSET_SMALL_SIZES);
+	copy = MemoryContextAlloc(memory, n * IDENTITY_LENGTH);
+	for (uint32 i = 0; i < n; i++)
+		copy_identity(copy + i * IDENTITY_LENGTH, &operands[i]);
+	return copy;
+}
+
+void
+evaluated_note(const PaIdentity *value, const char *root, size_t n_root, uint32 n_operands,
+			   const PaIdentity *operands)
+{
+	Note		note = {.n_operands = n_operands};
+	Note	   *place = &ring[next_place];
+
+	hash_statement(value->digest, root, n_root, note.statement);
+	copy_identity(note.value, value);
+	note.operands = copy_operands(n_operands, operands);
+	if (place->operands != NULL)
+		pfree(place->operands);
+	*place = note;
 	next_place = (next_place + 1) % RING_LENGTH;
 	n_noted = Min(n_noted + 1, RING_LENGTH);
 }
 
 bool
-evaluated_here(const uint8 *digest, const char *root, size_t n)
+evaluated_here(const uint8 *digest, const char *root, size_t n_root)
 {
 	uint8		wanted[PG_SHA256_DIGEST_LENGTH];
 
-	hash_statement(digest, root, n, wanted);
+	hash_statement(digest, root, n_root, wanted);
 	for (uint32 i = 0; i < n_noted; i++)
-		if (memcmp(ring[i], wanted, PG_SHA256_DIGEST_LENGTH) == 0)
+		if (memcmp(ring[i].statement, wanted, PG_SHA256_DIGEST_LENGTH) == 0)
 			return true;
 	return false;
+}
+
+const uint8 *
+evaluated_operands(const PaIdentity *value, uint32 *n)
+{
+	uint8		wanted[IDENTITY_LENGTH];
+
+	copy_identity(wanted, value);
+	for (uint32 i = 0; i < n_noted; i++)
+		if (ring[i].operands != NULL && memcmp(ring[i].value, wanted, IDENTITY_LENGTH) == 0)
+		{
+			*n = ring[i].n_operands;
+			return ring[i].operands;
+		}
+	return NULL;
 }

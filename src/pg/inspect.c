@@ -12,6 +12,8 @@
 #include "engine/inspect.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "pg/digest.h"
+#include "recipe/recipe.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
@@ -24,6 +26,7 @@ PG_FUNCTION_INFO_V1(adapter_digest);
 PG_FUNCTION_INFO_V1(adapter_envelope_digest);
 PG_FUNCTION_INFO_V1(adapter_raw_size);
 PG_FUNCTION_INFO_V1(adapter_recipe);
+PG_FUNCTION_INFO_V1(adapter_recipe_root);
 PG_FUNCTION_INFO_V1(adapter_check);
 PG_FUNCTION_INFO_V1(adapter_modules);
 PG_FUNCTION_INFO_V1(adapter_tensor);
@@ -33,16 +36,6 @@ static text *
 text_of(const char *utf8)
 {
 	return cstring_to_text(bridge_to_server(utf8, strlen(utf8)));
-}
-
-static bytea *
-bytea_of(const uint8 *p, size_t n)
-{
-	bytea	   *result = palloc(VARHDRSZ + n);
-
-	SET_VARSIZE(result, VARHDRSZ + n);
-	memcpy(VARDATA(result), p, n);
-	return result;
 }
 
 static PaValueHeader
@@ -69,7 +62,7 @@ adapter_digest(PG_FUNCTION_ARGS)
 {
 	PaValueHeader header = header_argument(fcinfo);
 
-	PG_RETURN_BYTEA_P(bytea_of(header.digest, PA_SHA256_LENGTH));
+	PG_RETURN_DATUM(digest_datum(header.digest));
 }
 
 Datum
@@ -77,7 +70,7 @@ adapter_envelope_digest(PG_FUNCTION_ARGS)
 {
 	PaValueHeader header = header_argument(fcinfo);
 
-	PG_RETURN_BYTEA_P(bytea_of(header.envelope_digest, PA_SHA256_LENGTH));
+	PG_RETURN_DATUM(digest_datum(header.envelope_digest));
 }
 
 Datum
@@ -132,19 +125,40 @@ adapter_rank(PG_FUNCTION_ARGS)
 	PG_RETURN_INT32((int32) rank);
 }
 
+/* A part of the recipe, as jsonb; the text is the bridge's. */
+static Datum
+jsonb_of(Bridge *bridge, PaText utf8)
+{
+	char	   *copy = bridge_to_server(pnstrdup(utf8.text, utf8.length), utf8.length);
+
+	bridge_close(bridge);
+	return DirectFunctionCall1(jsonb_in, CStringGetDatum(copy));
+}
+
+static PaText
+recipe_of(Bridge *bridge, Datum value)
+{
+	PaText		recipe;
+
+	bridge_check(bridge,
+				 pa_value_document(&bridge->env, datum_value(bridge, value), PA_DOCUMENT_RECIPE, &recipe));
+	return recipe;
+}
+
 Datum
 adapter_recipe(PG_FUNCTION_ARGS)
 {
 	Bridge	   *bridge = bridge_open();
-	PaText		recipe;
-	char	   *copy;
 
-	bridge_check(bridge,
-				 pa_value_document(&bridge->env, datum_value(bridge, PG_GETARG_DATUM(0)), PA_DOCUMENT_RECIPE,
-								   &recipe));
-	copy = bridge_to_server(pnstrdup(recipe.text, recipe.length), recipe.length);
-	bridge_close(bridge);
-	return DirectFunctionCall1(jsonb_in, CStringGetDatum(copy));
+	return jsonb_of(bridge, recipe_of(bridge, PG_GETARG_DATUM(0)));
+}
+
+Datum
+adapter_recipe_root(PG_FUNCTION_ARGS)
+{
+	Bridge	   *bridge = bridge_open();
+
+	return jsonb_of(bridge, pa_recipe_root(recipe_of(bridge, PG_GETARG_DATUM(0))));
 }
 
 Datum
@@ -193,7 +207,7 @@ modules_row(ReturnSetInfo *result, Bridge *bridge, PaValue *value, uint32_t i)
 	values[6] = Int64GetDatum((int64) tensor->bytes);
 	values[7] = Int64GetDatum((int64) pa_value_stored_bytes(value, i));
 	values[8] = Float8GetDatum(norm);
-	values[9] = PointerGetDatum(bytea_of(tensor->sha256, PA_SHA256_LENGTH));
+	values[9] = digest_datum(tensor->sha256);
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 

@@ -24,6 +24,7 @@ PG_FUNCTION_INFO_V1(adapter_recompute_final);
 PG_FUNCTION_INFO_V1(adapter_recompute_needs);
 PG_FUNCTION_INFO_V1(adapter_recipe_edges);
 PG_FUNCTION_INFO_V1(adapter_evaluated);
+PG_FUNCTION_INFO_V1(adapter_evaluated_from);
 
 /* jsonb as UTF-8. */
 static PaText
@@ -150,6 +151,22 @@ adapter_evaluated(PG_FUNCTION_ARGS)
 	here = evaluated_here(digest, spelled.text, spelled.length);
 	bridge_close(bridge);
 	PG_RETURN_BOOL(here);
+}
+
+Datum
+adapter_evaluated_from(PG_FUNCTION_ARGS)
+{
+	PaIdentity	value = {digest_bytes(PG_GETARG_BYTEA_PP(0)), digest_bytes(PG_GETARG_BYTEA_PP(1))};
+	uint32		n;
+	const uint8 *operands = evaluated_operands(&value, &n);
+	Datum	   *elements;
+
+	if (operands == NULL)
+		PG_RETURN_NULL();
+	elements = palloc(n * sizeof(Datum));
+	for (uint32 i = 0; i < n; i++)
+		elements[i] = bytes_datum(operands + i * 2 * PA_SHA256_LENGTH, 2 * PA_SHA256_LENGTH);
+	PG_RETURN_ARRAYTYPE_P(construct_array(elements, n, BYTEAOID, -1, false, TYPALIGN_INT));
 }
 
 /* The aggregate's state, in the aggregate's context. */

@@ -35,6 +35,7 @@ typedef struct PaRecipeLoader
 typedef struct PaOperand
 {
 	const uint8_t *digest;		/* PA_SHA256_LENGTH */
+	const uint8_t *envelope_digest; /* or NULL */
 	PaText		recipe;			/* unless there is a loader */
 	const PaRecipeLoader *loader;
 	void	   *state;			/* for the loader */

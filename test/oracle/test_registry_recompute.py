@@ -35,11 +35,11 @@ SETTINGS = (
 )
 # Every composed version from registered operands; the deepest from imports.
 NEAR = """select v.entry, v.number, encode(v.digest, 'hex'), encode(adapter_digest(registry.evaluate(p.recipe_used, p.leaves)), 'hex')
-from registry.version v cross join lateral registry.plan(v.recipe) p
-where v.recipe #>> '{root,op}' <> 'import' and p.missing = '{}' and p.leaves <> '{}' order by 1, 2"""
-FAR = """select v.entry, v.number, encode(v.digest, 'hex'), encode(adapter_digest(adapter_recompute(v.recipe, l.value, null, false)), 'hex')
+from registry.version v cross join lateral registry.plan(coalesce(v.recipe, adapter_recipe(v.value))) p
+where coalesce(v.recipe, adapter_recipe(v.value)) #>> '{root,op}' <> 'import' and p.missing = '{}' and p.leaves <> '{}' order by 1, 2"""
+FAR = """select v.entry, v.number, encode(v.digest, 'hex'), encode(adapter_digest(adapter_recompute(coalesce(v.recipe, adapter_recipe(v.value)), l.value, null, false)), 'hex')
 from registry.version v
-    cross join lateral adapter_recompute_needs(v.recipe, '{}') d(digest)
+    cross join lateral adapter_recompute_needs(coalesce(v.recipe, adapter_recipe(v.value)), '{}') d(digest)
     join registry.version l on l.digest = d.digest and l.value is not null
 where (v.entry, v.number) in (select entry, number from deep) group by v.entry, v.number order by 1, 2"""
 

@@ -10,7 +10,7 @@ insert into base values
 insert into registry.version (entry, value, message)
 	select name, a, 'imported' from base order by name;
 select entry, number, digest = adapter_digest(value) as digest, envelope_digest = adapter_envelope_digest(value) as envelope,
-	recipe = adapter_recipe(value) as recipe, virtual, message, actor = session_user as actor, acting_as = current_user as acting,
+	recipe is null and adapter_recipe(value) is not null as recipe, virtual, message, actor = session_user as actor, acting_as = current_user as acting,
 	created_at <= clock_timestamp() as time
 from registry.version order by entry;
 select name, base_model, owner = current_user as owner, tags, next_number from registry.entry order by name;

@@ -127,12 +127,21 @@ comment on column @registry@.quota.versions is
 	'Versions that a session user commits while a transaction runs.';
 
 alter table @registry@.version
+	alter column recipe drop not null,
+	add column root bigint,
+	add column facts bigint[] not null default '{}',
 	add column claims bigint,
 	add column told bytea,
 	add column upgraded boolean not null default false;
+comment on column @registry@.version.recipe is
+	'How the value was made, where the value is not stored, which has it (adapter_recipe).';
+comment on column @registry@.version.root is
+	'The story of how it was made; null: it was imported, or nothing was changed.';
+comment on column @registry@.version.facts is
+	'Stories below the root that this version was the first to tell and that are facts.';
 comment on column @registry@.version.claims is 'What its recipe says that is not a fact; null: nothing.';
 comment on column @registry@.version.told is
-	'SHA-256 of what its recipe said: whether the root was a fact, and the claims.';
+	'SHA-256 of root, whether it was a fact, facts and claims: see told_hash.';
 comment on column @registry@.version.upgraded is
 	'Committed before there were stories: told is the hash of its lineage then.';
 create index version_claims on @registry@.version (claims) where claims is not null;
