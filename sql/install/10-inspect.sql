@@ -38,11 +38,6 @@ create function adapter_raw_size(adapter) returns bigint
 comment on function adapter_raw_size(adapter) is
 	'Bytes of all tensors, uncompressed. Reads the header only; pg_column_size tells the stored size.';
 
-create function adapter_recipe_root(adapter) returns jsonb
-	as 'MODULE_PATHNAME' language c immutable strict parallel safe cost 10;
-comment on function adapter_recipe_root(adapter) is
-	'The root of the recipe: the operation that made the value, without what its operands were made of.';
-
 create function adapter_recipe(adapter) returns jsonb
 	as 'MODULE_PATHNAME' language c immutable strict parallel safe;
 comment on function adapter_recipe(adapter) is

@@ -99,12 +99,15 @@ begin
 	-- Before anything is looked at: settle() waits for who has an older number
 	-- than what it marked, and so for everybody who has looked before that.
 	perform pg_current_xact_id();
-	insert into @registry@.entry (name, base_model, owner)
-		values (new.entry, @peft@.adapter_base_model(new.value), new.acting_as)
-		on conflict (name) do nothing;
-	update @registry@.entry e set next_number = e.next_number + 1
-		where e.name = new.entry
-		returning e.next_number - 1 into strict new.number;
+	for attempt in 1 .. 2 loop
+		update @registry@.entry e set next_number = e.next_number + 1
+			where e.name = new.entry
+			returning e.next_number - 1 into new.number;
+		exit when found;
+		insert into @registry@.entry (name, base_model, owner)
+			values (new.entry, @peft@.adapter_base_model(new.value), new.acting_as)
+			on conflict (name) do nothing;
+	end loop;
 	new.created_at := clock_timestamp();
 	new.digest := @peft@.adapter_digest(new.value);
 	new.envelope_digest := @peft@.adapter_envelope_digest(new.value);

@@ -2,14 +2,14 @@
 -- which keeps plans.
 
 -- For: log reader, inside
-create or replace function @registry@.stories(digest bytea, recipe jsonb, known bytea[] default '{}')
+create or replace function @registry@.stories(digest bytea, recipe jsonb)
 	returns table (of bytea, sha256 bytea, node jsonb, root boolean)
 	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin
 	return query
 	with told as (
-		select distinct e.of, e.story from @peft@.adapter_recipe_edges($2, $1, $3) e),
+		select distinct e.of, e.story from @peft@.adapter_recipe_edges($2, $1, '{}') e),
 	nodes as (
 		select decode(n.key, 'hex') as of, n.value from jsonb_each($2 -> 'nodes') n),
 	found as (
@@ -22,24 +22,21 @@ begin
 	from found f group by f.of, f.node;
 end
 $$;
-comment on function @registry@.stories(bytea, jsonb, bytea[]) is
-	'The stories that a recipe tells of its own digest and of all that it was made of, down to what is '
-	'known; each once.';
+comment on function @registry@.stories(bytea, jsonb) is
+	'The stories that a recipe tells of its own digest and of all that it was made of, each once.';
 
 -- For: log reader, inside
-create or replace function @registry@.cut_off(digest bytea, recipe jsonb, known bytea[] default '{}')
-	returns bytea[]
+create or replace function @registry@.cut_off(digest bytea, recipe jsonb) returns bytea[]
 	language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
 begin
 	return (select coalesce(array_agg(distinct e.parent order by e.parent), '{}')
-		from @peft@.adapter_recipe_edges(cut_off.recipe, cut_off.digest, cut_off.known) e
+		from @peft@.adapter_recipe_edges(cut_off.recipe, cut_off.digest, '{}') e
 			left join jsonb_object_keys(cut_off.recipe -> 'nodes') k(key) on decode(k.key, 'hex') = e.parent
-		where e.external and k.key is null and e.parent <> cut_off.digest
-			and e.parent <> all(cut_off.known));
+		where e.external and k.key is null and e.parent <> cut_off.digest);
 end
 $$;
-comment on function @registry@.cut_off(bytea, jsonb, bytea[]) is
-	'Digests that a recipe names and has no node for, and that are not known: its limit cut them off.';
+comment on function @registry@.cut_off(bytea, jsonb) is
+	'Digests that a recipe names and has no node for: its limit cut them off.';
 
 -- For: nobody
 create or replace function @registry@.story_write(digest bytea, sha256 bytea, node jsonb, proven boolean)
@@ -126,91 +123,123 @@ $$;
 comment on function @registry@.told_facts(bigint[]) is
 	'The lines "story DIGEST SHA256" of the stories, sorted; null for none.';
 
+-- A fact holds for everybody who has the digest.  So nobody can make one of a
+-- digest that somebody has registered without that story: it is a claim of his
+-- version then, however true.  Looked at as of now, whatever snapshot there is.
+-- For: nobody
+create or replace function @registry@.told_otherwise(digest bytea, sha256 bytea) returns boolean
+	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
+begin
+	if current_setting('transaction_isolation') = 'read committed'
+		and not exists (select from @registry@.version v where v.digest = told_otherwise.digest) then
+		return false;
+	end if;
+	return @peft@.registry_latest_exists($query$
+		select from @registry@.version v
+		where v.digest = $1 and not exists (
+			select from @registry@.story s
+			where s.digest = $1 and s.sha256 = $2 and (s.id = v.root or s.id = any(v.facts) or exists (
+				select from @registry@.claim c where c.claim_set = v.claims and c.story = s.id)))
+		$query$, digest, sha256);
+end
+$$;
+comment on function @registry@.told_otherwise(bytea, bytea) is
+	'A version with the digest is registered that does not tell the story.';
+
 -- A value that this backend made of values that are registered with their recipes
--- tells nothing of those that they have not told.  An envelope digest covers the
--- recipe.  What it was made of without being registered is looked for among
--- what the backend made too; the number of steps is bounded, since two values can
--- be made of each other.
+-- tells nothing of those that they have not told: an envelope digest covers the
+-- recipe.  What it was made of without being registered is looked for among what
+-- the backend made before.
 -- For: nobody
 create or replace function @registry@.told_before(digest bytea, envelope_digest bytea,
-	out complete boolean, out direct boolean, out known bytea[], out sets bigint[])
+	out complete boolean, out sets bigint[], out made bytea[], out nodes jsonb[])
 	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 declare
-	operands bytea[] := @peft@.adapter_evaluated_from(digest, envelope_digest);
-	found record;
+	before bigint[] := array[null::bigint];
+	serials bigint[] := array[]::bigint[];
+	way record;
+	operand bytea;
+	registered record;
+	place integer;
 begin
-	known := '{}';
+	complete := false;
 	sets := '{}';
-	for step in 1 .. 100 loop
-		select array_agg(substr(o.operand, 1, 32)) filter (where v.there) as known,
-			array_agg(distinct v.claims) filter (where v.claims is not null) as sets,
-			array_agg(o.operand) filter (where v.there is null) as others
-		into found
-		from (select distinct u from unnest(operands) u) o(operand)
-			left join lateral (
-				select true as there, x.claims from @registry@.version x
-				where x.digest = substr(o.operand, 1, 32) and x.envelope_digest = substr(o.operand, 33)
-				limit 1) v on true;
-		known := known || coalesce(found.known, '{}');
-		sets := sets || coalesce(found.sets, '{}');
-		if found.others is null then
-			complete := operands is not null;
-			direct := step = 1;
+	made := array[digest || envelope_digest];
+	nodes := '{}';
+	for i in 1 .. 1024 loop
+		select e.* into way
+			from @peft@.adapter_evaluated_from(substr(made[i], 1, 32), substr(made[i], 33), before[i]) e;
+		if way.operands is null then
 			return;
 		end if;
-		-- null as soon as one of them came from elsewhere
-		operands := (select case when bool_and(e.operands is not null) then array_agg(o.operand) end
-			from unnest(found.others) u(value)
-				cross join lateral (select @peft@.adapter_evaluated_from(
-					substr(u.value, 1, 32), substr(u.value, 33)) as operands) e
-				left join lateral unnest(e.operands) o(operand) on true);
-		exit when operands is null;
+		nodes := nodes || way.root;
+		serials := serials || way.serial;
+		foreach operand in array way.operands loop
+			select v.claims into registered from @registry@.version v
+				where v.digest = substr(operand, 1, 32) and v.envelope_digest = substr(operand, 33) limit 1;
+			if found then
+				continue when registered.claims is null;
+				if registered.claims <> all(sets) then
+					sets := sets || registered.claims;
+				end if;
+				-- what was claimed may have been seen here
+				continue when (select e.operands is null from @peft@.adapter_evaluated_from(
+					substr(operand, 1, 32), substr(operand, 33), way.serial) e);
+			end if;
+			place := array_position(made, operand);
+			if place is null then
+				made := made || operand;
+				before := before || way.serial;
+			elsif place > i then
+				before[place] := least(before[place], way.serial);
+			elsif serials[place] >= way.serial then
+				return;				-- two values that were made of each other
+			end if;
+		end loop;
+		if i = cardinality(made) then
+			complete := true;
+			return;
+		end if;
 	end loop;
-	complete := false;
 end
 $$;
 comment on function @registry@.told_before(bytea, bytea) is
-	'complete: this backend made the value, step by step, of registered values (known), whose versions have '
-	'the claim sets; direct: in one step.';
+	'complete: this backend made the value, step by step, of registered values, whose versions have the '
+	'claim sets; made: the value, and what it was made of that is not registered (digest and envelope digest), '
+	'by which operations.';
 
 -- A story that was told before is not changed: what somebody else has open must
 -- not be waited for.  A fact that was a claim before gets a row of its own.
 -- For: nobody
-create or replace function @registry@.tell_stories(digest bytea, node jsonb, recipe jsonb, known bytea[],
-	here boolean, out root bigint, out facts bigint[], out unproven bigint[])
+create or replace function @registry@.tell_story(digest bytea, node jsonb, seen boolean,
+	out id bigint, out fact boolean, out fresh boolean)
 	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
+declare
+	hash constant bytea := sha256(convert_to(node::text, 'UTF8'));
 begin
-	select min(w.id) filter (where w.root),
-		coalesce(array_agg(w.id order by w.id) filter (where w.fact and w.fresh and not w.root), '{}'),
-		coalesce(array_agg(distinct w.id order by w.id) filter (where not w.fact), '{}')
-	into root, facts, unproven
-	from (
-		select s.root, coalesce(k.proven, s.seen) as fact, k.id is null as fresh,
-			coalesce(k.id, @registry@.story_write(s.of, s.sha256, s.node, s.seen)) as id
-		from (
-			select t.*, here and not exists (select from @registry@.story f
-					where f.digest = t.of and f.sha256 = t.sha256 and f.proven)
-				and @peft@.adapter_evaluated(t.of, t.node) as seen
-			from (
-				select tell_stories.digest as of, sha256(convert_to(node::text, 'UTF8')) as sha256,
-					tell_stories.node, true as root
-				where node is not null
-				union all
-				select x.of, x.sha256, x.node, x.root
-				from @registry@.stories(tell_stories.digest, tell_stories.recipe, known) x
-				where tell_stories.node is null) t
-			offset 0) s
-			left join lateral (
-				select x.id, x.proven from @registry@.story x
-				where x.digest = s.of and x.sha256 = s.sha256 and (x.proven or not s.seen)
-				order by x.proven desc, x.id limit 1) k on true
-		offset 0) w;
+	fresh := false;
+	select s.id, s.proven into id, fact from @registry@.story s
+		where s.digest = tell_story.digest and s.sha256 = hash order by s.proven desc, s.id limit 1;
+	if fact or not seen and not fact then
+		return;
+	end if;
+	-- what an operation that changed nothing says of its own digest is no story
+	if position(encode(digest, 'hex') in node::text) > 0 and not exists (select
+			from @peft@.adapter_recipe_edges(jsonb_build_object('version', 1, 'root', node,
+				'nodes', '{}'::jsonb), digest, '{}')) then
+		return;
+	end if;
+	fact := seen and not @registry@.told_otherwise(digest, hash);
+	if fact or id is null then
+		id := @registry@.story_write(digest, hash, node, fact);
+		fresh := true;
+	end if;
 end
 $$;
-comment on function @registry@.tell_stories(bytea, jsonb, jsonb, bytea[], boolean) is
-	'Writes the story that a digest is made by the node, or without a node the stories of the recipe down to '
-	'what is known: what the backend has evaluated (here: it is asked) as facts. The story of the root '
-	'(null: none, it was imported), the other facts that nobody told before, and what is a claim.';
+comment on function @registry@.tell_story(bytea, jsonb, boolean) is
+	'Writes that a digest is made by the node, unless it was told; seen: this backend has evaluated it, so it '
+	'is a fact if nobody has registered the digest otherwise. Its number (null: it is no story), whether it '
+	'is a fact, and whether it was not told before.';
 
 -- For: nobody
 create or replace function @registry@.tell(value @peft@.adapter, digest bytea, envelope_digest bytea,
@@ -218,71 +247,107 @@ create or replace function @registry@.tell(value @peft@.adapter, digest bytea, e
 	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 declare
 	way record := @registry@.told_before(digest, envelope_digest);
-	node jsonb;
-	recipe jsonb;
+	story record;
+	unproven bigint[] := array[]::bigint[];
 begin
 	if not way.complete then
-		-- the same recipe again: from a file, or out of a table
-		select s.id, v.claims into root, claims
-			from @registry@.version v left join lateral (
-				select y.id from @registry@.story x
-					join @registry@.story y on y.digest = x.digest and y.sha256 = x.sha256
-				where x.id = v.root order by y.proven desc, y.id limit 1) s on true
-			where v.digest = tell.digest and v.envelope_digest = tell.envelope_digest limit 1;
+		select * into root, claims from @registry@.told_again(digest, envelope_digest);
+		facts := '{}';
 		if found then
-			facts := '{}';
 			told := @registry@.told_of(root, facts, claims);
-			return;
+		else
+			select * into root, facts, claims, told
+				from @registry@.tell_recipe(digest, @peft@.adapter_recipe(value), true);
 		end if;
-	elsif way.direct then
-		node := @peft@.adapter_recipe_root(value);
-		if position(encode(digest, 'hex') in node::text) > 0 then
-			node := null;
+		return;
+	end if;
+	facts := '{}';
+	for i in 1 .. cardinality(way.made) loop
+		story := @registry@.tell_story(substr(way.made[i], 1, 32), way.nodes[i], true);
+		if i = 1 then
+			root := story.id;
+		elsif story.fact and story.fresh then
+			facts := facts || story.id;
 		end if;
-	end if;
-	if node is null then
-		recipe := @peft@.adapter_recipe(value);
-		way.complete := way.complete and @registry@.cut_off(digest, recipe, way.known) = '{}';
-	end if;
-	select t.* into root, facts, claims, told
-		from @registry@.tell_all(digest, node, recipe, case when way.complete then way.known else '{}' end,
-			case when way.complete then way.sets else '{}' end, true) t;
-end
-$$;
-comment on function @registry@.tell(@peft@.adapter, bytea, bytea) is
-	'Writes what a value''s recipe tells, as far as it was not told before: see tell_all.';
-
--- For: nobody
-create or replace function @registry@.tell_all(digest bytea, node jsonb, recipe jsonb, known bytea[],
-	sets bigint[], here boolean,
-	out root bigint, out facts bigint[], out claims bigint, out told bytea)
-	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
-declare
-	fresh record := @registry@.tell_stories(digest, node, recipe, known, here);
-	cut bytea[] := array[]::bytea[];
-begin
-	root := fresh.root;
-	facts := fresh.facts;
-	if node is null then
-		cut := array(select c from unnest(@registry@.cut_off(digest, recipe, known)) c
-			where not exists (select from @registry@.story s where s.digest = c and s.proven));
-	end if;
-	if fresh.unproven = '{}' and cut = '{}' and cardinality(sets) <= 1 then
-		claims := sets[1];
-	else
-		claims := @registry@.claim_set_write(
-			array(select unnest(fresh.unproven) union
-				select c.story from @registry@.claim c where c.claim_set = any(sets) order by 1),
-			array(select unnest(cut) union
-				select unnest(c.cut) from @registry@.claim_set c where c.id = any(sets) order by 1));
-	end if;
+		if not story.fact then
+			unproven := unproven || story.id;
+		end if;
+	end loop;
+	claims := @registry@.claim_sets_join(unproven, '{}', way.sets);
 	told := @registry@.told_of(root, facts, claims);
 end
 $$;
-comment on function @registry@.tell_all(bytea, jsonb, jsonb, bytea[], bigint[], boolean) is
-	'Writes stories (tell_stories) and adds what is claimed to the claim sets of the known digests'' '
-	'versions. The story of the root, the facts that are told first, the claim set (null: nothing is '
-	'claimed, nothing was cut off), and the hash of all that.';
+comment on function @registry@.tell(@peft@.adapter, bytea, bytea) is
+	'Writes what a value''s recipe tells, as far as it was not told before. The story of the root (null: '
+	'none, it was imported), the facts below it that are told first, the claim set (null: nothing is claimed, '
+	'nothing was cut off), and the hash of all that.';
+
+-- For: nobody
+create or replace function @registry@.told_again(digest bytea, envelope_digest bytea)
+	returns table (root bigint, claims bigint)
+	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
+begin
+	return query
+		select s.id, v.claims
+		from @registry@.version v left join lateral (
+			select y.id from @registry@.story x
+				join @registry@.story y on y.digest = x.digest and y.sha256 = x.sha256
+			where x.id = v.root order by y.proven desc, y.id limit 1) s on true
+		where v.digest = told_again.digest and v.envelope_digest = told_again.envelope_digest limit 1;
+end
+$$;
+comment on function @registry@.told_again(bytea, bytea) is
+	'What a version with the same recipe has told; no row: there is none.';
+
+-- For: nobody
+create or replace function @registry@.claim_sets_join(claims bigint[], cut bytea[], sets bigint[])
+	returns bigint
+	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
+begin
+	if claims = '{}' and cut = '{}' and cardinality(sets) <= 1 then
+		return sets[1];
+	end if;
+	return @registry@.claim_set_write(
+		array(select unnest(claims) union
+			select c.story from @registry@.claim c where c.claim_set = any(sets) order by 1),
+		array(select unnest(claim_sets_join.cut) union
+			select unnest(c.cut) from @registry@.claim_set c where c.id = any(sets) order by 1));
+end
+$$;
+comment on function @registry@.claim_sets_join(bigint[], bytea[], bigint[]) is
+	'The set of these stories, of what was cut off, and of all that the claim sets have; null if there is '
+	'nothing.';
+
+-- For: nobody
+create or replace function @registry@.tell_recipe(digest bytea, recipe jsonb, here boolean,
+	out root bigint, out facts bigint[], out claims bigint, out told bytea)
+	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
+declare
+	teller record;
+	story record;
+	unproven bigint[] := array[]::bigint[];
+begin
+	facts := '{}';
+	for teller in select t.* from @registry@.stories(tell_recipe.digest, tell_recipe.recipe) t loop
+		story := @registry@.tell_story(teller.of, teller.node,
+			here and @peft@.adapter_evaluated(teller.of, teller.node));
+		if teller.root then
+			root := story.id;
+		elsif story.fact and story.fresh then
+			facts := facts || story.id;
+		end if;
+		if not story.fact then
+			unproven := unproven || story.id;
+		end if;
+	end loop;
+	claims := @registry@.claim_sets_join(unproven,
+		array(select c from unnest(@registry@.cut_off(digest, recipe)) c
+			where not exists (select from @registry@.story s where s.digest = c and s.proven)), '{}');
+	told := @registry@.told_of(root, facts, claims);
+end
+$$;
+comment on function @registry@.tell_recipe(bytea, jsonb, boolean) is
+	'Writes all that a recipe tells; here: what this backend has evaluated can be a fact. See tell.';
 
 -- For: log reader, inside
 create or replace function @registry@.told_of(root bigint, facts bigint[], claims bigint) returns bytea
@@ -308,6 +373,9 @@ declare
 	bytes integer;
 	versions bigint;
 begin
+	if not exists (select from @registry@.quota) then
+		return;
+	end if;
 	select min(q.claims) as claims, min(q.recipe_bytes) as recipe_bytes, min(q.versions) as versions into most
 		from @registry@.quota q join pg_roles r on r.rolname = q.role
 		where pg_has_role(check_quota.role, r.oid, 'MEMBER');
@@ -346,7 +414,7 @@ begin
 			where v.upgraded and v.claims is null and v.recipe #>> '{root,op}' is distinct from 'import'
 			order by v.created_at, v.entry, v.number loop
 		update @registry@.version v set (root, facts, claims) = (select t.root, t.facts, t.claims
-				from @registry@.tell_all(old.digest, null, old.recipe, '{}', '{}', false) t)
+				from @registry@.tell_recipe(old.digest, old.recipe, false) t)
 			where v.entry = old.entry and v.number = old.number;
 	end loop;
 	alter table @registry@.version enable trigger version_change;

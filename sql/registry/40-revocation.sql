@@ -30,7 +30,7 @@ comment on function @registry@.are_live(bytea[]) is
 
 -- For: reader, inside
 create or replace function @registry@.claimed_parents(claims bigint) returns bytea[]
-	language plpgsql stable parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
+	language plpgsql stable strict parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 begin
 	return array(select distinct e.parent from @registry@.claim c join @registry@.edge e on e.story = c.story
 		where c.claim_set = claims);
@@ -87,10 +87,19 @@ comment on function @registry@.is_live(text) is
 create or replace function @registry@.check_live(digest bytea, claims bigint) returns void
 	language plpgsql stable parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 declare
-	concerned constant bytea[] := digest || @registry@.claimed_parents(claims)
-		|| array(select distinct e.parent from @registry@.story s join @registry@.edge e on e.story = s.id
-			where s.digest = $1 and s.proven);
+	concerned bytea[];
 begin
+	-- Nearly always: nothing is claimed, everything is settled, no operand is dead.
+	if claims is null
+		and not exists (select from @registry@.revocation r where not r.settled)
+		and not exists (select from @registry@.dead d where d.digest = $1)
+		and not exists (select from @registry@.story s join @registry@.edge e on e.story = s.id
+			join @registry@.dead d on d.digest = e.parent where s.digest = $1 and s.proven) then
+		return;
+	end if;
+	concerned := digest || coalesce(@registry@.claimed_parents(claims), '{}')
+		|| array(select e.parent from @registry@.story s join @registry@.edge e on e.story = s.id
+			where s.digest = $1 and s.proven);
 	if not @registry@.are_live(concerned) then
 		raise exception 'the adapter or an ancestor of it is revoked' using errcode = '55000',
 			detail = format('Revoked: %s.', @registry@.digest_list(@registry@.revoked_among(concerned))),

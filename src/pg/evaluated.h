@@ -24,10 +24,21 @@ extern void evaluated_note(const PaIdentity *value, const char *root, size_t n_r
 /* Has the operation given the digest? */
 extern bool evaluated_here(const uint8 *digest, const char *root, size_t n_root);
 
+/* Of what a value was made: 2 * PA_SHA256_LENGTH bytes for each operand, its digest and envelope digest. */
+typedef struct EvaluatedOperands
+{
+	uint32		n;
+	const uint8 *identities;
+	const char *root;			/* of the recipe, in UTF-8 */
+	size_t		n_root;
+	int64		serial;			/* in order of time */
+} EvaluatedOperands;
+
 /*
- * The digest and the envelope digest of each operand that the value was made of,
- * 2 * PA_SHA256_LENGTH bytes each; NULL if that is not known.
+ * The last time that the value was made with a lower serial: who follows operands
+ * back in time comes to an end.  False if that is not known.  What is found stands
+ * until the next value is made.
  */
-extern const uint8 *evaluated_operands(const PaIdentity *value, uint32 *n);
+extern bool evaluated_operands(const PaIdentity *value, int64 before, EvaluatedOperands *found);
 
 #endif

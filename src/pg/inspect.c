@@ -13,7 +13,6 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "pg/digest.h"
-#include "recipe/recipe.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
@@ -26,7 +25,6 @@ PG_FUNCTION_INFO_V1(adapter_digest);
 PG_FUNCTION_INFO_V1(adapter_envelope_digest);
 PG_FUNCTION_INFO_V1(adapter_raw_size);
 PG_FUNCTION_INFO_V1(adapter_recipe);
-PG_FUNCTION_INFO_V1(adapter_recipe_root);
 PG_FUNCTION_INFO_V1(adapter_check);
 PG_FUNCTION_INFO_V1(adapter_modules);
 PG_FUNCTION_INFO_V1(adapter_tensor);
@@ -125,40 +123,19 @@ adapter_rank(PG_FUNCTION_ARGS)
 	PG_RETURN_INT32((int32) rank);
 }
 
-/* A part of the recipe, as jsonb; the text is the bridge's. */
-static Datum
-jsonb_of(Bridge *bridge, PaText utf8)
-{
-	char	   *copy = bridge_to_server(pnstrdup(utf8.text, utf8.length), utf8.length);
-
-	bridge_close(bridge);
-	return DirectFunctionCall1(jsonb_in, CStringGetDatum(copy));
-}
-
-static PaText
-recipe_of(Bridge *bridge, Datum value)
-{
-	PaText		recipe;
-
-	bridge_check(bridge,
-				 pa_value_document(&bridge->env, datum_value(bridge, value), PA_DOCUMENT_RECIPE, &recipe));
-	return recipe;
-}
-
 Datum
 adapter_recipe(PG_FUNCTION_ARGS)
 {
 	Bridge	   *bridge = bridge_open();
+	PaText		recipe;
+	char	   *copy;
 
-	return jsonb_of(bridge, recipe_of(bridge, PG_GETARG_DATUM(0)));
-}
-
-Datum
-adapter_recipe_root(PG_FUNCTION_ARGS)
-{
-	Bridge	   *bridge = bridge_open();
-
-	return jsonb_of(bridge, pa_recipe_root(recipe_of(bridge, PG_GETARG_DATUM(0))));
+	bridge_check(bridge,
+				 pa_value_document(&bridge->env, datum_value(bridge, PG_GETARG_DATUM(0)), PA_DOCUMENT_RECIPE,
+								   &recipe));
+	copy = bridge_to_server(pnstrdup(recipe.text, recipe.length), recipe.length);
+	bridge_close(bridge);
+	return DirectFunctionCall1(jsonb_in, CStringGetDatum(copy));
 }
 
 Datum

@@ -9,6 +9,7 @@
  */
 #include "pg/datum.h"
 
+#include "access/htup_details.h"
 #include "engine/recompute.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -17,6 +18,7 @@
 #include "pg/digest.h"
 #include "pg/evaluated.h"
 #include "recipe/recipe_walk.h"
+#include "utils/builtins.h"
 #include "utils/jsonb.h"
 
 PG_FUNCTION_INFO_V1(adapter_recompute_transition);
@@ -153,20 +155,39 @@ adapter_evaluated(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(here);
 }
 
+static Datum
+operands_datum(const EvaluatedOperands *found)
+{
+	Datum	   *elements = palloc(found->n * sizeof(Datum));
+
+	for (uint32 i = 0; i < found->n; i++)
+		elements[i] = bytes_datum(found->identities + i * 2 * PA_SHA256_LENGTH, 2 * PA_SHA256_LENGTH);
+	return PointerGetDatum(construct_array(elements, found->n, BYTEAOID, -1, false, TYPALIGN_INT));
+}
+
+/* Not strict: before may be null. */
 Datum
 adapter_evaluated_from(PG_FUNCTION_ARGS)
 {
-	PaIdentity	value = {digest_bytes(PG_GETARG_BYTEA_PP(0)), digest_bytes(PG_GETARG_BYTEA_PP(1))};
-	uint32		n;
-	const uint8 *operands = evaluated_operands(&value, &n);
-	Datum	   *elements;
+	EvaluatedOperands found;
+	PaIdentity	value;
+	TupleDesc	row;
+	Datum		values[3];
+	bool		nulls[3] = {false};
 
-	if (operands == NULL)
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		PG_RETURN_NULL();
-	elements = palloc(n * sizeof(Datum));
-	for (uint32 i = 0; i < n; i++)
-		elements[i] = bytes_datum(operands + i * 2 * PA_SHA256_LENGTH, 2 * PA_SHA256_LENGTH);
-	PG_RETURN_ARRAYTYPE_P(construct_array(elements, n, BYTEAOID, -1, false, TYPALIGN_INT));
+	if (get_call_result_type(fcinfo, NULL, &row) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type is not a row type");
+	value.digest = digest_bytes(PG_GETARG_BYTEA_PP(0));
+	value.envelope_digest = digest_bytes(PG_GETARG_BYTEA_PP(1));
+	if (!evaluated_operands(&value, PG_ARGISNULL(2) ? PG_INT64_MAX : PG_GETARG_INT64(2), &found))
+		PG_RETURN_NULL();
+	values[0] = operands_datum(&found);
+	values[1] = DirectFunctionCall1(
+		jsonb_in, CStringGetDatum(bridge_to_server(pnstrdup(found.root, found.n_root), found.n_root)));
+	values[2] = Int64GetDatum(found.serial);
+	return HeapTupleGetDatum(heap_form_tuple(row, values, nulls));
 }
 
 /* The aggregate's state, in the aggregate's context. */

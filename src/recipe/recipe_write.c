@@ -195,23 +195,23 @@ keep_stories(Merge *merge, const char *digest, const json_t *stories)
 }
 
 static PaStatus
-notice_itself(void *itself, const char *digest)
+notice_other(void *itself, const char *digest)
 {
 	const char **hex = itself;
 
-	if (*hex != NULL && strcmp(*hex, digest) == 0)
+	if (*hex != NULL && strcmp(*hex, digest) != 0)
 		*hex = NULL;
 	return PA_OK;
 }
 
-/* An operation that changed nothing says that the value was made of itself, which is no story. */
+/* An operation that changed nothing says that the value was made of itself alone, which is no story. */
 static bool
 is_of_itself(const json_t *root, const char *digest)
 {
 	const char *hex = digest;
 
-	(void) pa_recipe_references(root, notice_itself, &hex);
-	return hex == NULL;
+	(void) pa_recipe_references(root, notice_other, &hex);
+	return hex != NULL;
 }
 
 static PaStatus

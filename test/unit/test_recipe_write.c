@@ -144,6 +144,7 @@ UNIT_TEST(test_circle)
 
 #define SCALE(of) "{\"op\":\"scale\",\"of\":\"" of "\",\"by\":\"0x1.8p+0\"}"
 #define DOCUMENT(root, key, node) "{\"version\":1,\"root\":" root ",\"nodes\":{\"" key "\":" node "}}"
+#define UNION_AB "{\"op\":\"union\",\"of\":[\"" AA "\",\"" BB "\"]}"
 #define TOLD "{\"version\":1,\"root\":{\"op\":\"union\",\"of\":[\"" AA "\",\"" BB "\"]},\"nodes\":{"
 
 /*
@@ -179,6 +180,11 @@ UNIT_TEST(test_told)
 	of[1] = operand(b, DOCUMENT(SCALE(AA), AA, SCALE(DD)));
 	expect(env, pa_recipe_union(env, 2, of, &r), &r,
 		   TOLD "\"" AA "\":" SCALE(DD) ",\"" BB "\":" SCALE(AA) "}}");
+	/* of itself and another, whose value did not show: both stories stay, the older one first */
+	of[0] = operand(a, DOCUMENT(UNION_AB, AA, SCALE(DD)));
+	of[1] = operand(b, ROOT(IMPORT_B));
+	expect(env, pa_recipe_union(env, 2, of, &r), &r,
+		   TOLD "\"" AA "\":[" SCALE(DD) "," UNION_AB "],\"" BB "\":" IMPORT_B "}}");
 	/* twice: by its root and by an older story of the same digest, or in one recipe's list */
 	of[0] = operand(a, DOCUMENT(SCALE(BB), AA, SCALE(BB)));
 	of[1] = operand(b, DOCUMENT(SCALE(CC), CC, "[" SCALE(DD) "," SCALE(DD) "]"));

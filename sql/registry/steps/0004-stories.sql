@@ -23,8 +23,9 @@ comment on column @registry@.story.proven is
 	'A fact: a session of this database evaluated it and committed the result, or it was recomputed. '
 	'Otherwise it is a claim of the versions that tell it.';
 
+-- Written with its story, by one function: a foreign key would look each one up.
 create table @registry@.edge (
-	story bigint not null references @registry@.story (id),
+	story bigint not null,
 	of bytea not null,
 	parent bytea not null,
 	p double precision,
