@@ -9,14 +9,16 @@ $$;
 comment on function @registry@.is_member(name) is
 	'The current role has the rights of the role; false if there is no such role any more.';
 
+-- With the rights of its caller: who guesses names learns nothing of others' entries.
 -- For: reader, inside
 create or replace function @registry@.is_owner(owner name, entry text) returns boolean
-	language plpgsql stable parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
+	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
 	return exists (select from @registry@.entry e where e.name = is_owner.entry and e.owner = is_owner.owner);
 end
 $$;
-comment on function @registry@.is_owner(name, text) is 'The entry exists and has this owner.';
+comment on function @registry@.is_owner(name, text) is
+	'There is such an entry that the current role may see, and it has this owner.';
 
 -- For: reader, inside
 create or replace function @registry@.owns_entry(entry text) returns boolean
