@@ -130,3 +130,14 @@ create or replace function @registry@.unshare(entry text, role name) returns voi
 	delete from @registry@.share s where s.entry = unshare.entry and s.role = unshare.role
 $$;
 comment on function @registry@.unshare(text, name) is 'Takes back what share gave; nothing if it did not.';
+
+-- For: nobody
+create or replace function @registry@.entry_given() returns trigger
+	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
+begin
+	update @registry@.share s set owner = new.owner where s.entry = new.name;
+	return null;
+end
+$$;
+comment on function @registry@.entry_given() is
+	'Trigger: what was shared of an entry goes to its new owner, who takes it back.';
