@@ -15,6 +15,7 @@ import re
 import psycopg
 
 import harness
+from test_registry_adversary import forged
 
 CALLERS = ("reader", "guest", "alice", "bob", "admin", "stranger", "owner")
 OPEN_CALLERS = ("reader", "alice", "admin", "stranger")     # where nothing is secured
@@ -170,7 +171,7 @@ class World:
         self.spare, _ = self.leaf()
         hers, _ = self.leaf("hers", "twin")
         lent, form = self.leaf("lent", "his", "near", "partner")
-        his, far, erased = (self.leaf(e)[0] for e in ("his", "far", "far"))
+        his, far, erased, lost = (self.leaf(e)[0] for e in ("his", "far", "far", "far"))
         partner, _ = self.leaf("partner", "near", like=form)
         self.commit("hers", hers)
         self.commit("hers", self.composed(self.maker, (self.weight(), hers)))
@@ -184,10 +185,13 @@ class World:
         self.commit("far", self.composed(self.maker, (self.weight(), far)))
         self.commit("far", self.composed(self.root, (self.weight(), far)), virtual=True)
         self.commit("far", erased)
-        self.commit("far", self.composed(self.maker, (self.weight(), far)))
+        self.commit("far", lost)
         self.commit("partner", partner)
         self.commit("near", self.composed(self.root, (self.weight(), lent), (self.weight(), partner)))
         self.commit("near", self.composed(self.maker, (self.weight(), lent), (self.weight(), partner)))
+        claim = {"op": "scale", "of": self.digests["far"][4].hex(), "by": float.hex(self.weight())}
+        value = self.composed(self.maker, (self.weight(), lent))
+        self.commit("his", forged(value, {"version": 1, "root": claim, "nodes": {}}))      # will be revoked
 
     def know(self):
         """What else there is to be told, from the tables."""

@@ -77,7 +77,7 @@ def arguments(world, who):
     lost = [world.digests["far"][i] for i in (0, 1, 4)] + [digest["near"], digest["twin"], b"?" * 32]
     entries = [name[e] for e in (mine, "lent", *hidden)]
     false = {"version": 1, "root": {"op": "scale", "of": digest["far"].hex(), "by": float.hex(0.5)}, "nodes": {}}
-    recipes = [{**false, "root": {**false["root"], "of": d.hex()}} for d in (digest[mine], *lost[:1], digest["near"])]
+    recipes = [{**false, "root": {**false["root"], "of": d.hex()}} for d in (digest[mine], *lost[:3], digest["near"])]
     value = world.values[mine][0] if world.sees(who, mine) else world.spare
     values = [value] + [forged(value, r) for r in recipes]
     words = {"kind": "version", "event": "version", "state": "55000", "names": "a b", "allowed": "reader"}
@@ -360,8 +360,24 @@ def check_evaluation(world, who):
             run.equal(got.state, "22000" if seen else "55000", "%s: %s of %s" % (who, sql, entry))
         run.equal(Outcome(c, "select registry.commit('new', adapter_from_safetensors(%s::bytea))", (probe,)).state, None,
                   "%s: a claim of %s" % (who, entry))
+    check_revoked(world, who, value)
     for ref in world.names.values():        # nobody but admins makes again
         run.ok(Outcome(c, "select registry.recompose(%s, %s)", (ref + "@1", ref + "@1")).denied(), "%s: recompose" % who)
+
+
+def check_revoked(world, who, value):
+    """What is revoked is refused by its digest, and by nothing else of it."""
+    lost = world.digests["far"][4].hex()
+    probe = forged(value, {"version": 1, "root": {"op": "scale", "of": lost, "by": float.hex(0.5)}, "nodes": {}})
+    his = world.names["his"]
+    for sql, parameters in (("select registry.commit('new', adapter_from_safetensors(%s::bytea))", (probe,)),
+                            ("select registry.set_alias(%s, 'new', 3)", (his,)), ("select registry.get(%s)", (his + "@3",))):
+        if parameters[0] != probe and not world.sees(who, "his"):
+            continue
+        got = Outcome(world.connection(who), sql, parameters)
+        world.run.equal(got.state, "55000", "%s: %s of what is revoked" % (who, sql))
+        told = world.secrets(who, got.text, lost)
+        world.run.ok(not told, "%s: %s tells" % (who, sql), told)
 
 
 def check_notify(world):
