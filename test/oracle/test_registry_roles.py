@@ -450,6 +450,12 @@ class Sharing:
             run.equal(self.seen(who), whole, who + " cannot take it back")
             self.of("alice", unshare, self.name, role)
             run.equal(self.seen(who), (0, 0, 0, 0), who + " after it was taken back")
+        # With a role, for its members.
+        self.of("alice", share, self.name, self.world.role("writer"))
+        run.equal([self.seen(who) for who in ("bob", "guest")], [whole, (0, 0, 0, 0)], "shared with a role of bob's")
+        self.refused("bob", "shared with a role")
+        self.of("alice", unshare, self.name, self.world.role("writer"))
+        run.equal(self.seen("bob"), (0, 0, 0, 0), "taken back from the role")
         # Who gets an entry gets what was shared of it: the role's other member takes it back.
         self.of("alice", share, self.name, self.world.role("guest"))
         given = self.of("alice", "update registry.entry set owner = %s where name = %s", self.world.role("writer"), self.name)
