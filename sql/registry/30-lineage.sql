@@ -80,8 +80,9 @@ end
 $$;
 comment on function @registry@.sets_of(bytea) is 'What all versions with the digest claim.';
 
--- Versions that were made of the digests: by facts, or because they say so.
--- For: reader, inside
+-- Versions that were made of the digests: by facts, or because they say so.  It
+-- names entries, whosever they are.
+-- For: admin, inside
 create or replace function @registry@.concerned(digests bytea[])
 	returns table (entry text, number integer, digest bytea, claims bigint, proven boolean)
 	language plpgsql stable parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$

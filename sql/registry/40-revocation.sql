@@ -28,7 +28,8 @@ $$;
 comment on function @registry@.are_live(bytea[]) is
 	'None of the digests is revoked, and facts lead from none to one that is.';
 
--- For: reader, inside
+-- By a number, which anybody can count through, digests that nobody has told.
+-- For: nobody
 create or replace function @registry@.claimed_parents(claims bigint) returns bytea[]
 	language plpgsql stable strict parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 begin

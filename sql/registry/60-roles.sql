@@ -9,14 +9,16 @@ $$;
 comment on function @registry@.is_member(name) is
 	'The current role has the rights of the role; false if there is no such role any more.';
 
+-- With the rights of its caller: who guesses names learns nothing of others' entries.
 -- For: reader, inside
 create or replace function @registry@.is_owner(owner name, entry text) returns boolean
-	language plpgsql stable parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
+	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
 	return exists (select from @registry@.entry e where e.name = is_owner.entry and e.owner = is_owner.owner);
 end
 $$;
-comment on function @registry@.is_owner(name, text) is 'The entry exists and has this owner.';
+comment on function @registry@.is_owner(name, text) is
+	'There is such an entry that the current role may see, and it has this owner.';
 
 -- For: reader, inside
 create or replace function @registry@.owns_entry(entry text) returns boolean
@@ -128,3 +130,14 @@ create or replace function @registry@.unshare(entry text, role name) returns voi
 	delete from @registry@.share s where s.entry = unshare.entry and s.role = unshare.role
 $$;
 comment on function @registry@.unshare(text, name) is 'Takes back what share gave; nothing if it did not.';
+
+-- For: nobody
+create or replace function @registry@.entry_given() returns trigger
+	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
+begin
+	update @registry@.share s set owner = new.owner where s.entry = new.name;
+	return null;
+end
+$$;
+comment on function @registry@.entry_given() is
+	'Trigger: what was shared of an entry goes to its new owner, who takes it back.';

@@ -65,6 +65,11 @@ create trigger log_head_refuse before delete or truncate on @registry@.log_head
 	for each statement execute function @registry@.refuse_change();
 comment on trigger log_head_refuse on @registry@.log_head is 'The head stays.';
 
+create trigger entry_given after update of owner on @registry@.entry
+	for each row when (new.owner is distinct from old.owner)
+	execute function @registry@.entry_given();
+comment on trigger entry_given on @registry@.entry is 'Who owns an entry says with whom it is shared.';
+
 create trigger alias_moved after insert or update or delete on @registry@.alias
 	for each row execute function @registry@.alias_moved();
 comment on trigger alias_moved on @registry@.alias is 'History and NOTIFY.';
