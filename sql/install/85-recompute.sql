@@ -66,8 +66,8 @@ create function adapter_evaluated_from(digest bytea, envelope_digest bytea, befo
 	returns record
 	as 'MODULE_PATHNAME' language c volatile parallel restricted;
 comment on function adapter_evaluated_from(bytea, bytea, bigint) is
-	'How the backend made the value with these digests, if it is one of the last 1,024 that it made: 64 bytes '
-	'for each operand, its digest and its envelope digest, which covers its recipe; the root of the '
-	'value''s recipe; and a number that grows with time. before: the last time with a lower number. Nulls: it '
-	'did not make it, or of more than 128 operands, of a part of a file, or by an operation of more than '
+	'How the backend made the value with these digests, if it is one of the last 1,024 that it made: 64 '
+	'bytes for each operand, its digest and its envelope digest, which covers its recipe; the root of the '
+	'value''s recipe; and a number that grows with time. before: the last time with a lower number. Nulls: '
+	'it did not make it, or of more than 128 operands, of a part of a file, or by an operation of more than '
 	'16 kB. Error 22023: a digest that has not 32 bytes.';

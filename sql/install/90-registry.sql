@@ -19,10 +19,10 @@ comment on aggregate registry_chain(bigint, bytea, text, text[]) is
 	'Hash of the last of some entries in order, the first of which follows the one with the hash start; over '
 	'a window the hash of each. Errors: those of registry_entry_hash, 22004 a null.';
 
-create function registry_latest_exists(query text, digest bytea, sha256 bytea) returns boolean
+create function registry_latest_exists(query text, digest bytea, sha256 bytea, role name) returns boolean
 	as 'MODULE_PATHNAME' language c volatile strict parallel unsafe;
-comment on function registry_latest_exists(text, bytea, bytea) is
-	'True if the query, whose $1 and $2 are the two, gives a row by what is committed now, also in a '
+comment on function registry_latest_exists(text, bytea, bytea, name) is
+	'True if the query, whose $1, $2 and $3 are the others, gives a row by what is committed now, also in a '
 	'transaction whose snapshot is older. Read only, with the rights of the caller. Error 22023: not a query '
 	'that returns rows.';
 

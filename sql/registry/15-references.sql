@@ -96,7 +96,8 @@ create or replace function @registry@.evaluate(recipe jsonb, leaves bytea[], wit
 	from unnest(leaves) l(digest)
 		cross join lateral (
 			select x.value from @registry@.version x
-			where x.digest = l.digest and x.value is not null order by x.entry, x.number limit 1) v
+			where x.digest = l.digest and x.value is not null
+			order by x.created_at, x.entry, x.number limit 1) v
 $$;
 comment on function @registry@.evaluate(jsonb, bytea[], bytea, boolean) is
 	'The value of a recipe from the registered values of the leaves (adapter_recompute); null without '
@@ -218,7 +219,10 @@ comment on function @registry@.distances(@peft@.adapter, @peft@.adapter) is
 -- For: reader
 create or replace function @registry@.diff(left_ref text, right_ref text)
 	returns table (module text, status text, distance double precision)
-	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
+	language plpgsql stable parallel unsafe
+	set search_path = pg_catalog, pg_temp
+	set extra_float_digits = 1
+as $$
 #variable_conflict use_column
 declare
 	a @peft@.adapter := @registry@.get(left_ref, true);

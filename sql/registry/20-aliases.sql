@@ -55,6 +55,27 @@ $$;
 comment on function @registry@.alias_history_insert() is
 	'Trigger: error 55000 unless an alias was moved, or the log has the move or is empty (a restore).';
 
+-- Who has DELETE on a table can lock it as a whole, and hold up everybody.  So a
+-- row is removed by an UPDATE of the one column that its writers may change.
+-- For: nobody
+create or replace function @registry@.remove_row() returns trigger
+	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
+begin
+	execute format('delete from %s where ctid = $1', tg_relid::regclass) using old.ctid;
+	return null;
+end
+$$;
+comment on function @registry@.remove_row() is
+	'Trigger: an UPDATE that sets the column of its condition to null removes the row.';
+
+-- For: writer
+create or replace function @registry@.remove_alias(name text, alias text) returns void
+	language sql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
+	update @registry@.alias a set number = null where a.entry = $1 and a.alias = $2
+$$;
+comment on function @registry@.remove_alias(text, text) is
+	'Removes an alias of an entry; nothing if there is none.';
+
 -- For: writer
 create or replace function @registry@.set_alias(name text, alias text, version integer) returns void
 	language sql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$

@@ -124,10 +124,11 @@ comment on function @registry@.told_facts(bigint[]) is
 	'The lines "story DIGEST SHA256" of the stories, sorted; null for none.';
 
 -- A fact holds for everybody who has the digest.  So nobody can make one of a
--- digest that somebody has registered without that story: it is a claim of his
--- version then, however true.  Looked at as of now, whatever snapshot there is.
+-- digest that others have registered without that story: it is a claim of the
+-- version that tells it then, however true.  Looked at as of now, whatever
+-- snapshot there is.
 -- For: nobody
-create or replace function @registry@.told_otherwise(digest bytea, sha256 bytea) returns boolean
+create or replace function @registry@.told_otherwise(digest bytea, sha256 bytea, role name) returns boolean
 	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
 	if current_setting('transaction_isolation') = 'read committed'
@@ -135,16 +136,21 @@ begin
 		return false;
 	end if;
 	return @peft@.registry_latest_exists($query$
-		select from @registry@.version v
-		where v.digest = $1 and not exists (
-			select from @registry@.story s
-			where s.digest = $1 and s.sha256 = $2 and (s.id = v.root or s.id = any(v.facts) or exists (
-				select from @registry@.claim c where c.claim_set = v.claims and c.story = s.id)))
-		$query$, digest, sha256);
+		select from @registry@.version v join @registry@.entry e on e.name = v.entry
+		where v.digest = $1
+			and not exists (
+				select from @registry@.story s
+				where s.digest = $1 and s.sha256 = $2 and (s.id = v.root or s.id = any(v.facts) or exists (
+					select from @registry@.claim c where c.claim_set = v.claims and c.story = s.id)))
+			and not exists (
+				select from pg_roles r, pg_roles o
+				where r.rolname = $3 and o.rolname = e.owner and pg_has_role(r.oid, o.oid, 'MEMBER'))
+		$query$, digest, sha256, role);
 end
 $$;
-comment on function @registry@.told_otherwise(bytea, bytea) is
-	'A version with the digest is registered that does not tell the story.';
+comment on function @registry@.told_otherwise(bytea, bytea, name) is
+	'A version with the digest that does not tell the story is registered under an entry whose owner''s '
+	'rights the role does not have.';
 
 -- A value that this backend made of values that are registered with their recipes
 -- tells nothing of those that they have not told: an envelope digest covers the
@@ -205,8 +211,8 @@ end
 $$;
 comment on function @registry@.told_before(bytea, bytea) is
 	'complete: this backend made the value, step by step, of registered values, whose versions have the '
-	'claim sets; made: the value, and what it was made of that is not registered (digest and envelope digest), '
-	'by which operations.';
+	'claim sets; made: the value, and what it was made of that is not registered (digest and envelope '
+	'digest), by which operations.';
 
 -- A story that was told before is not changed: what somebody else has open must
 -- not be waited for.  A fact that was a claim before gets a row of its own.
@@ -229,7 +235,7 @@ begin
 				'nodes', '{}'::jsonb), digest, '{}')) then
 		return;
 	end if;
-	fact := seen and not @registry@.told_otherwise(digest, hash);
+	fact := seen and not @registry@.told_otherwise(digest, hash, session_user);
 	if fact or id is null then
 		id := @registry@.story_write(digest, hash, node, fact);
 		fresh := true;
@@ -237,9 +243,9 @@ begin
 end
 $$;
 comment on function @registry@.tell_story(bytea, jsonb, boolean) is
-	'Writes that a digest is made by the node, unless it was told; seen: this backend has evaluated it, so it '
-	'is a fact if nobody has registered the digest otherwise. Its number (null: it is no story), whether it '
-	'is a fact, and whether it was not told before.';
+	'Writes that a digest is made by the node, unless it was told; seen: this backend has evaluated it, so '
+	'it is a fact if no others have registered the digest otherwise. Its number (null: it is no story), '
+	'whether it is a fact, and whether it was not told before.';
 
 -- For: nobody
 create or replace function @registry@.tell(value @peft@.adapter, digest bytea, envelope_digest bytea,
@@ -279,8 +285,8 @@ end
 $$;
 comment on function @registry@.tell(@peft@.adapter, bytea, bytea) is
 	'Writes what a value''s recipe tells, as far as it was not told before. The story of the root (null: '
-	'none, it was imported), the facts below it that are told first, the claim set (null: nothing is claimed, '
-	'nothing was cut off), and the hash of all that.';
+	'none, it was imported), the facts below it that are told first, the claim set (null: nothing is '
+	'claimed, nothing was cut off), and the hash of all that.';
 
 -- For: nobody
 create or replace function @registry@.told_again(digest bytea, envelope_digest bytea)

@@ -31,7 +31,9 @@ comment on function @registry@.are_live(bytea[]) is
 -- By a number, which anybody can count through, digests that nobody has told.
 -- For: nobody
 create or replace function @registry@.claimed_parents(claims bigint) returns bytea[]
-	language plpgsql stable strict parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
+	language plpgsql stable strict parallel unsafe security definer
+	set search_path = pg_catalog, pg_temp
+as $$
 begin
 	return array(select distinct e.parent from @registry@.claim c join @registry@.edge e on e.story = c.story
 		where c.claim_set = claims);

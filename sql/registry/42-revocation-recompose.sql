@@ -166,16 +166,18 @@ create or replace function @registry@.prove(most integer default 1000, after tex
 	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
-	start record;
+	started timestamptz := timestamptz '-infinity';
+	place text := '';
 	claim record;
 begin
 	perform pg_current_xact_id();		-- first, as version_facts does
 	if after is not null then
-		select v.created_at, v.entry, v.number into strict start from @registry@.resolve(after) r
-			join @registry@.version v on v.entry = r.entry and v.number = r.number;
+		select v.created_at, v.entry || '@' || v.number into strict started, place
+			from @registry@.resolve(after) r
+				join @registry@.version v on v.entry = r.entry and v.number = r.number;
 	end if;
 	for claim in
-		select v.entry, v.number, v.digest, s.node, s.sha256, s.id,
+		select v.entry, v.number, v.digest, v.actor, s.node, s.sha256, s.id,
 			array(select e.parent from @registry@.edge e where e.story = s.id) as parents
 		from @registry@.version v
 			join @registry@.claim c on c.claim_set = v.claims and c.story = v.root
@@ -183,13 +185,12 @@ begin
 		where not exists (select from @registry@.edge e where e.story = s.id
 				and not exists (select from @registry@.version o
 					where o.digest = e.parent and o.value is not null))
-			and (after is null or (v.created_at, v.entry, v.number)
-				> (start.created_at, start.entry, start.number))
-		order by v.created_at, v.entry, v.number
+			and (v.created_at, v.entry || '@' || v.number) > (started, place)
+		order by v.created_at, v.entry || '@' || v.number
 		limit most
 	loop
 		ref := claim.entry || '@' || claim.number;
-		proven := not @registry@.told_otherwise(claim.digest, claim.sha256)
+		proven := not @registry@.told_otherwise(claim.digest, claim.sha256, claim.actor)
 			and @registry@.are_live(claim.digest || claim.parents)
 			and @registry@.leads_to(jsonb_build_object('version', 1, 'root', claim.node,
 				'nodes', '{}'::jsonb), claim.parents, claim.digest);
@@ -202,8 +203,8 @@ end
 $$;
 comment on function @registry@.prove(integer, text) is
 	'Evaluates versions whose making is a claim and whose operands are registered with their values: what '
-	'leads to their digest is a fact from then on, for everybody, unless the digest is registered without '
-	'that story too. Returns what was tried, oldest first; to go on: after => the last reference. Error '
+	'leads to their digest is a fact from then on, for everybody, unless others have registered the digest '
+	'without that story. Returns what was tried, oldest first; to go on: after => the last reference. Error '
 	'42704: no such version.';
 
 -- For: admin, inside

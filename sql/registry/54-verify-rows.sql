@@ -216,7 +216,8 @@ begin
 			when t.lacking then 'A story of it is not there.'
 			else 'It has another hash than its stories and what was cut off.' end
 		from @registry@.claim_set c full join told t on t.claim_set = c.id
-		where c.id is null or t.lacking or c.cut is null or c.sha256 is distinct from sha256(convert_to(coalesce(t.lines, '')
+		where c.id is null or t.lacking or c.cut is null
+			or c.sha256 is distinct from sha256(convert_to(coalesce(t.lines, '')
 			|| coalesce((select string_agg('cut ' || encode(d, 'hex') || chr(10), '' order by d)
 				from unnest(c.cut) d), ''), 'UTF8'));
 	return query

@@ -60,6 +60,26 @@ end
 $$;
 comment on function @registry@.verify_values() is 'Every stored value: its blocks, its digests.';
 
+-- What the linear algebra library has no part in is compared exactly: all but the
+-- factors, whose rank can be another too.
+-- For: log reader, inside
+create or replace function @registry@.is_other_beside(a @peft@.adapter, b @peft@.adapter) returns boolean
+	language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
+declare
+	ranks constant text[] := array['r', 'lora_alpha', 'rank_pattern', 'alpha_pattern'];
+begin
+	return @peft@.adapter_peft_type(a) <> @peft@.adapter_peft_type(b)
+		or @peft@.adapter_config(a)::jsonb - ranks <> @peft@.adapter_config(b)::jsonb - ranks
+		or exists (
+			select from @peft@.adapter_modules(a) x
+				full join @peft@.adapter_modules(b) y on x.tensor = y.tensor
+			where (x.module, x.role, x.dtype) is distinct from (y.module, y.role, y.dtype)
+				or x.role not in ('factor_a', 'factor_b') and x.digest <> y.digest);
+end
+$$;
+comment on function @registry@.is_other_beside(@peft@.adapter, @peft@.adapter) is
+	'The adapters differ in more than the numbers and the ranks of their factors.';
+
 -- With nested loops, which verify() is without: here a few digests are looked up.
 -- For: log reader, inside
 create or replace function @registry@.recipe_fault(entry text, number integer) returns text
@@ -96,6 +116,8 @@ begin
 		return format('Its recipe gives the digest %s.', encode(@peft@.adapter_digest(again), 'hex'));
 	elsif kept.value is null then
 		return null;
+	elsif @registry@.is_other_beside(again, kept.value) then
+		return 'Its recipe gives other dense tensors or another configuration.';
 	elsif @peft@.adapter_distance(again, kept.value) <= 1e-5 * @peft@.adapter_norm(kept.value) then
 		return null;
 	end if;

@@ -42,6 +42,9 @@ declare
 	t text;
 begin
 	foreach role in array array_remove(array[reader, writer, admin], null) loop
+		if not exists (select from pg_roles r where r.rolname = role) then
+			raise exception 'role "%" does not exist', role using errcode = '42704';
+		end if;
 		execute format('grant usage on schema @registry@ to %I', role);
 		execute format('grant select on @registry@.entry, @registry@.version, @registry@.alias, '
 			'@registry@.alias_history, @registry@.log_head, @registry@.share to %I', role);
@@ -58,9 +61,9 @@ begin
 			'update (base_model, description, owner, tags) on @registry@.entry to %I', role);
 		execute format('grant insert (entry, value, message, virtual, allow_duplicate), '
 			'update (value) on @registry@.version to %I', role);
-		execute format('grant insert (entry, alias, number), update (number), delete '
+		execute format('grant insert (entry, alias, number), update (number) '
 			'on @registry@.alias to %I', role);
-		execute format('grant insert, delete on @registry@.share to %I', role);
+		execute format('grant insert (entry, role, owner), update (role) on @registry@.share to %I', role);
 		perform @registry@.allow_functions('writer', role);
 	end loop;
 	if admin is not null then
@@ -72,9 +75,9 @@ begin
 			continue when exists (select from pg_policy p join pg_roles r on p.polroles = array[r.oid]
 				where p.polrelid = format('@registry@.%I', t)::regclass and r.rolname = admin);
 			execute format('create policy %I on @registry@.%I to %I using (true) with check (true)',
-				'admin ' || admin, t, admin);
+				'admin ' || admin::regrole::oid, t, admin);
 			execute format('comment on policy %I on @registry@.%I is %L',
-				'admin ' || admin, t, 'Admins see and change everything.');
+				'admin ' || admin::regrole::oid, t, 'Admins see and change everything.');
 		end loop;
 	end if;
 end
@@ -127,7 +130,7 @@ comment on function @registry@.share(text, name) is
 -- For: writer
 create or replace function @registry@.unshare(entry text, role name) returns void
 	language sql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
-	delete from @registry@.share s where s.entry = unshare.entry and s.role = unshare.role
+	update @registry@.share s set role = null where s.entry = unshare.entry and s.role = unshare.role
 $$;
 comment on function @registry@.unshare(text, name) is 'Takes back what share gave; nothing if it did not.';
 

@@ -70,6 +70,12 @@ create trigger entry_given after update of owner on @registry@.entry
 	execute function @registry@.entry_given();
 comment on trigger entry_given on @registry@.entry is 'Who owns an entry says with whom it is shared.';
 
+create trigger alias_removed before update on @registry@.alias
+	for each row when (new.number is null) execute function @registry@.remove_row();
+comment on trigger alias_removed on @registry@.alias is 'Without a version there is no alias.';
+create trigger share_removed before update on @registry@.share
+	for each row when (new.role is null) execute function @registry@.remove_row();
+comment on trigger share_removed on @registry@.share is 'Without a role nothing is shared.';
 create trigger alias_moved after insert or update or delete on @registry@.alias
 	for each row execute function @registry@.alias_moved();
 comment on trigger alias_moved on @registry@.alias is 'History and NOTIFY.';

@@ -35,7 +35,7 @@ create policy member on @registry@.share
 	using (@registry@.is_member(owner) or @registry@.is_member(role))
 	with check (@registry@.is_member(owner) and @registry@.is_owner(owner, entry));
 comment on policy member on @registry@.share is 'Members of the entry''s owner; who may read, reads.';
-create policy owner on @registry@.share as restrictive for delete
+create policy owner on @registry@.share as restrictive for update
 	using (@registry@.is_member(owner));
 comment on policy owner on @registry@.share is 'Only members of the entry''s owner take it back.';
 create policy shared on @registry@.entry for select

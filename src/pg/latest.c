@@ -21,16 +21,17 @@ Datum
 registry_latest_exists(PG_FUNCTION_ARGS)
 {
 	char	   *query = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	Oid			types[2] = {BYTEAOID, BYTEAOID};
-	Datum		values[2] = {PG_GETARG_DATUM(1), PG_GETARG_DATUM(2)};
+	Oid			types[3] = {BYTEAOID, BYTEAOID, NAMEOID};
+	Datum		values[3] = {PG_GETARG_DATUM(1), PG_GETARG_DATUM(2), PG_GETARG_DATUM(3)};
 	SPIPlanPtr	plan;
 	bool		found;
 
 	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	plan = SPI_prepare(query, 2, types);
+		elog(ERROR, "could not connect to SPI");	/* cannot happen */
+	plan = SPI_prepare(query, 3, types);
 	if (plan == NULL || !SPI_is_cursor_plan(plan))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a query that returns rows is needed")));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a query that returns rows is needed")));
 	SPI_execute_snapshot(plan, values, NULL, GetLatestSnapshot(), InvalidSnapshot, true, false, 1);
 	found = SPI_processed > 0;
 	SPI_finish();

@@ -178,14 +178,15 @@ adapter_evaluated_from(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		PG_RETURN_NULL();
 	if (get_call_result_type(fcinfo, NULL, &row) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type is not a row type");
+		elog(ERROR, "return type is not a row type");	/* cannot happen */
 	value.digest = digest_bytes(PG_GETARG_BYTEA_PP(0));
 	value.envelope_digest = digest_bytes(PG_GETARG_BYTEA_PP(1));
 	if (!evaluated_operands(&value, PG_ARGISNULL(2) ? PG_INT64_MAX : PG_GETARG_INT64(2), &found))
 		PG_RETURN_NULL();
 	values[0] = operands_datum(&found);
-	values[1] = DirectFunctionCall1(
-		jsonb_in, CStringGetDatum(bridge_to_server(pnstrdup(found.root, found.n_root), found.n_root)));
+	values[1] = DirectFunctionCall1(jsonb_in,
+									CStringGetDatum(
+										bridge_to_server(pnstrdup(found.root, found.n_root), found.n_root)));
 	values[2] = Int64GetDatum(found.serial);
 	return HeapTupleGetDatum(heap_form_tuple(row, values, nulls));
 }

@@ -17,8 +17,8 @@ def story(digest, node):
 
 
 class Version:
-    def __init__(self, digest, recipe, told, claims, cut):
-        self.digest, self.recipe, self.told, self.claims, self.cut = digest, recipe, told, claims, cut
+    def __init__(self, digest, recipe, told, claims, cut, owner):
+        self.digest, self.recipe, self.told, self.claims, self.cut, self.owner = digest, recipe, told, claims, cut, owner
 
 
 class Model:
@@ -27,16 +27,16 @@ class Model:
         self.versions = {}          # reference to Version, in order
         self.revoked = set()
 
-    def commit(self, ref, digest, recipe, seen):
+    def commit(self, ref, digest, recipe, seen, owner="root"):
         """seen: stories that the committing session has evaluated.
 
-        One is a fact unless somebody has registered its digest without it.
+        One is a fact unless others have registered its digest without it; root is nobody's other.
         """
         told = {story(*s) for s in recipes.told(recipe, digest)}
-        self.facts |= {s for s in told & seen if all(s in v.told for v in self.with_digest(s[0]))}
+        self.facts |= {s for s in told & seen if all(s in v.told or owner in ("root", v.owner) for v in self.with_digest(s[0]))}
         named = {p for s in told for p in self.parents(s)}
         cut = {d for d in named if not recipes.stories(recipe, d) and d != digest and not any(f[0] == d for f in self.facts)}
-        self.versions[ref] = Version(digest, recipe, told, told - self.facts, cut)
+        self.versions[ref] = Version(digest, recipe, told, told - self.facts, cut, owner)
 
     @staticmethod
     def edges(one):

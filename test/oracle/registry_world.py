@@ -197,7 +197,7 @@ class World:
         """What else there is to be told, from the tables."""
         key = {name: e for e, name in self.names.items()}
         for entry, digest, envelope, told, recipe in self.root.execute(
-                "select entry, digest, envelope_digest, told, recipe::text from registry.version").fetchall():
+                "select entry, digest, envelope_digest, told, coalesce(recipe, adapter_recipe(value))::text from registry.version").fetchall():
             self.nodes[digest.hex()] = {digest.hex()}
             for hash in (envelope, told):
                 self.told.setdefault(hash.hex(), set()).add(key[entry])

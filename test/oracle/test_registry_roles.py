@@ -41,7 +41,7 @@ FOR = {
         verify_erasures claims_fault stories_told verify_lineage edges_fit story_fault verify_states verify_aliases verify_keys
         verify_repeats log_since root_fault verify_chain_since verify_versions_since verify_values_since verify_moves_since
         is_outer_error value_fault verify_values recipe_fault verify_recipes""",
-    "writer": "commit commit_virtual materialize set_alias share unshare",
+    "writer": "commit commit_virtual materialize remove_alias set_alias share unshare",
     "admin": """erase revoke_digest settle revoke recompose prove take_aliases revoked descendant_depths concerned claims_above
         affected_of check_story leads_to""",
     "owner": """number_on protect tell_upgraded tree_begin allow
@@ -299,8 +299,8 @@ def check_spies(world, who):
     writes = ["update registry.entry t set description = 'x' where {0}.spy(t::text)",
               "update registry.version t set value = value where {0}.spy(t::text)",
               "update registry.alias t set number = 1 where {0}.spy(t::text)",
-              "delete from registry.alias t where {0}.spy(t::text)",
-              "delete from registry.share t where {0}.spy(t::text)",
+              "update registry.alias t set number = null where {0}.spy(t::text)",
+              "update registry.share t set role = null where {0}.spy(t::text)",
               "insert into registry.entry as t (name, owner) values ('{1}', '{2}') on conflict (name) do update "
               "set description = 'x' where {0}.spy(t::text)",
               "insert into registry.entry as t (name, owner) values ('{1}', '{2}') on conflict (name) do update "
@@ -390,7 +390,7 @@ def check_notify(world):
     alias = world.token("alias", "far")
     for number in (1, 2):
         world.as_role("dora", "select registry.set_alias(%s, %s, %s)", (world.names["far"], alias, number))
-    world.as_role("dora", "delete from registry.alias where alias = %s", (alias,))
+    world.as_role("dora", "update registry.alias set number = null where alias = %s", (alias,))
     c.execute("unlisten *")
     world.run.equal([ch for ch, _ in heard], ["registry_alias"] * 3, "notifications")
     world.run.ok(all(re.fullmatch("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", p) for _, p in heard), "their payloads", heard)
@@ -426,12 +426,15 @@ class Sharing:
                  ("select registry.set_alias(%s, 'mine', 1)", (name,), ("42501",)),
                  ("select registry.set_alias(%s, %s, 2)", (name, self.world.aliases["hers"]), ("42501",)),
                  ("update registry.alias set number = 2 where entry = %s", (name,), (0, "42501")),
-                 ("delete from registry.alias where entry = %s", (name,), (0, "42501")),
+                 ("delete from registry.alias where entry = %s", (name,), ("42501",)),
+                 ("lock table registry.alias in share row exclusive mode", (), ("42501",)),
+                 ("lock table registry.share in share row exclusive mode", (), ("42501",)),
+                 ("update registry.alias set number = null where entry = %s", (name,), (0, "42501")),
                  ("update registry.entry set owner = current_user where name = %s", (name,), (0, "42501")),
                  ("update registry.version set value = value where entry = %s", (name,), (0, "42501")),
                  ("insert into registry.share (entry, role, owner) values (%s, 'other', current_user)", (name,), ("42501",)),
                  ("select registry.share(%s, %s)", (name, self.world.role("reader")), ("42704", "42501")),
-                 ("delete from registry.share where entry = %s", (name,), (0, "42501"))]
+                 ("update registry.share set role = null where entry = %s", (name,), (0, "42501"))]
         for sql, parameters, wanted in tries:
             got = self.of(who, sql, *parameters)
             run.ok(got in wanted, "%s: %s: %s" % (label, who, sql), got)
