@@ -184,32 +184,135 @@ $$;
 comment on function @registry@.stories_told(@registry@.version) is
 	'The stories of a version''s recipe; none if it cannot be read, which claims_fault tells.';
 
+-- All recipes at once: a call for each of a million would take minutes.
+-- For: log reader, inside
+create or replace function @registry@.all_told()
+	returns table (entry text, number integer, claims bigint, of bytea, sha256 bytea, root boolean)
+	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
+begin
+	return query
+		select t.entry, t.number, t.claims, t.of, sha256(convert_to(t.node::text, 'UTF8')), t.story is null
+		from (
+			select v.entry, v.number, v.claims, e.of, e.story, case when e.story is null then r.root
+				when jsonb_typeof(r.nodes -> encode(e.of, 'hex')) = 'array'
+					then r.nodes -> encode(e.of, 'hex') -> e.story
+				else r.nodes -> encode(e.of, 'hex') end as node
+			from @registry@.version v
+				-- taken out of the row once, not once for each story
+				cross join lateral (
+					select v.recipe -> 'root' as root, v.recipe -> 'nodes' as nodes offset 0) r
+				cross join lateral (select distinct x.of, x.story
+					from @peft@.adapter_recipe_edges(v.recipe, v.digest, '{}') x offset 0) e) t;
+end
+$$;
+comment on function @registry@.all_told() is
+	'The stories that the recipes of all versions tell; an error if one cannot be read.';
+
+-- For: log reader, inside
+create or replace function @registry@.doubtful_versions()
+	returns table (entry text, number integer, untold bigint)
+	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
+begin
+	return query
+		with every as materialized (
+			select t.* from @registry@.all_told() t
+		), claimed as (
+			select c.claim_set, c.story, s.digest, s.sha256
+			from @registry@.claim c join @registry@.story s on s.id = c.story
+		), told as (
+			select t.entry, t.number, bool_or(t.root and k.story is null) as fact,
+				count(distinct k.story) as claims, bool_or(k.story is null and f.digest is null) as neither
+			from every t
+				left join claimed k on k.claim_set = t.claims and k.digest = t.of and k.sha256 = t.sha256
+				left join (select distinct s.digest, s.sha256 from @registry@.story s where s.proven) f
+					on f.digest = t.of and f.sha256 = t.sha256
+			group by t.entry, t.number
+		), kept as (
+			select s.id, s.sha256, coalesce(c.n, 0) as n,
+				s.sha256 = @registry@.claims_hash(coalesce(c.stories, '{}'), s.cut) as sound
+			from @registry@.claim_set s left join (
+				select c.claim_set, count(*) as n, array_agg(c.story) as stories
+				from @registry@.claim c group by c.claim_set) c on c.claim_set = s.id
+		)
+		select v.entry, v.number, null::bigint
+		from @registry@.version v
+			left join told t on t.entry = v.entry and t.number = v.number
+			left join kept k on k.id = v.claims
+		where v.upgraded is distinct from false or v.claims is not null and k.sound is not true
+			or coalesce(t.claims, 0) <> coalesce(k.n, 0) or t.neither
+			or v.told is distinct from @registry@.told_hash(coalesce(t.fact, false), k.sha256)
+		union all
+		select null, null, s.id from @registry@.story s
+		where not exists (select from every t where t.of = s.digest and t.sha256 = s.sha256);
+exception when others then
+	if @registry@.is_outer_error(sqlstate) then
+		raise;
+	end if;
+	return query
+		select v.entry, v.number, null::bigint from @registry@.version v
+		union all
+		select null, null, s.id from @registry@.story s where not exists (
+			select from @registry@.version v cross join lateral @registry@.stories_told(v) t
+			where t.of = s.digest and t.sha256 = s.sha256);
+end
+$$;
+comment on function @registry@.doubtful_versions() is
+	'Versions of which claims_fault may have something to say (all, if the recipe of one cannot be read), '
+	'and stories that none tells.';
+
+-- For: log reader, inside
+create or replace function @registry@.doubtful_stories() returns setof bigint
+	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
+begin
+	return query
+		select s.id from @registry@.story s where s.sha256 <> sha256(convert_to(s.node::text, 'UTF8'))
+		union
+		select coalesce(t.id, e.story)
+		from (select s.id, x.* from @registry@.story s cross join lateral @peft@.adapter_recipe_edges(
+				jsonb_build_object('version', 1, 'root', s.node, 'nodes', '{}'::jsonb), s.digest, '{}') x) t
+			full join @registry@.edge e on e.story = t.id and e.parent = t.parent
+		where (e.of, e.p, e.q, e.w) is distinct from (t.of, t.p, t.q, t.w);
+exception when others then
+	if @registry@.is_outer_error(sqlstate) then
+		raise;
+	end if;
+	return query select s.id from @registry@.story s;
+end
+$$;
+comment on function @registry@.doubtful_stories() is
+	'Stories of which story_fault may have something to say; all, if the node of one cannot be read.';
+
 -- For: log reader, inside
 create or replace function @registry@.verify_lineage()
 	returns table ("position" bigint, class text, what text, detail text)
 	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
+	-- Versions against their recipes; stories against their nodes, and that somebody told them.
 	return query
+		with doubt as materialized (
+			select d.* from @registry@.doubtful_versions() d
+		), fault as (
+			select n.entry, n.number, @registry@.claims_fault(n) as fault from @registry@.version n
+			where exists (select from doubt d where d.entry = n.entry and d.number = n.number)
+			offset 0
+		), story as (
+			select s.id, s.digest, coalesce(
+				case when d.id is not null then @registry@.story_fault(s) end,
+				case when c.story is not null then null when not s.proven then 'No version claims it.'
+					when u.id is not null then 'No version tells it.' end) as fault
+			from @registry@.story s
+				left join (select distinct d from @registry@.doubtful_stories() d) d(id) on d.id = s.id
+				left join (select distinct d.untold from doubt d) u(id) on u.id = s.id
+				left join (select distinct n.story from @registry@.claim n) c on c.story = s.id
+			offset 0
+		)
 		select e.position, 'changed', format('lineage of %s@%s', v.entry, v.number), v.fault
-		from (select n.entry, n.number, @registry@.claims_fault(n) as fault
-				from @registry@.version n offset 0) v
-			left join @registry@.log_events('version', 12) e
-				on e.fields[1] = v.entry and e.fields[2] = v.number::text
-		where v.fault is not null;
-	-- Stories against their nodes, and that somebody told them.
-	return query
+		from fault v left join @registry@.log_events('version', 12) e
+			on e.fields[1] = v.entry and e.fields[2] = v.number::text
+		where v.fault is not null
+		union all
 		select null::bigint, 'changed', format('story %s of %s', s.id, encode(s.digest, 'hex')), s.fault
-		from (
-			select x.id, x.digest, coalesce(@registry@.story_fault(x), case
-				when not x.proven and c.story is null then 'No version claims it.'
-				when c.story is null and t.of is null then 'No version tells it.' end) as fault
-			from @registry@.story x
-				left join (select distinct n.story from @registry@.claim n) c on c.story = x.id
-				left join (select distinct t.of, t.sha256 from @registry@.version v
-					cross join lateral @registry@.stories_told(v) t) t
-					on t.of = x.digest and t.sha256 = x.sha256
-			offset 0) s
-		where s.fault is not null;
+		from story s where s.fault is not null;
 	return query
 		select null::bigint, 'changed', t.what, t.fault
 		from (
@@ -286,13 +389,12 @@ begin
 		where e.fields is distinct from r.fields;
 	-- Marks: all where everything is settled, and nowhere else.
 	return query
-		with revoked as (
-			select coalesce(array_agg(r.digest), '{}') as every,
-				coalesce(array_agg(r.digest) filter (where r.settled), '{}') as settled
-			from @registry@.revocation r
-		), wanted as materialized (
-			select f.digest, f.digest = any(array(select @registry@.fact_descendants(r.settled))) as due
-			from revoked r cross join lateral @registry@.fact_descendants(r.every) f(digest)
+		with wanted as materialized (
+			select f.digest, d.digest is not null as due
+			from @registry@.fact_descendants(array(select r.digest from @registry@.revocation r)) f(digest)
+				left join @registry@.fact_descendants(array(
+					select r.digest from @registry@.revocation r where r.settled)) d(digest)
+					on d.digest = f.digest
 		), sets as materialized (
 			select c.claim_set, bool_or(w.due) as due
 			from wanted w join @registry@.edge e on e.parent = w.digest
