@@ -160,6 +160,7 @@ create or replace function @registry@.settle() returns bigint
 	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 declare
 	waiting bytea[];
+	made bytea[];
 	marked integer;
 	sets integer;
 begin
@@ -174,12 +175,14 @@ begin
 				or @peft@.registry_all_after(r.bound))
 		order by r.digest for update skip locked);
 	if waiting <> '{}' then
-		insert into @registry@.dead (digest) select @registry@.fact_descendants(waiting)
+		made := array(select @registry@.fact_descendants(waiting));
+		insert into @registry@.dead (digest)
+			select m from unnest(made) m where not exists (select from @registry@.dead d where d.digest = m)
 			on conflict do nothing;
 		get diagnostics marked = row_count;
 		update @registry@.claim_set s set dead = true where not s.dead and s.id in (
-			select c.claim_set from @registry@.fact_descendants(waiting) d(digest)
-				join @registry@.edge e on e.parent = d.digest join @registry@.claim c on c.story = e.story);
+			select c.claim_set from unnest(made) m(digest)
+				join @registry@.edge e on e.parent = m.digest join @registry@.claim c on c.story = e.story);
 		get diagnostics sets = row_count;
 		update @registry@.revocation r set settled = marked + sets = 0 and r.bound is not null
 				and r.bound <= @peft@.registry_next_transaction(),
