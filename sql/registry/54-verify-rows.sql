@@ -218,7 +218,13 @@ begin
 			select t.* from @registry@.all_told() t
 		), claimed as (
 			select c.claim_set, c.story, s.digest, s.sha256
-			from @registry@.claim c join @registry@.story s on s.id = c.story
+			from @registry@.claim c left join @registry@.story s on s.id = c.story
+		), line as (
+			select c.claim_set, c.story, 'claim ' || encode(c.digest, 'hex') || ' '
+				|| encode(c.sha256, 'hex') || chr(10) as line from claimed c
+			union all
+			select s.id, null, 'cut ' || encode(d, 'hex') || chr(10)
+				from @registry@.claim_set s, unnest(s.cut) d
 		), told as (
 			select t.entry, t.number, bool_or(t.root and k.story is null) as fact,
 				count(distinct k.story) as claims, bool_or(k.story is null and f.digest is null) as neither
@@ -228,11 +234,11 @@ begin
 					on f.digest = t.of and f.sha256 = t.sha256
 			group by t.entry, t.number
 		), kept as (
-			select s.id, s.sha256, coalesce(c.n, 0) as n,
-				s.sha256 = @registry@.claims_hash(coalesce(c.stories, '{}'), s.cut) as sound
-			from @registry@.claim_set s left join (
-				select c.claim_set, count(*) as n, array_agg(c.story) as stories
-				from @registry@.claim c group by c.claim_set) c on c.claim_set = s.id
+			-- as claims_hash has it
+			select s.id, s.sha256, count(l.story) as n, s.cut is not null and s.sha256 = sha256(
+				convert_to(coalesce(string_agg(l.line, '' order by l.line), ''), 'UTF8')) as sound
+			from @registry@.claim_set s left join line l on l.claim_set = s.id
+			group by s.id, s.sha256, s.cut
 		)
 		select v.entry, v.number, null::bigint
 		from @registry@.version v

@@ -15,7 +15,7 @@ import contextlib
 import os
 import sys
 import time
-from typing import Callable, Iterator, NamedTuple
+from typing import Callable, Iterator, NamedTuple, Optional
 
 import psycopg
 
@@ -144,6 +144,16 @@ EVENTS = (
 )
 
 
+def made(versions: int, depth: int = 1000) -> Made:
+    """What build() makes, for a database where it has."""
+    tenth = versions // 10
+
+    def ref(n: int) -> str:
+        return "entry %d@%d" % ((n - 1) % tenth, 1 + (n - 1) // tenth)
+    # The chain's own, its beginning, and the import that each link takes up.
+    return Made(versions, ref(1), tenth, ref(3 * tenth + depth), depth, depth + 1, "entry 0@" + ALIAS)
+
+
 def build(c: psycopg.Connection, versions: int, depth: int = 1000, seed: int = 1,
           say: Callable[[str], object] = print) -> Made:
     """Fills the empty registry in schema `registry`, with the extension in schema public.  A superuser's autocommit
@@ -198,22 +208,18 @@ def build(c: psycopg.Connection, versions: int, depth: int = 1000, seed: int = 1
     with phase("vacuum analyze"):
         c.execute("vacuum analyze")
     say("%d versions in %.0f s" % (versions, time.perf_counter() - begin))
-
-    def ref(n: int) -> str:
-        return "entry %d@%d" % ((n - 1) % tenth, 1 + (n - 1) // tenth)
-    # The chain's own, its beginning, and the import that each link takes up.
-    return Made(versions, ref(1), tenth, ref(last["chain"]), depth, depth + 1, "entry 0@" + ALIAS)
+    return made(versions, depth)
 
 
-def make_database(name: str, versions: int, depth: int = 1000) -> Made:
-    """A new database with the extension and a registry of so many versions."""
+def make_database(name: str, versions: int, depth: int = 1000) -> Optional[Made]:
+    """A new database with the extension and a registry of so many versions, or an empty one."""
     with psycopg.connect(dbname=os.environ.get("PGDATABASE", "postgres"), autocommit=True) as c:
         c.execute("drop database if exists %s with (force)" % name)
         c.execute("create database " + name)
     with psycopg.connect(dbname=name, autocommit=True) as c:
         c.execute("create extension peftarith")
         c.execute("select registry_create()")
-        return build(c, versions, depth)
+        return build(c, versions, depth) if versions else None
 
 
 if __name__ == "__main__":
