@@ -132,6 +132,9 @@ declare
 	claimed bigint[] := array(select c.story from @registry@.claim c
 		where c.claim_set = version.claims order by 1);
 	kept record;
+	digests bytea[];
+	hashes bytea[];
+	roots boolean[];
 begin
 	select c.* into kept from @registry@.claim_set c where c.id = version.claims;
 	if version.claims is not null and kept.id is null then
@@ -142,18 +145,21 @@ begin
 	elsif version.upgraded is null or version.upgraded and version.created_at >= (
 			select s.run_at from @registry@.step s where s.name = 'stories') then
 		return 'It is called older than what versions tell is kept.';
-	elsif not version.upgraded and version.told is distinct from @registry@.told_hash(
-			exists (select from @registry@.stories(version.digest, version.recipe) t
+	end if;
+	-- read once: a long recipe takes longer than all else here
+	select array_agg(t.of), array_agg(t.sha256), array_agg(t.root) into digests, hashes, roots
+		from @registry@.stories(version.digest, version.recipe) t;
+	if not version.upgraded and version.told is distinct from @registry@.told_hash(
+			exists (select from unnest(digests, hashes, roots) t(of, sha256, root)
 				where t.root and not exists (select from @registry@.story s
 					where s.digest = t.of and s.sha256 = t.sha256 and s.id = any(claimed))),
 			kept.sha256) then
 		return 'It told otherwise when it was committed.';
 	elsif exists (select from unnest(claimed) c left join @registry@.story s on s.id = c
-			left join @registry@.stories(version.digest, version.recipe) t
-				on t.of = s.digest and t.sha256 = s.sha256
+			left join unnest(digests, hashes) t(of, sha256) on t.of = s.digest and t.sha256 = s.sha256
 			where t.of is null) then
 		return 'It claims what its recipe does not tell.';
-	elsif exists (select from @registry@.stories(version.digest, version.recipe) t
+	elsif exists (select from unnest(digests, hashes) t(of, sha256)
 			where not exists (select from @registry@.story s where s.digest = t.of and s.sha256 = t.sha256
 				and (s.proven or s.id = any(claimed)) offset 0)) then
 		return 'Its recipe tells what is neither a fact nor among its claims.';
