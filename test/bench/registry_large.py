@@ -85,7 +85,7 @@ def commits(database: str, made: million.Made, repetitions: int, fact: Fact, kin
             above = [figure([(b[k] - a[k]) / n for a, b in pairs], "ms") for k in (0, 1)]
             fact("a commit %s, above the INSERT, %s registry" % (kind, "in an empty" if database == EMPTY else "in the large"),
                  "%s; processor %s" % tuple(above), "the INSERT: " + figure([a[0] / n for a, _ in pairs], "ms"),
-                 "processor 1.5 ms" if database == LARGE and n == DEEP else "processor 1.0 ms")
+                 "processor 1.5 ms" if n == DEEP else "processor 1.0 ms")
         c.execute("drop schema bench cascade")
 
 
@@ -94,7 +94,9 @@ def reading(made: million.Made, repetitions: int, fact: Fact) -> None:
         def query(text: str, *parameters: object) -> Callable[[], object]:
             return lambda: c.execute(text, parameters, prepare=True).fetchall()
         for what, work, each, aim in (
-                ("lineage at depth %d" % made.depth, query("select * from registry.lineage(%s::text)", made.end), 3, "50 ms"),
+                ("lineage at depth %d, but for the paths" % made.depth,
+                 query("select digest, names, kind, depth, p, q, w, revoked, standing from registry.lineage(%s::text)", made.end), 3, "50 ms"),
+                ("the same with the paths", query("select * from registry.lineage(%s::text)", made.end), 3, ""),
                 ("the newest 20 versions", query("select entry, number, message, created_at from registry.version order by created_at desc limit 20"), 100, "2 ms"),
                 ("get by alias", query("select registry.get(%s)", made.aliased), 100, ""),
                 ("get by number", query("select registry.get(%s)", "entry 5@7"), 100, ""),
@@ -174,7 +176,7 @@ def measure(versions: int, repetitions: int, fact: Fact) -> None:
         reading(made, repetitions, fact)
         verification(made, repetitions, fact)
         revocation(made, repetitions, fact)
-        commits(LARGE, made, repetitions, fact, list(VALUES))
+        copied(lambda _: commits(COPY, made, repetitions, fact, list(VALUES)))
     finally:
         drop(EMPTY, COPY, *([] if os.environ.get("PA_KEEP") else [LARGE]))
 
