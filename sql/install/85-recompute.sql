@@ -54,13 +54,6 @@ comment on aggregate adapter_recompute(jsonb, adapter, bytea, boolean) is
 	'to 0; 22023 the recipe leads in a circle, nothing is left, without is not met, or the arguments differ '
 	'between rows; 54000 more than 512 MiB of computed values in one group; and those of the operations.';
 
-create function adapter_evaluated(digest bytea, node jsonb) returns boolean
-	as 'MODULE_PATHNAME' language c volatile strict parallel restricted;
-comment on function adapter_evaluated(bytea, jsonb) is
-	'True if the backend made a value of this digest by this node of a recipe, its operation on operands of '
-	'those digests, as one of the last 1,024 values that it made. Nothing that came in as a file, as text, '
-	'in binary or out of a table counts. Errors: 22023 not a node, or a digest that has not 32 bytes.';
-
 create function adapter_evaluated_from(digest bytea, envelope_digest bytea, before bigint default null,
 	out operands bytea[], out root jsonb, out serial bigint)
 	returns record

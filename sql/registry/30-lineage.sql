@@ -112,7 +112,10 @@ create or replace function @registry@.ancestor_graph(start bytea, sets bigint[])
 	returns table (digest bytea, kind text, depth integer, path bytea[],
 		p double precision, q double precision, w double precision, revoked boolean,
 		standing text, incomplete boolean)
-	language plpgsql stable parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
+	language plpgsql stable parallel unsafe security definer
+	set search_path = pg_catalog, pg_temp
+	set work_mem = '64MB'
+as $$
 #variable_conflict use_column
 declare
 	proven bytea[] := array(select @registry@.fact_ancestors(array[start]));
@@ -121,26 +124,22 @@ begin
 	return query
 	with edge as materialized (
 		select e.* from @registry@.story_edges(start, sets) e),
-	told as (
-		select distinct e.of from edge e),
 	edges as (
 		select coalesce(array_agg(e.of), '{}') as tails, coalesce(array_agg(e.parent), '{}') as heads,
 			coalesce(array_agg(e.p), '{}') as p, coalesce(array_agg(e.q), '{}') as q,
 			coalesce(array_agg(e.w), '{}') as w
 		from edge e)
+	-- (in: looked up in a hash; a join would sort the paths)
 	select n.digest,
 		case when exists (select from @registry@.version v where v.digest = n.digest offset 0)
 				then 'registered'
-			when t.of is not null then 'intermediate' else 'external' end,
+			when n.digest in (select e.of from edge e) then 'intermediate' else 'external' end,
 		n.depth, n.path, n.p, n.q, n.w,
 		exists (select from @registry@.revocation r where r.digest = n.digest offset 0),
-		case when f.digest is not null then 'proven' else 'claimed' end,
-		t.of is null and x.digest is not null
+		case when n.digest in (select unnest(proven)) then 'proven' else 'claimed' end,
+		n.digest in (select unnest(cut)) and n.digest not in (select e.of from edge e)
 	from edges e
-		cross join lateral @peft@.adapter_lineage(start, e.tails, e.heads, e.p, e.q, e.w) n
-		left join told t on t.of = n.digest
-		left join unnest(proven) f(digest) on f.digest = n.digest
-		left join (select distinct c from unnest(cut) c) x(digest) on x.digest = n.digest;
+		cross join lateral @peft@.adapter_lineage(start, e.tails, e.heads, e.p, e.q, e.w) n;
 end
 $$;
 comment on function @registry@.ancestor_graph(bytea, bigint[]) is
@@ -225,7 +224,10 @@ create or replace function @registry@.lineage(start bytea)
 	returns table (digest bytea, names text[], kind text, depth integer, path bytea[],
 		p double precision, q double precision, w double precision, revoked boolean,
 		standing text, incomplete boolean)
-	language sql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
+	language sql stable parallel unsafe
+	set search_path = pg_catalog, pg_temp
+	set work_mem = '64MB'
+as $$
 	select g.digest, @registry@.names(g.digest), g.kind, g.depth, g.path, g.p, g.q, g.w, g.revoked,
 		g.standing, g.incomplete
 	from @registry@.ancestor_graph($1, @registry@.sets_of($1)) g where g.depth > 0 order by g.depth, g.digest
@@ -243,7 +245,10 @@ create or replace function @registry@.lineage(ref text)
 	returns table (digest bytea, names text[], kind text, depth integer, path bytea[],
 		p double precision, q double precision, w double precision, revoked boolean,
 		standing text, incomplete boolean)
-	language sql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
+	language sql stable parallel unsafe
+	set search_path = pg_catalog, pg_temp
+	set work_mem = '64MB'
+as $$
 	select g.digest, @registry@.names(g.digest), g.kind, g.depth, g.path, g.p, g.q, g.w, g.revoked,
 		g.standing, g.incomplete
 	from @registry@.resolve(ref) r join @registry@.version v on v.entry = r.entry and v.number = r.number
@@ -259,7 +264,10 @@ create or replace function @registry@.descendants(start bytea)
 	returns table (digest bytea, names text[], kind text, depth integer, path bytea[],
 		p double precision, q double precision, w double precision, revoked boolean,
 		standing text, incomplete boolean)
-	language sql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
+	language sql stable parallel unsafe
+	set search_path = pg_catalog, pg_temp
+	set work_mem = '64MB'
+as $$
 	select g.digest, @registry@.names(g.digest), g.kind, g.depth, g.path, g.p, g.q, g.w, g.revoked,
 		g.standing, g.incomplete
 	from @registry@.descendant_graph($1) g where g.depth > 0 order by g.depth, g.digest

@@ -168,19 +168,17 @@ declare
 	registered record;
 	place integer;
 begin
-	complete := false;
+	complete := true;
 	sets := '{}';
 	made := array[digest || envelope_digest];
 	nodes := '{}';
 	for i in 1 .. 1024 loop
 		select e.* into way
 			from @peft@.adapter_evaluated_from(substr(made[i], 1, 32), substr(made[i], 33), before[i]) e;
-		if way.operands is null then
-			return;
-		end if;
 		nodes := nodes || way.root;
 		serials := serials || way.serial;
-		foreach operand in array way.operands loop
+		complete := complete and way.operands is not null;
+		foreach operand in array coalesce(way.operands, '{}') loop
 			select v.claims into registered from @registry@.version v
 				where v.digest = substr(operand, 1, 32) and v.envelope_digest = substr(operand, 33) limit 1;
 			if found then
@@ -198,21 +196,21 @@ begin
 				before := before || way.serial;
 			elsif place > i then
 				before[place] := least(before[place], way.serial);
-			elsif serials[place] >= way.serial then
-				return;				-- two values that were made of each other
+			elsif serials[place] is null or serials[place] >= way.serial then
+				complete := false;	-- two values that were made of each other
 			end if;
 		end loop;
 		if i = cardinality(made) then
-			complete := true;
 			return;
 		end if;
 	end loop;
+	complete := false;
 end
 $$;
 comment on function @registry@.told_before(bytea, bytea) is
 	'complete: this backend made the value, step by step, of registered values, whose versions have the '
 	'claim sets; made: the value, and what it was made of that is not registered (digest and envelope '
-	'digest), by which operations.';
+	'digest), by which operations (null: it did not make it).';
 
 -- A story that was told before is not changed: what somebody else has open must
 -- not be waited for.  A fact that was a claim before gets a row of its own.
@@ -257,13 +255,10 @@ declare
 	unproven bigint[] := array[]::bigint[];
 begin
 	if not way.complete then
-		select * into root, claims from @registry@.told_again(digest, envelope_digest);
-		facts := '{}';
-		if found then
-			told := @registry@.told_of(root, facts, claims);
-		else
+		select * into root, facts, claims, told from @registry@.told_again(digest, envelope_digest);
+		if not found then
 			select * into root, facts, claims, told
-				from @registry@.tell_recipe(digest, @peft@.adapter_recipe(value), true);
+				from @registry@.tell_recipe(digest, @peft@.adapter_recipe(value), way.made, way.nodes);
 		end if;
 		return;
 	end if;
@@ -290,20 +285,18 @@ comment on function @registry@.tell(@peft@.adapter, bytea, bytea) is
 
 -- For: nobody
 create or replace function @registry@.told_again(digest bytea, envelope_digest bytea)
-	returns table (root bigint, claims bigint)
+	returns table (root bigint, facts bigint[], claims bigint, told bytea)
 	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
 	return query
-		select s.id, v.claims
-		from @registry@.version v left join lateral (
-			select y.id from @registry@.story x
-				join @registry@.story y on y.digest = x.digest and y.sha256 = x.sha256
-			where x.id = v.root order by y.proven desc, y.id limit 1) s on true
-		where v.digest = told_again.digest and v.envelope_digest = told_again.envelope_digest limit 1;
+		select v.root, '{}'::bigint[], v.claims, @registry@.told_of(v.root, '{}', v.claims)
+		from @registry@.version v
+		where v.digest = told_again.digest and v.envelope_digest = told_again.envelope_digest
+			and v.claims is null limit 1;
 end
 $$;
 comment on function @registry@.told_again(bytea, bytea) is
-	'What a version with the same recipe has told; no row: there is none.';
+	'What a version with the same recipe, all of which is fact, has told; no row: there is none.';
 
 -- For: nobody
 create or replace function @registry@.claim_sets_join(claims bigint[], cut bytea[], sets bigint[])
@@ -325,7 +318,7 @@ comment on function @registry@.claim_sets_join(bigint[], bytea[], bigint[]) is
 	'nothing.';
 
 -- For: nobody
-create or replace function @registry@.tell_recipe(digest bytea, recipe jsonb, here boolean,
+create or replace function @registry@.tell_recipe(digest bytea, recipe jsonb, made bytea[], nodes jsonb[],
 	out root bigint, out facts bigint[], out claims bigint, out told bytea)
 	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -336,7 +329,8 @@ begin
 	facts := '{}';
 	for teller in select t.* from @registry@.stories(tell_recipe.digest, tell_recipe.recipe) t loop
 		story := @registry@.tell_story(teller.of, teller.node,
-			here and @peft@.adapter_evaluated(teller.of, teller.node));
+			exists (select from unnest(made, nodes) m(value, node)
+				where substr(m.value, 1, 32) = teller.of and m.node = teller.node));
 		if teller.root then
 			root := story.id;
 		elsif story.fact and story.fresh then
@@ -352,8 +346,9 @@ begin
 	told := @registry@.told_of(root, facts, claims);
 end
 $$;
-comment on function @registry@.tell_recipe(bytea, jsonb, boolean) is
-	'Writes all that a recipe tells; here: what this backend has evaluated can be a fact. See tell.';
+comment on function @registry@.tell_recipe(bytea, jsonb, bytea[], jsonb[]) is
+	'Writes all that a recipe tells; what this backend has made on the way, and by which operations, can be '
+	'facts. See tell.';
 
 -- For: log reader, inside
 create or replace function @registry@.told_of(root bigint, facts bigint[], claims bigint) returns bytea
@@ -420,7 +415,7 @@ begin
 			where v.upgraded and v.claims is null and v.recipe #>> '{root,op}' is distinct from 'import'
 			order by v.created_at, v.entry, v.number loop
 		update @registry@.version v set (root, facts, claims) = (select t.root, t.facts, t.claims
-				from @registry@.tell_recipe(old.digest, old.recipe, false) t)
+				from @registry@.tell_recipe(old.digest, old.recipe, '{}', '{}') t)
 			where v.entry = old.entry and v.number = old.number;
 	end loop;
 	alter table @registry@.version enable trigger version_change;

@@ -144,13 +144,18 @@ create or replace function @registry@.take_aliases()
 	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
+	-- what settle() has not begun with; of the others what is marked counts
+	fresh constant bytea[] := array(select r.digest from @registry@.revocation r
+		where not r.settled and r.bound is null);
 	gone record;
 begin
 	-- In one order whatever the plan: the log gets an entry for each.
 	for gone in
 		select a.entry, a.alias
 		from @registry@.alias a join @registry@.version v on v.entry = a.entry and v.number = a.number
-		where not @registry@.version_live(v.digest, v.claims)
+		where v.digest in (select d.digest from @registry@.dead d)
+			or v.claims in (select s.id from @registry@.claim_set s where s.dead)
+			or (v.entry, v.number) in (select c.entry, c.number from @registry@.concerned(fresh) c)
 		order by a.entry collate "C", a.alias collate "C" for update of a skip locked
 	loop
 		return query
@@ -172,6 +177,7 @@ create or replace function @registry@.settle() returns bigint
 	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 declare
 	waiting bytea[];
+	made bytea[];
 	marked integer;
 	sets integer;
 begin
@@ -186,12 +192,14 @@ begin
 				or @peft@.registry_all_after(r.bound))
 		order by r.digest for update skip locked);
 	if waiting <> '{}' then
-		insert into @registry@.dead (digest) select @registry@.fact_descendants(waiting)
+		made := array(select @registry@.fact_descendants(waiting));
+		insert into @registry@.dead (digest)
+			select m from unnest(made) m where not exists (select from @registry@.dead d where d.digest = m)
 			on conflict do nothing;
 		get diagnostics marked = row_count;
 		update @registry@.claim_set s set dead = true where not s.dead and s.id in (
-			select c.claim_set from @registry@.fact_descendants(waiting) d(digest)
-				join @registry@.edge e on e.parent = d.digest join @registry@.claim c on c.story = e.story);
+			select c.claim_set from unnest(made) m(digest)
+				join @registry@.edge e on e.parent = m.digest join @registry@.claim c on c.story = e.story);
 		get diagnostics sets = row_count;
 		update @registry@.revocation r set settled = marked + sets = 0 and r.bound is not null
 				and r.bound <= @peft@.registry_next_transaction(),
@@ -206,6 +214,56 @@ comment on function @registry@.settle() is
 	'A step towards marking all that was made of revoked digests and taking aliases off it; returns how many '
 	'revocations are not done. To be called, in transactions of their own, until it returns 0: twice, and '
 	'again while transactions are open that began before. Error 25001: not READ COMMITTED.';
+
+-- Of a digest that one story is told of, that story is the root of every recipe
+-- of it that is no import.
+-- For: admin, inside
+create or replace function @registry@.sole_operands(digests bytea[], sets bigint[])
+	returns table (digest bytea, claims bigint, parents bytea[])
+	language plpgsql stable parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+begin
+	return query
+	with asked as materialized (
+		select distinct u.digest, u.claims from unnest(digests, sets) u(digest, claims)
+	), sole as (
+		select s.digest, min(s.id) as story
+		from (select distinct a.digest from asked a) a join @registry@.story s on s.digest = a.digest
+		group by s.digest
+		-- (not where the digest itself is an operand, which is no edge)
+		having count(distinct s.sha256) = 1
+			and bool_and(position(encode(s.digest, 'hex') in s.node::text) = 0)
+	)
+	select a.digest, a.claims, array(select e.parent from @registry@.edge e where e.story = o.story)
+	from asked a join sole o on o.digest = a.digest
+	where not exists (select from @registry@.claim c left join @registry@.story s on s.id = c.story
+		where c.claim_set = a.claims and s.digest is distinct from a.digest);
+end
+$$;
+comment on function @registry@.sole_operands(bytea[], bigint[]) is
+	'Operands of digests that one story is told of, with a claim set that tells of no other digest.';
+
+-- For: admin, inside
+create or replace function @registry@.recomposable(digests bytea[], sets bigint[], left_out bytea[],
+	affected bytea[]) returns table (digest bytea, claims bigint)
+	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+begin
+	return query
+	with operand as materialized (
+		select o.digest, o.claims, p.parent, p.parent in (select unnest(left_out)) as gone,
+			p.parent in (select unnest(affected)) as affected,
+			exists (select from @registry@.version v
+				where v.digest = p.parent and v.value is not null offset 0) as there
+		from @registry@.sole_operands(digests, sets) o cross join unnest(o.parents) p(parent))
+	select o.digest, coalesce(o.claims, 0) from operand o
+	group by o.digest, o.claims
+	having bool_and(o.gone or o.there and not o.affected) and bool_or(not o.gone);
+end
+$$;
+comment on function @registry@.recomposable(bytea[], bigint[], bytea[], bytea[]) is
+	'Of digests with their claim sets (0: none) those that nothing stands in the way of, seen of all at '
+	'once: each operand is left out, or has a value and is not affected. obstacle() says it of the others.';
 
 -- For: admin
 create or replace function @registry@.revoke(digest bytea, reason text)
@@ -230,18 +288,27 @@ begin
 	left_out := $1 || array(select r.digest from @registry@.revoked() r(digest) where r.digest <> $1);
 	affected := array(select @registry@.fact_descendants(left_out));
 	return query
+		with concerned as materialized (
+			select c.* from @registry@.concerned(array[$1]) c
+		), clear as materialized (
+			select r.* from @registry@.recomposable(
+				array(select c.digest from concerned c order by c.entry, c.number),
+				array(select c.claims from concerned c order by c.entry, c.number), left_out, affected) r
+		)
 		select v.entry || '@' || v.number,
 			case when c.digest = $1 then 'revoked' else 'descendant' end,
 			d.depth,
 			array(select jsonb_array_elements_text(taken -> (v.entry || '@' || v.number))),
 			o.obstacle is null, o.obstacle, case when c.proven then 'proven' else 'claimed' end
-		from @registry@.concerned(array[$1]) c
+		from concerned c
 			join @registry@.version v on v.entry = c.entry and v.number = c.number
 			left join @registry@.descendant_depths($1) d on d.digest = c.digest
+			left join clear r on r.digest = c.digest and r.claims = coalesce(c.claims, 0)
 			cross join lateral (select case
 				when v.root is null then 'it was imported'
 				when c.digest = any(left_out) then 'it is what is to be left out'
-				else @registry@.obstacle(coalesce(v.recipe, @peft@.adapter_recipe(v.value)), left_out,
+				when r.digest is null then @registry@.obstacle(
+					coalesce(v.recipe, @peft@.adapter_recipe(v.value)), left_out,
 					@registry@.affected_of(affected, v.digest, v.claims)) end as obstacle offset 0) o
 		order by d.depth, v.entry, v.number;
 end

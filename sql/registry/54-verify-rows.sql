@@ -336,13 +336,12 @@ begin
 		where e.fields is distinct from r.fields;
 	-- Marks: all where everything is settled, and nowhere else.
 	return query
-		with revoked as (
-			select coalesce(array_agg(r.digest), '{}') as every,
-				coalesce(array_agg(r.digest) filter (where r.settled), '{}') as settled
-			from @registry@.revocation r
-		), wanted as materialized (
-			select f.digest, f.digest = any(array(select @registry@.fact_descendants(r.settled))) as due
-			from revoked r cross join lateral @registry@.fact_descendants(r.every) f(digest)
+		with wanted as materialized (
+			select f.digest, d.digest is not null as due
+			from @registry@.fact_descendants(array(select r.digest from @registry@.revocation r)) f(digest)
+				left join @registry@.fact_descendants(array(
+					select r.digest from @registry@.revocation r where r.settled)) d(digest)
+					on d.digest = f.digest
 		), sets as materialized (
 			select c.claim_set, bool_or(w.due) as due
 			from wanted w join @registry@.edge e on e.parent = w.digest

@@ -6,8 +6,6 @@
  */
 #include "pg/evaluated.h"
 
-#include "common/cryptohash.h"
-#include "common/sha2.h"
 #include "utils/memutils.h"
 
 /* More than are made between an evaluation and its commit. */
@@ -21,7 +19,6 @@
 
 typedef struct Note
 {
-	uint8		statement[PG_SHA256_DIGEST_LENGTH]; /* of the digest and the root */
 	uint8		value[IDENTITY_LENGTH];
 	uint32		n_operands;
 	uint8	   *operands;		/* or NULL; the root stands behind them */
@@ -34,20 +31,6 @@ static MemoryContext memory;	/* of the operands */
 static uint32 n_noted;			/* until the ring is full */
 static uint32 next_place;
 static int64 last_serial;
-
-/* A digest has one length, so the two cannot be confused. */
-static void
-hash_statement(const uint8 *digest, const char *root, size_t n, uint8 *out)
-{
-	pg_cryptohash_ctx *hash = pg_cryptohash_create(PG_SHA256);
-
-	if (hash == NULL || pg_cryptohash_init(hash) < 0 ||
-		pg_cryptohash_update(hash, digest, PA_SHA256_LENGTH) < 0 ||
-		pg_cryptohash_update(hash, (const uint8 *) root, n) < 0 ||
-		pg_cryptohash_final(hash, out, PG_SHA256_DIGEST_LENGTH) < 0)
-		elog(ERROR, "could not hash");	/* cannot happen */
-	pg_cryptohash_free(hash);
-}
 
 static void
 copy_identity(uint8 *to, const PaIdentity *identity)
@@ -83,7 +66,6 @@ evaluated_note(const PaIdentity *value, const char *root, size_t n_root, uint32 
 	Note		note = {.n_operands = n_operands, .n_root = n_root, .serial = ++last_serial};
 	Note	   *place = &ring[next_place];
 
-	hash_statement(value->digest, root, n_root, note.statement);
 	copy_identity(note.value, value);
 	note.operands = copy_operands(n_operands, operands, root, n_root);
 	if (place->operands != NULL)
@@ -91,18 +73,6 @@ evaluated_note(const PaIdentity *value, const char *root, size_t n_root, uint32 
 	*place = note;
 	next_place = (next_place + 1) % RING_LENGTH;
 	n_noted = Min(n_noted + 1, RING_LENGTH);
-}
-
-bool
-evaluated_here(const uint8 *digest, const char *root, size_t n_root)
-{
-	uint8		wanted[PG_SHA256_DIGEST_LENGTH];
-
-	hash_statement(digest, root, n_root, wanted);
-	for (uint32 i = 0; i < n_noted; i++)
-		if (memcmp(ring[i].statement, wanted, PG_SHA256_DIGEST_LENGTH) == 0)
-			return true;
-	return false;
 }
 
 bool

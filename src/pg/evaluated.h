@@ -21,9 +21,6 @@
 extern void evaluated_note(const PaIdentity *value, const char *root, size_t n_root, uint32 n_operands,
 						   const PaIdentity *operands);
 
-/* Has the operation given the digest? */
-extern bool evaluated_here(const uint8 *digest, const char *root, size_t n_root);
-
 /* Of what a value was made: 2 * PA_SHA256_LENGTH bytes for each operand, its digest and envelope digest. */
 typedef struct EvaluatedOperands
 {

@@ -25,7 +25,6 @@ PG_FUNCTION_INFO_V1(adapter_recompute_transition);
 PG_FUNCTION_INFO_V1(adapter_recompute_final);
 PG_FUNCTION_INFO_V1(adapter_recompute_needs);
 PG_FUNCTION_INFO_V1(adapter_recipe_edges);
-PG_FUNCTION_INFO_V1(adapter_evaluated);
 PG_FUNCTION_INFO_V1(adapter_evaluated_from);
 
 /* jsonb as UTF-8. */
@@ -138,21 +137,6 @@ adapter_recipe_edges(PG_FUNCTION_ARGS)
 		edges_row((ReturnSetInfo *) fcinfo->resultinfo, &graph, &edges[i], digest);
 	bridge_close(bridge);
 	return (Datum) 0;
-}
-
-Datum
-adapter_evaluated(PG_FUNCTION_ARGS)
-{
-	const uint8 *digest = digest_bytes(PG_GETARG_BYTEA_PP(0));
-	PaText		node = recipe_text(PG_GETARG_JSONB_P(1));
-	Bridge	   *bridge = bridge_open();
-	PaText		spelled;
-	bool		here;
-
-	bridge_check(bridge, pa_recipe_spell_node(&bridge->env, node, &spelled));
-	here = evaluated_here(digest, spelled.text, spelled.length);
-	bridge_close(bridge);
-	PG_RETURN_BOOL(here);
 }
 
 static Datum

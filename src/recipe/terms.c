@@ -120,6 +120,13 @@ pa_terms_mean(PaEnv *env, const PaTerm *terms, size_t n, uint32_t n_leaves, uint
 		PaFsum		v;
 
 		PA_TRY(pa_check_cancel(env));
+		/* most often there is nothing to add up; only the sign of a zero goes */
+		if (divisor == 1 && start[leaf + 1] == start[leaf] + 1)
+		{
+			p[leaf] = terms[order[start[leaf]]].u + 0.0;
+			q[leaf] = terms[order[start[leaf]]].v + 0.0;
+			continue;
+		}
 		pa_fsum_init(&u);
 		pa_fsum_init(&v);
 		for (size_t i = start[leaf]; i < start[leaf + 1]; i++)

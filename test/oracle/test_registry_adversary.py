@@ -47,16 +47,17 @@ class Scene:
         self.alice, self.other, self.later, self.mallory = alice, other, later, mallory
         self.graph = lineage.Graph(alice, run.random, 5 + run.random.randrange(12), True, taken)
         self.model = registry_model.Model()
-        self.seen, self.his, self.true, self.foreign = set(), set(), {}, set()
+        self.true, self.foreign = {}, set()
+        self.seen = []                  # of each value the stories that alice has evaluated on the way to it
         for i, edges in enumerate(self.graph.edges):
-            self.made(i, {self.graph.digests[k] for k in edges})
+            self.made(i, set(edges))
         self.hers, self.n = {}, 0
 
-    def made(self, i, parents):
+    def made(self, i, operands):
         digest, recipe = self.graph.digests[i], self.graph.recipe(i)
-        self.true.setdefault(digest, set()).update(parents - {digest})
-        if recipe["root"]["op"] != "import":
-            self.seen.add(registry_model.story(digest, recipe["root"]))
+        self.true.setdefault(digest, set()).update({self.graph.digests[k] for k in operands} - {digest})
+        own = set() if recipe["root"]["op"] == "import" else {registry_model.story(digest, recipe["root"])}
+        self.seen.append(own.union(*(self.seen[k] for k in operands)))
 
     def true_ancestors(self, digest):
         seen, line = {digest}, [digest]
@@ -131,10 +132,10 @@ class Scene:
         self.mallory.execute("TRUNCATE mine")
         digest, recipe = self.mallory.execute("INSERT INTO mine SELECT %s FROM n x, n y WHERE x.id = %d AND y.id = %d"
                                               " RETURNING encode(adapter_digest(a), 'hex'), adapter_recipe(a)" % (way, i, j)).fetchone()
-        self.his |= {registry_model.story(*s) for s in recipes.told(recipe, digest)} - self.copied()
+        his = {registry_model.story(*s) for s in recipes.told(recipe, digest)} - self.copied()
         entry = self.entry("m")
         self.mallory.execute("INSERT INTO registry.version (entry, value) SELECT %s, a FROM mine", (entry,))
-        self.model.commit(entry + "@1", digest, recipe, self.his, "mallory")
+        self.model.commit(entry + "@1", digest, recipe, his, "mallory")
 
     def copied(self):
         """Stories that mallory's session has read in recipes of the table, and has not evaluated."""
@@ -144,14 +145,13 @@ class Scene:
         """One of mallory's files, composed with one of hers."""
         envelope, digest, _ = self.forge()
         self.foreign.add(digest)
-        if not self.graph_add("adapter_from_safetensors(%b)", set(), (envelope,), digest):
+        if not self.graph_add("adapter_from_safetensors(%b)", None, (envelope,)):
             return
         last, other = len(self.graph.digests) - 1, self.rng.randrange(len(self.graph.digests) - 1)
         if self.graph.digests[other] != digest:
-            self.graph_add("0.5 * %s + 0.5 * %s" % (self.graph.value(last), self.graph.value(other)),
-                           {digest, self.graph.digests[other]}, None, None)
+            self.graph_add("0.5 * %s + 0.5 * %s" % (self.graph.value(last), self.graph.value(other)), (last, other), None)
 
-    def graph_add(self, sql, parents, parameters, known):
+    def graph_add(self, sql, operands, parameters):
         """One more value; a digest may be there already, with another recipe."""
         i = len(self.graph.digests)
         try:
@@ -160,9 +160,11 @@ class Scene:
             return False
         self.graph.digests.append(digest)
         self.graph.edges.append({})
-        if known is None:
-            self.made(i, parents)
-            if parents & self.foreign or digest in self.foreign:
+        if operands is None:
+            self.seen.append(set())
+        else:
+            self.made(i, operands)
+            if {self.graph.digests[k] for k in operands} & self.foreign:
                 self.foreign.add(digest)
         return True
 
@@ -170,7 +172,7 @@ class Scene:
         i = self.rng.randrange(len(self.graph.digests))
         here, entry = self.rng.random() < 0.6, self.entry("a")
         (self.alice if here else self.other).execute("INSERT INTO registry.version (entry, value) SELECT %s, a FROM n WHERE id = %s", (entry, i))
-        self.model.commit(entry + "@1", self.graph.digests[i], self.graph.recipe(i), self.seen if here else set(), "alice")
+        self.model.commit(entry + "@1", self.graph.digests[i], self.graph.recipe(i), self.seen[i] if here else set(), "alice")
         self.hers[entry + "@1"] = i
 
     def touched(self, ref):
@@ -233,9 +235,12 @@ class Scene:
         self.recompose(counts)
 
 
+ROLES = ["peftarith_%s_%d" % (name, os.getpid()) for name in ("alice", "mallory")]
+
+
 def connect_as(role, database):
     c = harness.connect(database)
-    c.execute("SET SESSION AUTHORIZATION peftarith_%s" % role)
+    c.execute("SET SESSION AUTHORIZATION " + role)
     return c
 
 
@@ -245,23 +250,21 @@ def body(run):
     with harness.scratch("adversary") as database, harness.connect(database) as later:
         later.execute("CREATE TABLE n (id int PRIMARY KEY, a adapter)")
         later.execute("CREATE TABLE mine (a adapter)")
+        for role in ROLES:
+            later.execute("CREATE ROLE " + role)
+            later.execute("GRANT ALL ON n, mine TO " + role)
         try:
-            for role in ("alice", "mallory"):
-                later.execute("DROP ROLE IF EXISTS peftarith_" + role)
-                later.execute("CREATE ROLE peftarith_" + role)
-                later.execute("GRANT ALL ON n, mine TO peftarith_" + role)
-            with connect_as("alice", database) as alice, connect_as("alice", database) as other, connect_as("mallory", database) as mallory:
+            with connect_as(ROLES[0], database) as alice, connect_as(ROLES[0], database) as other, connect_as(ROLES[1], database) as mallory:
                 for number in range(graphs):
                     # Anew each time: what is revoked stays so, and small values come again.
                     later.execute("DROP SCHEMA IF EXISTS registry CASCADE")
-                    later.execute("SELECT registry_create()")
-                    for role in ("alice", "mallory"):
-                        later.execute("SELECT registry.allow(writer => 'peftarith_%s')" % role)
+                    later.execute("SELECT registry_create(writer => %s)", (ROLES[0],))
+                    later.execute("SELECT registry.allow(writer => %s)", (ROLES[1],))
                     Scene(run, alice, other, later, mallory, "graph %d" % number, ()).play(counts)
                     run.equal(later.execute("SELECT * FROM registry.verify()").fetchall(), [], "graph %d: verify" % number)
         finally:
-            for role in ("alice", "mallory"):
-                later.execute("DROP OWNED BY peftarith_%s; DROP ROLE peftarith_%s" % (role, role))
+            for role in ROLES:
+                later.execute("DROP OWNED BY %s; DROP ROLE %s" % (role, role))
         print("%(recomposed)d recomposed, %(refused)d refused" % counts)
         run.ok(counts["recomposed"] >= graphs / 10 and counts["refused"] > 0, "enough is compared", counts)
 

@@ -157,3 +157,4 @@ insert into @registry@.revocation (digest, revoked_at, revoked_by, reason)
 alter table @registry@.version drop constraint version_digest_fkey;
 drop table @registry@.lineage;
 drop table @registry@.state;
+create index event_materialize on @registry@.event ((fields[1])) where kind = 'materialize';
