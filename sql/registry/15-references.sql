@@ -97,11 +97,11 @@ create or replace function @registry@.evaluate(recipe jsonb, leaves bytea[], wit
 		cross join lateral (
 			select x.value from @registry@.version x
 			where x.digest = l.digest and x.value is not null
-			order by x.created_at, x.entry, x.number limit 1) v
+			order by x.claims is not null, x.created_at, x.entry, x.number limit 1) v
 $$;
 comment on function @registry@.evaluate(jsonb, bytea[], bytea, boolean) is
-	'The value of a recipe from the registered values of the leaves (adapter_recompute); null without '
-	'leaves.';
+	'The value of a recipe from the registered values of the leaves (adapter_recompute), of several with one '
+	'digest the first that claims nothing; null without leaves.';
 
 -- For: reader
 create or replace function @registry@.get(ref text, allow_revoked boolean default false)

@@ -31,10 +31,11 @@ comment on function @registry@.are_live(bytea[]) is
 -- By a number, which anybody can count through, digests that nobody has told.
 -- For: nobody
 create or replace function @registry@.claimed_parents(claims bigint) returns bytea[]
-	language plpgsql stable strict parallel unsafe security definer
-	set search_path = pg_catalog, pg_temp
-as $$
+	language plpgsql stable parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 begin
+	if claims is null then
+		return '{}';
+	end if;
 	return array(select distinct e.parent from @registry@.claim c join @registry@.edge e on e.story = c.story
 		where c.claim_set = claims);
 end
@@ -100,7 +101,7 @@ begin
 			join @registry@.dead d on d.digest = e.parent where s.digest = $1 and s.proven) then
 		return;
 	end if;
-	concerned := digest || coalesce(@registry@.claimed_parents(claims), '{}')
+	concerned := digest || @registry@.claimed_parents(claims)
 		|| array(select e.parent from @registry@.story s join @registry@.edge e on e.story = s.id
 			where s.digest = $1 and s.proven);
 	if not @registry@.are_live(concerned) then

@@ -103,12 +103,12 @@ TOLD = (
 # The one place that knows the columns of a version.
 VERSIONS = """
 insert into registry.version (entry, number, value, digest, envelope_digest, recipe, virtual, message, created_at,
-    claims, told)
+    root, claims, told)
 select 'entry ' || mod(m.n - 1, %(entries)s), 1 + (m.n - 1) / %(entries)s,
     case when m.kind <> 'virtual' then m.value end, public.adapter_digest(m.value),
-    public.adapter_envelope_digest(m.value), public.adapter_recipe(m.value), m.kind = 'virtual',
-    m.kind || ' ' || m.n, timestamptz '2026-01-01 00:00:00 UTC' + m.n * interval '1 ms', s.id,
-    registry.told_hash(coalesce(r.proven, false), s.sha256)
+    public.adapter_envelope_digest(m.value), case when m.kind = 'virtual' then public.adapter_recipe(m.value) end,
+    m.kind = 'virtual', m.kind || ' ' || m.n, timestamptz '2026-01-01 00:00:00 UTC' + m.n * interval '1 ms',
+    r.id, s.id, registry.told_hash(r.sha256, not r.proven, null, s.sha256)
 from million.made m
     left join (million.told t join registry.story r on r.digest = t.of and r.sha256 = t.sha256) on t.n = m.n and t.root
     left join million.claimed c on c.n = m.n

@@ -135,8 +135,12 @@ class Edits:
                 return classes, None, "value of %s@%s" % key
             if column in ("erased_at", "erase_reason"):
                 return classes, self.events.get(("erase",) + key), "erasure of %s@%s" % key
-            if column in ("claims", "upgraded"):
+            if column in ("root", "facts", "claims", "upgraded"):
                 return classes, None, "lineage of %s@%s" % key
+            if column == "recipe" and r["erased_at"] is not None:
+                return classes, self.events.get(("erase",) + key), "erasure of %s@%s" % key
+            if column == "recipe" and r["virtual"] != "true":
+                return classes, None, "recipe of %s@%s" % key
             gone = column in (None, "entry", "number")
             return {"missing"} if gone else {"changed"}, self.events[("version",) + key], "version %s@%s" % key
         if table == "event":
