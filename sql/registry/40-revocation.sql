@@ -34,7 +34,7 @@ create or replace function @registry@.claimed_parents(claims bigint) returns byt
 	language plpgsql stable parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 begin
 	if claims is null then
-		return '{}';
+		return array[]::bytea[];
 	end if;
 	return array(select distinct e.parent from @registry@.claim c join @registry@.edge e on e.story = c.story
 		where c.claim_set = claims);

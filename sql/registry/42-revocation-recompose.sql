@@ -126,8 +126,9 @@ begin
 	elsif not exists (select from @registry@.concerned(array[without]) c
 			where c.entry = source.entry and c.number = source.number) then
 		reason := 'it was not made from that digest';
-	elsif source.recipe #>> '{root,op}' <> 'import' and not exists (select
-			from @peft@.adapter_recipe_edges(source.recipe, source.digest, '{}') e where e.parent = without) then
+	elsif source.recipe #>> '{root,op}' <> 'import' and not exists (
+			select from @peft@.adapter_recipe_edges(source.recipe, source.digest, '{}') e
+			where e.parent = without) then
 		reason := 'others have told that it was made from that digest, and its own recipe does not';
 	else
 		affected := @registry@.affected_of(array(select @registry@.fact_descendants(gone)),

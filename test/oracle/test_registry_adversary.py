@@ -248,6 +248,18 @@ def connect_as(role, database):
     return c
 
 
+def play(run, database, label, counts):
+    """A registry anew each time: what is revoked stays so, and small values come again.  So are the sessions, which
+    keep what they compiled of each."""
+    with harness.connect(database) as later, connect_as(ROLES[0], database) as alice, connect_as(ROLES[0], database) as other, \
+            connect_as(ROLES[1], database) as mallory:
+        later.execute("DROP SCHEMA IF EXISTS registry CASCADE")
+        later.execute("SELECT registry_create(writer => %s)", (ROLES[0],))
+        later.execute("SELECT registry.allow(writer => %s)", (ROLES[1],))
+        Scene(run, alice, other, later, mallory, label, ()).play(counts)
+        run.equal(later.execute("SELECT * FROM registry.verify()").fetchall(), [], label + ": verify")
+
+
 def body(run):
     graphs = int(os.environ.get("PA_GRAPHS", "40"))
     counts = dict.fromkeys(("recomposed", "refused"), 0)
@@ -258,14 +270,8 @@ def body(run):
             later.execute("CREATE ROLE " + role)
             later.execute("GRANT ALL ON n, mine TO " + role)
         try:
-            with connect_as(ROLES[0], database) as alice, connect_as(ROLES[0], database) as other, connect_as(ROLES[1], database) as mallory:
-                for number in range(graphs):
-                    # Anew each time: what is revoked stays so, and small values come again.
-                    later.execute("DROP SCHEMA IF EXISTS registry CASCADE")
-                    later.execute("SELECT registry_create(writer => %s)", (ROLES[0],))
-                    later.execute("SELECT registry.allow(writer => %s)", (ROLES[1],))
-                    Scene(run, alice, other, later, mallory, "graph %d" % number, ()).play(counts)
-                    run.equal(later.execute("SELECT * FROM registry.verify()").fetchall(), [], "graph %d: verify" % number)
+            for number in range(graphs):
+                play(run, database, "graph %d" % number, counts)
         finally:
             for role in ROLES:
                 later.execute("DROP OWNED BY %s; DROP ROLE %s" % (role, role))
