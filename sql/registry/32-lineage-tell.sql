@@ -251,37 +251,19 @@ create or replace function @registry@.tell(value @peft@.adapter, digest bytea, e
 	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 declare
 	way record := @registry@.told_before(digest, envelope_digest);
-	story record;
-	unproven bigint[] := array[]::bigint[];
 begin
 	if not way.complete then
 		select * into root, facts, claims, told from @registry@.told_again(digest, envelope_digest);
-		if not found then
-			select * into root, facts, claims, told
-				from @registry@.tell_recipe(digest, @peft@.adapter_recipe(value), way.made, way.nodes);
+		if found then
+			return;
 		end if;
-		return;
 	end if;
-	facts := '{}';
-	for i in 1 .. cardinality(way.made) loop
-		story := @registry@.tell_story(substr(way.made[i], 1, 32), way.nodes[i], true);
-		if i = 1 then
-			root := story.id;
-		elsif story.fact and story.fresh then
-			facts := facts || story.id;
-		end if;
-		if not story.fact then
-			unproven := unproven || story.id;
-		end if;
-	end loop;
-	claims := @registry@.claim_sets_join(unproven, '{}', way.sets);
-	told := @registry@.told_of(root, facts, claims);
+	select * into root, facts, claims, told from @registry@.tell_all(digest,
+		case when not way.complete then @peft@.adapter_recipe(value) end, way.made, way.nodes, way.sets);
 end
 $$;
 comment on function @registry@.tell(@peft@.adapter, bytea, bytea) is
-	'Writes what a value''s recipe tells, as far as it was not told before. The story of the root (null: '
-	'none, it was imported), the facts below it that are told first, the claim set (null: nothing is '
-	'claimed, nothing was cut off), and the hash of all that.';
+	'Writes what a value''s recipe tells, as far as it was not told before: see tell_all.';
 
 -- For: nobody
 create or replace function @registry@.told_again(digest bytea, envelope_digest bytea)
@@ -317,22 +299,29 @@ comment on function @registry@.claim_sets_join(bigint[], bytea[], bigint[]) is
 	'The set of these stories, of what was cut off, and of all that the claim sets have; null if there is '
 	'nothing.';
 
+-- What was made here is told whatever became of it in the recipe, whose limit can
+-- have cut it off.
 -- For: nobody
-create or replace function @registry@.tell_recipe(digest bytea, recipe jsonb, made bytea[], nodes jsonb[],
-	out root bigint, out facts bigint[], out claims bigint, out told bytea)
+create or replace function @registry@.tell_all(digest bytea, recipe jsonb, made bytea[], nodes jsonb[],
+	sets bigint[], out root bigint, out facts bigint[], out claims bigint, out told bytea)
 	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 declare
 	teller record;
 	story record;
 	unproven bigint[] := array[]::bigint[];
+	cut bytea[] := array[]::bytea[];
 begin
 	facts := '{}';
-	for teller in select t.* from @registry@.stories(tell_recipe.digest, tell_recipe.recipe) t loop
-		story := @registry@.tell_story(teller.of, teller.node,
-			exists (select from unnest(made, nodes) m(value, node)
-				where substr(m.value, 1, 32) = teller.of and m.node = teller.node));
+	for teller in
+		select substr(m.value, 1, 32) as of, m.node, m.i = 1 as root, true as seen
+			from unnest(made, nodes) with ordinality m(value, node, i) where m.node is not null
+		union all
+		select t.of, t.node, t.root, false
+			from @registry@.stories(tell_all.digest, tell_all.recipe) t where tell_all.recipe is not null
+	loop
+		story := @registry@.tell_story(teller.of, teller.node, teller.seen);
 		if teller.root then
-			root := story.id;
+			root := coalesce(root, story.id);
 		elsif story.fact and story.fresh then
 			facts := facts || story.id;
 		end if;
@@ -340,15 +329,19 @@ begin
 			unproven := unproven || story.id;
 		end if;
 	end loop;
-	claims := @registry@.claim_sets_join(unproven,
-		array(select c from unnest(@registry@.cut_off(digest, recipe)) c
-			where not exists (select from @registry@.story s where s.digest = c and s.proven)), '{}');
+	if recipe is not null then
+		cut := array(select c from unnest(@registry@.cut_off(digest, recipe)) c
+			where not exists (select from @registry@.story s where s.digest = c and s.proven));
+	end if;
+	claims := @registry@.claim_sets_join(unproven, cut, sets);
 	told := @registry@.told_of(root, facts, claims);
 end
 $$;
-comment on function @registry@.tell_recipe(bytea, jsonb, bytea[], jsonb[]) is
-	'Writes all that a recipe tells; what this backend has made on the way, and by which operations, can be '
-	'facts. See tell.';
+comment on function @registry@.tell_all(bytea, jsonb, bytea[], jsonb[], bigint[]) is
+	'Writes that this backend made values by operations, which can be facts, and the stories of a recipe '
+	'(null: none has to be read), and adds the claim sets. The story of the root (null: none, it was '
+	'imported), the facts below it that are told first, the claim set (null: nothing is claimed, nothing was '
+	'cut off), and the hash of all that.';
 
 -- For: log reader, inside
 create or replace function @registry@.told_of(root bigint, facts bigint[], claims bigint) returns bytea
@@ -415,7 +408,7 @@ begin
 			where v.upgraded and v.claims is null and v.recipe #>> '{root,op}' is distinct from 'import'
 			order by v.created_at, v.entry, v.number loop
 		update @registry@.version v set (root, facts, claims) = (select t.root, t.facts, t.claims
-				from @registry@.tell_recipe(old.digest, old.recipe, '{}', '{}') t)
+				from @registry@.tell_all(old.digest, old.recipe, '{}', '{}', '{}') t)
 			where v.entry = old.entry and v.number = old.number;
 	end loop;
 	alter table @registry@.version enable trigger version_change;
