@@ -45,14 +45,18 @@ create or replace function @registry@.story_write(digest bytea, sha256 bytea, no
 declare
 	made bigint;
 begin
-	insert into @registry@.story (digest, sha256, node, proven)
-		values (story_write.digest, story_write.sha256, story_write.node, story_write.proven)
-		returning id into made;
-	insert into @registry@.edge (story, of, parent, p, q, w)
-		select made, e.of, e.parent, e.p, e.q, e.w
-		from @peft@.adapter_recipe_edges(
-			jsonb_build_object('version', 1, 'root', story_write.node, 'nodes', '{}'::jsonb),
-			story_write.digest, '{}') e;
+	with story as (
+		insert into @registry@.story (digest, sha256, node, proven)
+			values (story_write.digest, story_write.sha256, story_write.node, story_write.proven)
+			returning id
+	), edge as (
+		insert into @registry@.edge (story, of, parent, p, q, w)
+			select s.id, e.of, e.parent, e.p, e.q, e.w
+			from story s cross join @peft@.adapter_recipe_edges(
+				jsonb_build_object('version', 1, 'root', story_write.node, 'nodes', '{}'::jsonb),
+				story_write.digest, '{}') e
+	)
+	select s.id into strict made from story s;
 	return made;
 end
 $$;
@@ -312,16 +316,11 @@ declare
 	cut bytea[] := array[]::bytea[];
 begin
 	facts := '{}';
-	for teller in
-		select substr(m.value, 1, 32) as of, m.node, m.i = 1 as root, true as seen
-			from unnest(made, nodes) with ordinality m(value, node, i) where m.node is not null
-		union all
-		select t.of, t.node, t.root, false
-			from @registry@.stories(tell_all.digest, tell_all.recipe) t where tell_all.recipe is not null
-	loop
-		story := @registry@.tell_story(teller.of, teller.node, teller.seen);
-		if teller.root then
-			root := coalesce(root, story.id);
+	for i in 1 .. coalesce(cardinality(nodes), 0) loop
+		continue when nodes[i] is null;
+		story := @registry@.tell_story(substr(made[i], 1, 32), nodes[i], true);
+		if i = 1 then
+			root := story.id;
 		elsif story.fact and story.fresh then
 			facts := facts || story.id;
 		end if;
@@ -329,10 +328,22 @@ begin
 			unproven := unproven || story.id;
 		end if;
 	end loop;
-	if recipe is not null then
-		cut := array(select c from unnest(@registry@.cut_off(digest, recipe)) c
-			where not exists (select from @registry@.story s where s.digest = c and s.proven));
+	if recipe is null or recipe -> 'nodes' = '{}' and recipe #>> '{root,op}' = 'import' then
+		claims := @registry@.claim_sets_join(unproven, cut, sets);
+		told := @registry@.told_of(root, facts, claims);
+		return;
 	end if;
+	for teller in select t.of, t.node, t.root from @registry@.stories(tell_all.digest, tell_all.recipe) t loop
+		story := @registry@.tell_story(teller.of, teller.node, false);
+		if teller.root then
+			root := story.id;
+		end if;
+		if not story.fact then
+			unproven := unproven || story.id;
+		end if;
+	end loop;
+	cut := array(select c from unnest(@registry@.cut_off(digest, recipe)) c
+		where not exists (select from @registry@.story s where s.digest = c and s.proven));
 	claims := @registry@.claim_sets_join(unproven, cut, sets);
 	told := @registry@.told_of(root, facts, claims);
 end
