@@ -64,7 +64,7 @@ as($source, 'reg', 'alice', $_) for (
 	q{select registry.set_alias('mix', 'production', 1)},
 	q{select registry.set_alias('mix', 'production', 2, 1)},
 	q{select registry.set_alias('mix', 'candidate', 1)},
-	q{delete from registry.alias where alias = 'candidate'},
+	q{select registry.remove_alias('mix', 'candidate')},
 	q{select registry.set_alias('hers', 'production', 1)});
 as($source, 'reg', 'bob', $_) for (q{select registry.commit('his', leaf(3), 'his own')},
 	q{select registry.commit('his', 0.5 * registry.get('his'))}, q{select registry.set_alias('his', 'production', 2)});
@@ -85,7 +85,7 @@ my %contents = (
 		alias alias_history log log_head event)
 );
 $contents{version} = q{select entry, number, "Peft ext".adapter_envelope_digest(value), md5("Peft ext".adapter_to_safetensors(value)), digest, envelope_digest,
-	recipe, virtual, message, actor, acting_as, created_at, allow_duplicate, erased_at, erase_reason from registry.version order by 1, 2};
+	recipe, virtual, message, actor, acting_as, created_at, allow_duplicate, erased_at, erase_reason, root, facts, claims, told from registry.version order by 1, 2};
 $contents{'lineage of mix'} = q{select l.* from registry.lineage('mix@2') l order by l.depth, l.digest};
 $contents{'a virtual version'} = q{select "Peft ext".adapter_digest(registry.get('sweep@1')) = registry.digest('sweep@1')};
 my %guards = catalog::queries('registry');

@@ -158,3 +158,16 @@ alter table @registry@.version drop constraint version_digest_fkey;
 drop table @registry@.lineage;
 drop table @registry@.state;
 create index event_materialize on @registry@.event ((fields[1])) where kind = 'materialize';
+
+-- Who has DELETE on a table can lock it as a whole; aliases are removed by an UPDATE.
+do $$
+declare
+	r record;
+begin
+	for r in select a.grantee::regrole as role from pg_class c cross join lateral aclexplode(c.relacl) a
+			where c.oid = '@registry@.alias'::regclass and a.privilege_type = 'DELETE'
+				and a.grantee <> c.relowner and a.grantee <> 0 loop
+		execute format('revoke delete on @registry@.alias from %s', r.role);
+	end loop;
+end
+$$;
