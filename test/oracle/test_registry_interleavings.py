@@ -259,8 +259,9 @@ def judge(run, c, race, sessions, before):
     # What was committed before by the session that made it are facts, all else are claims.
     model, first = registry_model.Model(), {b.split(" ", 2)[0] + " " + b.split(" ", 2)[1] for b in before}
     model.revoked = revoked
-    made = {r: (d, recipe) for r, d, recipe in c.execute("select entry || '@' || number, encode(digest, 'hex'), recipe from registry.version"
-                                                         " where entry like 'r%d _'" % race).fetchall()}
+    made = {r: (d, recipe) for r, d, recipe in c.execute(
+        "select entry || '@' || number, encode(digest, 'hex'), coalesce(recipe, adapter_recipe(value)) from registry.version"
+        " where entry like 'r%d _'" % race).fetchall()}
     whole = {registry_model.story(*s) for d, recipe in c.execute("select encode(adapter_digest(a), 'hex'), adapter_recipe(a) from made"
                                                                  " where race = %s", (race,)).fetchall() for s in recipes.told(recipe, d)}
     for _, kind, f in log:
