@@ -1,5 +1,5 @@
 create function adapter_scale(adapter, factor double precision) returns adapter
-	as 'MODULE_PATHNAME' language c immutable strict parallel safe cost 1000;
+	as 'MODULE_PATHNAME' language c immutable strict parallel restricted cost 1000;
 comment on function adapter_scale(adapter, double precision) is
 	'The adapter with its effect times factor, exactly: LoRA: alpha times abs(factor), B and lora_bias '
 	'negated if factor < 0 (zero if it is 0); (IA)^3: 1 + factor (l - 1); differences times factor; dense '
@@ -7,14 +7,14 @@ comment on function adapter_scale(adapter, double precision) is
 	'finite, 0A000 an adapter that arithmetic refuses.';
 
 create function adapter_cast(adapter, dtype text) returns adapter
-	as 'MODULE_PATHNAME' language c immutable strict parallel safe cost 1000;
+	as 'MODULE_PATHNAME' language c immutable strict parallel restricted cost 1000;
 comment on function adapter_cast(adapter, text) is
 	'Every tensor in another dtype: F64, F32, F16 or BF16 (any case), rounded once to nearest even. Errors: '
 	'22023 unknown dtype, 22003 overflow or weights not finite, 0A000 an adapter or dtype without '
 	'arithmetic.';
 
 create function adapter_select(adapter, module_pattern text, invert boolean default false) returns adapter
-	as 'MODULE_PATHNAME' language c immutable strict parallel safe cost 1000;
+	as 'MODULE_PATHNAME' language c immutable strict parallel restricted cost 1000;
 comment on function adapter_select(adapter, text, boolean) is
 	'The modules whose whole path matches the expression, Python''s (as PEFT reads a string in '
 	'target_modules), or with invert those that do not; dense tensors go with the path of their module. '
@@ -22,14 +22,14 @@ comment on function adapter_select(adapter, text, boolean) is
 	'arithmetic refuses, or a construct that only Python has.';
 
 create function adapter_set_base_model(adapter, base_model text, revision text default null) returns adapter
-	as 'MODULE_PATHNAME' language c immutable parallel safe cost 1000;
+	as 'MODULE_PATHNAME' language c immutable parallel restricted cost 1000;
 comment on function adapter_set_base_model(adapter, text, text) is
 	'The same weights under another base model and revision; null names none. The file that comes out is '
 	'unchanged, the configuration is rewritten; so it works for every adapter, also one that arithmetic '
 	'refuses.';
 
 create function adapter_split(adapter, max_bytes bigint) returns setof adapter
-	as 'MODULE_PATHNAME' language c immutable strict parallel safe cost 1000 rows 10;
+	as 'MODULE_PATHNAME' language c immutable strict parallel restricted cost 1000 rows 10;
 comment on function adapter_split(adapter, bigint) is
 	'The adapter cut by module, in path order, into parts of at most max_bytes raw bytes; adapter_union '
 	'puts them together. Error 54000: one module is larger.';

@@ -4,7 +4,7 @@
 -- planner shall not put one machine's figures into a stored plan or index.
 
 create function adapter_truncate(adapter_delta, rank integer) returns adapter
-	as 'MODULE_PATHNAME' language c stable strict parallel safe cost 100000;
+	as 'MODULE_PATHNAME' language c stable strict parallel restricted cost 100000;
 comment on function adapter_truncate(adapter_delta, integer) is
 	'The best approximation of each module''s delta of at most this rank, in the Frobenius norm, from the '
 	'factors; a sum is not evaluated first. The result''s scaling is 1 (alpha = rank), B A the leading '
@@ -15,7 +15,7 @@ comment on function adapter_truncate(adapter_delta, integer) is
 	'no OpenBLAS (package libopenblas0), and those of the sum.';
 
 create function adapter_truncate(adapter_delta, energy double precision) returns adapter
-	as 'MODULE_PATHNAME', 'adapter_truncate_energy' language c stable strict parallel safe cost 100000;
+	as 'MODULE_PATHNAME', 'adapter_truncate_energy' language c stable strict parallel restricted cost 100000;
 comment on function adapter_truncate(adapter_delta, double precision) is
 	'The same, each module with the smallest rank, at least 1, that keeps this share of the sum of its '
 	'squared singular values. Error 22023: energy outside (0, 1].';
@@ -96,13 +96,13 @@ comment on function adapter_module_geometry(adapter_delta, adapter_delta) is
 	'module of either, in path order. Errors: as adapter_inner.';
 
 create function adapter_truncate(adapter, rank integer) returns adapter
-	as 'MODULE_PATHNAME' language c stable strict parallel safe cost 100000;
+	as 'MODULE_PATHNAME' language c stable strict parallel restricted cost 100000;
 comment on function adapter_truncate(adapter, integer) is
 	'The same for adapters, each taken as its delta; an expression in parameter space is evaluated first. '
 	'Formula, shapes and errors as for adapter_delta.';
 
 create function adapter_truncate(adapter, energy double precision) returns adapter
-	as 'MODULE_PATHNAME', 'adapter_truncate_energy' language c stable strict parallel safe cost 100000;
+	as 'MODULE_PATHNAME', 'adapter_truncate_energy' language c stable strict parallel restricted cost 100000;
 comment on function adapter_truncate(adapter, double precision) is
 	'The same for adapters, each taken as its delta; an expression in parameter space is evaluated first. '
 	'Formula, shapes and errors as for adapter_delta.';

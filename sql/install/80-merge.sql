@@ -1,6 +1,6 @@
 create function adapter_magnitude_prune(adapters adapter[], weights double precision[],
 	density double precision, flavour text) returns adapter
-	as 'MODULE_PATHNAME' language c immutable strict parallel safe cost 1000;
+	as 'MODULE_PATHNAME' language c immutable strict parallel restricted cost 1000;
 comment on function adapter_magnitude_prune(adapter[], double precision[], double precision, text) is
 	'The weighted sum of the adapters'' factors after pruning: of each factor with n entries the '
 	'floor(density n) of largest magnitude stay, of equal ones those that come first. With s the scaling of '
@@ -13,7 +13,7 @@ comment on function adapter_magnitude_prune(adapter[], double precision[], doubl
 
 create function adapter_ties(adapters adapter[], weights double precision[], density double precision,
 	flavour text, majority_sign text default 'total') returns adapter
-	as 'MODULE_PATHNAME' language c immutable strict parallel safe cost 1000;
+	as 'MODULE_PATHNAME' language c immutable strict parallel restricted cost 1000;
 comment on function adapter_ties(adapter[], double precision[], double precision, text, text) is
 	'TIES: pruned as by adapter_magnitude_prune; then each entry of a factor is the sum of u_i x_i over the '
 	'adapters whose x_i has the elected sign, divided by their number (u as there; the weights are not '
@@ -23,7 +23,7 @@ comment on function adapter_ties(adapter[], double precision[], double precision
 
 create function adapter_dare_linear(adapters adapter[], weights double precision[], density double precision,
 	seed bigint, flavour text) returns adapter
-	as 'MODULE_PATHNAME' language c immutable strict parallel safe cost 1000;
+	as 'MODULE_PATHNAME' language c immutable strict parallel restricted cost 1000;
 comment on function adapter_dare_linear(adapter[], double precision[], double precision, bigint, text) is
 	'DARE: each entry of a factor stays with probability density, divided by density, else it is 0; then '
 	'the weighted sum as in adapter_magnitude_prune. The draws depend on the seed, the adapter''s digest, '
@@ -32,7 +32,7 @@ comment on function adapter_dare_linear(adapter[], double precision[], double pr
 
 create function adapter_dare_ties(adapters adapter[], weights double precision[], density double precision,
 	seed bigint, flavour text, majority_sign text default 'total') returns adapter
-	as 'MODULE_PATHNAME' language c immutable strict parallel safe cost 1000;
+	as 'MODULE_PATHNAME' language c immutable strict parallel restricted cost 1000;
 comment on function adapter_dare_ties(adapter[], double precision[], double precision, bigint, text, text) is
 	'Dropped as by adapter_dare_linear, elected and averaged as by adapter_ties. flavour: peft. Errors: as '
 	'adapter_ties.';
@@ -40,21 +40,21 @@ comment on function adapter_dare_ties(adapter[], double precision[], double prec
 -- The same for adapter_delta[]: an element is taken as its adapter.
 create function adapter_magnitude_prune(adapters adapter_delta[], weights double precision[],
 	density double precision, flavour text) returns adapter
-	as 'MODULE_PATHNAME' language c immutable strict parallel safe cost 1000;
+	as 'MODULE_PATHNAME' language c immutable strict parallel restricted cost 1000;
 comment on function adapter_magnitude_prune(adapter_delta[], double precision[], double precision, text) is
 	'The same for the adapters that the elements are as stored values: a sum of deltas has its terms'' '
 	'factors stacked. Shapes, formula and errors as for adapter[].';
 
 create function adapter_ties(adapters adapter_delta[], weights double precision[], density double precision,
 	flavour text, majority_sign text default 'total') returns adapter
-	as 'MODULE_PATHNAME' language c immutable strict parallel safe cost 1000;
+	as 'MODULE_PATHNAME' language c immutable strict parallel restricted cost 1000;
 comment on function adapter_ties(adapter_delta[], double precision[], double precision, text, text) is
 	'The same for the adapters that the elements are as stored values: a sum of deltas has its terms'' '
 	'factors stacked. Shapes, formula and errors as for adapter[].';
 
 create function adapter_dare_linear(adapters adapter_delta[], weights double precision[],
 	density double precision, seed bigint, flavour text) returns adapter
-	as 'MODULE_PATHNAME' language c immutable strict parallel safe cost 1000;
+	as 'MODULE_PATHNAME' language c immutable strict parallel restricted cost 1000;
 comment on function adapter_dare_linear(adapter_delta[], double precision[], double precision, bigint,
 	text) is
 	'The same for the adapters that the elements are as stored values: a sum of deltas has its terms'' '
@@ -62,7 +62,7 @@ comment on function adapter_dare_linear(adapter_delta[], double precision[], dou
 
 create function adapter_dare_ties(adapters adapter_delta[], weights double precision[],
 	density double precision, seed bigint, flavour text, majority_sign text default 'total') returns adapter
-	as 'MODULE_PATHNAME' language c immutable strict parallel safe cost 1000;
+	as 'MODULE_PATHNAME' language c immutable strict parallel restricted cost 1000;
 comment on function adapter_dare_ties(adapter_delta[], double precision[], double precision, bigint, text,
 	text) is
 	'The same for the adapters that the elements are as stored values: a sum of deltas has its terms'' '

@@ -51,6 +51,7 @@ NEED_READ_COMMITTED = {
     "erase": "select registry.erase('x@1', 'withdrawn')",
     "registry_upgrade": "select registry_upgrade()",
     "seal": "select registry.seal()",
+    "settle": "select registry.settle()",
 }
 # The last three call seal() themselves: two are functions of the tests.
 NEEDS = re.compile(r"\b(%s)\(" % "|".join([*NEED_READ_COMMITTED, "checkpoint", "since", "altered"]))
