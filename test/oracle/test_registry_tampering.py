@@ -68,12 +68,12 @@ class Edits:
             # enough entries for a subtree that is kept
             entry, number = self.registry.pick("registry.is_live(digest)")
             connection.execute("select registry.set_alias(%s, 'a' || i, %s) from generate_series(1, 250) i", (entry, number))
-        while connection.execute("select registry.settle()").fetchone()[0]:
-            pass
+        self.settle()
         self.checkpoint = self.registry.checkpoint()
         self.log = self.registry.log()
         if self.rng.random() < 0.5:
             self.registry.happen(self.rng.randint(1, 6))        # stays unsealed
+            self.settle()               # until then a mark may be there or not
         self.events = {}
         unsealed = connection.execute("select null, kind, fields from registry.event order by id").fetchall()
         for position, kind, fields in [e[:3] for e in self.log] + unsealed:
@@ -102,6 +102,10 @@ class Edits:
             if (table, column) == ("event", "id"):
                 self.c.execute("alter table registry.event alter id drop identity if exists")
             self.c.execute("alter table registry.%s alter %s drop not null" % (table, column))
+
+    def settle(self):
+        while self.c.execute("select registry.settle()").fetchone()[0]:
+            pass
 
     def attempt(self, table, sql, arguments=()):
         """Rows changed; constraints that refuse it go."""
