@@ -21,7 +21,7 @@ typedef struct Note
 {
 	uint8		value[IDENTITY_LENGTH];
 	uint32		n_operands;
-	uint8	   *operands;		/* or NULL; the root stands behind them */
+	uint8	   *operands;		/* the root stands behind them */
 	size_t		n_root;
 	int64		serial;			/* in order of time, from 1 */
 } Note;
@@ -68,6 +68,8 @@ evaluated_note(const PaIdentity *value, const char *root, size_t n_root, uint32 
 
 	copy_identity(note.value, value);
 	note.operands = copy_operands(n_operands, operands, root, n_root);
+	if (note.operands == NULL)
+		return;
 	if (place->operands != NULL)
 		pfree(place->operands);
 	*place = note;
@@ -83,8 +85,7 @@ evaluated_operands(const PaIdentity *value, int64 before, EvaluatedOperands *fou
 
 	copy_identity(wanted, value);
 	for (uint32 i = 0; i < n_noted; i++)
-		if (ring[i].operands != NULL && ring[i].serial < before &&
-			(latest == NULL || ring[i].serial > latest->serial) &&
+		if (ring[i].serial < before && (latest == NULL || ring[i].serial > latest->serial) &&
 			memcmp(ring[i].value, wanted, IDENTITY_LENGTH) == 0)
 			latest = &ring[i];
 	if (latest == NULL)

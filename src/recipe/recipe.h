@@ -113,9 +113,6 @@ extern PaStatus pa_recipe_union(PaEnv *env, uint32_t n, const PaOperand *operand
 /* The root node where it stands in a recipe that one of the functions above wrote. */
 extern PaText pa_recipe_root(PaText recipe);
 
-/* One node, in any spelling, as they write it; codes as pa_recipe_check's. */
-extern PaStatus pa_recipe_spell_node(PaEnv *env, PaText node, PaText *spelled);
-
 /* Grammar, digests, weights, limits; PA_ERR_CONFIG and pa_json_parse's codes. */
 extern PaStatus pa_recipe_check(PaEnv *env, PaText recipe);
 

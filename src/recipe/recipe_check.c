@@ -176,8 +176,8 @@ is_member(const json_t *value, PaMemberType type)
 }
 
 /* where: "root", or the digest that the node belongs to */
-PaStatus
-pa_recipe_check_node(PaEnv *env, const json_t *node, const char *where)
+static PaStatus
+check_node(PaEnv *env, const json_t *node, const char *where)
 {
 	const json_t *op = json_object_get(node, "op");
 	const PaNodeForm *form = pa_recipe_form(op);
@@ -215,7 +215,7 @@ check_stories(PaEnv *env, const json_t *stories, const char *digest)
 	for (size_t i = 0; (node = pa_recipe_story(stories, i)) != NULL; i++)
 	{
 		PA_TRY(pa_check_cancel(env));
-		PA_TRY(pa_recipe_check_node(env, node, digest));
+		PA_TRY(check_node(env, node, digest));
 	}
 	return PA_OK;
 }
@@ -243,7 +243,7 @@ pa_recipe_check_document(PaEnv *env, const json_t *document)
 					   (long long) json_integer_value(version));
 	if (json_object_size(document) != 3 || !json_is_object(nodes))
 		return pa_fail(env, PA_ERR_CONFIG, "recipe does not have the members version, root and nodes");
-	PA_TRY(pa_recipe_check_node(env, json_object_get(document, "root"), "root"));
+	PA_TRY(check_node(env, json_object_get(document, "root"), "root"));
 	json_object_foreach(nodes, key, node)
 	{
 		uint8_t		digest[PA_SHA256_LENGTH];

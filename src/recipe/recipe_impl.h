@@ -63,9 +63,6 @@ extern const PaNodeForm *pa_recipe_term_form(PaMemberType type);
 /* Story i of a member of nodes, which is a node or an array of several; NULL: there are no more. */
 extern const json_t *pa_recipe_story(const json_t *stories, size_t i);
 
-/* A parsed node against the grammar; where: what an error calls it. */
-extern PaStatus pa_recipe_check_node(PaEnv *env, const json_t *node, const char *where);
-
 /* A parsed document against the grammar. */
 extern PaStatus pa_recipe_check_document(PaEnv *env, const json_t *document);
 

@@ -525,21 +525,3 @@ pa_recipe_root(PaText recipe)
 			break;
 	return pa_text(root, (size_t) (p - root));
 }
-
-PaStatus
-pa_recipe_spell_node(PaEnv *env, PaText node, PaText *spelled)
-{
-	json_t	   *json;
-	PaBuf		buf;
-	PaStatus	status;
-
-	PA_TRY(pa_json_parse(env, node, "recipe", &json));
-	PA_TRY(pa_recipe_check_node(env, json, "root"));
-	PA_TRY(pa_buf_init(env, &buf, 0, 256));
-	status = write_node(&buf, json);
-	if (status == PA_OK)
-		status = pa_strndup(env, (const char *) buf.data, buf.length, &spelled->text);
-	spelled->length = buf.length;
-	pa_buf_release(&buf);
-	return status;
-}
