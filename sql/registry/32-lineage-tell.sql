@@ -38,6 +38,15 @@ $$;
 comment on function @registry@.cut_off(bytea, jsonb) is
 	'Digests that a recipe names and has no node for: its limit cut them off.';
 
+-- For: log reader, inside
+create or replace function @registry@.recipe_of(node jsonb) returns jsonb
+	language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
+begin
+	return jsonb_build_object('version', 1, 'root', node, 'nodes', '{}'::jsonb);
+end
+$$;
+comment on function @registry@.recipe_of(jsonb) is 'A recipe that tells one story, the node, and no more.';
+
 -- For: nobody
 create or replace function @registry@.story_write(digest bytea, sha256 bytea, node jsonb, proven boolean)
 	returns bigint
@@ -53,8 +62,7 @@ begin
 		insert into @registry@.edge (story, of, parent, p, q, w)
 			select s.id, e.of, e.parent, e.p, e.q, e.w
 			from story s cross join @peft@.adapter_recipe_edges(
-				jsonb_build_object('version', 1, 'root', story_write.node, 'nodes', '{}'::jsonb),
-				story_write.digest, '{}') e
+				@registry@.recipe_of(story_write.node), story_write.digest, '{}') e
 	)
 	select s.id into strict made from story s;
 	return made;
@@ -89,15 +97,27 @@ comment on function @registry@.claim_set_write(bigint[], bytea[]) is
 create or replace function @registry@.claims_hash(claims bigint[], cut bytea[]) returns bytea
 	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
+	return (select @registry@.claim_lines_hash(array_agg(s.digest), array_agg(s.sha256), claims_hash.cut)
+		from unnest(claims) c join @registry@.story s on s.id = c);
+end
+$$;
+comment on function @registry@.claims_hash(bigint[], bytea[]) is
+	'The hash of a claim set with these stories (claim_lines_hash).';
+
+-- For: log reader, inside
+create or replace function @registry@.claim_lines_hash(digests bytea[], hashes bytea[], cut bytea[])
+	returns bytea
+	language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
+begin
 	return sha256(convert_to(coalesce((
 		select string_agg(t.line, '' order by t.line collate "C") from (
 			select 'claim ' || encode(s.digest, 'hex') || ' ' || encode(s.sha256, 'hex') || chr(10)
-				from unnest(claims) c join @registry@.story s on s.id = c
+				from unnest(digests, hashes) s(digest, sha256)
 			union all
 			select 'cut ' || encode(d, 'hex') || chr(10) from unnest(cut) d) t(line)), ''), 'UTF8'));
 end
 $$;
-comment on function @registry@.claims_hash(bigint[], bytea[]) is
+comment on function @registry@.claim_lines_hash(bytea[], bytea[], bytea[]) is
 	'SHA-256 of the lines "claim DIGEST SHA256" and "cut DIGEST", sorted: doc/registry.md, "Log".';
 
 -- For: log reader, inside
@@ -233,8 +253,7 @@ begin
 	end if;
 	-- what an operation that changed nothing says of its own digest is no story
 	if position(encode(digest, 'hex') in node::text) > 0 and not exists (select
-			from @peft@.adapter_recipe_edges(jsonb_build_object('version', 1, 'root', node,
-				'nodes', '{}'::jsonb), digest, '{}')) then
+			from @peft@.adapter_recipe_edges(@registry@.recipe_of(node), digest, '{}')) then
 		return;
 	end if;
 	fact := seen and not @registry@.told_otherwise(digest, hash, session_user);
@@ -328,22 +347,22 @@ begin
 			unproven := unproven || story.id;
 		end if;
 	end loop;
-	if recipe is null or recipe -> 'nodes' = '{}' and recipe #>> '{root,op}' = 'import' then
-		claims := @registry@.claim_sets_join(unproven, cut, sets);
-		told := @registry@.told_of(root, facts, claims);
-		return;
+	-- an import that tells of nothing has nothing to read
+	if recipe -> 'nodes' <> '{}' or recipe #>> '{root,op}' <> 'import' then
+		for teller in
+			select t.of, t.node, t.root from @registry@.stories(tell_all.digest, tell_all.recipe) t
+		loop
+			story := @registry@.tell_story(teller.of, teller.node, false);
+			if teller.root then
+				root := story.id;
+			end if;
+			if not story.fact then
+				unproven := unproven || story.id;
+			end if;
+		end loop;
+		cut := array(select c from unnest(@registry@.cut_off(digest, recipe)) c
+			where not exists (select from @registry@.story s where s.digest = c and s.proven));
 	end if;
-	for teller in select t.of, t.node, t.root from @registry@.stories(tell_all.digest, tell_all.recipe) t loop
-		story := @registry@.tell_story(teller.of, teller.node, false);
-		if teller.root then
-			root := story.id;
-		end if;
-		if not story.fact then
-			unproven := unproven || story.id;
-		end if;
-	end loop;
-	cut := array(select c from unnest(@registry@.cut_off(digest, recipe)) c
-		where not exists (select from @registry@.story s where s.digest = c and s.proven));
 	claims := @registry@.claim_sets_join(unproven, cut, sets);
 	told := @registry@.told_of(root, facts, claims);
 end

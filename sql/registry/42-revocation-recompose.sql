@@ -196,8 +196,7 @@ begin
 		ref := claim.entry || '@' || claim.number;
 		proven := not @registry@.told_otherwise(claim.digest, claim.sha256, claim.actor)
 			and @registry@.are_live(claim.digest || claim.parents)
-			and @registry@.leads_to(jsonb_build_object('version', 1, 'root', claim.node,
-				'nodes', '{}'::jsonb), claim.parents, claim.digest);
+			and @registry@.leads_to(@registry@.recipe_of(claim.node), claim.parents, claim.digest);
 		if proven then
 			update @registry@.story s set proven = true where s.id = claim.id;
 		end if;

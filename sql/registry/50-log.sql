@@ -21,20 +21,21 @@ comment on function @registry@.log_time(timestamptz) is
 -- For: log reader, inside
 create or replace function @registry@.log_version_fields(
 	entry text, number integer, digest bytea, envelope_digest bytea, recipe jsonb,
-	virtual boolean, allow_duplicate boolean, message text, actor name, acting_as name,
+	virtual boolean, upgraded boolean, allow_duplicate boolean, message text, actor name, acting_as name,
 	created_at timestamptz, told bytea) returns text[]
 	language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
 begin
 	return array[entry, number::text, encode(digest, 'hex'), encode(envelope_digest, 'hex'),
-		coalesce(encode(sha256(convert_to(recipe::text, 'UTF8')), 'hex'), ''), virtual::text,
+		coalesce(case when virtual or upgraded
+			then encode(sha256(convert_to(recipe::text, 'UTF8')), 'hex') end, ''), virtual::text,
 		allow_duplicate::text, message, actor::text, acting_as::text, @registry@.log_time(created_at),
 		encode(told, 'hex')];
 end
 $$;
 comment on function @registry@.log_version_fields(text, integer, bytea, bytea, jsonb, boolean, boolean,
-	text, name, name, timestamptz, bytea) is
-	'Fields of a version''s entry: its columns but for the value; told is the hash of what it tells, recipe '
-	'null unless the version is virtual or from before there were stories.';
+	boolean, text, name, name, timestamptz, bytea) is
+	'Fields of a version''s entry: its columns but for the value; told is the hash of what it tells, of the '
+	'recipe there is one if the version is virtual or from before there were stories.';
 
 -- For: log reader, inside
 create or replace function @registry@.log_alias_fields(
@@ -131,8 +132,7 @@ begin
 		end if;
 	end if;
 	perform @registry@.log_append('version', @registry@.log_version_fields(
-		new.entry, new.number, new.digest, new.envelope_digest,
-		case when new.virtual or new.upgraded then new.recipe end, new.virtual,
+		new.entry, new.number, new.digest, new.envelope_digest, new.recipe, new.virtual, new.upgraded,
 		new.allow_duplicate, new.message, new.actor, new.acting_as, new.created_at, new.told));
 	return null;
 end

@@ -48,9 +48,8 @@ begin
 			select e.position, e.fields from @registry@.log_events('version', 12) e
 		), row as (
 			select v.entry, v.number, @registry@.log_version_fields(
-				v.entry, v.number, v.digest, v.envelope_digest,
-				case when v.virtual or v.upgraded then v.recipe end, v.virtual, v.allow_duplicate,
-				v.message, v.actor, v.acting_as, v.created_at, v.told) as fields
+				v.entry, v.number, v.digest, v.envelope_digest, v.recipe, v.virtual, v.upgraded,
+				v.allow_duplicate, v.message, v.actor, v.acting_as, v.created_at, v.told) as fields
 			from @registry@.version v
 		)
 		select e.position, case when r.fields is null then 'missing' else 'changed' end,
@@ -207,9 +206,8 @@ begin
 	return query select f.* from @registry@.verify_told() f;
 	return query
 		with told as (
-			select c.claim_set,
-				string_agg(format(E'claim %s %s\n', encode(s.digest, 'hex'), encode(s.sha256, 'hex')), ''
-					order by s.digest, s.sha256) as lines, bool_or(s.id is null) as lacking
+			select c.claim_set, array_agg(s.digest) as digests, array_agg(s.sha256) as hashes,
+				bool_or(s.id is null) as lacking
 			from @registry@.claim c left join @registry@.story s on s.id = c.story group by c.claim_set)
 		select null::bigint, 'changed', format('claim set %s', coalesce(c.id, t.claim_set)), case
 			when c.id is null then 'It is not there and has stories.'
@@ -217,9 +215,7 @@ begin
 			else 'It has another hash than its stories and what was cut off.' end
 		from @registry@.claim_set c full join told t on t.claim_set = c.id
 		where c.id is null or t.lacking or c.cut is null
-			or c.sha256 is distinct from sha256(convert_to(coalesce(t.lines, '')
-			|| coalesce((select string_agg('cut ' || encode(d, 'hex') || chr(10), '' order by d)
-				from unnest(c.cut) d), ''), 'UTF8'));
+			or c.sha256 is distinct from @registry@.claim_lines_hash(t.digests, t.hashes, c.cut);
 	return query
 		select null::bigint, 'changed', format('claim set %s', c.id), 'No version has it.'
 		from @registry@.claim_set c left join @registry@.version v on v.claims = c.id
@@ -248,8 +244,7 @@ as $$
 begin
 	return not exists (
 		select from (select e.of, e.parent, e.p, e.q, e.w from @registry@.edge e where e.story = $1) h
-			full join @peft@.adapter_recipe_edges(
-				jsonb_build_object('version', 1, 'root', node, 'nodes', '{}'::jsonb), digest, '{}') t
+			full join @peft@.adapter_recipe_edges(@registry@.recipe_of(node), digest, '{}') t
 				on t.parent = h.parent
 		where (h.of, h.parent, h.p, h.q, h.w) is distinct from (t.of, t.parent, t.p, t.q, t.w));
 exception when others then
@@ -286,8 +281,8 @@ begin
 	return query
 		with node as (
 			select s.id, s.digest, t.of, t.parent, t.p, t.q, t.w
-			from @registry@.story s cross join lateral @peft@.adapter_recipe_edges(
-				jsonb_build_object('version', 1, 'root', s.node, 'nodes', '{}'::jsonb), s.digest, '{}') t
+			from @registry@.story s
+				cross join lateral @peft@.adapter_recipe_edges(@registry@.recipe_of(s.node), s.digest, '{}') t
 		), fault as (
 			select s.id, 'Its hash is not that of its node.' as fault from @registry@.story s
 			where s.sha256 is distinct from sha256(convert_to(s.node::text, 'UTF8'))

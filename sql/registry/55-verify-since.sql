@@ -92,9 +92,8 @@ begin
 				'message actor acting_as created_at told', e.fields, v.fields)
 		from @registry@.log_since(after, upto) e left join lateral (
 			select @registry@.log_version_fields(
-				x.entry, x.number, x.digest, x.envelope_digest,
-				case when x.virtual or x.upgraded then x.recipe end, x.virtual, x.allow_duplicate,
-				x.message, x.actor, x.acting_as, x.created_at, x.told) as fields
+				x.entry, x.number, x.digest, x.envelope_digest, x.recipe, x.virtual, x.upgraded,
+				x.allow_duplicate, x.message, x.actor, x.acting_as, x.created_at, x.told) as fields
 			from @registry@.version x where x.entry = e.fields[1] and x.number = e.number offset 0) v on true
 		where e.kind = 'version' and e.fields is distinct from v.fields;
 	return query select f.* from @registry@.verify_told(after, upto) f;

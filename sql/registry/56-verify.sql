@@ -131,9 +131,8 @@ end
 $$;
 comment on function @registry@.recipe_fault(text, integer) is
 	'Compares what a version''s recipe tells with facts and claims; makes it again from registered values '
-	'and compares the digests, or where the linear algebra '
-	'library had a part the values (distance at most 1e-5 of the norm); null if nothing is wrong or its '
-	'values are not registered, else a sentence.';
+	'and compares the digests, or where the linear algebra library had a part the values (distance at most '
+	'1e-5 of the norm); null if nothing is wrong or its values are not registered, else a sentence.';
 
 -- For: log reader, inside
 create or replace function @registry@.verify_recipes()

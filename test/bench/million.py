@@ -87,7 +87,7 @@ TOLD = (
     """insert into registry.edge (story, of, parent, p, q, w)
     select s.id, e.of, e.parent, e.p, e.q, e.w
     from registry.story s cross join lateral public.adapter_recipe_edges(
-        jsonb_build_object('version', 1, 'root', s.node, 'nodes', '{}'::jsonb), s.digest, '{}') e order by s.id""",
+        registry.recipe_of(s.node), s.digest, '{}') e order by s.id""",
     "analyze registry.story",
     """create unlogged table million.claimed as
     select t.n, array_agg(s.id order by s.id) as stories
@@ -136,7 +136,7 @@ ALIASES = (
 EVENTS = (
     """insert into registry.event (kind, fields)
     select 'version', registry.log_version_fields(v.entry, v.number, v.digest, v.envelope_digest, v.recipe, v.virtual,
-        v.allow_duplicate, v.message, v.actor, v.acting_as, v.created_at, v.told)
+        v.upgraded, v.allow_duplicate, v.message, v.actor, v.acting_as, v.created_at, v.told)
     from registry.version v order by v.created_at""",
     """insert into registry.event (kind, fields)
     select 'alias', registry.log_alias_fields(h.entry, h.alias, h.move, h.number, h.previous, h.actor, h.moved_at)

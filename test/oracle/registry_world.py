@@ -15,7 +15,7 @@ import re
 import psycopg
 
 import harness
-from test_registry_adversary import forged
+from recipes import forged
 
 CALLERS = ("reader", "guest", "alice", "bob", "admin", "stranger", "owner")
 OPEN_CALLERS = ("reader", "alice", "admin", "stranger")     # where nothing is secured

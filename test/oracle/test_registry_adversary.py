@@ -19,7 +19,6 @@ SPDX-License-Identifier: PostgreSQL
 """
 import json
 import os
-import struct
 
 import harness
 import random_lineage as lineage
@@ -28,17 +27,6 @@ import registry_model
 
 IMPORT = {"op": "import", "sha256": "ab" * 32}
 KINDS = ("true", "false", "false", "circular", "cut", "stale", "crowding", "future")
-
-
-def forged(envelope, recipe):
-    """The same adapter with another story."""
-    length, = struct.unpack_from("<Q", envelope)
-    header = json.loads(envelope[8:8 + length])
-    header["__metadata__"].pop("peftarith.envelope_digest", None)
-    header["__metadata__"]["peftarith.recipe"] = json.dumps(recipe, separators=(",", ":"))
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    return struct.pack("<Q", len(text)) + text + envelope[8 + length:]
 
 
 class Scene:
@@ -111,7 +99,7 @@ class Scene:
         digest = self.graph.digests[i]
         recipe = self.lie(digest, i, self.rng.choice(KINDS))
         envelope, = self.mallory.execute("SELECT adapter_send(a) FROM n WHERE id = %s", (i,)).fetchone()
-        return forged(envelope, recipe), digest, recipe
+        return recipes.forged(envelope, recipe), digest, recipe
 
     def entry(self, who):
         self.n += 1

@@ -25,7 +25,7 @@ import psycopg
 
 import harness
 from registry_world import ENTRIES, Outcome, World, plain, roles
-from test_registry_adversary import forged
+from recipes import forged
 
 # For whom each function is. A function that is not here fails the test.
 FOR = {
@@ -35,7 +35,7 @@ FOR = {
         descendant_edges descendant_graph names revoked_among are_live version_live obstacle log_time builder_version
         file_digest materials bill_component bill_dependencies is_member is_owner owns_entry""",
     "log reader": """export_log checkpoint_at verify_export inclusion_proof consistency_proof verify_since verify
-        stories cut_off claims_hash told_hash told_facts told_of log_version_fields log_alias_fields log_revoke_fields log_line log_leaf log_note
+        stories recipe_of cut_off claims_hash claim_lines_hash told_hash told_facts told_of log_version_fields log_alias_fields log_revoke_fields log_line log_leaf log_note
         log_checkpoint parse_export log_rows log_entries misplaced_entries is_log_event verify_entries verify_checkpoint
         verify_tree verify_events verify_log tree_nodes tree_root log_check_size log_events log_difference verify_versions
         verify_erasures log_erasures verify_told verify_lineage edges_fit story_fault verify_stories verify_states verify_aliases verify_keys

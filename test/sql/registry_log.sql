@@ -44,7 +44,7 @@ select bool_and(l.previous = coalesce(b.hash, decode(repeat('00', 32), 'hex'))) 
 from registry.log l left join registry.log b on b.position = l.position - 1;
 select h.size, h.hash = l.hash as hash from registry.log_head h join registry.log l on l.position = h.size;
 -- What an entry tells is in the row.
-select l.fields = registry.log_version_fields(v.entry, v.number, v.digest, v.envelope_digest, case when v.virtual then v.recipe end, v.virtual, v.allow_duplicate,
+select l.fields = registry.log_version_fields(v.entry, v.number, v.digest, v.envelope_digest, v.recipe, v.virtual, v.upgraded, v.allow_duplicate,
 	v.message, v.actor, v.acting_as, v.created_at, decode(l.fields[12], 'hex')) as same
 from registry.log l join registry.version v on v.entry = l.fields[1] and v.number::text = l.fields[2] where l.kind = 'version' and v.entry = 'mix';
 -- Times are in UTC, whatever the session's zone and style.

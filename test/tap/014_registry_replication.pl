@@ -3,9 +3,14 @@
 use strict;
 use warnings;
 
+use Cwd qw(abs_path);
+use File::Basename qw(dirname);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+
+use lib dirname(abs_path(__FILE__));
+use leaf;
 
 my $publisher = PostgreSQL::Test::Cluster->new('publisher');
 $publisher->init(allows_streaming => 'logical');
@@ -15,15 +20,7 @@ $subscriber->init;
 $subscriber->start;
 $_->safe_psql('postgres', q{create extension peftarith; select registry_create()})
 	for $publisher, $subscriber;
-$publisher->safe_psql('postgres', q{
-	create function leaf(n int) returns adapter language sql immutable as $$
-		select adapter_from_json(format('{"config": {"peft_type": "LORA", "base_model_name_or_path": "b",
-				"r": 1, "lora_alpha": 1},
-			"tensors": {
-				"base_model.model.m.lora_A.weight": {"dtype": "F32", "shape": [1, 2], "data": [%s, 2]},
-				"base_model.model.m.lora_B.weight": {"dtype": "F32", "shape": [2, 1], "data": [1, %s]}}}',
-			n, n)::json)
-	$$;
+$publisher->safe_psql('postgres', $leaf::sql . q{
 	select registry.commit('x', leaf(1));
 	select registry.commit('y', leaf(2));
 });

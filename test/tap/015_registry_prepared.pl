@@ -5,24 +5,20 @@
 use strict;
 use warnings;
 
+use Cwd qw(abs_path);
+use File::Basename qw(dirname);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+
+use lib dirname(abs_path(__FILE__));
+use leaf;
 
 my $node = PostgreSQL::Test::Cluster->new('prepared');
 $node->init;
 $node->append_conf('postgresql.conf', "max_prepared_transactions = 10\nlock_timeout = '500ms'");
 $node->start;
-$node->safe_psql('postgres', q{
-	create extension peftarith;
-	create function leaf(n int) returns adapter language sql immutable as $$
-		select adapter_from_json(format('{"config": {"peft_type": "LORA", "base_model_name_or_path": "b",
-				"r": 1, "lora_alpha": 1},
-			"tensors": {
-				"base_model.model.m.lora_A.weight": {"dtype": "F32", "shape": [1, 2], "data": [%s, 2]},
-				"base_model.model.m.lora_B.weight": {"dtype": "F32", "shape": [2, 1], "data": [1, %s]}}}',
-			n, n)::json)
-	$$;
+$node->safe_psql('postgres', 'create extension peftarith;' . $leaf::sql . q{
 	select registry_create();
 	create table made (name text, a adapter);
 });
