@@ -80,6 +80,19 @@ end
 $$;
 comment on function @registry@.sets_of(bytea) is 'What all versions with the digest claim.';
 
+-- For: reader, inside
+create or replace function @registry@.sets_made_of(digests bytea[]) returns setof bigint
+	language plpgsql stable parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
+begin
+	return query select distinct c.claim_set
+		from unnest(digests) d
+			cross join lateral (select e.story from @registry@.edge e where e.parent = d offset 0) e
+			join @registry@.claim c on c.story = e.story;
+end
+$$;
+comment on function @registry@.sets_made_of(bytea[]) is
+	'The claim sets in which a story has one of the digests as an operand.';
+
 -- Versions that were made of the digests: by facts, or because they say so.  It
 -- names entries, whosever they are.
 -- For: admin, inside
@@ -91,15 +104,11 @@ declare
 	made bytea[] := array(select @registry@.fact_descendants(digests));
 begin
 	return query
-	with sets as materialized (
-		select distinct c.claim_set
-		from unnest(made) m(digest) join @registry@.edge e on e.parent = m.digest
-			join @registry@.claim c on c.story = e.story)
 	select v.entry, v.number, v.digest, v.claims, true
 		from unnest(made) m(digest) join @registry@.version v on v.digest = m.digest
 	union all
 	select v.entry, v.number, v.digest, v.claims, false
-		from sets s join @registry@.version v on v.claims = s.claim_set
+		from @registry@.sets_made_of(made) s(id) join @registry@.version v on v.claims = s.id
 		where not exists (select from unnest(made) m(digest) where m.digest = v.digest);
 end
 $$;
@@ -109,7 +118,7 @@ comment on function @registry@.concerned(bytea[]) is
 
 -- For: reader, inside
 create or replace function @registry@.ancestor_graph(start bytea, sets bigint[])
-	returns table (digest bytea, kind text, depth integer, path bytea[],
+	returns table (digest bytea, kind text, depth integer, via bytea,
 		p double precision, q double precision, w double precision, revoked boolean,
 		standing text, incomplete boolean)
 	language plpgsql stable parallel unsafe security definer
@@ -118,8 +127,10 @@ create or replace function @registry@.ancestor_graph(start bytea, sets bigint[])
 as $$
 #variable_conflict use_column
 declare
-	proven bytea[] := array(select @registry@.fact_ancestors(array[start]));
-	cut bytea[] := array(select d from @registry@.claim_set c, unnest(c.cut) d where c.id = any(sets));
+	claimed constant boolean := exists (select from unnest(sets) s where s is not null);
+	proven constant bytea[] := case when claimed
+		then array(select @registry@.fact_ancestors(array[start])) end;
+	cut constant bytea[] := array(select d from @registry@.claim_set c, unnest(c.cut) d where c.id = any(sets));
 begin
 	return query
 	with edge as materialized (
@@ -129,14 +140,15 @@ begin
 			coalesce(array_agg(e.p), '{}') as p, coalesce(array_agg(e.q), '{}') as q,
 			coalesce(array_agg(e.w), '{}') as w
 		from edge e)
-	-- (in: looked up in a hash; a join would sort the paths)
+	-- (in: looked up in a hash)
 	select n.digest,
 		case when exists (select from @registry@.version v where v.digest = n.digest offset 0)
 				then 'registered'
 			when n.digest in (select e.of from edge e) then 'intermediate' else 'external' end,
-		n.depth, n.path, n.p, n.q, n.w,
+		n.depth, n.via, n.p, n.q, n.w,
 		exists (select from @registry@.revocation r where r.digest = n.digest offset 0),
-		case when n.digest in (select unnest(proven)) then 'proven' else 'claimed' end,
+		case when not claimed or n.digest in (select unnest(proven)) then 'proven'
+			else 'claimed' end,
 		n.digest in (select unnest(cut)) and n.digest not in (select e.of from edge e)
 	from edges e
 		cross join lateral @peft@.adapter_lineage(start, e.tails, e.heads, e.p, e.q, e.w) n;
@@ -169,7 +181,7 @@ comment on function @registry@.descendant_edges(bytea) is
 
 -- For: reader, inside
 create or replace function @registry@.descendant_graph(start bytea)
-	returns table (digest bytea, kind text, depth integer, path bytea[],
+	returns table (digest bytea, kind text, depth integer, via bytea,
 		p double precision, q double precision, w double precision, revoked boolean,
 		standing text, incomplete boolean)
 	language plpgsql stable parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
@@ -199,7 +211,7 @@ begin
 			when exists (select from @registry@.story s where s.digest = n.digest offset 0)
 				then 'intermediate'
 			else 'external' end,
-		n.depth, n.path, n.p, n.q, n.w,
+		n.depth, n.via, n.p, n.q, n.w,
 		exists (select from @registry@.revocation r where r.digest = n.digest offset 0),
 		case when n.fact then 'proven' else 'claimed' end, false
 	from node n
@@ -211,48 +223,61 @@ comment on function @registry@.descendant_graph(bytea) is
 	'The digest (depth 0) and what was made of it, as @registry@.descendants tells it.';
 
 -- For: reader, inside
-create or replace function @registry@.names(digest bytea) returns text[]
-	language sql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
-	select coalesce(array_agg(v.entry || '@' || v.number order by v.entry, v.number), '{}')
-	from @registry@.version v where v.digest = names.digest
+create or replace function @registry@.names_of(digests bytea[]) returns table (digest bytea, names text[])
+	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+begin
+	return query
+	select v.digest, array_agg(v.entry || '@' || v.number order by v.entry, v.number)
+	from unnest(digests) d cross join lateral (
+		select x.digest, x.entry, x.number from @registry@.version x where x.digest = d offset 0) v
+	group by v.digest;
+end
 $$;
-comment on function @registry@.names(bytea) is
-	'References to the versions that have the digest, as far as the reader may see them.';
+comment on function @registry@.names_of(bytea[]) is
+	'References to the versions that have the digests, as far as the reader may see them; no row for a '
+	'digest that has none.';
 
 -- For: reader
 create or replace function @registry@.lineage(start bytea)
-	returns table (digest bytea, names text[], kind text, depth integer, path bytea[],
+	returns table (digest bytea, names text[], kind text, depth integer, via bytea,
 		p double precision, q double precision, w double precision, revoked boolean,
 		standing text, incomplete boolean)
 	language sql stable parallel unsafe
 	set search_path = pg_catalog, pg_temp
 	set work_mem = '64MB'
 as $$
-	select g.digest, @registry@.names(g.digest), g.kind, g.depth, g.path, g.p, g.q, g.w, g.revoked,
+	with g as materialized (select g.* from @registry@.ancestor_graph($1, @registry@.sets_of($1)) g)
+	select g.digest, coalesce(n.names, '{}'), g.kind, g.depth, g.via, g.p, g.q, g.w, g.revoked,
 		g.standing, g.incomplete
-	from @registry@.ancestor_graph($1, @registry@.sets_of($1)) g where g.depth > 0 order by g.depth, g.digest
+	from g left join @registry@.names_of(array(select g.digest from g)) n on n.digest = g.digest
+	where g.depth > 0 order by g.depth, g.digest
 $$;
 comment on function @registry@.lineage(bytea) is
 	'All ancestors of a digest, by facts and by what each version with it claims: names (references that the '
 	'reader may see), kind (registered; intermediate: composed and not registered; external: not registered '
-	'and nothing known of it), length of the shortest path and that path, total weights (products along a '
-	'path, summed over the paths; p and q in parameter space, w in delta space, null if a path goes through '
+	'and nothing known of it), length of the shortest path, via (the digest before it on that path, see '
+	'lineage_path), total weights (products along a path, summed over the paths; p and q in parameter '
+	'space, w in delta space, null if a path goes through '
 	'another operation), revoked, standing (proven: facts lead there; claimed), incomplete (a recipe reached '
 	'its limit here).';
 
 -- For: reader
 create or replace function @registry@.lineage(ref text)
-	returns table (digest bytea, names text[], kind text, depth integer, path bytea[],
+	returns table (digest bytea, names text[], kind text, depth integer, via bytea,
 		p double precision, q double precision, w double precision, revoked boolean,
 		standing text, incomplete boolean)
 	language sql stable parallel unsafe
 	set search_path = pg_catalog, pg_temp
 	set work_mem = '64MB'
 as $$
-	select g.digest, @registry@.names(g.digest), g.kind, g.depth, g.path, g.p, g.q, g.w, g.revoked,
+	with g as materialized (
+		select g.*
+		from @registry@.resolve(ref) r join @registry@.version v on v.entry = r.entry and v.number = r.number
+			cross join lateral @registry@.ancestor_graph(v.digest, array[v.claims]) g)
+	select g.digest, coalesce(n.names, '{}'), g.kind, g.depth, g.via, g.p, g.q, g.w, g.revoked,
 		g.standing, g.incomplete
-	from @registry@.resolve(ref) r join @registry@.version v on v.entry = r.entry and v.number = r.number
-		cross join lateral @registry@.ancestor_graph(v.digest, array[v.claims]) g
+	from g left join @registry@.names_of(array(select g.digest from g)) n on n.digest = g.digest
 	where g.depth > 0 order by g.depth, g.digest
 $$;
 comment on function @registry@.lineage(text) is
@@ -260,17 +285,44 @@ comment on function @registry@.lineage(text) is
 	'version.';
 
 -- For: reader
+create or replace function @registry@.lineage_path(ref text, ancestor bytea) returns bytea[]
+	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
+declare
+	before constant jsonb := (select jsonb_object_agg(encode(g.digest, 'hex'), encode(g.via, 'hex'))
+		from @registry@.lineage(ref) g);
+	place text := encode(ancestor, 'hex');
+	path bytea[] := array[]::bytea[];
+begin
+	if ancestor = @registry@.digest(ref) then
+		return array[ancestor];
+	elsif before -> place is null then
+		return null;
+	end if;
+	while place is not null loop
+		path := decode(place, 'hex') || path;
+		place := before ->> place;
+	end loop;
+	return path;
+end
+$$;
+comment on function @registry@.lineage_path(text, bytea) is
+	'A shortest path from a version to an ancestor, as digests with both ends; null if it is none. Error '
+	'42704: no such version.';
+
+-- For: reader
 create or replace function @registry@.descendants(start bytea)
-	returns table (digest bytea, names text[], kind text, depth integer, path bytea[],
+	returns table (digest bytea, names text[], kind text, depth integer, via bytea,
 		p double precision, q double precision, w double precision, revoked boolean,
 		standing text, incomplete boolean)
 	language sql stable parallel unsafe
 	set search_path = pg_catalog, pg_temp
 	set work_mem = '64MB'
 as $$
-	select g.digest, @registry@.names(g.digest), g.kind, g.depth, g.path, g.p, g.q, g.w, g.revoked,
+	with g as materialized (select g.* from @registry@.descendant_graph($1) g)
+	select g.digest, coalesce(n.names, '{}'), g.kind, g.depth, g.via, g.p, g.q, g.w, g.revoked,
 		g.standing, g.incomplete
-	from @registry@.descendant_graph($1) g where g.depth > 0 order by g.depth, g.digest
+	from g left join @registry@.names_of(array(select g.digest from g)) n on n.digest = g.digest
+	where g.depth > 0 order by g.depth, g.digest
 $$;
 comment on function @registry@.descendants(bytea) is
 	'All descendants of a digest, as lineage(bytea): by facts, and by what versions claim of themselves; '
@@ -278,7 +330,7 @@ comment on function @registry@.descendants(bytea) is
 
 -- For: reader
 create or replace function @registry@.descendants(ref text)
-	returns table (digest bytea, names text[], kind text, depth integer, path bytea[],
+	returns table (digest bytea, names text[], kind text, depth integer, via bytea,
 		p double precision, q double precision, w double precision, revoked boolean,
 		standing text, incomplete boolean)
 	language sql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
@@ -295,15 +347,17 @@ create or replace function @registry@.lineage_dot(ref text) returns text
 		select v.digest, array[v.claims] as sets
 		from @registry@.resolve(ref) r
 			join @registry@.version v on v.entry = r.entry and v.number = r.number),
+	graph as materialized (
+		select g.* from start s, @registry@.ancestor_graph(s.digest, s.sets) g),
 	node as (
 		select g.digest, format('	"%s" [label="%s"%s];', encode(g.digest, 'hex'),
 			concat_ws('\n',
-				nullif(replace(replace(array_to_string(@registry@.names(g.digest), ', '),
-					'\', '\\'), '"', '\"'), ''),
+				replace(replace(array_to_string(n.names, ', '), '\', '\\'), '"', '\"'),
 				case when g.kind <> 'registered' then g.kind end, left(encode(g.digest, 'hex'), 12)),
 			case when g.revoked then ', color=red' else '' end
 				|| case when g.incomplete then ', style=dotted' else '' end) as line
-		from start s, @registry@.ancestor_graph(s.digest, s.sets) g),
+		from graph g left join @registry@.names_of(array(select g.digest from graph g)) n
+			on n.digest = g.digest),
 	edge as (
 		select e.parent, e.of, format('	"%s" -> "%s"%s;', encode(e.parent, 'hex'), encode(e.of, 'hex'),
 			' [' || concat_ws(', ', case when e.w is not null then format('label="%s"', e.w)

@@ -139,6 +139,7 @@ comment on function @registry@.revoke_digest(bytea, text) is
 	'revoked before. Errors: 22004 no reason, 22023 not a digest.';
 
 -- What somebody else has locked is left for settle(); it is not live meanwhile.
+-- From the aliases, of which there are fewer than versions.
 -- For: admin, inside
 create or replace function @registry@.take_aliases()
 	returns table (entry text, number integer, alias text)
@@ -146,17 +147,19 @@ create or replace function @registry@.take_aliases()
 #variable_conflict use_column
 declare
 	-- what settle() has not begun with; of the others what is marked counts
-	fresh constant bytea[] := array(select r.digest from @registry@.revocation r
-		where not r.settled and r.bound is null);
+	fresh constant bytea[] := array(select @registry@.fact_descendants(array(
+		select r.digest from @registry@.revocation r where not r.settled and r.bound is null)));
+	sets constant bigint[] := array(select @registry@.sets_made_of(fresh));
 	gone record;
 begin
 	-- In one order whatever the plan: the log gets an entry for each.
 	for gone in
 		select a.entry, a.alias
-		from @registry@.alias a join @registry@.version v on v.entry = a.entry and v.number = a.number
-		where v.digest in (select d.digest from @registry@.dead d)
-			or v.claims in (select s.id from @registry@.claim_set s where s.dead)
-			or (v.entry, v.number) in (select c.entry, c.number from @registry@.concerned(fresh) c)
+		from @registry@.alias a cross join lateral (
+			select from @registry@.version v where v.entry = a.entry and v.number = a.number and (
+				exists (select from @registry@.dead d where d.digest = v.digest)
+				or exists (select from @registry@.claim_set s where s.id = v.claims and s.dead)
+				or v.digest in (select unnest(fresh)) or v.claims in (select unnest(sets))) offset 0) v
 		order by a.entry collate "C", a.alias collate "C" for update of a skip locked
 	loop
 		return query
@@ -198,9 +201,8 @@ begin
 			select m from unnest(made) m where not exists (select from @registry@.dead d where d.digest = m)
 			on conflict do nothing;
 		get diagnostics marked = row_count;
-		update @registry@.claim_set s set dead = true where not s.dead and s.id in (
-			select c.claim_set from unnest(made) m(digest)
-				join @registry@.edge e on e.parent = m.digest join @registry@.claim c on c.story = e.story);
+		update @registry@.claim_set s set dead = true
+			where not s.dead and s.id in (select @registry@.sets_made_of(made));
 		get diagnostics sets = row_count;
 		update @registry@.revocation r set settled = marked + sets = 0 and r.bound is not null
 				and r.bound <= @peft@.registry_next_transaction(),
@@ -275,7 +277,7 @@ create or replace function @registry@.revoke(digest bytea, reason text)
 declare
 	taken jsonb;
 	left_out bytea[];
-	affected bytea[];
+	fallen bytea[];
 begin
 	if current_setting('transaction_isolation') <> 'read committed' then
 		raise exception 'revoking needs isolation level READ COMMITTED' using errcode = '25001',
@@ -287,14 +289,24 @@ begin
 		select a.entry || '@' || a.number as ref, jsonb_agg(a.alias order by a.alias) as aliases
 		from @registry@.take_aliases() a group by 1) t);
 	left_out := $1 || array(select r.digest from @registry@.revoked() r(digest) where r.digest <> $1);
-	affected := array(select @registry@.fact_descendants(left_out));
+	fallen := array(select @registry@.fallen());
 	return query
 		with concerned as materialized (
 			select c.* from @registry@.concerned(array[$1]) c
 		), clear as materialized (
 			select r.* from @registry@.recomposable(
 				array(select c.digest from concerned c order by c.entry, c.number),
-				array(select c.claims from concerned c order by c.entry, c.number), left_out, affected) r
+				array(select c.claims from concerned c order by c.entry, c.number), left_out, fallen) r
+		), named as materialized (
+			-- all at once: each version by itself would go through all that has fallen
+			select v.entry, v.number,
+				array_agg(p.parent) filter (where p.parent in (select unnest(left_out))) as gone,
+				array_agg(p.parent) filter (where p.parent in (select unnest(fallen))) as fallen
+			from concerned c left join clear r on r.digest = c.digest and r.claims = coalesce(c.claims, 0)
+				join @registry@.version v on v.entry = c.entry and v.number = c.number
+				cross join lateral @registry@.named_by(v, c.claims) p(parent)
+			where r.digest is null and v.root is not null
+			group by v.entry, v.number
 		)
 		select v.entry || '@' || v.number,
 			case when c.digest = $1 then 'revoked' else 'descendant' end,
@@ -305,12 +317,14 @@ begin
 			join @registry@.version v on v.entry = c.entry and v.number = c.number
 			left join @registry@.descendant_depths($1) d on d.digest = c.digest
 			left join clear r on r.digest = c.digest and r.claims = coalesce(c.claims, 0)
+			left join named n on n.entry = c.entry and n.number = c.number
 			cross join lateral (select case
 				when v.root is null then 'it was imported'
 				when c.digest = any(left_out) then 'it is what is to be left out'
 				when r.digest is null then @registry@.obstacle(
-					coalesce(v.recipe, @peft@.adapter_recipe(v.value)), left_out,
-					@registry@.affected_of(affected, v.digest, v.claims)) end as obstacle offset 0) o
+					coalesce(v.recipe, @peft@.adapter_recipe(v.value)), coalesce(n.gone, '{}'),
+					@registry@.affected_of(coalesce(n.fallen, '{}'), v.digest, v.claims)) end as obstacle
+				offset 0) o
 		order by d.depth, v.entry, v.number;
 end
 $$;
@@ -343,18 +357,65 @@ $$;
 comment on function @registry@.revoked() is 'All revoked digests.';
 
 -- For: admin, inside
+create or replace function @registry@.fallen() returns setof bytea
+	language plpgsql stable parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
+begin
+	return query
+		select d.digest from @registry@.dead d
+		union all
+		select f.digest from @registry@.fact_descendants(array(
+				select r.digest from @registry@.revocation r where not r.settled)) f(digest)
+			where not exists (select from @registry@.dead d where d.digest = f.digest);
+end
+$$;
+comment on function @registry@.fallen() is
+	'All digests that are revoked or of which facts say that they were made of one that is.';
+
+-- For: admin, inside
+create or replace function @registry@.named_by(version @registry@.version, claims bigint)
+	returns setof bytea
+	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
+begin
+	return query
+		select e.parent from @peft@.adapter_recipe_edges(
+			coalesce(version.recipe, @peft@.adapter_recipe(version.value)), version.digest, '{}') e
+		union
+		select e.parent from @registry@.story_edges(version.digest, array[named_by.claims]) e
+		where named_by.claims is not null;
+end
+$$;
+comment on function @registry@.named_by(@registry@.version, bigint) is
+	'All operands in a version''s recipe and in what it claims, each once.';
+
+-- Only what is walked to from the digest counts, so that a story of something
+-- that many were made of leads to none of them.
+-- For: admin, inside
 create or replace function @registry@.descendant_depths(start bytea)
 	returns table (digest bytea, depth integer)
 	language plpgsql stable parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
+declare
+	sets constant bigint[] := array(select @registry@.sets_made_of(
+		array(select @registry@.fact_descendants(array[start]))));
 begin
 	return query
+	with recursive found(digest) as (
+		select start
+		union
+		select l.of from found f
+			cross join lateral (select e.of from @registry@.edge e join @registry@.story s on s.id = e.story
+				where e.parent = f.digest and (s.proven or exists (select from @registry@.claim c
+					where c.story = s.id and c.claim_set in (select unnest(sets)))) offset 0) l),
+	edge as (
+		select distinct l.of, f.digest as parent from found f
+			cross join lateral (select e.of from @registry@.edge e join @registry@.story s on s.id = e.story
+				where e.parent = f.digest and (s.proven or exists (select from @registry@.claim c
+					where c.story = s.id and c.claim_set in (select unnest(sets)))) offset 0) l)
 	select n.digest, n.depth
 	from (select coalesce(array_agg(e.parent), '{}') as tails, coalesce(array_agg(e.of), '{}') as heads,
-			coalesce(array_agg(null::double precision), '{}') as none
-		from (select distinct x.of, x.parent from @registry@.descendant_edges(start) x) e) edges
+			coalesce(array_agg(null::double precision), '{}') as none from edge e) edges
 		cross join lateral @peft@.adapter_lineage(start, edges.tails, edges.heads, edges.none, edges.none,
-			edges.none, false) n;
+			edges.none) n;
 end
 $$;
 comment on function @registry@.descendant_depths(bytea) is

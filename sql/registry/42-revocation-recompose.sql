@@ -63,7 +63,7 @@ begin
 				union
 				select nowhere, e.parent from edge e join unnest(dead) d(digest) on d.digest = e.parent) e)
 		select n.digest from edges e cross join lateral @peft@.adapter_lineage(nowhere, e.tails, e.heads,
-			e.none, e.none, e.none, false) n where n.depth > 1);
+			e.none, e.none, e.none) n where n.depth > 1);
 end
 $$;
 comment on function @registry@.affected_of(bytea[], bytea, bigint) is

@@ -84,24 +84,13 @@ edges_arguments(FunctionCallInfo fcinfo, int *n)
 	return edges;
 }
 
-/* The digests from the start to a node. */
-static ArrayType *
-path_of(const PaLineageNode *nodes, uint32 node, const Datum *digests, Datum *path)
-{
-	uint32		depth = nodes[node].depth;
-
-	for (uint32 i = depth + 1; i-- > 0; node = nodes[node].before)
-		path[i] = digests[node];
-	return construct_array(path, depth + 1, BYTEAOID, -1, false, TYPALIGN_INT);
-}
-
 static void
-lineage_row(ReturnSetInfo *result, const PaLineageNode *node, Datum digest, ArrayType *path)
+lineage_row(ReturnSetInfo *result, const PaLineageNode *node, Datum digest, Datum via)
 {
-	Datum		values[LINEAGE_COLUMNS] = {digest, Int32GetDatum(node->depth), PointerGetDatum(path)};
+	Datum		values[LINEAGE_COLUMNS] = {digest, Int32GetDatum(node->depth), via};
 	bool		nulls[LINEAGE_COLUMNS] = {false};
 
-	nulls[2] = path == NULL;
+	nulls[2] = node->depth == 0;
 	for (int weight = 0; weight < PA_LINEAGE_WEIGHTS; weight++)
 	{
 		values[3 + weight] = Float8GetDatum(node->totals[weight]);
@@ -111,25 +100,17 @@ lineage_row(ReturnSetInfo *result, const PaLineageNode *node, Datum digest, Arra
 }
 
 static void
-lineage_rows(ReturnSetInfo *result, const PaLineageNode *nodes, uint32 n, bool paths)
+lineage_rows(ReturnSetInfo *result, const PaLineageNode *nodes, uint32 n)
 {
 	Datum	   *digests = MemoryContextAllocHuge(CurrentMemoryContext, (Size) n * sizeof(Datum));
-	Datum	   *path = MemoryContextAllocHuge(CurrentMemoryContext, (Size) n * sizeof(Datum));
 
 	for (uint32 i = 0; i < n; i++)
 		digests[i] = digest_datum(nodes[i].digest);
 	for (uint32 i = 0; i < n; i++)
 	{
-		ArrayType  *array = NULL;
-
 		CHECK_FOR_INTERRUPTS();
-		if (nodes[i].depth == PA_LINEAGE_FAR)
-			continue;
-		if (paths)
-			array = path_of(nodes, i, digests, path);
-		lineage_row(result, &nodes[i], digests[i], array);
-		if (array != NULL)
-			pfree(array);
+		if (nodes[i].depth != PA_LINEAGE_FAR)
+			lineage_row(result, &nodes[i], digests[i], digests[nodes[i].before]);
 	}
 }
 
@@ -147,7 +128,7 @@ adapter_lineage(PG_FUNCTION_ARGS)
 	edges = edges_arguments(fcinfo, &n);
 	bridge = bridge_open();
 	bridge_check(bridge, pa_lineage_walk(&bridge->env, start, edges, n, &nodes, &n_nodes));
-	lineage_rows((ReturnSetInfo *) fcinfo->resultinfo, nodes, n_nodes, PG_GETARG_BOOL(6));
+	lineage_rows((ReturnSetInfo *) fcinfo->resultinfo, nodes, n_nodes);
 	bridge_close(bridge);
 	return (Datum) 0;
 }

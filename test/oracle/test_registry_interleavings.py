@@ -256,18 +256,23 @@ def judge(run, c, race, sessions, before):
     run.equal(sorted("%s@%s %s" % tuple(f[:3]) for _, kind, f in log if kind == "version"), told, "race %d: versions in the log" % race)
     run.equal(sorted(f[0] for _, kind, f in log if kind == "revoke"), sorted(revoked), "race %d: revocations in the log" % race)
 
-    # What was committed before by the session that made it are facts, all else are claims.
-    model, first = registry_model.Model(), {b.split(" ", 2)[0] + " " + b.split(" ", 2)[1] for b in before}
+    # What was committed before by the session that made it are facts.  So is what was evaluated before a virtual version
+    # was committed, if it came out with the same recipe: that depends on which values the session saw, so it says so itself.
+    model, first = registry_model.Model(), {b.rsplit(" ", 1)[0] for b in before}
     model.revoked = revoked
-    made = {r: (d, recipe) for r, d, recipe in c.execute(
-        "select entry || '@' || number, encode(digest, 'hex'), coalesce(recipe, adapter_recipe(value)) from registry.version"
-        " where entry like 'r%d _'" % race).fetchall()}
+    made = {r: (d, recipe, virtual, {registry_model.story(*s) for s in proven}) for r, d, recipe, virtual, proven in c.execute(
+        "select entry || '@' || number, encode(digest, 'hex'), coalesce(recipe, adapter_recipe(value)), virtual,"
+        " coalesce((select jsonb_agg(jsonb_build_array(encode(s.digest, 'hex'), s.node)) from registry.story s"
+        " where s.proven and (s.id = v.root or s.id = any(v.facts))), '[]') from registry.version v where entry like 'r%d _'" % race).fetchall()}
     whole = {registry_model.story(*s) for d, recipe in c.execute("select encode(adapter_digest(a), 'hex'), adapter_recipe(a) from made"
                                                                  " where race = %s", (race,)).fetchall() for s in recipes.told(recipe, d)}
     for _, kind, f in log:
         if kind == "version":
             ref = "%s@%s" % (f[0], f[1])
-            model.commit(ref, *made[ref], whole if ref in first else set())
+            digest, recipe, virtual, proven = made[ref]
+            if virtual:
+                run.ok(proven <= whole, "race %d: what was evaluated for %s" % (race, ref), proven - whole)
+            model.commit(ref, digest, recipe, whole if ref in first else proven if virtual else set())
     check_live(run, c, race, model, digests, "at once")
     for _ in range(1000):
         if not c.execute("select registry.settle()").fetchone()[0]:

@@ -29,10 +29,10 @@ from recipes import forged
 
 # For whom each function is. A function that is not here fails the test.
 FOR = {
-    "reader": """resolve digest recipe get diff alias_at lineage descendants lineage_dot is_live seal log_status checkpoint
+    "reader": """resolve digest recipe get diff alias_at lineage lineage_path descendants lineage_dot is_live seal log_status checkpoint
         attestation bill_of_materials
-        check_virtual digest_list plan evaluate distances fact_ancestors fact_descendants story_edges sets_of ancestor_graph
-        descendant_edges descendant_graph names revoked_among are_live version_live obstacle log_time builder_version
+        check_virtual digest_list plan evaluate distances fact_ancestors fact_descendants story_edges sets_of sets_made_of ancestor_graph
+        descendant_edges descendant_graph names_of revoked_among are_live version_live obstacle log_time builder_version
         file_digest materials bill_component bill_dependencies is_member is_owner owns_entry""",
     "log reader": """export_log checkpoint_at verify_export inclusion_proof consistency_proof verify_since verify
         stories recipe_of cut_off claims_hash claim_lines_hash told_hash told_facts told_of log_version_fields log_alias_fields log_revoke_fields log_line log_leaf log_note
@@ -42,7 +42,7 @@ FOR = {
         verify_repeats log_since root_fault verify_chain_since verify_versions_since verify_values_since verify_moves_since
         is_outer_error value_fault verify_values is_other_beside recipe_fault verify_recipes""",
     "writer": "commit commit_virtual materialize remove_alias set_alias share unshare",
-    "admin": """erase revoke_digest settle revoke recompose prove take_aliases revoked descendant_depths concerned claims_above
+    "admin": """erase revoke_digest settle revoke recompose prove take_aliases revoked fallen named_by descendant_depths concerned claims_above
         affected_of check_story leads_to sole_operands recomposable""",
     "owner": """number_on protect tell_upgraded tree_begin allow
         version_actor version_duplicate version_facts version_erasable version_change version_value refuse_change mark_change

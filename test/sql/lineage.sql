@@ -7,10 +7,15 @@ create function names_of(path bytea[]) returns text language sql stable as $$
 		join (select tail as name from edge union select head from edge union values ('alone')) n on digest_named(n.name) = u.d
 $$;
 create function walk(start text) returns table (path text, depth integer, p float8, q float8, w float8) language sql stable as $$
-	select names_of(l.path), l.depth, l.p, l.q, l.w
+	with recursive reached as materialized (select l.*
 	from (select array_agg(digest_named(tail)) as tails, array_agg(digest_named(head)) as heads,
 			array_agg(e.p) as p, array_agg(e.q) as q, array_agg(e.w) as w from edge e) a,
-		adapter_lineage(digest_named(start), a.tails, a.heads, a.p, a.q, a.w) l
+		adapter_lineage(digest_named(start), a.tails, a.heads, a.p, a.q, a.w) l),
+	way as (
+		select r.digest, array[r.digest] as path, r.via from reached r where r.depth < 10
+		union all select w.digest, w.via || w.path, r.via from way w join reached r on r.digest = w.via)
+	select names_of(w.path), r.depth, r.p, r.q, r.w
+	from reached r left join way w on w.digest = r.digest and w.via is null
 $$;
 
 -- Two ways, one of them longer; a way through another operation; what is not reached.
@@ -21,7 +26,7 @@ select * from walk('top') order by depth, path;
 select * from walk('leaf');
 select * from walk('alone');
 -- Without edges the start is there, and the digest is the start's.
-select digest = digest_named('alone') as same, depth, cardinality(path) as n, p, q, w
+select digest = digest_named('alone') as same, depth, via, p, q, w
 from adapter_lineage(digest_named('alone'), '{}', '{}', '{}', '{}', '{}');
 select count(*) as of_null from adapter_lineage(null, '{}', '{}', '{}', '{}', '{}');
 

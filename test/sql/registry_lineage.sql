@@ -15,12 +15,12 @@ select registry.commit('x', a, allow_duplicate => true) from base where name = '
 select registry.commit('copy', a) from base where name = 'x';
 
 -- Lineage: mix@2 is mix@1 + 0.5 z, and mix@1 is 0.4 x + 0.6 y.
-select l.names, l.kind, l.depth, l.p, l.q, l.w, cardinality(l.path) as path, l.revoked from registry.lineage('mix@2') l order by l.depth, l.names;
+select l.names, l.kind, l.depth, l.p, l.q, l.w, cardinality(registry.lineage_path('mix@2', l.digest)) as path, l.revoked from registry.lineage('mix@2') l order by l.depth, l.names;
 -- A scaling is not a sum: no weights through it.
 select l.names, l.kind, l.depth, l.p, l.q from registry.lineage('top') l order by l.depth, l.names;
 select d.names, d.kind, d.depth, d.p, d.q from registry.descendants('x@1') d order by d.depth, d.names;
 -- path: from the version to the ancestor.
-select array(select registry.names(u) from unnest(l.path) with ordinality p(u, i) order by i) as path from registry.lineage('top') l where l.names[1] = 'z@1';
+select array(select n.names from unnest(registry.lineage_path('top', l.digest)) with ordinality p(u, i), registry.names_of(array[u]) n order by i) as path from registry.lineage('top') l where l.names[1] = 'z@1';
 -- An expression of the paper: (p, q) = (1.4, 1.4) for x, (0.4, -0.4) for y.
 insert into registry.version (entry, value) select 'detox', x.value + 0.4 * (x.value - y.value)
 	from registry.version x, registry.version y where x.entry = 'copy' and y.entry = 'y';

@@ -171,7 +171,7 @@ for my $secured ('false', 'true')
 	make_database($_) for $old, $new;
 	$node->safe_psql($new, $later);
 	# (a function of somebody's may have the name of one of the registry's)
-	my $namesake = q{create function registry.names(n integer) returns text language sql as 'select n::text'};
+	my $namesake = q{create function registry.names_of(n integer) returns text language sql as 'select n::text'};
 	$node->safe_psql($_, $fill . $beside . $namesake) for $old, $new;
 	# A reader from whom something was taken stays without it, and gets nothing new.
 	$node->safe_psql('postgres', "create role less_$secured");
@@ -216,13 +216,13 @@ for my $secured ('false', 'true')
 		"reader|t|$log\nwriter|t|$log\nadmin|t|t",
 		"security $secured: what is new is for who has the right");
 	is($node->safe_psql($old,
-		q{select registry.mine(7), registry.names(7), (select count(*) from over_lineage)}), '7|7|2',
+		q{select registry.mine(7), registry.names_of(7), (select count(*) from over_lineage)}), '7|7|2',
 		"security $secured: what is somebody else's stays");
 	$node->safe_psql($old,
 		"revoke all on function registry.export_log() from upgrade_guest;
 		drop owned by less_$secured;
 		drop role less_$secured");
-	$node->safe_psql($_, 'drop function registry.names(integer)') for $old, $new;
+	$node->safe_psql($_, 'drop function registry.names_of(integer)') for $old, $new;
 	is_deeply(catalog::rows($node, $old, %catalog), catalog::rows($node, $new, %catalog),
 		"security $secured: the catalog is that of a new registry");
 	is($node->safe_psql($old,
