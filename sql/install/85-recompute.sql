@@ -12,7 +12,7 @@ create function adapter_recipe_edges(recipe jsonb, digest bytea, known bytea[],
 	out of bytea, out parent bytea, out p double precision, out q double precision, out w double precision,
 	out external boolean, out story integer)
 	returns setof record
-	as 'MODULE_PATHNAME' language c immutable parallel safe cost 100 rows 10;
+	as 'MODULE_PATHNAME' language c immutable parallel safe cost 1000 rows 4;
 comment on function adapter_recipe_edges(jsonb, bytea, bytea[]) is
 	'What the recipe of the value with this digest says it was made of: a row for each parent of each story, '
 	'walked from the root down to digests in known, imports and digests without a node. of: the digest '

@@ -80,36 +80,72 @@ end
 $$;
 comment on function @registry@.sets_of(bytea) is 'What all versions with the digest claim.';
 
+-- One walk for all: most of its time goes into looking up edges.
 -- For: reader, inside
-create or replace function @registry@.sets_made_of(digests bytea[]) returns setof bigint
+create or replace function @registry@.descent(digests bytea[], with_edges boolean default false,
+	out made bytea[], out sets bigint[], out parents bytea[], out children bytea[])
 	language plpgsql stable parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
+declare
+	claimed bigint[];
 begin
-	return query select distinct c.claim_set
-		from unnest(digests) d
-			cross join lateral (select e.story from @registry@.edge e where e.parent = d offset 0) e
-			join @registry@.claim c on c.story = e.story;
+	-- a row with a parent is an edge, one with a story a claim, the others are walked on from
+	with recursive found(digest, parent, story) as (
+		select d, null::bytea, null::bigint from unnest(digests) d
+		union
+		select l.* from found f cross join lateral (
+			select r.of, r.parent, r.story
+			from @registry@.edge e join @registry@.story s on s.id = e.story
+				cross join lateral (
+					select case when s.proven then e.of end, null::bytea, case when not s.proven then s.id end
+					union all
+					select e.of, e.parent, null::bigint where s.proven and with_edges) r(of, parent, story)
+			where e.parent = f.digest offset 0) l
+		where f.parent is null)
+	select coalesce(array_agg(f.digest) filter (where f.parent is null and f.story is null), '{}'),
+			coalesce(array_agg(f.story) filter (where f.story is not null), '{}'),
+			coalesce(array_agg(f.parent) filter (where f.parent is not null), '{}'),
+			coalesce(array_agg(f.digest) filter (where f.parent is not null), '{}')
+		into made, claimed, parents, children from found f;
+	sets := array(select distinct c.claim_set from unnest(claimed) s
+		cross join lateral (select x.claim_set from @registry@.claim x where x.story = s offset 0) c);
 end
 $$;
-comment on function @registry@.sets_made_of(bytea[]) is
-	'The claim sets in which a story has one of the digests as an operand.';
+comment on function @registry@.descent(bytea[], boolean) is
+	'The digests and all that facts say was made of them, the claim sets in which a story has one of these '
+	'as an operand, and, if asked for, the edges between them.';
 
 -- Versions that were made of the digests: by facts, or because they say so.  It
 -- names entries, whosever they are.
 -- For: admin, inside
-create or replace function @registry@.concerned(digests bytea[])
-	returns table (entry text, number integer, digest bytea, claims bigint, proven boolean)
+create or replace function @registry@.made_or_claimed(made bytea[], sets bigint[])
+	returns table (entry text, number integer, digest bytea, root bigint, claims bigint, proven boolean)
 	language plpgsql stable parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
-declare
-	made bytea[] := array(select @registry@.fact_descendants(digests));
 begin
 	return query
-	select v.entry, v.number, v.digest, v.claims, true
-		from unnest(made) m(digest) join @registry@.version v on v.digest = m.digest
+	select v.*, true
+		from unnest(made) m(digest) cross join lateral (
+			select x.entry, x.number, x.digest, x.root, x.claims from @registry@.version x
+			where x.digest = m.digest offset 0) v
 	union all
-	select v.entry, v.number, v.digest, v.claims, false
-		from @registry@.sets_made_of(made) s(id) join @registry@.version v on v.claims = s.id
-		where not exists (select from unnest(made) m(digest) where m.digest = v.digest);
+	select v.*, false
+		from unnest(sets) s(id) cross join lateral (
+			select x.entry, x.number, x.digest, x.root, x.claims from @registry@.version x
+			where x.claims = s.id offset 0) v
+		where v.digest not in (select unnest(made));
+end
+$$;
+comment on function @registry@.made_or_claimed(bytea[], bigint[]) is
+	'All versions that have one of the digests (proven) or, of the others, one of the claim sets.';
+
+-- For: admin, inside
+create or replace function @registry@.concerned(digests bytea[])
+	returns table (entry text, number integer, digest bytea, root bigint, claims bigint, proven boolean)
+	language plpgsql stable parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+begin
+	return query select c.* from @registry@.descent(digests) d
+		cross join lateral @registry@.made_or_claimed(d.made, d.sets) c;
 end
 $$;
 comment on function @registry@.concerned(bytea[]) is
@@ -130,7 +166,8 @@ declare
 	claimed constant boolean := exists (select from unnest(sets) s where s is not null);
 	proven constant bytea[] := case when claimed
 		then array(select @registry@.fact_ancestors(array[start])) end;
-	cut constant bytea[] := array(select d from @registry@.claim_set c, unnest(c.cut) d where c.id = any(sets));
+	cut constant bytea[] := array(
+		select d from @registry@.claim_set c, unnest(c.cut) d where c.id = any(sets));
 begin
 	return query
 	with edge as materialized (

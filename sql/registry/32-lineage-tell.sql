@@ -40,11 +40,8 @@ comment on function @registry@.cut_off(bytea, jsonb) is
 
 -- For: log reader, inside
 create or replace function @registry@.recipe_of(node jsonb) returns jsonb
-	language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
-begin
+	language sql stable parallel safe
 	return jsonb_build_object('version', 1, 'root', node, 'nodes', '{}'::jsonb);
-end
-$$;
 comment on function @registry@.recipe_of(jsonb) is 'A recipe that tells one story, the node, and no more.';
 
 -- For: nobody
@@ -123,13 +120,9 @@ comment on function @registry@.claim_lines_hash(bytea[], bytea[], bytea[]) is
 -- For: log reader, inside
 create or replace function @registry@.told_hash(root bytea, claimed boolean, facts text, claims bytea)
 	returns bytea
-	language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
-begin
-	return sha256(convert_to(
+	language sql stable parallel safe return sha256(convert_to(
 		coalesce(case when claimed then 'claim ' else 'fact ' end || encode(root, 'hex') || chr(10), '')
 		|| coalesce(facts, '') || coalesce('claims ' || encode(claims, 'hex') || chr(10), ''), 'UTF8'));
-end
-$$;
 comment on function @registry@.told_hash(bytea, boolean, text, bytea) is
 	'SHA-256 of what a version tells: "fact SHA256" or "claim SHA256" of the node of its root (nothing where '
 	'there is no story), the lines of facts (told_facts), "claims SHA256" of its claim set, each line ended '
@@ -137,7 +130,7 @@ comment on function @registry@.told_hash(bytea, boolean, text, bytea) is
 
 -- For: log reader, inside
 create or replace function @registry@.told_facts(facts bigint[]) returns text
-	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
+	language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
 begin
 	return (select string_agg(t.line, '' order by t.line collate "C") from (
 		select 'story ' || encode(s.digest, 'hex') || ' ' || encode(s.sha256, 'hex') || chr(10)

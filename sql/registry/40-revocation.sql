@@ -140,16 +140,12 @@ comment on function @registry@.revoke_digest(bytea, text) is
 
 -- What somebody else has locked is left for settle(); it is not live meanwhile.
 -- From the aliases, of which there are fewer than versions.
--- For: admin, inside
-create or replace function @registry@.take_aliases()
+-- For: nobody
+create or replace function @registry@.take_aliases(made bytea[], sets bigint[])
 	returns table (entry text, number integer, alias text)
 	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
-	-- what settle() has not begun with; of the others what is marked counts
-	fresh constant bytea[] := array(select @registry@.fact_descendants(array(
-		select r.digest from @registry@.revocation r where not r.settled and r.bound is null)));
-	sets constant bigint[] := array(select @registry@.sets_made_of(fresh));
 	gone record;
 begin
 	-- In one order whatever the plan: the log gets an entry for each.
@@ -159,7 +155,7 @@ begin
 			select from @registry@.version v where v.entry = a.entry and v.number = a.number and (
 				exists (select from @registry@.dead d where d.digest = v.digest)
 				or exists (select from @registry@.claim_set s where s.id = v.claims and s.dead)
-				or v.digest in (select unnest(fresh)) or v.claims in (select unnest(sets))) offset 0) v
+				or v.digest in (select unnest(made)) or v.claims in (select unnest(sets))) offset 0) v
 		order by a.entry collate "C", a.alias collate "C" for update of a skip locked
 	loop
 		return query
@@ -168,8 +164,9 @@ begin
 	end loop;
 end
 $$;
-comment on function @registry@.take_aliases() is
-	'Takes the aliases off versions that are not live; returns them.';
+comment on function @registry@.take_aliases(bytea[], bigint[]) is
+	'Takes the aliases off versions that are marked, or that have one of the digests or claim sets; returns '
+	'them.';
 
 -- A pass marks what descends from the revoked digests by what is committed.  It
 -- is done when a pass finds nothing that the one before had not, and everybody
@@ -178,10 +175,11 @@ comment on function @registry@.take_aliases() is
 -- nothing that descends from a marked digest can be among what is still open.
 -- For: admin
 create or replace function @registry@.settle() returns bigint
-	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
+	language plpgsql volatile parallel unsafe security definer
+	set search_path = pg_catalog, pg_temp set jit = off set work_mem = '64MB' as $$
 declare
 	waiting bytea[];
-	made bytea[];
+	below record;
 	marked integer;
 	sets integer;
 begin
@@ -196,20 +194,21 @@ begin
 				or @peft@.registry_all_after(r.bound))
 		order by r.digest for update skip locked);
 	if waiting <> '{}' then
-		made := array(select @registry@.fact_descendants(waiting));
-		insert into @registry@.dead (digest)
-			select m from unnest(made) m where not exists (select from @registry@.dead d where d.digest = m)
+		below := @registry@.descent(waiting);
+		insert into @registry@.dead (digest) select m from unnest(below.made) m order by m
 			on conflict do nothing;
 		get diagnostics marked = row_count;
 		update @registry@.claim_set s set dead = true
-			where not s.dead and s.id in (select @registry@.sets_made_of(made));
+			where not s.dead and s.id in (select unnest(below.sets));
 		get diagnostics sets = row_count;
 		update @registry@.revocation r set settled = marked + sets = 0 and r.bound is not null
 				and r.bound <= @peft@.registry_next_transaction(),
 				bound = @peft@.registry_next_transaction()
 			where r.digest = any(waiting);
 	end if;
-	perform @registry@.take_aliases();
+	below := @registry@.descent(array(
+		select r.digest from @registry@.revocation r where not r.settled and r.bound is null));
+	perform @registry@.take_aliases(below.made, below.sets);
 	return (select count(*) from @registry@.revocation r where not r.settled);
 end
 $$;
@@ -218,114 +217,122 @@ comment on function @registry@.settle() is
 	'revocations are not done. To be called, in transactions of their own, until it returns 0: twice, and '
 	'again while transactions are open that began before. Error 25001: not READ COMMITTED.';
 
--- Of a digest that one story is told of, that story is the root of every recipe
--- of it that is no import.
+-- A root that is evaluated from its operands alone needs nothing below them.
 -- For: admin, inside
-create or replace function @registry@.sole_operands(digests bytea[], sets bigint[])
-	returns table (digest bytea, claims bigint, parents bytea[])
-	language plpgsql stable parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
-#variable_conflict use_column
-begin
-	return query
-	with asked as materialized (
-		select distinct u.digest, u.claims from unnest(digests, sets) u(digest, claims)
-	), sole as (
-		select s.digest, min(s.id) as story
-		from (select distinct a.digest from asked a) a join @registry@.story s on s.digest = a.digest
-		group by s.digest
-		-- (not where the digest itself is an operand, which is no edge)
-		having count(distinct s.sha256) = 1
-			and bool_and(position(encode(s.digest, 'hex') in s.node::text) = 0)
-	)
-	select a.digest, a.claims, array(select e.parent from @registry@.edge e where e.story = o.story)
-	from asked a join sole o on o.digest = a.digest
-	where not exists (select from @registry@.claim c left join @registry@.story s on s.id = c.story
-		where c.claim_set = a.claims and s.digest is distinct from a.digest);
-end
-$$;
-comment on function @registry@.sole_operands(bytea[], bigint[]) is
-	'Operands of digests that one story is told of, with a claim set that tells of no other digest.';
-
--- For: admin, inside
-create or replace function @registry@.recomposable(digests bytea[], sets bigint[], left_out bytea[],
-	affected bytea[]) returns table (digest bytea, claims bigint)
+create or replace function @registry@.recomposable(roots bigint[], sets bigint[], left_out bytea[],
+	fallen bytea[]) returns table (root bigint, claims bigint)
 	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin
 	return query
-	with operand as materialized (
-		select o.digest, o.claims, p.parent, p.parent in (select unnest(left_out)) as gone,
-			p.parent in (select unnest(affected)) as affected,
-			exists (select from @registry@.version v
-				where v.digest = p.parent and v.value is not null offset 0) as there
-		from @registry@.sole_operands(digests, sets) o cross join unnest(o.parents) p(parent))
-	select o.digest, coalesce(o.claims, 0) from operand o
-	group by o.digest, o.claims
-	having bool_and(o.gone or o.there and not o.affected) and bool_or(not o.gone);
+	with asked as materialized (
+		select u.root, u.claims from unnest(roots, sets) u(root, claims) where u.root is not null
+		group by u.root, u.claims order by u.root),	-- neighbours are near in the indexes
+	operand as (
+		select a.root, a.claims, e.parent, e.parent in (select unnest(left_out)) as gone
+		from asked a
+			cross join lateral (
+				select x.digest, x.node from @registry@.story x where x.id = a.root offset 0) s
+			cross join lateral (select x.parent from @registry@.edge x where x.story = a.root offset 0) e
+		-- (not where the digest itself is an operand, which is no edge)
+		where position(encode(s.digest, 'hex') in s.node::text) = 0
+			and (a.claims is null or not exists (
+				select from @registry@.claim c join @registry@.story o on o.id = c.story
+				where c.claim_set = a.claims and o.digest <> s.digest)))
+	select o.root, coalesce(o.claims, 0) from operand o
+	group by o.root, o.claims
+	having bool_or(not o.gone) and bool_and(case when o.gone then true
+		when o.parent in (select unnest(fallen)) then false
+		else exists (select from @registry@.version v
+			where v.digest = o.parent and v.value is not null offset 0) end);
 end
 $$;
-comment on function @registry@.recomposable(bytea[], bigint[], bytea[], bytea[]) is
-	'Of digests with their claim sets (0: none) those that nothing stands in the way of, seen of all at '
-	'once: each operand is left out, or has a value and is not affected. obstacle() says it of the others.';
+comment on function @registry@.recomposable(bigint[], bigint[], bytea[], bytea[]) is
+	'Of versions'' roots with their claim sets (0: none) those that nothing stands in the way of, seen of '
+	'all at once: each operand is left out, or has a value and has not fallen. obstacle() says it of the '
+	'others.';
+
+-- For: admin, inside
+create or replace function @registry@.revoke_begin(digest bytea, reason text,
+	out made bytea[], out sets bigint[], out parents bytea[], out children bytea[], out aliases jsonb)
+	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
+declare
+	-- what settle() has not begun with; of the others what is marked counts
+	others record;
+begin
+	perform @registry@.revoke_digest($1, $2);
+	select d.* into made, sets, parents, children from @registry@.descent(array[$1], true) d;
+	others := @registry@.descent(array(select r.digest from @registry@.revocation r
+		where not r.settled and r.bound is null and r.digest <> $1));
+	aliases := (select coalesce(jsonb_object_agg(t.ref, t.aliases), '{}') from (
+		select a.entry || '@' || a.number as ref, jsonb_agg(a.alias order by a.alias) as aliases
+		from @registry@.take_aliases(made || others.made, sets || others.sets) a group by 1) t);
+end
+$$;
+comment on function @registry@.revoke_begin(bytea, text) is
+	'Revokes a digest and takes the aliases off what is not live. Its descent with edges, and by reference '
+	'the aliases that were taken. Errors of revoke_digest.';
 
 -- For: admin
 create or replace function @registry@.revoke(digest bytea, reason text)
 	returns table (ref text, kind text, depth integer, aliases text[], recomposable boolean, obstacle text,
 		standing text)
-	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
+	language plpgsql volatile parallel unsafe
+	set search_path = pg_catalog, pg_temp set jit = off set work_mem = '64MB' as $$
 #variable_conflict use_column
 declare
-	taken jsonb;
 	left_out bytea[];
 	fallen bytea[];
+	below record;
 begin
 	if current_setting('transaction_isolation') <> 'read committed' then
 		raise exception 'revoking needs isolation level READ COMMITTED' using errcode = '25001',
 			detail = 'It lists the versions that other transactions have committed.';
 	end if;
 	perform @registry@.settle();
-	perform @registry@.revoke_digest($1, $2);
-	taken := (select coalesce(jsonb_object_agg(t.ref, t.aliases), '{}') from (
-		select a.entry || '@' || a.number as ref, jsonb_agg(a.alias order by a.alias) as aliases
-		from @registry@.take_aliases() a group by 1) t);
+	below := @registry@.revoke_begin($1, $2);
 	left_out := $1 || array(select r.digest from @registry@.revoked() r(digest) where r.digest <> $1);
-	fallen := array(select @registry@.fallen());
+	fallen := below.made || array(select @registry@.fallen($1));
 	return query
 		with concerned as materialized (
-			select c.* from @registry@.concerned(array[$1]) c
+			select c.* from @registry@.made_or_claimed(below.made, below.sets) c
 		), clear as materialized (
-			select r.* from @registry@.recomposable(
-				array(select c.digest from concerned c order by c.entry, c.number),
-				array(select c.claims from concerned c order by c.entry, c.number), left_out, fallen) r
+			select r.*
+			from (select array_agg(c.root) as roots, array_agg(c.claims) as sets from concerned c) a
+				cross join lateral @registry@.recomposable(a.roots, a.sets, left_out, fallen) r
+		), unclear as materialized (
+			select c.* from concerned c
+				left join clear r on r.root = c.root and r.claims = coalesce(c.claims, 0)
+			where r.root is null and c.root is not null and c.digest not in (select unnest(left_out))
 		), named as materialized (
 			-- all at once: each version by itself would go through all that has fallen
-			select v.entry, v.number,
+			select c.entry, c.number,
 				array_agg(p.parent) filter (where p.parent in (select unnest(left_out))) as gone,
 				array_agg(p.parent) filter (where p.parent in (select unnest(fallen))) as fallen
-			from concerned c left join clear r on r.digest = c.digest and r.claims = coalesce(c.claims, 0)
-				join @registry@.version v on v.entry = c.entry and v.number = c.number
+			from unclear c join @registry@.version v on v.entry = c.entry and v.number = c.number
 				cross join lateral @registry@.named_by(v, c.claims) p(parent)
-			where r.digest is null and v.root is not null
-			group by v.entry, v.number
+			group by c.entry, c.number
+		), stopped as materialized (
+			select c.entry, c.number, @registry@.obstacle(
+				coalesce(v.recipe, @peft@.adapter_recipe(v.value)), coalesce(n.gone, '{}'),
+				@registry@.affected_of(coalesce(n.fallen, '{}'), c.digest, c.claims)) as obstacle
+			from unclear c join @registry@.version v on v.entry = c.entry and v.number = c.number
+				left join named n on n.entry = c.entry and n.number = c.number
 		)
-		select v.entry || '@' || v.number,
-			case when c.digest = $1 then 'revoked' else 'descendant' end,
-			d.depth,
-			array(select jsonb_array_elements_text(taken -> (v.entry || '@' || v.number))),
+		select u.ref, case when c.digest = $1 then 'revoked' else 'descendant' end, d.depth,
+			case when below.aliases ? u.ref then array(
+				select jsonb_array_elements_text(below.aliases -> u.ref)) else '{}' end,
 			o.obstacle is null, o.obstacle, case when c.proven then 'proven' else 'claimed' end
 		from concerned c
-			join @registry@.version v on v.entry = c.entry and v.number = c.number
-			left join @registry@.descendant_depths($1) d on d.digest = c.digest
-			left join clear r on r.digest = c.digest and r.claims = coalesce(c.claims, 0)
-			left join named n on n.entry = c.entry and n.number = c.number
+			cross join lateral (select c.entry || '@' || c.number as ref) u
+			left join @registry@.descendant_depths($1, below.made, below.sets, below.parents,
+				below.children) d on d.digest = c.digest
+			left join stopped s on s.entry = c.entry and s.number = c.number
 			cross join lateral (select case
-				when v.root is null then 'it was imported'
-				when c.digest = any(left_out) then 'it is what is to be left out'
-				when r.digest is null then @registry@.obstacle(
-					coalesce(v.recipe, @peft@.adapter_recipe(v.value)), coalesce(n.gone, '{}'),
-					@registry@.affected_of(coalesce(n.fallen, '{}'), v.digest, v.claims)) end as obstacle
-				offset 0) o
-		order by d.depth, v.entry, v.number;
+				when c.root is null then 'it was imported'
+				when c.digest in (select unnest(left_out)) then 'it is what is to be left out'
+				else s.obstacle end as obstacle) o
+		order by d.depth, c.entry, c.number;
 end
 $$;
 comment on function @registry@.revoke(bytea, text) is
@@ -357,19 +364,19 @@ $$;
 comment on function @registry@.revoked() is 'All revoked digests.';
 
 -- For: admin, inside
-create or replace function @registry@.fallen() returns setof bytea
+create or replace function @registry@.fallen(but bytea) returns setof bytea
 	language plpgsql stable parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 begin
 	return query
 		select d.digest from @registry@.dead d
 		union all
-		select f.digest from @registry@.fact_descendants(array(
-				select r.digest from @registry@.revocation r where not r.settled)) f(digest)
-			where not exists (select from @registry@.dead d where d.digest = f.digest);
+		select @registry@.fact_descendants(array(select r.digest from @registry@.revocation r
+			where not r.settled and r.digest <> but));
 end
 $$;
-comment on function @registry@.fallen() is
-	'All digests that are revoked or of which facts say that they were made of one that is.';
+comment on function @registry@.fallen(bytea) is
+	'All digests that are revoked or that facts say were made of such, but for those of which only this '
+	'revocation says it, if it is not settled.';
 
 -- For: admin, inside
 create or replace function @registry@.named_by(version @registry@.version, claims bigint)
@@ -390,27 +397,36 @@ comment on function @registry@.named_by(@registry@.version, bigint) is
 -- Only what is walked to from the digest counts, so that a story of something
 -- that many were made of leads to none of them.
 -- For: admin, inside
-create or replace function @registry@.descendant_depths(start bytea)
-	returns table (digest bytea, depth integer)
+create or replace function @registry@.descendant_depths(start bytea, made bytea[], sets bigint[],
+	parents bytea[], children bytea[]) returns table (digest bytea, depth integer)
 	language plpgsql stable parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
-declare
-	sets constant bigint[] := array(select @registry@.sets_made_of(
-		array(select @registry@.fact_descendants(array[start]))));
 begin
 	return query
-	with recursive found(digest) as (
-		select start
+	with recursive claimed as materialized (
+		select distinct c.story from unnest(sets) s
+			cross join lateral (select x.story from @registry@.claim x where x.claim_set = s offset 0) c),
+	claim as materialized (
+		select e.of, e.parent from claimed c
+			cross join lateral (
+				select x.of, x.parent from @registry@.edge x where x.story = c.story offset 0) e),
+	-- what only claims lead to, and facts lead on from
+	late(digest) as (
+		select c.of from claim c
+			where c.parent in (select unnest(made)) and c.of not in (select unnest(made))
 		union
-		select l.of from found f
+		select l.of from late f
 			cross join lateral (select e.of from @registry@.edge e join @registry@.story s on s.id = e.story
-				where e.parent = f.digest and (s.proven or exists (select from @registry@.claim c
-					where c.story = s.id and c.claim_set in (select unnest(sets)))) offset 0) l),
+				where e.parent = f.digest and (s.proven or s.id in (select c.story from claimed c))
+				offset 0) l),
 	edge as (
-		select distinct l.of, f.digest as parent from found f
+		select p.parent, p.of from unnest(parents, children) p(parent, of)
+		union all
+		select c.parent, c.of from claim c
+		union all
+		select f.digest, l.of from late f
 			cross join lateral (select e.of from @registry@.edge e join @registry@.story s on s.id = e.story
-				where e.parent = f.digest and (s.proven or exists (select from @registry@.claim c
-					where c.story = s.id and c.claim_set in (select unnest(sets)))) offset 0) l)
+				where e.parent = f.digest and s.proven offset 0) l)
 	select n.digest, n.depth
 	from (select coalesce(array_agg(e.parent), '{}') as tails, coalesce(array_agg(e.of), '{}') as heads,
 			coalesce(array_agg(null::double precision), '{}') as none from edge e) edges
@@ -418,5 +434,5 @@ begin
 			edges.none) n;
 end
 $$;
-comment on function @registry@.descendant_depths(bytea) is
-	'How far from a digest what was made of it is.';
+comment on function @registry@.descendant_depths(bytea, bytea[], bigint[], bytea[], bytea[]) is
+	'How far from a digest what was made of it is, of its descent with edges.';

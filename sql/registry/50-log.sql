@@ -4,17 +4,15 @@
 -- commits are flushed together, and none fails because another one was logged.
 -- Sealing (51-log-seal) gives them their places in the log.
 
+-- What is called for every row has a body that is bound when it is made, without
+-- a SET clause: the planner puts it into the query.
+
 -- For: reader, inside
 create or replace function @registry@.log_time(at timestamptz) returns text
-	language plpgsql stable strict parallel safe set search_path = pg_catalog, pg_temp as $$
-begin
-	if not isfinite(at) then
-		return case when at > 'epoch' then 'infinity' else '-infinity' end;
-	end if;
-	return to_char(timezone('UTC', at), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') ||
-		case when date_part('year', timezone('UTC', at)) < 0 then ' BC' else '' end;
-end
-$$;
+	language sql stable parallel safe
+	return case when isfinite(at) then to_char(timezone('UTC', at), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+			|| case when date_part('year', timezone('UTC', at)) < 0 then ' BC' else '' end
+		when at > 'epoch' then 'infinity' when at < 'epoch' then '-infinity' end;
 comment on function @registry@.log_time(timestamptz) is
 	'A time as the log writes it, in UTC: 2026-01-31T23:59:59.123456Z.';
 
@@ -23,15 +21,12 @@ create or replace function @registry@.log_version_fields(
 	entry text, number integer, digest bytea, envelope_digest bytea, recipe jsonb,
 	virtual boolean, upgraded boolean, allow_duplicate boolean, message text, actor name, acting_as name,
 	created_at timestamptz, told bytea) returns text[]
-	language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
-begin
+	language sql stable parallel safe
 	return array[entry, number::text, encode(digest, 'hex'), encode(envelope_digest, 'hex'),
 		coalesce(case when virtual or upgraded
 			then encode(sha256(convert_to(recipe::text, 'UTF8')), 'hex') end, ''), virtual::text,
 		allow_duplicate::text, message, actor::text, acting_as::text, @registry@.log_time(created_at),
 		encode(told, 'hex')];
-end
-$$;
 comment on function @registry@.log_version_fields(text, integer, bytea, bytea, jsonb, boolean, boolean,
 	boolean, text, name, name, timestamptz, bytea) is
 	'Fields of a version''s entry: its columns but for the value; told is the hash of what it tells, of the '

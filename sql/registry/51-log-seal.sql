@@ -10,9 +10,7 @@
 
 -- For: log reader, inside
 create or replace function @registry@.log_leaf(hash bytea) returns bytea
-	language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
-	select sha256(decode('00', 'hex') || $1)
-$$;
+	language sql immutable parallel safe return sha256('\x00'::bytea || hash);
 comment on function @registry@.log_leaf(bytea) is
 	'The leaf of the tree that an entry is, by its hash: RFC 6962, section 2.1.';
 

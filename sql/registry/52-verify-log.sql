@@ -74,40 +74,51 @@ comment on function @registry@.parse_export(text[]) is
 	'The entries in an export''s lines; of a line that is none its number alone.';
 
 -- For: log reader, inside
-create or replace function @registry@.log_rows(lines text[])
-	returns table (line bigint, "position" bigint, kind text, fields text[], previous bytea, hash bytea,
-		readable boolean)
-	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
-begin
-	return query
-		select row_number() over (order by l.position), l.position, l.kind, l.fields, l.previous, l.hash,
-			coalesce(l.position between 1 and 999999999999999999 and l.kind is not null
-				and octet_length(l.previous) = 32 and octet_length(l.hash) = 32
-				and l.fields is not null and coalesce(array_ndims(l.fields), 1) = 1
-				and coalesce(array_lower(l.fields, 1), 1) = 1, false)
-		from @registry@.log l where lines is null
-		union all
-		select p.* from @registry@.parse_export(lines) p where lines is not null;
-end
-$$;
-comment on function @registry@.log_rows(text[]) is
-	'The entries of the log, or of the lines of an export: whether each can be an entry at all (where not, '
-	'position is where it should stand).';
+create or replace function @registry@.is_log_event("position" bigint, kind text, fields text[])
+	returns boolean
+	language sql immutable parallel safe return ("position" = 1) = (kind = 'create') and case kind
+		when 'create' then fields = '{1}'
+		when 'version' then cardinality(fields) = 12
+		when 'alias' then cardinality(fields) = 7
+		when 'revoke' then cardinality(fields) = 4
+		when 'erase' then cardinality(fields) in (5, 6)
+		when 'materialize' then cardinality(fields) = 5
+		else false end;
+comment on function @registry@.is_log_event(bigint, text, text[]) is
+	'An entry of a kind that this format has, with that kind''s number of fields; create at position 1 and '
+	'nowhere else.';
 
 -- For: log reader, inside
 create or replace function @registry@.log_entries(lines text[])
 	returns table (line bigint, "position" bigint, kind text, fields text[], previous bytea, hash bytea,
-		readable boolean, sound boolean)
-	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
-begin
-	return query
-		select e.*, case when e.readable then
-			@peft@.registry_entry_hash(e.position, e.previous, e.kind, e.fields) = e.hash end
-		from @registry@.log_rows(lines) e;
-end
-$$;
+		readable boolean, sound boolean, above bigint, follows boolean)
+	language sql stable parallel safe
+begin atomic
+	-- in the order of the index, each hash made once
+	select row_number() over w, e.position, e.kind, e.fields, e.previous, e.hash, e.readable, e.sound,
+		max(e.position) filter (where e.readable) over w,
+		case when e.position = 1 then e.previous = decode(repeat('00', 32), 'hex')
+			else lag(e.position) over w = e.position - 1 and lag(e.sound) over w
+				and lag(e.hash) over w = e.previous end
+	from (
+		select r.*, case when r.readable then
+			@peft@.registry_entry_hash(r.position, r.previous, r.kind, r.fields) = r.hash end as sound
+		from (
+			(select l.position as place, l.position, l.kind, l.fields, l.previous, l.hash,
+				coalesce(l.position between 1 and 999999999999999999 and l.kind is not null
+					and octet_length(l.previous) = 32 and octet_length(l.hash) = 32
+					and l.fields is not null and coalesce(array_ndims(l.fields), 1) = 1
+					and coalesce(array_lower(l.fields, 1), 1) = 1, false) as readable
+			from @registry@.log l where lines is null order by l.position)
+			union all
+			select p.* from @registry@.parse_export(lines) p where lines is not null) r
+		order by r.place offset 0) e
+	window w as (order by e.place rows between unbounded preceding and 1 preceding);
+end;
 comment on function @registry@.log_entries(text[]) is
-	'What log_rows gives, and of each that can be an entry whether its hash is that of its contents.';
+	'The entries of the log, or of the lines of an export: whether each can be an entry at all (where not, '
+	'position is where it should stand), and of each that can be whether its hash is that of its contents, '
+	'the highest position above it, and whether it follows the entry above.';
 
 -- For: log reader, inside
 create or replace function @registry@.misplaced_entries(lines text[]) returns setof bigint
@@ -140,25 +151,6 @@ $$;
 comment on function @registry@.misplaced_entries(text[]) is
 	'Lines of entries whose hash is wrong where they stand, and would be right in another place.';
 
--- For: log reader, inside
-create or replace function @registry@.is_log_event("position" bigint, kind text, fields text[])
-	returns boolean
-	language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
-begin
-	return ("position" = 1) = (kind = 'create') and case kind
-		when 'create' then fields = '{1}'
-		when 'version' then cardinality(fields) = 12
-		when 'alias' then cardinality(fields) = 7
-		when 'revoke' then cardinality(fields) = 4
-		when 'erase' then cardinality(fields) in (5, 6)
-		when 'materialize' then cardinality(fields) = 5
-		else false end;
-end
-$$;
-comment on function @registry@.is_log_event(bigint, text, text[]) is
-	'An entry of a kind that this format has, with that kind''s number of fields; create at position 1 and '
-	'nowhere else.';
-
 -- tools/verify-log.py says the same of the same entries; a rule that changes
 -- here changes there.
 -- For: log reader, inside
@@ -167,48 +159,53 @@ create or replace function @registry@.verify_entries(lines text[])
 	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
 	return query
-	with entry as materialized (
-		select e.* from @registry@.log_entries(lines) e
-	), seen as (
-		select e.position, max(e.position) over (
-			order by e.line rows between unbounded preceding and 1 preceding) as above
-		from entry e where e.readable
+	with odd as materialized (
+		-- none of a log in which nothing is wrong, which is read once then
+		select e.* from (
+			select e.*, @registry@.is_log_event(e.position, e.kind, e.fields) as event
+			from @registry@.log_entries(lines) e) e
+		where (e.readable and e.sound and e.event and e.follows and e.position > coalesce(e.above, 0))
+			is not true
+	), entry as materialized (
+		select e.line, e.position, e.hash, e.readable, e.sound from @registry@.log_entries(lines) e
+		where exists (select from odd)
 	), gap as (
 		select p.above + 1 as first, p.position - 1 as last
-		from (select d.position, lag(d.position, 1, 0::bigint) over (order by d.position) as above
-			from (select distinct e.position from entry e where e.position >= 1) d) p
+		from (select e.position, lag(e.position, 1, 0::bigint) over (order by e.position) as above
+			from entry e where e.position >= 1) p
 		where p.position > p.above + 1
 	)
-	select e.position, 'changed', 'entry ' || coalesce(e.position::text, '?'),
+	select o.position, 'changed', 'entry ' || coalesce(o.position::text, '?'),
 		'This is not an entry of a log.'
-		from entry e where not e.readable
+		from odd o where not o.readable
 	union all
 	select b.position, case when b.misplaced then 'reordered' else 'changed' end, 'entry ' || b.position,
 		case when b.misplaced then 'Its hash is right for another place.'
 			else 'Its hash is not that of its contents.' end
-		from (select e.position, e.line in (select @registry@.misplaced_entries(lines)) as misplaced
-			from entry e where e.readable and not e.sound) b
+		from (select o.position, o.line in (select @registry@.misplaced_entries(lines)) as misplaced
+			from odd o where o.readable and not o.sound) b
 	union all
-	select e.position, 'changed', 'entry ' || e.position, 'It does not follow the entry before it.'
-		from entry e where e.sound and e.position = 1 and e.previous <> decode(repeat('00', 32), 'hex')
+	select o.position, 'changed', 'entry ' || o.position, 'It does not follow the entry before it.'
+		from odd o where o.sound and o.position = 1 and not o.follows
 	union all
-	select e.position, 'changed', 'entry ' || e.position, 'It does not follow the entry before it.'
-		from entry e
-		where e.sound and exists (select from entry b where b.sound and b.position = e.position - 1)
+	select o.position, 'changed', 'entry ' || o.position, 'It does not follow the entry before it.'
+		from odd o
+		where o.sound and o.follows is not true
+			and exists (select from entry b where b.sound and b.position = o.position - 1)
 			and not exists (select from entry b
-				where b.sound and b.position = e.position - 1 and b.hash = e.previous)
+				where b.sound and b.position = o.position - 1 and b.hash = o.previous)
 	union all
-	select s.position, 'reordered', 'entry ' || s.position,
+	select o.position, 'reordered', 'entry ' || o.position,
 		'It comes after an entry with this position or a higher one.'
-		from seen s where s.position <= s.above
+		from odd o where o.readable and o.position <= o.above
 	union all
 	select g.first, 'missing', 'entry ' || g.first,
 		case when g.last = g.first then 'It is not there.'
 			else format('Entries %s to %s are not there.', g.first, g.last) end
 		from gap g
 	union all
-	select e.position, 'changed', 'entry ' || e.position, 'It is no event that this format has.'
-		from entry e where e.sound and not @registry@.is_log_event(e.position, e.kind, e.fields);
+	select o.position, 'changed', 'entry ' || o.position, 'It is no event that this format has.'
+		from odd o where o.sound and not o.event;
 end
 $$;
 comment on function @registry@.verify_entries(text[]) is
@@ -219,16 +216,20 @@ create or replace function @registry@.verify_checkpoint(lines text[], size bigin
 	returns table ("position" bigint, class text, what text, detail text)
 	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
+	if size is null then
+		return query select 1::bigint, 'truncated', 'entry 1', 'The log is empty.'
+			where case when lines is null then not exists (select from @registry@.log) else lines = '{}' end;
+		return;
+	end if;
 	return query
 	with entry as materialized (
-		select e.line, e.position, e.hash, e.readable from @registry@.log_rows(lines) e
+		select e.line, e.position, e.hash, e.readable from @registry@.log_entries(lines) e
 	), extent (last) as (
 		select coalesce(max(e.position), 0) from entry e where e.readable
 	)
 	select x.last + 1, 'truncated', 'entry ' || x.last + 1,
-		case when size is null then 'The log is empty.'
-			else format('The checkpoint tells of %s entries.', size) end
-		from extent x where case when size is null then not exists (select from entry) else size > x.last end
+		format('The checkpoint tells of %s entries.', size)
+		from extent x where size > x.last
 	union all
 	select size, 'forked', 'entry ' || size, 'The checkpoint has another hash of it.'
 		where head is not null and exists (select from entry e where e.readable and e.position = size)

@@ -6,17 +6,16 @@
 -- For: log reader, inside
 create or replace function @registry@.log_events(event text, size integer)
 	returns table ("position" bigint, fields text[], unsealed bigint)
-	language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
-begin
-	return query select l.position, l.fields, null::bigint from @registry@.log l
+	language sql stable parallel safe
+begin atomic
+	select l.position, l.fields, null::bigint from @registry@.log l
 		where l.kind = event and array_ndims(l.fields) = 1 and array_lower(l.fields, 1) = 1
 			and cardinality(l.fields) = size
-		union all
-		select null, e.fields, e.id from @registry@.event e
+	union all
+	select null, e.fields, e.id from @registry@.event e
 		where e.kind = event and array_ndims(e.fields) = 1 and array_lower(e.fields, 1) = 1
 			and cardinality(e.fields) = size;
-end
-$$;
+end;
 comment on function @registry@.log_events(text, integer) is
 	'Entries of a kind that have that kind''s number of fields, and such events that are not sealed: they '
 	'come after all entries, in order of their id, which is null for an entry.';
@@ -59,12 +58,15 @@ begin
 		from event e full join row r on e.fields[1] = r.entry and e.fields[2] = r.number::text
 		where e.fields is distinct from r.fields;
 	return query
-		select min(e.position), 'missing', format('entry %s', v.entry), 'It is not there and has versions.'
-		from @registry@.version v
-			left join @registry@.log_events('version', 12) e
-				on e.fields[1] = v.entry and e.fields[2] = v.number::text
-		where not exists (select from @registry@.entry n where n.name = v.entry)
-		group by v.entry;
+		with lost as materialized (
+			select v.entry, v.number::text as number from @registry@.version v
+			where not exists (select from @registry@.entry n where n.name = v.entry)
+		)
+		select min(e.position), 'missing', format('entry %s', l.entry), 'It is not there and has versions.'
+		from lost l cross join lateral (
+			select min(x.position) as position from @registry@.log_events('version', 12) x
+			where x.fields[1] = l.entry and x.fields[2] = l.number) e
+		group by l.entry;
 end
 $$;
 comment on function @registry@.verify_versions() is 'Versions against the entries that tell of them.';
@@ -118,19 +120,21 @@ begin
 		), erased as (
 			select e.fields[1] as entry, e.fields[2] as number, min(e.position) as position
 			from @registry@.log_erasures() e group by 1, 2
-		), committed as (
-			select e.fields[1] as entry, e.fields[2] as number, e.fields[6] as virtual,
-				min(e.position) as position
-			from @registry@.log_events('version', 12) e group by 1, 2, 3
+		), wrong as materialized (
+			-- (whether it was committed as a virtual one: verify_versions)
+			select v.entry, v.number, v.there, coalesce(x.position, m.position) as position
+			from (select n.entry, n.number::text as number, n.value is not null as there, n.virtual
+				from @registry@.version n) v
+				left join materialized m using (entry, number) left join erased x using (entry, number)
+			where v.there <> (x.entry is null and (v.virtual is not true or m.entry is not null))
 		)
-		select coalesce(x.position, m.position, c.position),
-			case when v.there then 'changed' else 'missing' end, format('value of %s@%s', v.entry, v.number),
-			case when v.there then 'It should have none.' else 'It is not there.' end
-		from (select n.entry, n.number::text as number, n.value is not null as there
-			from @registry@.version n) v
-			join committed c using (entry, number)
-			left join materialized m using (entry, number) left join erased x using (entry, number)
-		where v.there <> (x.entry is null and (c.virtual = 'false' or m.entry is not null));
+		select coalesce(w.position, c.position),
+			case when w.there then 'changed' else 'missing' end, format('value of %s@%s', w.entry, w.number),
+			case when w.there then 'It should have none.' else 'It is not there.' end
+		from wrong w cross join lateral (
+			select min(e.position) as position, count(*) as n from @registry@.log_events('version', 12) e
+			where e.fields[1] = w.entry and e.fields[2] = w.number) c
+		where c.n > 0;
 	return query
 		select e.position, 'missing', format('value of %s@%s', e.fields[1], e.fields[2]),
 			'There is no such virtual version.'
@@ -142,6 +146,18 @@ $$;
 comment on function @registry@.verify_erasures() is
 	'Erased and materialized versions against the entries that tell of them, and whether each version has a '
 	'value that should.';
+
+-- For: log reader, inside
+create or replace function @registry@.are_facts(facts bigint[]) returns boolean
+	language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
+begin
+	return facts = '{}' or array_position(facts, null) is null and not exists (
+		select from unnest(facts) f
+		where not exists (select from @registry@.story s where s.id = f and s.proven));
+end
+$$;
+comment on function @registry@.are_facts(bigint[]) is
+	'All of these stories are there and are facts; null for null.';
 
 -- What versions tell is sealed with them: the root, the facts that a version was
 -- the first to tell, the claims.  So no recipe is read here.
@@ -170,9 +186,7 @@ begin
 				when v.root is not null and (s.id is null or s.digest <> v.digest)
 					then 'The story of its root is not there.'
 				when v.claims is not null and c.id is null then 'Its claim set is not there.'
-				when v.facts is null or array_position(v.facts, null) is not null
-					or (v.facts <> '{}' and exists (select from unnest(v.facts) f
-						where not exists (select from @registry@.story y where y.id = f and y.proven)))
+				when v.facts is null or v.facts <> '{}' and not @registry@.are_facts(v.facts)
 					then 'A fact that it told is not there.'
 				when v.root is not null and k.story is null and not s.proven
 					then 'Its root is a fact and is not called one.'
@@ -272,7 +286,8 @@ $$;
 comment on function @registry@.story_fault(@registry@.story) is
 	'Compares a story with its hash and its edges; null if nothing is wrong, else a sentence.';
 
--- All at once; one by one only if a node cannot be read.
+-- All at once, by several processes where the server gives them (over a lateral
+-- join it gives none); one by one only if a node cannot be read.
 -- For: log reader, inside
 create or replace function @registry@.verify_stories()
 	returns table ("position" bigint, class text, what text, detail text)
@@ -280,9 +295,9 @@ create or replace function @registry@.verify_stories()
 begin
 	return query
 		with node as (
-			select s.id, s.digest, t.of, t.parent, t.p, t.q, t.w
-			from @registry@.story s
-				cross join lateral @peft@.adapter_recipe_edges(@registry@.recipe_of(s.node), s.digest, '{}') t
+			select n.id, (n.t).of, (n.t).parent, (n.t).p, (n.t).q, (n.t).w
+			from (select s.id, @peft@.adapter_recipe_edges(@registry@.recipe_of(s.node), s.digest, '{}') as t
+				from @registry@.story s) n
 		), fault as (
 			select s.id, 'Its hash is not that of its node.' as fault from @registry@.story s
 			where s.sha256 is distinct from sha256(convert_to(s.node::text, 'UTF8'))

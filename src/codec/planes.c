@@ -28,13 +28,18 @@
 /* Far below the fastest level that exists: clamped, it means no match search. */
 #define FASTEST_LEVEL (-131072)
 
+/*
+ * All is made when it is needed first: most values of a registry are small, and
+ * zstd's contexts would cost more than their contents.
+ */
 struct PaPlanes
 {
 	PaEnv	   *env;
 	ZSTD_CCtx  *weights;		/* Huffman only */
 	ZSTD_CCtx  *documents;
 	ZSTD_DCtx  *decoder;
-	uint8_t		plane[MAX_WIDTH * PA_BLOCK_ELEMENTS];
+	uint8_t    *plane;			/* the planes of a block */
+	size_t		room;			/* bytes there */
 };
 
 static void *
@@ -68,19 +73,60 @@ choose_parameters(ZSTD_CCtx *context)
 PaStatus
 pa_planes_create(PaEnv *env, PaPlanes **result)
 {
-	ZSTD_customMem memory = {zstd_alloc, zstd_free, env};
-	PaPlanes   *planes;
+	PA_TRY(PA_NEW(env, result));
+	(*result)->env = env;
+	return PA_OK;
+}
 
-	PA_TRY(PA_NEW_RAW(env, 1, &planes));
-	planes->env = env;
+static PaStatus
+weights_encoder(PaPlanes *planes)
+{
+	ZSTD_customMem memory = {zstd_alloc, zstd_free, planes->env};
+
+	if (planes->weights != NULL)
+		return PA_OK;
 	planes->weights = ZSTD_createCCtx_advanced(memory);
-	planes->documents = ZSTD_createCCtx_advanced(memory);
-	planes->decoder = ZSTD_createDCtx_advanced(memory);
-	if (planes->weights == NULL || planes->documents == NULL || planes->decoder == NULL)
-		return pa_fail(env, PA_ERR_NOMEM, "out of memory");
+	if (planes->weights == NULL)
+		return pa_fail(planes->env, PA_ERR_NOMEM, "out of memory");
 	choose_parameters(planes->weights);
+	return PA_OK;
+}
+
+static PaStatus
+documents_encoder(PaPlanes *planes)
+{
+	ZSTD_customMem memory = {zstd_alloc, zstd_free, planes->env};
+
+	if (planes->documents != NULL)
+		return PA_OK;
+	planes->documents = ZSTD_createCCtx_advanced(memory);
+	if (planes->documents == NULL)
+		return pa_fail(planes->env, PA_ERR_NOMEM, "out of memory");
 	ZSTD_CCtx_setParameter(planes->documents, ZSTD_c_compressionLevel, DOCUMENT_LEVEL);
-	*result = planes;
+	return PA_OK;
+}
+
+static PaStatus
+decoder(PaPlanes *planes)
+{
+	ZSTD_customMem memory = {zstd_alloc, zstd_free, planes->env};
+
+	if (planes->decoder == NULL)
+		planes->decoder = ZSTD_createDCtx_advanced(memory);
+	return planes->decoder != NULL ? PA_OK : pa_fail(planes->env, PA_ERR_NOMEM, "out of memory");
+}
+
+/* Room for the planes of a block. */
+static PaStatus
+plane_room(PaPlanes *planes, size_t size)
+{
+	if (size <= planes->room)
+		return PA_OK;
+	pa_free(planes->env, planes->plane);
+	planes->plane = NULL;
+	planes->room = 0;
+	PA_TRY(PA_NEW_RAW(planes->env, size, &planes->plane));
+	planes->room = size;
 	return PA_OK;
 }
 
@@ -132,8 +178,10 @@ decode_bytes(PaPlanes *planes, const uint8_t *stored, size_t length, uint8_t *ro
 		return PA_OK;
 	if (length < n && is_one_frame(stored, length))
 	{
-		size_t		size = ZSTD_decompressDCtx(planes->decoder, room, n, stored, length);
+		size_t		size;
 
+		PA_TRY(decoder(planes));
+		size = ZSTD_decompressDCtx(planes->decoder, room, n, stored, length);
 		if (size == n)
 			return PA_OK;
 		if (ZSTD_isError(size) && ZSTD_getErrorCode(size) == ZSTD_error_memory_allocation)
@@ -172,7 +220,10 @@ static PaStatus
 encode_plane(PaPlanes *planes, const uint8_t *plane, size_t n, uint8_t *out, size_t *stored)
 {
 	if (promises_to_shrink(plane, n))
+	{
+		PA_TRY(weights_encoder(planes));
 		return encode_bytes(planes, planes->weights, plane, n, out, stored);
+	}
 	memcpy(out, plane, n);
 	*stored = n;
 	return PA_OK;
@@ -188,6 +239,7 @@ pa_planes_encode(PaPlanes *planes, const void *raw, size_t n, PaDtype dtype, PaB
 	if (n > PA_BLOCK_ELEMENTS)
 		return pa_fail(planes->env, PA_ERR_INTERNAL, "block of %zu elements is too large", n);
 	PA_TRY(pa_buf_room(out, pa_planes_bound(n, width)));
+	PA_TRY(plane_room(planes, (size_t) width * n));
 	pa_plane_split(raw, n, width, pa_dtype_rotates_sign(dtype), planes->plane);
 	out->length += lengths;
 	for (int k = 0; k < width; k++)
@@ -216,6 +268,7 @@ pa_planes_decode(PaPlanes *planes, const void *stored, size_t length, size_t n, 
 	pa_reader_init(&data, planes->env, stored, length, PA_ERR_CORRUPT, "block of the stored value");
 	PA_TRY(pa_take(&data, (size_t) width * sizeof(uint32_t), &p));
 	pa_reader_init(&sizes, planes->env, p, (size_t) width * sizeof(uint32_t), PA_ERR_CORRUPT, "block");
+	PA_TRY(plane_room(planes, (size_t) width * n));
 	for (int k = 0; k < width; k++)
 	{
 		uint32_t	size = 0;
@@ -235,6 +288,7 @@ PaStatus
 pa_document_encode(PaPlanes *planes, const void *raw, size_t n, PaBuf *out, size_t *stored)
 {
 	PA_TRY(pa_buf_room(out, n));
+	PA_TRY(documents_encoder(planes));
 	PA_TRY(encode_bytes(planes, planes->documents, raw, n, out->data + out->length, stored));
 	out->length += *stored;
 	return PA_OK;

@@ -1,7 +1,8 @@
 #!/bin/bash
 # Every SQL object of the extension and of the registry has a comment, and every
-# function of the registry a fixed search_path; what the registry makes anew is
-# in its table made, and nothing else.  Needs the private cluster.
+# function of the registry a fixed search_path or a body that is bound when it is
+# made; what the registry makes anew is in its table made, and nothing else.
+# Needs the private cluster.
 #
 # SPDX-License-Identifier: PostgreSQL
 . "$(dirname "$0")/lib.sh"
@@ -38,7 +39,7 @@ $psql -d $database -c "select pg_describe_object(class, id, sub) from ($objects)
 	left join pg_description d on d.classoid = class and d.objoid = id and d.objsubid = sub
 	where coalesce(trim(d.description), '') = '' order by 1" | fail_lines "no comment" || true
 $psql -d $database -c "select oid::regprocedure from pg_proc where pronamespace = 'registry'::regnamespace
-	and not coalesce(proconfig, '{}') @> '{\"search_path=pg_catalog, pg_temp\"}' order by 1" | fail_lines "no fixed search_path" || true
+	and prosqlbody is null and not coalesce(proconfig, '{}') @> '{\"search_path=pg_catalog, pg_temp\"}' order by 1" | fail_lines "no fixed search_path" || true
 $psql -d $database -c "select oid::regprocedure from pg_proc where pronamespace = 'registry'::regnamespace
 	and has_function_privilege('public', oid, 'execute') order by 1" | fail_lines "granted to public" || true
 $psql -d $database -c "with there as (

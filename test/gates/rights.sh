@@ -28,9 +28,10 @@ perl -0777 -e '
 		my $text = <$in>;
 		my $lines = () = $text =~ /^-- For:/gm;
 		my $used = 0;
-		while ($text =~ s/^(?:-- For: ([^\n]*)\n)?create or replace function \@registry\@\.(\w+)(.*?)\$\$(.*?)\$\$;$//ms)
+		# a body is a string, or bound when it is made
+		while ($text =~ s/^(?:-- For: ([^\n]*)\n)?create or replace function \@registry\@\.(\w+)((?:(?!\$\$|\bbegin atomic\b|\breturn\b).)*)(?:\$\$(.*?)\$\$|\bbegin atomic\b(.*?)^end|\breturn\b(.*?));$//ms)
 		{
-			my ($for, $name, $head, $body) = ($1, $2, $3, $4);
+			my ($for, $name, $head, $body) = ($1, $2, $3, $4 // $5 // $6);
 			$calls{$name}{$_} = 1 for grep { $_ ne $name } calls_of($body);
 			$as_caller{$name} = 1 unless $head =~ /security definer/;
 			print "$file: $name: no line \"-- For: ...\" before it\n" and next unless defined $for;

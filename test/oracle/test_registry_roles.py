@@ -31,23 +31,23 @@ from recipes import forged
 FOR = {
     "reader": """resolve digest recipe get diff alias_at lineage lineage_path descendants lineage_dot is_live seal log_status checkpoint
         attestation bill_of_materials
-        check_virtual digest_list plan evaluate distances fact_ancestors fact_descendants story_edges sets_of sets_made_of ancestor_graph
+        check_virtual digest_list plan evaluate distances fact_ancestors fact_descendants story_edges sets_of descent ancestor_graph
         descendant_edges descendant_graph names_of revoked_among are_live version_live obstacle log_time builder_version
         file_digest materials bill_component bill_dependencies is_member is_owner owns_entry""",
     "log reader": """export_log checkpoint_at verify_export inclusion_proof consistency_proof verify_since verify
         stories recipe_of cut_off claims_hash claim_lines_hash told_hash told_facts told_of log_version_fields log_alias_fields log_revoke_fields log_line log_leaf log_note
-        log_checkpoint parse_export log_rows log_entries misplaced_entries is_log_event verify_entries verify_checkpoint
+        log_checkpoint parse_export log_entries misplaced_entries is_log_event verify_entries verify_checkpoint
         verify_tree verify_events verify_log tree_nodes tree_root log_check_size log_events log_difference verify_versions
-        verify_erasures log_erasures verify_told verify_lineage edges_fit story_fault verify_stories verify_states verify_aliases verify_keys
+        verify_erasures log_erasures are_facts verify_told verify_lineage edges_fit story_fault verify_stories verify_states verify_aliases verify_keys
         verify_repeats log_since root_fault verify_chain_since verify_versions_since verify_values_since verify_moves_since
-        is_outer_error value_fault verify_values is_other_beside recipe_fault verify_recipes""",
+        is_outer_error value_fault envelopes wrong_values verify_values is_other_beside recipe_fault verify_recipes""",
     "writer": "commit commit_virtual materialize remove_alias set_alias share unshare",
-    "admin": """erase revoke_digest settle revoke recompose prove take_aliases revoked fallen named_by descendant_depths concerned claims_above
-        affected_of check_story leads_to sole_operands recomposable""",
+    "admin": """erase revoke_digest settle revoke recompose prove revoke_begin revoked fallen named_by descendant_depths made_or_claimed concerned claims_above
+        affected_of check_story leads_to recomposable""",
     "owner": """number_on protect tell_upgraded tree_begin allow
         version_actor version_duplicate version_facts version_erasable version_change version_value refuse_change mark_change
         alias_moved alias_history_insert claimed_parents story_write claim_set_write tell told_otherwise told_before told_again tell_story tell_all claim_sets_join
-        remove_row check_quota check_live log_append
+        remove_row check_quota check_live take_aliases log_append
         log_has_version log_has_alias log_has_revocation log_version log_erase log_materialize log_alias log_revoke tree_grow
         log_seal rights allow_functions entry_given""",
 }
