@@ -2,8 +2,10 @@
 
 The files that pg_regress runs for the registry (setup and registry*, in the order of the Makefile's
 REGRESS) run as it runs them, in a fresh database for each setting, and must print what expected/
-has. Each file under each setting is a test. What a setting changes rightly is undone by a rule,
-stated where it is defined: NEED_READ_COMMITTED, OTHERWISE, float_digits().
+has. Each file under each setting is a test; under the settings that take longest only those of
+LONG_FILES, unless PA_SETTINGS (a pattern of settings; "." for every one) asks for all. What a setting
+changes rightly is undone by a rule, stated where it is defined: NEED_READ_COMMITTED, OTHERWISE,
+float_digits().
 
 SPDX-License-Identifier: PostgreSQL
 """
@@ -30,7 +32,7 @@ JIT = {"jit": "on", "jit_above_cost": 0, "jit_inline_above_cost": -1, "jit_optim
 
 # label: settings of the database
 SETTINGS = {
-    "jit": JIT,                 # the two that take longest
+    "jit": JIT,
     "parallel": PARALLEL,       # and force_parallel_mode, below
     "generic plans": {"plan_cache_mode": "force_generic_plan"},
     "random_page_cost": {"random_page_cost": 1.1},
@@ -42,6 +44,10 @@ SETTINGS = {
     "repeatable read": {"default_transaction_isolation": "repeatable read"},
     "serializable": {"default_transaction_isolation": "serializable"},
 }
+
+# Settings that take minutes, and what they are tried on: versions, lineage, revoking, verifying.
+LONG = ("jit", "parallel")
+LONG_FILES = ("setup", "registry_versions", "registry_lineage", "registry_revocation", "registry_verify")
 
 # What says that it needs READ COMMITTED, and how it is called. A statement or transaction block of
 # a test that calls one runs at that level, for its effects are what later statements are about;
@@ -223,6 +229,8 @@ def check_setting(psql, setting, names):
                     c.execute("set search_path = public")
                     c.execute((ROOT / "test" / "oracle" / "hostile_path.sql").read_text())
             for name in names:
+                if setting in LONG and name not in LONG_FILES and not os.environ.get("PA_SETTINGS"):
+                    continue
                 text = (TESTS / (name + ".sql")).read_text()
                 wanted = (ROOT / "expected" / (name + ".out")).read_text()
                 with ROLES if re.search(r"^create role", text, re.M) else threading.Lock():
