@@ -98,7 +98,7 @@ begin atomic
 	select row_number() over w, e.position, e.kind, e.fields, e.previous, e.hash, e.readable, e.sound,
 		max(e.position) filter (where e.readable) over w,
 		case when e.position = 1 then e.previous = decode(repeat('00', 32), 'hex')
-			else lag(e.position) over w = e.position - 1 and lag(e.sound) over w
+			when e.readable then lag(e.position) over w = e.position - 1 and lag(e.sound) over w
 				and lag(e.hash) over w = e.previous end
 	from (
 		select r.*, case when r.readable then
@@ -173,7 +173,7 @@ begin
 		select p.above + 1 as first, p.position - 1 as last
 		from (select e.position, lag(e.position, 1, 0::bigint) over (order by e.position) as above
 			from entry e where e.position >= 1) p
-		where p.position > p.above + 1
+		where p.above < p.position - 1
 	)
 	select o.position, 'changed', 'entry ' || coalesce(o.position::text, '?'),
 		'This is not an entry of a log.'
