@@ -105,7 +105,7 @@ begin atomic
 			@peft@.registry_entry_hash(r.position, r.previous, r.kind, r.fields) = r.hash end as sound
 		from (
 			(select l.position as place, l.position, l.kind, l.fields, l.previous, l.hash,
-				coalesce(l.position between 1 and 999999999999999999 and l.kind is not null
+				coalesce(l.position >= 1 and l.position <= 999999999999999999 and l.kind is not null
 					and octet_length(l.previous) = 32 and octet_length(l.hash) = 32
 					and l.fields is not null and coalesce(array_ndims(l.fields), 1) = 1
 					and coalesce(array_lower(l.fields, 1), 1) = 1, false) as readable

@@ -8,11 +8,11 @@ create or replace function @registry@.log_events(event text, size integer)
 	returns table ("position" bigint, fields text[], unsealed bigint)
 	language sql stable parallel safe
 begin atomic
-	select l.position, l.fields, null::bigint from @registry@.log l
+	select l.position, l.fields, null::bigint as unsealed from @registry@.log l
 		where l.kind = event and array_ndims(l.fields) = 1 and array_lower(l.fields, 1) = 1
 			and cardinality(l.fields) = size
 	union all
-	select null, e.fields, e.id from @registry@.event e
+	select null::bigint as "position", e.fields, e.id from @registry@.event e
 		where e.kind = event and array_ndims(e.fields) = 1 and array_lower(e.fields, 1) = 1
 			and cardinality(e.fields) = size;
 end;
