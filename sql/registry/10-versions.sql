@@ -62,9 +62,16 @@ comment on function @registry@.check_virtual(@peft@.adapter) is
 	'Errors: 55000 the value cannot be evaluated again from registered values that the current role may '
 	'see, 22000 its recipe leads to another.';
 
+-- A session keeps plans from when the registry was empty, which would go through
+-- all of it when it is not any more: hence without sequential scans, here and in
+-- version_facts.
 -- For: nobody
 create or replace function @registry@.version_duplicate() returns trigger
-	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
+	language plpgsql volatile parallel unsafe
+	set search_path = pg_catalog, pg_temp
+	set enable_seqscan = off
+	set jit = off
+as $$
 declare
 	given bytea;
 begin
@@ -89,7 +96,11 @@ comment on function @registry@.version_duplicate() is
 
 -- For: nobody
 create or replace function @registry@.version_facts() returns trigger
-	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
+	language plpgsql volatile parallel unsafe security definer
+	set search_path = pg_catalog, pg_temp
+	set enable_seqscan = off
+	set jit = off
+as $$
 declare
 	way record;
 begin

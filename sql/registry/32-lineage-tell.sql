@@ -267,15 +267,23 @@ create or replace function @registry@.tell(value @peft@.adapter, digest bytea, e
 	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 declare
 	way record := @registry@.told_before(digest, envelope_digest);
+	recipe jsonb;
 begin
 	if not way.complete then
 		select * into root, facts, claims, told from @registry@.told_again(digest, envelope_digest);
 		if found then
 			return;
 		end if;
+		recipe := @peft@.adapter_recipe(value);
+		-- an import that tells of nothing has nothing to write
+		if recipe -> 'nodes' = '{}' and recipe #>> '{root,op}' = 'import' then
+			facts := '{}';
+			told := @registry@.told_hash(null, false, null, null);
+			return;
+		end if;
 	end if;
-	select * into root, facts, claims, told from @registry@.tell_all(digest,
-		case when not way.complete then @peft@.adapter_recipe(value) end, way.made, way.nodes, way.sets);
+	select * into root, facts, claims, told
+		from @registry@.tell_all(digest, recipe, way.made, way.nodes, way.sets);
 end
 $$;
 comment on function @registry@.tell(@peft@.adapter, bytea, bytea) is
@@ -340,8 +348,7 @@ begin
 			unproven := unproven || story.id;
 		end if;
 	end loop;
-	-- an import that tells of nothing has nothing to read
-	if recipe -> 'nodes' <> '{}' or recipe #>> '{root,op}' <> 'import' then
+	if recipe is not null then
 		for teller in
 			select t.of, t.node, t.root from @registry@.stories(tell_all.digest, tell_all.recipe) t
 		loop
@@ -369,12 +376,20 @@ comment on function @registry@.tell_all(bytea, jsonb, bytea[], jsonb[], bigint[]
 -- For: log reader, inside
 create or replace function @registry@.told_of(root bigint, facts bigint[], claims bigint) returns bytea
 	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
+declare
+	of_root bytea;
+	of_claims bytea;
+	claimed boolean := false;
 begin
-	return @registry@.told_hash(
-		(select s.sha256 from @registry@.story s where s.id = told_of.root),
-		exists (select from @registry@.claim c where c.claim_set = told_of.claims and c.story = told_of.root),
-		case when facts <> '{}' then @registry@.told_facts(facts) end,
-		(select c.sha256 from @registry@.claim_set c where c.id = told_of.claims));
+	-- one by one: the plan of all in one would be made anew for each version
+	select s.sha256 into of_root from @registry@.story s where s.id = told_of.root;
+	if claims is not null then
+		select c.sha256 into of_claims from @registry@.claim_set c where c.id = told_of.claims;
+		claimed := exists (select from @registry@.claim c
+			where c.claim_set = told_of.claims and c.story = told_of.root);
+	end if;
+	return @registry@.told_hash(of_root, claimed,
+		case when facts <> '{}' then @registry@.told_facts(facts) end, of_claims);
 end
 $$;
 comment on function @registry@.told_of(bigint, bigint[], bigint) is

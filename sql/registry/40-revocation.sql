@@ -94,11 +94,14 @@ declare
 	concerned bytea[];
 begin
 	-- Nearly always: nothing is claimed, everything is settled, no operand is dead.
+	-- (offset 0: plans are kept from when the tables were empty)
 	if claims is null
 		and not exists (select from @registry@.revocation r where not r.settled)
 		and not exists (select from @registry@.dead d where d.digest = $1)
-		and not exists (select from @registry@.story s join @registry@.edge e on e.story = s.id
-			join @registry@.dead d on d.digest = e.parent where s.digest = $1 and s.proven) then
+		and not exists (
+			select from (select x.id from @registry@.story x where x.digest = $1 and x.proven offset 0) s
+				cross join lateral (select x.parent from @registry@.edge x where x.story = s.id offset 0) e
+				cross join lateral (select from @registry@.dead x where x.digest = e.parent offset 0) d) then
 		return;
 	end if;
 	concerned := digest || @registry@.claimed_parents(claims)

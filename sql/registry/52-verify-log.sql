@@ -122,7 +122,7 @@ comment on function @registry@.log_entries(text[]) is
 
 -- For: log reader, inside
 create or replace function @registry@.misplaced_entries(lines text[]) returns setof bigint
-	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
+	language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
 begin
 	return query
 	with entry as materialized (

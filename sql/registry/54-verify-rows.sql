@@ -239,8 +239,9 @@ begin
 			when s.proven then 'No version tells it.' else 'No version claims it.' end
 		from @registry@.story s
 			left join (select x.story from @registry@.claim x group by x.story) c on c.story = s.id
-			left join (select x.root as id from @registry@.version x where x.root is not null
-				union select unnest(x.facts) from @registry@.version x where x.facts <> '{}') t on t.id = s.id
+			left join (
+				select distinct unnest(x.root || coalesce(x.facts, '{}')) as id from @registry@.version x) t
+				on t.id = s.id
 		where c.story is null and (t.id is null or not s.proven);
 	return query select f.* from @registry@.verify_stories() f;
 end

@@ -197,8 +197,9 @@ comment on function @registry@.verify_recipes() is
 	'Every version that can be made again from registered values.';
 
 -- Stable: all of it sees the one snapshot of the calling query.  Without nested
--- loops: what functions return has no statistics, and one is quadratic; and
--- without jit, which the cost of a loop that cannot be avoided would start.
+-- loops: what functions return has no statistics, and one is quadratic; without
+-- jit, which the cost of a loop that cannot be avoided would start; and with
+-- several processes although the planner thinks that they have rows to hand over.
 -- For: log reader
 create or replace function @registry@.verify(checkpoint text default null, recompute boolean default false)
 	returns table ("position" bigint, class text, what text, detail text)
@@ -206,7 +207,8 @@ create or replace function @registry@.verify(checkpoint text default null, recom
 	set search_path = pg_catalog, pg_temp
 	set enable_nestloop = off
 	set jit = off
-	set work_mem = '64MB'
+	set work_mem = '128MB'
+	set parallel_tuple_cost = 0.01
 as $$
 begin
 	return query
