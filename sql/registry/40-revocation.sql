@@ -297,9 +297,8 @@ begin
 	left_out := $1 || array(select r.digest from @registry@.revoked() r(digest) where r.digest <> $1);
 	fallen := below.made || array(select @registry@.fallen($1));
 	return query
-		with concerned as materialized (
-			select c.* from @registry@.made_or_claimed(below.made, below.sets) c
-		), clear as materialized (
+		with concerned as materialized (select c.* from @registry@.made_or_claimed(below.made, below.sets) c),
+		clear as materialized (
 			select r.*
 			from (select array_agg(c.root) as roots, array_agg(c.claims) as sets from concerned c) a
 				cross join lateral @registry@.recomposable(a.roots, a.sets, left_out, fallen) r
