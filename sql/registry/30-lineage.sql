@@ -81,33 +81,33 @@ $$;
 comment on function @registry@.sets_of(bytea) is 'What all versions with the digest claim.';
 
 -- One walk for all: most of its time goes into looking up edges.
--- For: reader, inside
+-- For: nobody
 create or replace function @registry@.descent(digests bytea[], with_edges boolean default false,
 	out made bytea[], out sets bigint[], out parents bytea[], out children bytea[])
 	language plpgsql stable parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
-declare
-	claimed bigint[];
 begin
-	-- a row with a parent is an edge, one with a story a claim, the others are walked on from
-	with recursive found(digest, parent, story) as (
+	-- a row with a parent is an edge, one with a number a claim set, the others are walked on from
+	with recursive found(digest, parent, claim_set) as (
 		select d, null::bytea, null::bigint from unnest(digests) d
 		union
 		select l.* from found f cross join lateral (
-			select r.of, r.parent, r.story
+			select r.of, r.parent, r.claim_set
 			from @registry@.edge e join @registry@.story s on s.id = e.story
 				cross join lateral (
-					select case when s.proven then e.of end, null::bytea, case when not s.proven then s.id end
+					select e.of, null::bytea, null::bigint where s.proven
 					union all
-					select e.of, e.parent, null::bigint where s.proven and with_edges) r(of, parent, story)
+					select e.of, e.parent, null::bigint where s.proven and with_edges
+					union all
+					-- (of a story that was proven later too)
+					select null::bytea, null::bytea, c.claim_set from @registry@.claim c
+						where c.story = s.id) r(of, parent, claim_set)
 			where e.parent = f.digest offset 0) l
 		where f.parent is null)
-	select coalesce(array_agg(f.digest) filter (where f.parent is null and f.story is null), '{}'),
-			coalesce(array_agg(f.story) filter (where f.story is not null), '{}'),
+	select coalesce(array_agg(f.digest) filter (where f.parent is null and f.claim_set is null), '{}'),
+			coalesce(array_agg(f.claim_set) filter (where f.claim_set is not null), '{}'),
 			coalesce(array_agg(f.parent) filter (where f.parent is not null), '{}'),
 			coalesce(array_agg(f.digest) filter (where f.parent is not null), '{}')
-		into made, claimed, parents, children from found f;
-	sets := array(select distinct c.claim_set from unnest(claimed) s
-		cross join lateral (select x.claim_set from @registry@.claim x where x.story = s offset 0) c);
+		into made, sets, parents, children from found f;
 end
 $$;
 comment on function @registry@.descent(bytea[], boolean) is

@@ -142,7 +142,9 @@ comment on function @registry@.revoke_digest(bytea, text) is
 	'revoked before. Errors: 22004 no reason, 22023 not a digest.';
 
 -- What somebody else has locked is left for settle(); it is not live meanwhile.
--- From the aliases, of which there are fewer than versions.
+-- From the aliases, of which there are fewer than versions.  An alias that was
+-- moved since this query began is locked as it is now, beside the number that was
+-- looked at: it is not taken.
 -- For: nobody
 create or replace function @registry@.take_aliases(made bytea[], sets bigint[])
 	returns table (entry text, number integer, alias text)
@@ -153,16 +155,17 @@ declare
 begin
 	-- In one order whatever the plan: the log gets an entry for each.
 	for gone in
-		select a.entry, a.alias
+		select a.entry, a.alias, v.number
 		from @registry@.alias a cross join lateral (
-			select from @registry@.version v where v.entry = a.entry and v.number = a.number and (
-				exists (select from @registry@.dead d where d.digest = v.digest)
-				or exists (select from @registry@.claim_set s where s.id = v.claims and s.dead)
-				or v.digest in (select unnest(made)) or v.claims in (select unnest(sets))) offset 0) v
+			select x.number from @registry@.version x where x.entry = a.entry and x.number = a.number and (
+				exists (select from @registry@.dead d where d.digest = x.digest)
+				or exists (select from @registry@.claim_set s where s.id = x.claims and s.dead)
+				or x.digest in (select unnest(made)) or x.claims in (select unnest(sets))) offset 0) v
 		order by a.entry collate "C", a.alias collate "C" for update of a skip locked
 	loop
 		return query
-			delete from @registry@.alias a where a.entry = gone.entry and a.alias = gone.alias
+			delete from @registry@.alias a
+			where a.entry = gone.entry and a.alias = gone.alias and a.number = gone.number
 			returning a.entry, a.number, a.alias;
 	end loop;
 end

@@ -101,6 +101,22 @@ comment on function @registry@.check_story(text, jsonb, bytea, bigint, bytea[], 
 	'Evaluates a version that claims something of itself whole, from the digests that are to be left out and '
 	'what is not made of them. Error 55000: it does not come out.';
 
+-- Evaluated whole a recipe can be true of its digest and yet lead in a circle
+-- below what is registered, which is walked into where that may not be used.
+-- For: admin, inside
+create or replace function @registry@.evaluate_without(ref text, recipe jsonb, leaves bytea[], without bytea,
+	renormalize boolean) returns @peft@.adapter
+	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
+begin
+	return @registry@.evaluate(recipe, leaves, without, renormalize);
+exception when invalid_parameter_value or undefined_object then
+	raise exception 'version "%" cannot be recomposed', ref
+		using errcode = '55000', detail = format('Reason: its recipe leads to no value: %s.', sqlerrm);
+end
+$$;
+comment on function @registry@.evaluate_without(text, jsonb, bytea[], bytea, boolean) is
+	'What evaluate gives; error 55000 if the recipe cannot be evaluated like that.';
+
 -- For: admin
 create or replace function @registry@.recompose(ref text, without bytea, renormalize boolean default false,
 	message text default null) returns text
@@ -142,7 +158,8 @@ begin
 	perform @registry@.check_story(source.entry || '@' || source.number, source.recipe, source.digest,
 		source.claims, gone, affected);
 	way := @registry@.plan(source.recipe, gone, affected);
-	result := @registry@.evaluate(way.recipe_used, way.leaves, without, coalesce(renormalize, false));
+	result := @registry@.evaluate_without(source.entry || '@' || source.number, way.recipe_used, way.leaves,
+		without, coalesce(renormalize, false));
 	return @registry@.commit(source.entry, result, coalesce(message,
 		format('%s@%s without %s', source.entry, source.number, @registry@.digest_list(gone))));
 end

@@ -5,7 +5,8 @@
 -- Sealing (51-log-seal) gives them their places in the log.
 
 -- What is called for every row has a body that is bound when it is made, without
--- a SET clause: the planner puts it into the query.
+-- a SET clause: the planner puts it into the query.  A step that changes a column
+-- that such a body reads drops the function first.
 
 -- For: reader, inside
 create or replace function @registry@.log_time(at timestamptz) returns text

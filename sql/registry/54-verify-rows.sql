@@ -61,11 +61,12 @@ begin
 		with lost as materialized (
 			select v.entry, v.number::text as number from @registry@.version v
 			where not exists (select from @registry@.entry n where n.name = v.entry)
+		), event as (
+			select x.fields[1] as entry, x.fields[2] as number, x.position
+			from @registry@.log_events('version', 12) x where exists (select from lost)
 		)
 		select min(e.position), 'missing', format('entry %s', l.entry), 'It is not there and has versions.'
-		from lost l cross join lateral (
-			select min(x.position) as position from @registry@.log_events('version', 12) x
-			where x.fields[1] = l.entry and x.fields[2] = l.number) e
+		from lost l left join event e using (entry, number)
 		group by l.entry;
 end
 $$;
@@ -131,10 +132,10 @@ begin
 		select coalesce(w.position, c.position),
 			case when w.there then 'changed' else 'missing' end, format('value of %s@%s', w.entry, w.number),
 			case when w.there then 'It should have none.' else 'It is not there.' end
-		from wrong w cross join lateral (
-			select min(e.position) as position, count(*) as n from @registry@.log_events('version', 12) e
-			where e.fields[1] = w.entry and e.fields[2] = w.number) c
-		where c.n > 0;
+		from wrong w join (
+			select e.fields[1] as entry, e.fields[2] as number, min(e.position) as position
+			from @registry@.log_events('version', 12) e where exists (select from wrong)
+			group by 1, 2) c using (entry, number);
 	return query
 		select e.position, 'missing', format('value of %s@%s', e.fields[1], e.fields[2]),
 			'There is no such virtual version.'
@@ -151,13 +152,13 @@ comment on function @registry@.verify_erasures() is
 create or replace function @registry@.are_facts(facts bigint[]) returns boolean
 	language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
 begin
-	return facts = '{}' or array_position(facts, null) is null and not exists (
+	return facts is not null and not exists (
 		select from unnest(facts) f
-		where not exists (select from @registry@.story s where s.id = f and s.proven));
+		where f is null or not exists (select from @registry@.story s where s.id = f and s.proven));
 end
 $$;
 comment on function @registry@.are_facts(bigint[]) is
-	'All of these stories are there and are facts; null for null.';
+	'All of these stories are there and are facts.';
 
 -- What versions tell is sealed with them: the root, the facts that a version was
 -- the first to tell, the claims.  So no recipe is read here.
@@ -203,9 +204,11 @@ begin
 		)
 		select coalesce(f.position, e.position), 'changed', format('lineage of %s@%s', f.entry, f.number),
 			f.fault
-		from fault f left join lateral (
-			select min(x.position) as position from @registry@.log_events('version', 12) x
-			where x.fields[1] = f.entry and x.fields[2] = f.number::text and f.position is null) e on true;
+		from fault f left join (
+			select x.fields[1] as entry, x.fields[2] as number, min(x.position) as position
+			from @registry@.log_events('version', 12) x
+			where exists (select from fault g where g.position is null) group by 1, 2) e
+			on e.entry = f.entry and e.number = f.number::text;
 end
 $$;
 comment on function @registry@.verify_told(bigint, bigint) is
@@ -239,9 +242,8 @@ begin
 			when s.proven then 'No version tells it.' else 'No version claims it.' end
 		from @registry@.story s
 			left join (select x.story from @registry@.claim x group by x.story) c on c.story = s.id
-			left join (
-				select distinct unnest(x.root || coalesce(x.facts, '{}')) as id from @registry@.version x) t
-				on t.id = s.id
+			left join (select x.root as id from @registry@.version x where x.root is not null
+				union select unnest(x.facts) from @registry@.version x where x.facts <> '{}') t on t.id = s.id
 		where c.story is null and (t.id is null or not s.proven);
 	return query select f.* from @registry@.verify_stories() f;
 end

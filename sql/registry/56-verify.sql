@@ -53,51 +53,46 @@ end;
 comment on function @registry@.envelopes() is
 	'Every stored value with the digests that it should have.';
 
--- All at once, by several processes where the server gives them (over a join it
--- gives none); one by one, each with its error, only if there is something wrong.
+-- By several processes where the server gives them (over a join it gives none).
 -- For: log reader, inside
-create or replace function @registry@.wrong_values()
-	returns table (entry text, number integer)
+create or replace function @registry@.wrong_values() returns setof text
 	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
 	return query
-		select v.entry, v.number from @registry@.version v
+		select 'another digest' from @registry@.version v
 		where v.value is not null and v.virtual is not true
 			and (@peft@.adapter_check(v.value) and @peft@.adapter_digest(v.value) = v.digest
 				and @peft@.adapter_envelope_digest(v.value) = v.envelope_digest) is not true;
 	return query
-		select v.entry, v.number from @registry@.envelopes() v
+		select 'another digest' from @registry@.envelopes() v
 		where v.virtual and (@peft@.adapter_check(v.value) and @peft@.adapter_digest(v.value) = v.digest
 			and @peft@.adapter_envelope_digest(v.value) = v.envelope_digest) is not true;
 exception when others then
 	if @registry@.is_outer_error(sqlstate) then
 		raise;
 	end if;
-	return query
-		select v.entry, v.number
-		from (select e.entry, e.number, @registry@.value_fault(e.value, e.digest, e.envelope_digest) as fault
-			from @registry@.envelopes() e offset 0) v
-		where v.fault is not null;
+	return next sqlerrm;
 end
 $$;
 comment on function @registry@.wrong_values() is
-	'Versions whose stored value is damaged or has other digests than it should.';
+	'No row: no stored value is damaged or has other digests than it should.';
 
+-- One by one, each with its error, only if there is something wrong.
 -- For: log reader, inside
 create or replace function @registry@.verify_values()
 	returns table ("position" bigint, class text, what text, detail text)
 	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
+	if not exists (select from @registry@.wrong_values()) then
+		return;
+	end if;
 	return query
-		with wrong as materialized (select w.* from @registry@.wrong_values() w)
-		select e.position, 'changed', format('value of %s@%s', w.entry, w.number), v.fault
-		from wrong w
-			cross join lateral (
-				select @registry@.value_fault(x.value, x.digest, x.envelope_digest) as fault
-				from @registry@.envelopes() x where x.entry = w.entry and x.number = w.number offset 0) v
-			cross join lateral (
-				select min(y.position) as position from @registry@.log_events('version', 12) y
-				where y.fields[1] = w.entry and y.fields[2] = w.number::text) e
+		select e.position, 'changed', format('value of %s@%s', v.entry, v.number), v.fault
+		from (
+			select n.entry, n.number, @registry@.value_fault(n.value, n.digest, n.envelope_digest) as fault
+			from @registry@.envelopes() n offset 0
+		) v left join @registry@.log_events('version', 12) e
+			on e.fields[1] = v.entry and e.fields[2] = v.number::text
 		where v.fault is not null;
 end
 $$;

@@ -31,7 +31,7 @@ from recipes import forged
 FOR = {
     "reader": """resolve digest recipe get diff alias_at lineage lineage_path descendants lineage_dot is_live seal log_status checkpoint
         attestation bill_of_materials
-        check_virtual digest_list plan evaluate distances fact_ancestors fact_descendants story_edges sets_of descent ancestor_graph
+        check_virtual digest_list plan evaluate distances fact_ancestors fact_descendants story_edges sets_of ancestor_graph
         descendant_edges descendant_graph names_of revoked_among are_live version_live obstacle log_time builder_version
         file_digest materials bill_component bill_dependencies is_member is_owner owns_entry""",
     "log reader": """export_log checkpoint_at verify_export inclusion_proof consistency_proof verify_since verify
@@ -43,11 +43,11 @@ FOR = {
         is_outer_error value_fault envelopes wrong_values verify_values is_other_beside recipe_fault verify_recipes""",
     "writer": "commit commit_virtual materialize remove_alias set_alias share unshare",
     "admin": """erase revoke_digest settle revoke recompose prove revoke_begin revoked fallen named_by descendant_depths made_or_claimed concerned claims_above
-        affected_of check_story leads_to recomposable""",
+        affected_of check_story evaluate_without leads_to recomposable""",
     "owner": """number_on protect tell_upgraded tree_begin allow
         version_actor version_duplicate version_facts version_erasable version_change version_value refuse_change mark_change
         alias_moved alias_history_insert claimed_parents story_write claim_set_write tell told_otherwise told_before told_again tell_story tell_all claim_sets_join
-        remove_row check_quota check_live take_aliases log_append
+        remove_row check_quota check_live take_aliases descent log_append
         log_has_version log_has_alias log_has_revocation log_version log_erase log_materialize log_alias log_revoke tree_grow
         log_seal rights allow_functions entry_given""",
 }

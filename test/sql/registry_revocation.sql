@@ -177,5 +177,27 @@ select bool_and(settled) as settled from registry.revocation;
 select registry.is_live('c@1') as c, registry.is_live('c@2') as without_z, registry.is_live('x') as x;
 select * from problems();
 select registry_drop(true);
-drop table named;
+-- Two of a chain are revoked: what was made of the one is left out under the name of the other.
+select registry_create();
+select registry.commit(name, a) from named where name in ('x', 'z') order by name;
+select registry.commit('double', 2 * value('z'));
+select registry.commit('t', 0.5 * value('x') + 0.5 * registry.get('double'));
+select ref from registry.revoke('z', 'withdrawn') order by ref;
+select ref from registry.revoke('double@1', 'withdrawn') order by ref;
+select registry.recompose('t@1', 'z@1');
+select registry.get('t@2') = 0.5 * value('x') as of_x;
+select registry_drop(true);
+
+-- What was claimed, then proven, then made of something revoked is marked as what was claimed.
+select registry_create();
+select registry.commit(name, a) from named where name in ('x', 'z') order by name;
+create table made as select 0.375 * value('x') + 0.625 * value('z') as a;
+\c -
+select registry.commit('late', a) from made;
+select * from registry.prove();
+select ref, standing from registry.revoke('z', 'withdrawn') order by ref;
+do $$ begin for i in 1 .. 1000 loop exit when registry.settle() = 0; commit; perform pg_sleep(0.01); end loop; end $$;
+select * from problems();
+select registry_drop(true);
+drop table named, made;
 drop role regress_writer;
