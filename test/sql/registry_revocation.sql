@@ -188,6 +188,30 @@ select registry.recompose('t@1', 'z@1');
 select registry.get('t@2') = 0.5 * value('x') as of_x;
 select registry_drop(true);
 
+-- True of its digest, and a circle where what is registered may not be used.
+select registry_create();
+select registry.commit(name, a) from named where name in ('x', 'z', 'm') order by name in ('m'), name;
+select registry.commit('round', forged(0.5 * value('x') + 0.5 * value('m'), sum_of(term(value('x'), '0x1.0000000000000p-1'), term(value('m'), '0x1.0000000000000p-1')),
+	jsonb_build_object(hex(value('m')), sum_of(term(value('z'), '0x1.0000000000000p-1'), term(value('evil'), '0x1.0000000000000p-1')),
+		hex(value('evil')), sum_of(term(value('m'), '0x1.0000000000000p-1')))));
+select count(*) from registry.revoke('z', 'withdrawn');
+select fails($$select registry.recompose('round@1', 'z@1')$$);
+select fails($$select registry.evaluate_without('round@1', registry.recipe('round@1'), array[registry.digest('x')], registry.digest('z@1'), false)$$);
+select registry_drop(true);
+
+-- The same of facts alone: w is twice w halved, and a little z that is rounded away.
+select registry_create();
+select registry.commit('w', lora('q', '[[1, 2]]', '[[3], [4]]')), registry.commit('x', value('x')), registry.commit('z', value('z'));
+select registry.commit('twice', 2 * registry.get('w'));
+select registry.commit('again', 0.5 * registry.get('twice') + 1e-30 * registry.get('z'));
+select registry.digest('again') = registry.digest('w') as same;
+select registry.commit('t', 0.5 * registry.get('x') + 0.5 * (2 * registry.get('again')));
+select registry.commit('u', 0.5 * registry.get('x') + 0.5 * (select a from (select 2 * registry.get('again') as a offset 0) s));
+select ref, kind from registry.revoke('z', 'withdrawn') order by ref;
+select fails($$select registry.recompose('t@1', 'z@1')$$);
+select fails($$select registry.recompose('u@1', 'z@1')$$);
+select registry_drop(true);
+
 -- What was claimed, then proven, then made of something revoked is marked as what was claimed.
 select registry_create();
 select registry.commit(name, a) from named where name in ('x', 'z') order by name;
