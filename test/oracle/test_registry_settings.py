@@ -45,9 +45,11 @@ SETTINGS = {
     "serializable": {"default_transaction_isolation": "serializable"},
 }
 
-# Settings that take minutes, and what they are tried on: versions, lineage, revoking, verifying.
+# Settings that take minutes, and what they are tried on: versions, lineage, revoking, verifying (and what
+# makes the helpers of these files).
 LONG = ("jit", "parallel")
-LONG_FILES = ("setup", "registry_versions", "registry_lineage", "registry_revocation", "registry_verify")
+LONG_FILES = ("setup", "registry_setup", "registry_versions", "registry_lineage", "registry_revocation",
+              "registry_verify")
 
 # What says that it needs READ COMMITTED, and how it is called. A statement or transaction block of
 # a test that calls one runs at that level, for its effects are what later statements are about;
