@@ -1,9 +1,11 @@
 """Measure a PEFT folder, whatever wrote it: evaluate.py SETTING [FOLDER] [--validation]
 
-Without a folder the base model is measured.  One line of JSON.
+Without a folder the base model is measured.  One line of JSON.  PAPER_TEXTS limits the texts of
+distribution generalisation.
 """
 import argparse
 import json
+import os
 import re
 
 import data
@@ -64,6 +66,8 @@ def encoder_scores(setting, path, validation):
     movie = data.polarity("movieReviewSnippets")
     movie = movie[1500:1800] if validation else movie[:1200]
     if setting == "distgen":
+        # (a check needs no accuracy that means something, and processors without bf16 are slow)
+        movie = movie[:int(os.environ.get("PAPER_TEXTS", len(movie)))]
         return {"accuracy": encoder.accuracy(net, movie, "polarity")}
     topics = data.topics()[1000:1300] if validation else data.topics()[:600]
     found = {"movie": encoder.accuracy(net, movie[:900], "polarity"), "topics": encoder.accuracy(net, topics, "topics")}

@@ -36,6 +36,7 @@ class Scene:
         self.graph = lineage.Graph(alice, run.random, 5 + run.random.randrange(12), True, taken)
         self.model = registry_model.Model()
         self.true, self.foreign = {}, set()
+        self.his = set()                # stories that mallory has evaluated in his session
         self.seen = []                  # of each value the stories that alice has evaluated on the way to it
         for i, edges in enumerate(self.graph.edges):
             self.made(i, set(edges))
@@ -120,16 +121,16 @@ class Scene:
         self.mallory.execute("TRUNCATE mine")
         digest, recipe = self.mallory.execute("INSERT INTO mine SELECT %s FROM n x, n y WHERE x.id = %d AND y.id = %d"
                                               " RETURNING encode(adapter_digest(a), 'hex'), adapter_recipe(a)" % (way, i, j)).fetchone()
-        his = {registry_model.story(*s) for s in recipes.told(recipe, digest)} - self.copied()
+        # what he has evaluated, and not only read in the recipes of x and y (which may tell the same)
+        twice = {"op": "scale", "of": self.graph.digests[i], "by": "0x1.0000000000000p+1"}
+        self.his |= {registry_model.story(d, node) for d, node in recipes.told(recipe, digest)
+                     if (d, node) == (digest, recipe["root"]) or ("adapter_scale" in way and node == twice)}
+        told = {registry_model.story(*s) for s in recipes.told(recipe, digest)}
         entry = self.entry("m")
         self.mallory.execute("INSERT INTO registry.version (entry, value) SELECT %s, a FROM mine", (entry,))
-        self.model.commit(entry + "@1", digest, recipe, his, "mallory")
+        self.model.commit(entry + "@1", digest, recipe, self.his, "mallory")
         # What nobody had registered before him he has proven something of: doc/trust.md, "What is not promised".
-        self.foreign |= {s[0] for s in his & self.model.facts}
-
-    def copied(self):
-        """Stories that mallory's session has read in recipes of the table, and has not evaluated."""
-        return {registry_model.story(*s) for i, d in enumerate(self.graph.digests) for s in recipes.told(self.graph.recipe(i), d)}
+        self.foreign |= {s[0] for s in self.his & told & self.model.facts}
 
     def alice_downloads(self):
         """One of mallory's files, composed with one of hers."""
