@@ -4,12 +4,14 @@
 create or replace function @registry@.version_actor() returns trigger
 	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
-	-- Two conditions: who has not the owner's rights may not call what the second one calls.
-	if num_nonnulls(new.number, new.digest, new.envelope_digest) = 3
-		and pg_has_role(current_user,
-			(select c.relowner from pg_class c where c.oid = tg_relid), 'USAGE') then
-		if @registry@.log_has_version(new.entry, new.number) then
-			return new;
+	-- One after the other: a commit has no numbers, and who has not the owner's
+	-- rights may not call what the last one calls.
+	if num_nonnulls(new.number, new.digest, new.envelope_digest) = 3 then
+		if pg_has_role(current_user,
+				(select c.relowner from pg_class c where c.oid = tg_relid), 'USAGE') then
+			if @registry@.log_has_version(new.entry, new.number) then
+				return new;
+			end if;
 		end if;
 	end if;
 	if num_nonnulls(new.number, new.digest, new.envelope_digest, new.recipe, new.root, new.claims, new.told,
@@ -72,15 +74,12 @@ create or replace function @registry@.version_duplicate() returns trigger
 	set enable_seqscan = off
 	set jit = off
 as $$
-declare
-	given bytea;
 begin
 	if new.created_at < now() or coalesce(new.allow_duplicate, false) then
 		return new;
 	end if;
-	given := coalesce(new.digest, @peft@.adapter_digest(new.value));
 	-- offset 0: without statistics the planner would go through the whole entry
-	if exists (select from (select v.entry from @registry@.version v where v.digest = given offset 0) v
+	if exists (select from (select v.entry from @registry@.version v where v.digest = new.digest offset 0) v
 			where v.entry = new.entry) then
 		raise exception 'the entry has a version with this digest already' using errcode = '23505',
 			hint = 'Set allow_duplicate to commit it again.';
@@ -89,10 +88,9 @@ begin
 end
 $$;
 comment on function @registry@.version_duplicate() is
-	'Trigger, before the facts and again under the lock of the entry''s row, so that no INSERT ... ON '
-	'CONFLICT DO NOTHING comes to the unique index and leaves lineage without a version: error 23505 if the '
-	'entry has the digest already, as far as the committing role may see. A row that is restored is older '
-	'than its transaction.';
+	'Trigger, under the lock of the entry''s row, so that no INSERT ... ON CONFLICT DO NOTHING comes to the '
+	'unique index and leaves lineage without a version: error 23505 if the entry has the digest already, as '
+	'far as the committing role may see. A row that is restored is older than its transaction.';
 
 -- For: nobody
 create or replace function @registry@.version_facts() returns trigger
@@ -102,6 +100,7 @@ create or replace function @registry@.version_facts() returns trigger
 	set jit = off
 as $$
 declare
+	tells record;
 	way record;
 begin
 	if new.number is not null then
@@ -122,8 +121,11 @@ begin
 	new.created_at := clock_timestamp();
 	new.digest := @peft@.adapter_digest(new.value);
 	new.envelope_digest := @peft@.adapter_envelope_digest(new.value);
-	select t.* into new.root, new.facts, new.claims, new.told
-		from @registry@.tell(new.value, new.digest, new.envelope_digest) t;
+	tells := @registry@.tell(new.value, new.digest, new.envelope_digest);
+	new.root := tells.root;
+	new.facts := tells.facts;
+	new.claims := tells.claims;
+	new.told := tells.told;
 	perform @registry@.check_live(new.digest, new.claims);
 	perform @registry@.check_quota(session_user, new.value, new.claims);
 	if new.virtual then

@@ -190,8 +190,7 @@ begin
 	made := array[digest || envelope_digest];
 	nodes := '{}';
 	for i in 1 .. 1024 loop
-		select e.* into way
-			from @peft@.adapter_evaluated_from(substr(made[i], 1, 32), substr(made[i], 33), before[i]) e;
+		way := @peft@.adapter_evaluated_from(substr(made[i], 1, 32), substr(made[i], 33), before[i]);
 		nodes := nodes || way.root;
 		serials := serials || way.serial;
 		complete := complete and way.operands is not null;
@@ -204,8 +203,8 @@ begin
 					sets := sets || registered.claims;
 				end if;
 				-- what was claimed may have been seen here
-				continue when (select e.operands is null from @peft@.adapter_evaluated_from(
-					substr(operand, 1, 32), substr(operand, 33), way.serial) e);
+				continue when (@peft@.adapter_evaluated_from(
+					substr(operand, 1, 32), substr(operand, 33), way.serial)).operands is null;
 			end if;
 			place := array_position(made, operand);
 			if place is null then
@@ -233,12 +232,11 @@ comment on function @registry@.told_before(bytea, bytea) is
 -- not be waited for.  A fact that was a claim before gets a row of its own.
 -- For: nobody
 create or replace function @registry@.tell_story(digest bytea, node jsonb, seen boolean,
-	out id bigint, out fact boolean, out fresh boolean)
+	out id bigint, out fact boolean, out fresh boolean, out hash bytea)
 	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
-declare
-	hash constant bytea := sha256(convert_to(node::text, 'UTF8'));
 begin
 	fresh := false;
+	hash := sha256(convert_to(node::text, 'UTF8'));
 	select s.id, s.proven into id, fact from @registry@.story s
 		where s.digest = tell_story.digest and s.sha256 = hash order by s.proven desc, s.id limit 1;
 	if fact or not seen and not fact then
@@ -259,7 +257,7 @@ $$;
 comment on function @registry@.tell_story(bytea, jsonb, boolean) is
 	'Writes that a digest is made by the node, unless it was told; seen: this backend has evaluated it, so '
 	'it is a fact if no others have registered the digest otherwise. Its number (null: it is no story), '
-	'whether it is a fact, and whether it was not told before.';
+	'whether it is a fact, whether it was not told before, and the SHA-256 of the node.';
 
 -- For: nobody
 create or replace function @registry@.tell(value @peft@.adapter, digest bytea, envelope_digest bytea,
@@ -268,10 +266,16 @@ create or replace function @registry@.tell(value @peft@.adapter, digest bytea, e
 declare
 	way record := @registry@.told_before(digest, envelope_digest);
 	recipe jsonb;
+	tells record;
 begin
 	if not way.complete then
-		select * into root, facts, claims, told from @registry@.told_again(digest, envelope_digest);
+		-- a version with the same recipe, all of which is fact, tells the same
+		select v.root into root from @registry@.version v
+			where v.digest = tell.digest and v.envelope_digest = tell.envelope_digest and v.claims is null
+			limit 1;
 		if found then
+			facts := '{}';
+			told := @registry@.told_of(root, facts, null);
 			return;
 		end if;
 		recipe := @peft@.adapter_recipe(value);
@@ -282,36 +286,21 @@ begin
 			return;
 		end if;
 	end if;
-	select * into root, facts, claims, told
-		from @registry@.tell_all(digest, recipe, way.made, way.nodes, way.sets);
+	tells := @registry@.tell_all(digest, recipe, way.made, way.nodes, way.sets);
+	root := tells.root;
+	facts := tells.facts;
+	claims := tells.claims;
+	told := tells.told;
 end
 $$;
 comment on function @registry@.tell(@peft@.adapter, bytea, bytea) is
 	'Writes what a value''s recipe tells, as far as it was not told before: see tell_all.';
 
 -- For: nobody
-create or replace function @registry@.told_again(digest bytea, envelope_digest bytea)
-	returns table (root bigint, facts bigint[], claims bigint, told bytea)
-	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
-begin
-	return query
-		select v.root, '{}'::bigint[], v.claims, @registry@.told_of(v.root, '{}', v.claims)
-		from @registry@.version v
-		where v.digest = told_again.digest and v.envelope_digest = told_again.envelope_digest
-			and v.claims is null limit 1;
-end
-$$;
-comment on function @registry@.told_again(bytea, bytea) is
-	'What a version with the same recipe, all of which is fact, has told; no row: there is none.';
-
--- For: nobody
 create or replace function @registry@.claim_sets_join(claims bigint[], cut bytea[], sets bigint[])
 	returns bigint
 	language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
-	if claims = '{}' and cut = '{}' and cardinality(sets) <= 1 then
-		return sets[1];
-	end if;
 	return @registry@.claim_set_write(
 		array(select unnest(claims) union
 			select c.story from @registry@.claim c where c.claim_set = any(sets) order by 1),
@@ -320,8 +309,7 @@ begin
 end
 $$;
 comment on function @registry@.claim_sets_join(bigint[], bytea[], bigint[]) is
-	'The set of these stories, of what was cut off, and of all that the claim sets have; null if there is '
-	'nothing.';
+	'The set of these stories, of what was cut off, and of all that the claim sets have.';
 
 -- What was made here is told whatever became of it in the recipe, whose limit can
 -- have cut it off.
@@ -332,6 +320,7 @@ create or replace function @registry@.tell_all(digest bytea, recipe jsonb, made 
 declare
 	teller record;
 	story record;
+	root_hash bytea;
 	unproven bigint[] := array[]::bigint[];
 	cut bytea[] := array[]::bytea[];
 begin
@@ -341,6 +330,7 @@ begin
 		story := @registry@.tell_story(substr(made[i], 1, 32), nodes[i], true);
 		if i = 1 then
 			root := story.id;
+			root_hash := story.hash;
 		elsif story.fact and story.fresh then
 			facts := facts || story.id;
 		end if;
@@ -355,6 +345,7 @@ begin
 			story := @registry@.tell_story(teller.of, teller.node, false);
 			if teller.root then
 				root := story.id;
+				root_hash := story.hash;
 			end if;
 			if not story.fact then
 				unproven := unproven || story.id;
@@ -363,8 +354,12 @@ begin
 		cut := array(select c from unnest(@registry@.cut_off(digest, recipe)) c
 			where not exists (select from @registry@.story s where s.digest = c and s.proven));
 	end if;
-	claims := @registry@.claim_sets_join(unproven, cut, sets);
-	told := @registry@.told_of(root, facts, claims);
+	claims := case when unproven = '{}' and cut = '{}' and cardinality(sets) <= 1
+		then sets[1] else @registry@.claim_sets_join(unproven, cut, sets) end;
+	-- (told_of would look for what is known here)
+	told := case when claims is null and facts = '{}'
+		then @registry@.told_hash(case when root is not null then root_hash end, false, null, null)
+		else @registry@.told_of(root, facts, claims) end;
 end
 $$;
 comment on function @registry@.tell_all(bytea, jsonb, bytea[], jsonb[], bigint[]) is

@@ -127,7 +127,11 @@ begin
 			return null;
 		end if;
 	end if;
-	perform @registry@.log_append('version', @registry@.log_version_fields(
+	-- (log_append, without a call more for each commit)
+	if current_setting('synchronous_commit') = 'off' then
+		perform set_config('synchronous_commit', 'local', true);
+	end if;
+	insert into @registry@.event (kind, fields) values ('version', @registry@.log_version_fields(
 		new.entry, new.number, new.digest, new.envelope_digest, new.recipe, new.virtual, new.upgraded,
 		new.allow_duplicate, new.message, new.actor, new.acting_as, new.created_at, new.told));
 	return null;

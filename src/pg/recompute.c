@@ -156,17 +156,19 @@ adapter_evaluated_from(PG_FUNCTION_ARGS)
 	EvaluatedOperands found;
 	PaIdentity	value;
 	TupleDesc	row;
-	Datum		values[3];
+	Datum		values[3] = {0};
 	bool		nulls[3] = {false};
+	bool		unknown[3] = {true, true, true};
 
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
-		PG_RETURN_NULL();
 	if (get_call_result_type(fcinfo, NULL, &row) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type is not a row type");	/* cannot happen */
+	/* a row of nulls, which can be assigned to a record as it is */
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		return HeapTupleGetDatum(heap_form_tuple(row, values, unknown));
 	value.digest = digest_bytes(PG_GETARG_BYTEA_PP(0));
 	value.envelope_digest = digest_bytes(PG_GETARG_BYTEA_PP(1));
 	if (!evaluated_operands(&value, PG_ARGISNULL(2) ? PG_INT64_MAX : PG_GETARG_INT64(2), &found))
-		PG_RETURN_NULL();
+		return HeapTupleGetDatum(heap_form_tuple(row, values, unknown));
 	values[0] = operands_datum(&found);
 	values[1] = DirectFunctionCall1(jsonb_in,
 									CStringGetDatum(

@@ -46,7 +46,7 @@ FOR = {
         affected_of check_story evaluate_without leads_to recomposable""",
     "owner": """number_on protect tell_upgraded tree_begin allow
         version_actor version_duplicate version_facts version_erasable version_change version_value refuse_change mark_change
-        alias_moved alias_history_insert claimed_parents story_write claim_set_write tell told_otherwise told_before told_again tell_story tell_all claim_sets_join
+        alias_moved alias_history_insert claimed_parents story_write claim_set_write tell told_otherwise told_before tell_story tell_all claim_sets_join
         remove_row check_quota check_live take_aliases descent log_append
         log_has_version log_has_alias log_has_revocation log_version log_erase log_materialize log_alias log_revoke tree_grow
         log_seal rights allow_functions entry_given""",
