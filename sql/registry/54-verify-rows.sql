@@ -21,6 +21,17 @@ comment on function @registry@.log_events(text, integer) is
 	'come after all entries, in order of their id, which is null for an entry.';
 
 -- For: log reader, inside
+create or replace function @registry@.version_positions()
+	returns table (entry text, number text, "position" bigint)
+	language sql stable parallel safe
+begin atomic
+	select e.fields[1] as entry, e.fields[2] as number, min(e.position) as "position"
+		from @registry@.log_events('version', 12) e group by e.fields[1], e.fields[2];
+end;
+comment on function @registry@.version_positions() is
+	'The positions of the entries that tell of versions; null: not sealed yet.';
+
+-- For: log reader, inside
 create or replace function @registry@.log_difference(names text, told text[], there text[]) returns text
 	language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
 begin
@@ -61,12 +72,11 @@ begin
 		with lost as materialized (
 			select v.entry, v.number::text as number from @registry@.version v
 			where not exists (select from @registry@.entry n where n.name = v.entry)
-		), event as (
-			select x.fields[1] as entry, x.fields[2] as number, x.position
-			from @registry@.log_events('version', 12) x where exists (select from lost)
 		)
 		select min(e.position), 'missing', format('entry %s', l.entry), 'It is not there and has versions.'
-		from lost l left join event e using (entry, number)
+		from lost l left join (
+			select p.* from @registry@.version_positions() p where exists (select from lost)) e
+			using (entry, number)
 		group by l.entry;
 end
 $$;
@@ -133,9 +143,8 @@ begin
 			case when w.there then 'changed' else 'missing' end, format('value of %s@%s', w.entry, w.number),
 			case when w.there then 'It should have none.' else 'It is not there.' end
 		from wrong w join (
-			select e.fields[1] as entry, e.fields[2] as number, min(e.position) as position
-			from @registry@.log_events('version', 12) e where exists (select from wrong)
-			group by 1, 2) c using (entry, number);
+			select p.* from @registry@.version_positions() p where exists (select from wrong)) c
+			using (entry, number);
 	return query
 		select e.position, 'missing', format('value of %s@%s', e.fields[1], e.fields[2]),
 			'There is no such virtual version.'
@@ -205,9 +214,8 @@ begin
 		select coalesce(f.position, e.position), 'changed', format('lineage of %s@%s', f.entry, f.number),
 			f.fault
 		from fault f left join (
-			select x.fields[1] as entry, x.fields[2] as number, min(x.position) as position
-			from @registry@.log_events('version', 12) x
-			where exists (select from fault g where g.position is null) group by 1, 2) e
+			select p.* from @registry@.version_positions() p
+			where exists (select from fault g where g.position is null)) e
 			on e.entry = f.entry and e.number = f.number::text;
 end
 $$;

@@ -58,7 +58,7 @@ zstd_free(void *opaque, void *p)
 
 /* Huffman coding of literals, next to no matching; level 1 where libzstd refuses that. */
 static void
-choose_parameters(ZSTD_CCtx *context)
+for_weights(ZSTD_CCtx *context)
 {
 	size_t		level = ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, FASTEST_LEVEL);
 	size_t		literals = ZSTD_CCtx_setParameter(context, ZSTD_c_literalCompressionMode, ZSTD_ps_enable);
@@ -70,6 +70,12 @@ choose_parameters(ZSTD_CCtx *context)
 	}
 }
 
+static void
+for_documents(ZSTD_CCtx *context)
+{
+	ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, DOCUMENT_LEVEL);
+}
+
 PaStatus
 pa_planes_create(PaEnv *env, PaPlanes **result)
 {
@@ -79,30 +85,16 @@ pa_planes_create(PaEnv *env, PaPlanes **result)
 }
 
 static PaStatus
-weights_encoder(PaPlanes *planes)
+encoder(PaPlanes *planes, ZSTD_CCtx **context, void (*choose)(ZSTD_CCtx *))
 {
 	ZSTD_customMem memory = {zstd_alloc, zstd_free, planes->env};
 
-	if (planes->weights != NULL)
+	if (*context != NULL)
 		return PA_OK;
-	planes->weights = ZSTD_createCCtx_advanced(memory);
-	if (planes->weights == NULL)
+	*context = ZSTD_createCCtx_advanced(memory);
+	if (*context == NULL)
 		return pa_fail(planes->env, PA_ERR_NOMEM, "out of memory");
-	choose_parameters(planes->weights);
-	return PA_OK;
-}
-
-static PaStatus
-documents_encoder(PaPlanes *planes)
-{
-	ZSTD_customMem memory = {zstd_alloc, zstd_free, planes->env};
-
-	if (planes->documents != NULL)
-		return PA_OK;
-	planes->documents = ZSTD_createCCtx_advanced(memory);
-	if (planes->documents == NULL)
-		return pa_fail(planes->env, PA_ERR_NOMEM, "out of memory");
-	ZSTD_CCtx_setParameter(planes->documents, ZSTD_c_compressionLevel, DOCUMENT_LEVEL);
+	choose(*context);
 	return PA_OK;
 }
 
@@ -221,7 +213,7 @@ encode_plane(PaPlanes *planes, const uint8_t *plane, size_t n, uint8_t *out, siz
 {
 	if (promises_to_shrink(plane, n))
 	{
-		PA_TRY(weights_encoder(planes));
+		PA_TRY(encoder(planes, &planes->weights, for_weights));
 		return encode_bytes(planes, planes->weights, plane, n, out, stored);
 	}
 	memcpy(out, plane, n);
@@ -288,7 +280,7 @@ PaStatus
 pa_document_encode(PaPlanes *planes, const void *raw, size_t n, PaBuf *out, size_t *stored)
 {
 	PA_TRY(pa_buf_room(out, n));
-	PA_TRY(documents_encoder(planes));
+	PA_TRY(encoder(planes, &planes->documents, for_documents));
 	PA_TRY(encode_bytes(planes, planes->documents, raw, n, out->data + out->length, stored));
 	out->length += *stored;
 	return PA_OK;

@@ -37,7 +37,7 @@ FOR = {
     "log reader": """export_log checkpoint_at verify_export inclusion_proof consistency_proof verify_since verify
         stories recipe_of cut_off claims_hash claim_lines_hash told_hash told_facts told_of log_version_fields log_alias_fields log_revoke_fields log_line log_leaf log_note
         log_checkpoint parse_export log_entries misplaced_entries is_log_event verify_entries verify_checkpoint
-        verify_tree verify_events verify_log tree_nodes tree_root log_check_size log_events log_difference verify_versions
+        verify_tree verify_events verify_log tree_nodes tree_root log_check_size log_events version_positions log_difference verify_versions
         verify_erasures log_erasures are_facts verify_told verify_lineage edges_fit story_fault verify_stories verify_states verify_aliases verify_keys
         verify_repeats log_since root_fault verify_chain_since verify_versions_since verify_values_since verify_moves_since
         is_outer_error value_fault envelopes wrong_values verify_values is_other_beside recipe_fault verify_recipes""",
