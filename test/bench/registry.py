@@ -150,7 +150,7 @@ def sealing(repetitions, fact):
         rates, checkpoints, proofs = [], [], []
         for repetition in range(repetitions):
             c.execute("insert into registry.event (kind, fields) select 'alias', array['e', 'a', i::text, '1', null, 'bench', '2026-01-01T00:00:00.000000Z']"
-                      " from generate_series(%s, %s) i", (1 + repetition * ENTRIES // repetitions, (1 + repetition) * ENTRIES // repetitions))
+                      " from generate_series(%s::int, %s::int) i", (1 + repetition * ENTRIES // repetitions, (1 + repetition) * ENTRIES // repetitions))
             begin = time.perf_counter()
             n = c.execute("select registry.seal()").fetchone()[0]
             rates.append(n / (time.perf_counter() - begin))
