@@ -279,6 +279,7 @@ def main():
     for kind in ("sql", "torch"):
         shutil.rmtree(out / kind, ignore_errors=True)
     # Evaluations are single-threaded and independent of each other.
+    os.environ.pop("PAPER_TEXTS", None)
     if arguments.check:
         os.environ["PAPER_TEXTS"] = str(CHECK_TEXTS)
     jobs = 1 if arguments.check else int(os.environ.get("PAPER_JOBS", min(2, os.cpu_count())))

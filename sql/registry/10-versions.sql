@@ -74,12 +74,23 @@ create or replace function @registry@.version_duplicate() returns trigger
 	set enable_seqscan = off
 	set jit = off
 as $$
+declare
+	given bytea;
 begin
 	if new.created_at < now() or coalesce(new.allow_duplicate, false) then
 		return new;
 	end if;
+	-- The policies judge the row by the command's snapshot. The entry can have got another owner since, and
+	-- then the role does not see its versions: neither would be found here.
+	if new.number is not null and row_security_active(tg_relid) then
+		if not exists (select from @registry@.entry e where e.name = new.entry) then
+			raise exception 'new row violates row-level security policy for table "version"'
+				using errcode = '42501';
+		end if;
+	end if;
+	given := coalesce(new.digest, @peft@.adapter_digest(new.value));
 	-- offset 0: without statistics the planner would go through the whole entry
-	if exists (select from (select v.entry from @registry@.version v where v.digest = new.digest offset 0) v
+	if exists (select from (select v.entry from @registry@.version v where v.digest = given offset 0) v
 			where v.entry = new.entry) then
 		raise exception 'the entry has a version with this digest already' using errcode = '23505',
 			hint = 'Set allow_duplicate to commit it again.';
@@ -88,9 +99,10 @@ begin
 end
 $$;
 comment on function @registry@.version_duplicate() is
-	'Trigger, under the lock of the entry''s row, so that no INSERT ... ON CONFLICT DO NOTHING comes to the '
-	'unique index and leaves lineage without a version: error 23505 if the entry has the digest already, as '
-	'far as the committing role may see. A row that is restored is older than its transaction.';
+	'Trigger, before the facts and again under the lock of the entry''s row, so that no INSERT ... ON '
+	'CONFLICT DO NOTHING comes to the unique index and leaves lineage without a version: error 23505 if the '
+	'entry has the digest already, as far as the committing role may see. A row that is restored is older '
+	'than its transaction. Error 42501, as of the policies: another role''s entry.';
 
 -- For: nobody
 create or replace function @registry@.version_facts() returns trigger
@@ -118,7 +130,8 @@ begin
 			values (new.entry, @peft@.adapter_base_model(new.value), new.acting_as)
 			on conflict (name) do nothing;
 	end loop;
-	new.created_at := clock_timestamp();
+	-- (not before its transaction, whatever the clock does: only a row that is restored is)
+	new.created_at := greatest(clock_timestamp(), now());
 	new.digest := @peft@.adapter_digest(new.value);
 	new.envelope_digest := @peft@.adapter_envelope_digest(new.value);
 	tells := @registry@.tell(new.value, new.digest, new.envelope_digest);

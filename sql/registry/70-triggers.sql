@@ -4,13 +4,16 @@
 create trigger version_1_actor before insert on @registry@.version
 	for each row execute function @registry@.version_actor();
 comment on trigger version_1_actor on @registry@.version is 'Who and when; which columns may be given.';
-create trigger version_2_facts before insert on @registry@.version
-	for each row execute function @registry@.version_facts();
-comment on trigger version_2_facts on @registry@.version is
-	'Number, digests, recipe, what it tells; nothing revoked.';
-create trigger version_3_duplicate before insert on @registry@.version
+create trigger version_2_duplicate before insert on @registry@.version
 	for each row execute function @registry@.version_duplicate();
-comment on trigger version_3_duplicate on @registry@.version is
+comment on trigger version_2_duplicate on @registry@.version is 'A digest once for each entry.';
+create trigger version_3_facts before insert on @registry@.version
+	for each row execute function @registry@.version_facts();
+comment on trigger version_3_facts on @registry@.version is
+	'Number, digests, recipe, what it tells; nothing revoked.';
+create trigger version_4_duplicate before insert on @registry@.version
+	for each row execute function @registry@.version_duplicate();
+comment on trigger version_4_duplicate on @registry@.version is
 	'A digest once for each entry, under the lock of its row.';
 create trigger version_change before update on @registry@.version
 	for each row execute function @registry@.version_change();
