@@ -68,9 +68,7 @@ $(CORE_OBJS): CFLAGS += -fvisibility=hidden
 LOOP_OBJS = $(filter src/kernel/% src/codec/plane%,$(CORE_OBJS))
 AVX2_OBJS = $(filter %_avx2.o,$(CORE_OBJS))
 $(LOOP_OBJS): CFLAGS += -O3
-ifeq ($(shell uname -m),x86_64)
-$(AVX2_OBJS): CFLAGS += -mavx2
-endif
+$(AVX2_OBJS): CFLAGS += $(AVX2_FLAG)
 SHLIB_LINK += -Wl,--version-script=src/pg/exports.map
 peftarith.so: src/pg/exports.map
 
@@ -79,7 +77,12 @@ ifdef WERROR
 $(OBJS): CFLAGS += -Werror
 endif
 
-$(OBJS): $(ALL_HEADERS) Makefile
+# Objects are of one server and one compiler: for others they are made anew.
+SERVER_STAMP ?= build/server
+server := $(if $(PGXS),$(shell $(PG_CONFIG) --version) $(shell $(PG_CONFIG) --includedir-server) $(CC))
+$(shell mkdir -p $(dir $(SERVER_STAMP)); echo '$(server)' | cmp -s - $(SERVER_STAMP) || echo '$(server)' >$(SERVER_STAMP))
+
+$(OBJS): $(ALL_HEADERS) Makefile $(SERVER_STAMP)
 
 $(DATA_built): peftarith.control $(SQL_FRAGMENTS) $(REGISTRY_PARTS) Makefile
 	{ printf '%s\n' '\echo Use "CREATE EXTENSION peftarith" to load this file. \quit'; \

@@ -55,6 +55,7 @@ as_server()
 }
 
 bindir() { "$PG_CONFIG" --bindir; }
+major() { "$PG_CONFIG" --version | sed 's/[^0-9]*\([0-9]*\).*/\1/'; }
 
 # The Python of the tests: one that has numpy and psycopg.
 test_python()
@@ -74,7 +75,7 @@ build_and_install()
 {
 	mkdir -p "$root/build/log"
 	make -j2 "$@" all >"$root/build/log/build.log" 2>&1 ||
-		{ grep -vE '^(gcc|clang|cc) ' "$root/build/log/build.log" | tail -n 30 >&2; die "the build failed (build/log/build.log)"; }
+		{ grep -vE '^[^ ]*(gcc|clang|cc)(-[0-9]+)? ' "$root/build/log/build.log" | tail -n 30 >&2; die "the build failed (build/log/build.log)"; }
 	as_root make install PG_CONFIG="$PG_CONFIG" >"$root/build/log/install.log" 2>&1 ||
 		{ tail -n 10 "$root/build/log/install.log" >&2; die "make install failed (build/log/install.log)"; }
 }

@@ -12,10 +12,6 @@
 
 #include "codec/plane_kernel.h"
 
-#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "elements are little-endian; a big-endian host needs its own loads"
-#endif
-
 /* Without rotation both shifts are 0 and nothing is kept of the second. */
 #define SPLIT(NAME, TYPE, BITS, STORES) \
 	static void NAME(const uint8_t *elements, size_t n, bool rotate, uint8_t *planes) \

@@ -17,6 +17,11 @@
 #ifndef PA_STATUS_H
 #define PA_STATUS_H
 
+/* Every file includes this one first of the core's: what a machine must be. */
+#if !defined(__LP64__) || __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "peftarith needs a 64-bit little-endian machine"
+#endif
+
 typedef enum PaStatus
 {
 	PA_OK = 0,

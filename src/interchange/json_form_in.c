@@ -61,7 +61,7 @@ float_value(Cursor *c, const json_t *v, double *out)
 static PaStatus
 store_float(Cursor *c, const json_t *v)
 {
-	double		d;
+	double		d = 0;
 	float		f;
 	uint32_t	u32;
 	uint64_t	u64;

@@ -16,6 +16,7 @@
 #include "miscadmin.h"
 #include "pg/arrays.h"
 #include "pg/digest.h"
+#include "utils/tuplestore.h"
 
 PG_FUNCTION_INFO_V1(adapter_lineage);
 

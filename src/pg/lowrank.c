@@ -12,6 +12,7 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
+#include "utils/tuplestore.h"
 
 PG_FUNCTION_INFO_V1(adapter_truncate);
 PG_FUNCTION_INFO_V1(adapter_truncate_energy);

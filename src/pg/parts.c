@@ -7,6 +7,7 @@
 #include "pg/parts.h"
 
 #include "funcapi.h"
+#include "utils/tuplestore.h"
 
 uint64_t
 parts_max_bytes(int64 max_bytes)

@@ -20,6 +20,7 @@
 #include "recipe/recipe_walk.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
+#include "utils/tuplestore.h"
 
 PG_FUNCTION_INFO_V1(adapter_recompute_transition);
 PG_FUNCTION_INFO_V1(adapter_recompute_final);

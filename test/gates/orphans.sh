@@ -20,7 +20,9 @@ for file in test/isolation/specs/*.spec; do
 	[ -s "test/isolation/expected/$(basename "$file" .spec).out" ] || fail "$file has no expected output"
 done
 for file in $(files 'test/isolation/expected/*.out'); do
-	[ -e "test/isolation/specs/$(basename "$file" .out).spec" ] || fail "$file has no test"
+	# (name_1.out: what another minor version prints)
+	stem=$(basename "$file" .out)
+	[ -e "test/isolation/specs/${stem%_[0-9]}.spec" ] || fail "$file has no test"
 done
 for file in $(files 'src/*.c' 'src/*/*.c'); do
 	room=$(dirname "$file")

@@ -92,7 +92,7 @@ class Edits:
 
     def loosen(self, table):
         """No constraint refuses it."""
-        for name, in self.c.execute("select conname from pg_constraint where conrelid = %s::regclass and contype <> 't' order by contype",
+        for name, in self.c.execute("select conname from pg_constraint where conrelid = %s::regclass and contype not in ('t', 'n') order by contype",
                                     ("registry." + table,)).fetchall():
             self.c.execute("alter table registry.%s drop constraint if exists %s cascade" % (table, name))
         for name, in self.c.execute("select i.indexrelid::regclass::text from pg_index i where i.indrelid = %s::regclass",

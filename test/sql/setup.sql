@@ -38,6 +38,9 @@ begin
 	return 'no error';
 exception when others then
 	get stacked diagnostics detail = pg_exception_detail, hint = pg_exception_hint;
+	if sqlstate = '42883' then	-- the parser's own words, which differ between versions
+		return sqlstate || ' ' || sqlerrm;
+	end if;
 	return concat_ws(E'\n', sqlstate || ' ' || sqlerrm, nullif(detail, ''), nullif(hint, ''));
 end
 $$;

@@ -60,7 +60,9 @@ my $q = q{select string_agg(adapter_digest(0.5 * x.a + 0.25 * y.a)::text, ',' or
 is($node->safe_psql('postgres', "set enable_hashjoin = off; set enable_mergejoin = off; $q"),
 	$node->safe_psql('postgres', "set enable_nestloop = off; $q"), 'join methods');
 $node->safe_psql('postgres', 'alter table source set (parallel_workers = 4)');
-is($node->safe_psql('postgres', "set force_parallel_mode = on; set parallel_setup_cost = 0; set parallel_tuple_cost = 0; set min_parallel_table_scan_size = 0; $q"),
+my $parallel = $node->safe_psql('postgres',
+	"select name from pg_settings where name in ('force_parallel_mode', 'debug_parallel_query')");	# renamed in 16
+is($node->safe_psql('postgres', "set $parallel = on; set parallel_setup_cost = 0; set parallel_tuple_cost = 0; set min_parallel_table_scan_size = 0; $q"),
 	$node->safe_psql('postgres', "set max_parallel_workers_per_gather = 0; $q"), 'parallel workers');
 
 # A reference that outlives its value is an error, not another result.
