@@ -9,8 +9,11 @@ CORE_FLAGS_clang = $(filter-out -fexcess-precision=standard,$(CORE_FLAGS))
 CORE_LIBS = -lzstd -ljansson -lpcre2-8 -lm
 TEST_LIBS = -lcrypto $(CORE_LIBS)
 SANITIZE  = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-FUZZ_CC  ?= $(shell dev/newest-clang)
-AVX2_FLAG = $(if $(filter x86_64%,$(shell $(CC) -dumpmachine)),-mavx2)
+# (asked once, not at each use)
+ifndef FUZZ_CC
+FUZZ_CC  := $(shell dev/newest-clang)
+endif
+AVX2_FLAG := $(if $(filter x86_64%,$(shell $(CC) -dumpmachine)),-mavx2)
 
 UNIT_SOURCES   = $(sort $(wildcard test/unit/*.c))
 FUZZ_TARGETS   = $(patsubst test/fuzz/fuzz_%.c,%,$(sort $(wildcard test/fuzz/fuzz_*.c)))
