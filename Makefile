@@ -30,7 +30,10 @@ EXTENSION     = peftarith
 SQL_FRAGMENTS = $(sort $(wildcard sql/install/*.sql))
 # and registry_source(), a function that returns the text of sql/registry
 REGISTRY_PARTS = $(wildcard sql/registry/*.sql sql/registry/steps/*.sql) sql/registry/source.sh sql/registry/rights.awk
-DATA_built    = peftarith--$(EXTVERSION).sql
+FRESH_SCRIPT = peftarith--$(EXTVERSION).sql
+# from each version to the next one; registry_source() is made anew by each
+UPGRADE_SCRIPTS = $(patsubst sql/upgrade/%,peftarith--%,$(wildcard sql/upgrade/*.sql))
+DATA_built    = $(FRESH_SCRIPT) $(UPGRADE_SCRIPTS)
 
 # --- regression tests, in this order: setup makes what the others use
 REGRESS      = setup type interchange inspect operators transform compare aggregates delta lowrank sketch merge difference recompute lineage tree \
@@ -84,8 +87,19 @@ $(shell mkdir -p $(dir $(SERVER_STAMP)); echo '$(server)' | cmp -s - $(SERVER_ST
 
 $(OBJS): $(ALL_HEADERS) Makefile $(SERVER_STAMP)
 
-$(DATA_built): peftarith.control $(SQL_FRAGMENTS) $(REGISTRY_PARTS) Makefile
+$(FRESH_SCRIPT): peftarith.control $(SQL_FRAGMENTS) $(REGISTRY_PARTS) Makefile
 	{ printf '%s\n' '\echo Use "CREATE EXTENSION peftarith" to load this file. \quit'; \
 	cat $(SQL_FRAGMENTS) && sql/registry/source.sh; } > $@.new && mv $@.new $@
+
+$(UPGRADE_SCRIPTS): peftarith--%: sql/upgrade/% $(REGISTRY_PARTS) Makefile
+	{ printf '%s\n' '\echo Use "ALTER EXTENSION peftarith UPDATE" to load this file. \quit'; \
+	cat $< && sql/registry/source.sh or replace; } > $@.new && mv $@.new $@
+
+# The install scripts of released versions, from which tests upgrade.
+install-released:
+	for script in sql/released/*.sql.gz; do \
+		gzip -dc "$$script" >'$(DESTDIR)$(datadir)/$(datamoduledir)'/$$(basename "$$script" .gz) || exit 1; \
+	done
+.PHONY: install-released
 
 include dev/targets.mk

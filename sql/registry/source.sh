@@ -3,7 +3,8 @@
 # registry_upgrade() run, as text, one row for each file of this folder, and one
 # for the part that rights.awk makes of them.
 #
-#   sql/registry/source.sh    (the Makefile adds it to the install script)
+#   sql/registry/source.sh [or replace]    (the Makefile adds it to the install
+#                                           script, and so to each upgrade script)
 #
 # SPDX-License-Identifier: PostgreSQL
 set -eu
@@ -14,10 +15,11 @@ if grep -nE '\$registry_(text|source)\$|^\\|MODULE_PATHNAME|@extschema' steps/*.
 	exit 1
 fi
 
-cat <<'SQL'
+create="create${*:+ $*}"
+cat <<SQL
 
-create function registry_source(out kind text, out name text, out source text) returns setof record
-	language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $registry_source$ values
+$create function registry_source(out kind text, out name text, out source text) returns setof record
+	language sql immutable parallel safe set search_path = pg_catalog, pg_temp as \$registry_source\$ values
 SQL
 comma=
 for file in steps/*.sql ./*.sql; do

@@ -46,6 +46,46 @@ sub queries
 		made => qq{select kind, name, of from "$schema".made order by 1, 2, 3});
 }
 
+# catalog::extension NAME: the same for what an extension has made
+sub extension
+{
+	my ($name) = @_;
+	my $members = "pg_depend d join pg_extension e on d.refclassid = 'pg_extension'::regclass and d.refobjid = e.oid
+		where d.deptype = 'e' and e.extname = '$name'";
+	my $of = sub { "oid in (select d.objid from $members and d.classid = '$_[0]'::regclass)" };
+	# Rows whole, names for the oids that they have, so that no property is forgotten.
+	my $row = sub { my $row = shift; "(to_jsonb($row) - '{" . join(',', 'oid', @_) . "}'::text[])" };
+	return (
+		members => "select pg_describe_object(d.classid, d.objid, d.objsubid),
+				obj_description(d.objid, d.classid::regclass::name)
+			from $members order by 1",
+		extension => qq{select extname, extrelocatable, extversion, extconfig, extcondition
+			from pg_extension where extname = '$name'},
+		functions => "select oid::regprocedure::text, pg_get_function_result(oid), pg_get_function_arguments(oid),
+				proowner::regrole, (select lanname from pg_language l where l.oid = p.prolang), "
+			. $row->('p', qw(pronamespace proowner proargdefaults prorettype proargtypes proallargtypes prolang)) . "
+			from pg_proc p where " . $of->('pg_proc') . ' order by 1',
+		aggregates => 'select aggfnoid::regprocedure::text, format_type(aggtranstype, null), aggsortop::regoperator, '
+			. $row->('a', qw(aggfnoid aggtranstype aggmtranstype aggsortop)) . "
+			from pg_aggregate a where aggfnoid in (select d.objid from $members and d.classid = 'pg_proc'::regclass) order by 1",
+		operators => 'select oid::regoperator::text, oprresult::regtype, oprcom::regoperator, oprnegate::regoperator, '
+			. $row->('o', qw(oprnamespace oprowner oprcom oprnegate oprresult oprleft oprright)) . '
+			from pg_operator o where ' . $of->('pg_operator') . ' order by 1',
+		types => 'select oid::regtype::text, typelem::regtype, typarray::regtype, typbasetype::regtype, '
+			. $row->('t', qw(typnamespace typowner typrelid typelem typarray typbasetype)) . '
+			from pg_type t where ' . $of->('pg_type') . ' order by 1',
+		casts => 'select castsource::regtype::text, casttarget::regtype::text, castfunc::regprocedure, castcontext, castmethod
+			from pg_cast where ' . $of->('pg_cast') . ' order by 1, 2',
+		'operators of families' => 'select f.opfname, a.amopstrategy, a.amopopr::regoperator::text, a.amoppurpose
+			from pg_amop a join pg_opfamily f on f.oid = a.amopfamily where f.' . $of->('pg_opfamily') . ' order by 1, 2, 3',
+		'functions of families' => 'select f.opfname, a.amprocnum, a.amproc::regprocedure::text, a.amproclefttype::regtype
+			from pg_amproc a join pg_opfamily f on f.oid = a.amprocfamily where f.' . $of->('pg_opfamily') . ' order by 1, 2, 3',
+		'operator classes' => 'select opcname, opcintype::regtype, opcdefault, opckeytype::regtype
+			from pg_opclass where ' . $of->('pg_opclass') . ' order by 1',
+		'first rights' => "select pg_describe_object(i.classoid, i.objoid, i.objsubid), i.privtype, i.initprivs
+			from pg_init_privs i where (i.classoid, i.objoid) in (select d.classid, d.objid from $members) order by 1");
+}
+
 # catalog::rows NODE DATABASE QUERY...: their results, by name
 sub rows
 {

@@ -1,0 +1,2 @@
+-- From 0.2.0 to 0.3.0: each statement of sql/install that 0.2.0 has not, word
+-- for word (doc/packages.md).  Nothing has changed so far.
