@@ -43,8 +43,9 @@ REGRESS_OPTS = --inputdir=test
 # several sessions, step by step; here too setup comes first
 ISOLATION      = setup $(filter-out setup,$(sort $(basename $(notdir $(wildcard test/isolation/specs/*.spec)))))
 ISOLATION_OPTS = --inputdir=test/isolation --load-extension=peftarith
-# (a cluster that may be running and the Python environment stay)
-EXTRA_CLEAN  = $(filter-out build/cluster build/peft-venv,$(wildcard build/*)) \
+# (a cluster that may be running, the Python environment, and roots, which may
+# have this machine's /dev mounted in them, stay)
+EXTRA_CLEAN  = $(filter-out build/cluster build/peft-venv build/majors build/package,$(wildcard build/*)) \
 	results regression.diffs regression.out
 
 # The server's packages are built with LLVM, but bitcode needs the same clang
@@ -59,19 +60,21 @@ else
 all install installcheck:
 	@echo "pg_config was not found: install the server headers (dev/dependencies) or set PG_CONFIG" >&2; exit 1
 clean:
-	rm -rf build
+	rm -rf $(OBJS) peftarith.so $(DATA_built) $(EXTRA_CLEAN)
 endif
 
+# ("override": these flags are part of what is built, also where a packager's
+# CFLAGS come in on make's command line.)
 # Hidden wherever the server does not look; src/pg and peft_ext.c are narrowed
 # by the export list at link time, which does the same on 15 to 18.
-$(CORE_OBJS): CFLAGS += -fvisibility=hidden
+$(CORE_OBJS): override CFLAGS += -fvisibility=hidden
 # The loops over elements are worth vectorising; the AVX2 instances are the same
 # sources with one more flag, chosen at run time.  No -mfma: products are not
 # contracted, so the bytes are those of the portable instances.
 LOOP_OBJS = $(filter src/kernel/% src/codec/plane%,$(CORE_OBJS))
 AVX2_OBJS = $(filter %_avx2.o,$(CORE_OBJS))
-$(LOOP_OBJS): CFLAGS += -O3
-$(AVX2_OBJS): CFLAGS += $(AVX2_FLAG)
+$(LOOP_OBJS): override CFLAGS += -O3
+$(AVX2_OBJS): override CFLAGS += $(AVX2_FLAG)
 SHLIB_LINK += -Wl,--version-script=src/pg/exports.map
 peftarith.so: src/pg/exports.map
 

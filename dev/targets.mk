@@ -21,7 +21,7 @@ FUZZ_SHARED    = $(filter-out test/fuzz/fuzz_%.c test/fuzz/replay.c,$(sort $(wil
 GOLDEN_SOURCES = $(sort $(wildcard test/golden/*.c)) test/unit/host.c
 TEST_HEADERS   = $(wildcard test/*/*.h)
 
-.PHONY: core unit unit-plain fuzz fuzz-replay golden gates
+.PHONY: core unit unit-plain fuzz fuzz-replay golden gates dist
 
 # $(call variant,name,compiler,flags): objects of the core and of the test
 # programs in build/name, and the core as build/name/libpeftcore.a.
@@ -73,6 +73,13 @@ golden: $(GOLDEN_VARIANTS:%=build/%/compositions)
 
 gates:
 	test/gates/all-gates-run.sh
+
+# --- the archive for PGXN: the last commit, whatever lies in the tree
+dist:
+	@mkdir -p build
+	@version=$$(git show HEAD:peftarith.control | sed -n "s/^default_version *= *'\(.*\)'/\1/p") && \
+		git archive --format=zip --prefix=peftarith-$$version/ -o build/peftarith-$$version.zip HEAD && \
+		echo build/peftarith-$$version.zip
 
 # --- the codec's speed (dev/bench)
 BENCH_SOURCES = test/bench/bench_codec.c test/unit/host.c
