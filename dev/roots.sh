@@ -14,16 +14,21 @@ mirror()
 # for it), with these packages, which come from another suite if FROM is not "main"
 make_root()
 {
-	local folder=$1 suite=$2 script=$3 from=$4
+	local folder=$1 suite=$2 script=$3 from=$4 file
 	shift 4
 	[ ! -e "$folder/done" ] || return 0
 	remove_root "$folder"
 	mkdir -p "$folder"
 	command -v debootstrap >/dev/null || apt-get install -y -qq --no-install-recommends debootstrap >/dev/null || return 1
 	debootstrap --variant=minbase "$suite" "$folder" "$(mirror)" "$script" || return 1
-	# what this machine's apt needs to reach the archive
-	cp /etc/apt/apt.conf.d/* "$folder/etc/apt/apt.conf.d/" 2>/dev/null || true
-	rm -f "$folder"/etc/apt/apt.conf.d/docker-*
+	# What this machine's apt was told, to reach the archive; not what its packages
+	# brought, which dpkg would ask about in the root.
+	for file in /etc/apt/apt.conf.d/*; do
+		case $file in */docker-*) continue ;; esac
+		dpkg -S "$file" >/dev/null 2>&1 || cp "$file" "$folder/etc/apt/apt.conf.d/"
+	done
+	# (a root may be made again: nothing is worth an fsync)
+	say force-unsafe-io >"$folder/etc/dpkg/dpkg.cfg.d/peftarith"
 	[ "$from" = main ] || say "deb $(mirror) $from main" >"$folder/etc/apt/sources.list.d/$from.list"
 	mkdir -p "$folder/etc/postgresql-common/createcluster.d"
 	say "create_main_cluster = false" >"$folder/etc/postgresql-common/createcluster.d/peftarith.conf"
