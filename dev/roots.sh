@@ -89,3 +89,19 @@ inside()
 	chroot "$folder" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/ LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
 		${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} "$@"
 }
+
+# as_postgres FOLDER COMMAND...: as the user whom the server's package has made
+as_postgres()
+{
+	inside "$1" setpriv --reuid=postgres --regid=postgres --init-groups env -C /tmp "${@:2}"
+}
+
+# server FOLDER MAJOR start|stop|restart: a cluster of its own in the root, on a socket alone
+server()
+{
+	local data=/var/lib/postgresql/package bin=/usr/lib/postgresql/$2/bin
+	[ -e "$1$data/PG_VERSION" ] || [ "$3" != start ] || as_postgres "$1" "$bin/initdb" -D $data --auth=trust
+	as_postgres "$1" "$bin/pg_ctl" -D $data -w -l $data/log -o "-c listen_addresses='' -k /tmp" "$3"
+}
+
+psql() { as_postgres "$1" psql -Xq -h /tmp -v ON_ERROR_STOP=1 "${@:2}"; }
