@@ -14,16 +14,21 @@ mirror()
 # for it), with these packages, which come from another suite if FROM is not "main"
 make_root()
 {
-	local folder=$1 suite=$2 script=$3 from=$4
+	local folder=$1 suite=$2 script=$3 from=$4 file
 	shift 4
 	[ ! -e "$folder/done" ] || return 0
 	remove_root "$folder"
 	mkdir -p "$folder"
 	command -v debootstrap >/dev/null || apt-get install -y -qq --no-install-recommends debootstrap >/dev/null || return 1
 	debootstrap --variant=minbase "$suite" "$folder" "$(mirror)" "$script" || return 1
-	# what this machine's apt needs to reach the archive
-	cp /etc/apt/apt.conf.d/* "$folder/etc/apt/apt.conf.d/" 2>/dev/null || true
-	rm -f "$folder"/etc/apt/apt.conf.d/docker-*
+	# What this machine's apt was told, to reach the archive; not what its packages
+	# brought, which dpkg would ask about in the root.
+	for file in /etc/apt/apt.conf.d/*; do
+		case $file in */docker-*) continue ;; esac
+		dpkg -S "$file" >/dev/null 2>&1 || cp "$file" "$folder/etc/apt/apt.conf.d/"
+	done
+	# (a root may be made again: nothing is worth an fsync)
+	say force-unsafe-io >"$folder/etc/dpkg/dpkg.cfg.d/peftarith"
 	[ "$from" = main ] || say "deb $(mirror) $from main" >"$folder/etc/apt/sources.list.d/$from.list"
 	mkdir -p "$folder/etc/postgresql-common/createcluster.d"
 	say "create_main_cluster = false" >"$folder/etc/postgresql-common/createcluster.d/peftarith.conf"
@@ -84,3 +89,19 @@ inside()
 	chroot "$folder" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/ LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
 		${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} "$@"
 }
+
+# as_postgres FOLDER COMMAND...: as the user whom the server's package has made
+as_postgres()
+{
+	inside "$1" setpriv --reuid=postgres --regid=postgres --init-groups env -C /tmp "${@:2}"
+}
+
+# server FOLDER MAJOR start|stop|restart: a cluster of its own in the root, on a socket alone
+server()
+{
+	local data=/var/lib/postgresql/package bin=/usr/lib/postgresql/$2/bin
+	[ -e "$1$data/PG_VERSION" ] || [ "$3" != start ] || as_postgres "$1" "$bin/initdb" -D $data --auth=trust
+	as_postgres "$1" "$bin/pg_ctl" -D $data -w -l $data/log -o "-c listen_addresses='' -k /tmp" "$3"
+}
+
+psql() { as_postgres "$1" psql -Xq -h /tmp -v ON_ERROR_STOP=1 "${@:2}"; }
