@@ -11,7 +11,8 @@ mirror()
 }
 
 # make_root FOLDER SUITE SCRIPT FROM PACKAGE...: a root of that suite (SCRIPT is debootstrap's name
-# for it), with these packages, which come from another suite if FROM is not "main"
+# for it), with these packages; if FROM is not "main" it is another suite, from which those come
+# that are written PACKAGE/FROM
 make_root()
 {
 	local folder=$1 suite=$2 script=$3 from=$4 file
@@ -33,8 +34,7 @@ make_root()
 	mkdir -p "$folder/etc/postgresql-common/createcluster.d"
 	say "create_main_cluster = false" >"$folder/etc/postgresql-common/createcluster.d/peftarith.conf"
 	chroot "$folder" apt-get update -qq &&
-		chroot "$folder" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-			-t "$([ "$from" = main ] && say "$suite" || say "$from")" "$@" >/dev/null &&
+		chroot "$folder" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null &&
 		touch "$folder/done"
 }
 
