@@ -33,8 +33,11 @@ make_root()
 	[ "$from" = main ] || say "deb $(mirror) $from main" >"$folder/etc/apt/sources.list.d/$from.list"
 	mkdir -p "$folder/etc/postgresql-common/createcluster.d"
 	say "create_main_cluster = false" >"$folder/etc/postgresql-common/createcluster.d/peftarith.conf"
+	# (packages' scripts look for /proc)
+	enter_root "$folder"
 	chroot "$folder" apt-get update -qq &&
 		chroot "$folder" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null &&
+		leave_root "$folder" &&
 		touch "$folder/done"
 }
 

@@ -8,8 +8,9 @@ select registry.commit('mix', 0.4 * registry.get('x') + 0.6 * registry.get('y'),
 select registry.commit('mix', 2 * registry.get('mix') + 0.5 * value('x'));
 select registry.commit_virtual('sweep', 0.25 * registry.get('x') + 0.75 * registry.get('y'));
 select registry.set_alias('mix', 'production', 2);
-select replace(jsonb_pretty(registry.attestation('mix@1') #- '{predicate,runDetails,metadata}'),
-	registry.builder_version(), 'N.N.N') as attestation;
+select replace(jsonb_pretty(registry.attestation('mix@1') #- '{predicate,runDetails,metadata}'
+	#- '{predicate,buildDefinition,externalParameters,actor}'), registry.builder_version(), 'N.N.N') as attestation;
+select registry.attestation('mix@1') #>> '{predicate,buildDefinition,externalParameters,actor}' = session_user as actor;
 select jsonb_array_length(s -> 'subject') as subjects, s #> '{predicate,buildDefinition,resolvedDependencies}' as materials
 from registry.attestation('sweep@1') s;
 select s -> 'subject' -> 1 -> 'digest' ->> 'sha256' = encode(sha256(adapter_to_safetensors(registry.get('x'))), 'hex') as file,
