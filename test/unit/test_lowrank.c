@@ -22,6 +22,7 @@
 #include "lowrank/geometry.h"
 #include "lowrank/spectrum.h"
 #include "lowrank/truncate.h"
+#include "blas_test.h"
 #include "lowrank_fixture.h"
 
 static const size_t budgets[] = {1, 300, 2000, PA_LOWRANK_BUDGET};

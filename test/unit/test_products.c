@@ -11,6 +11,7 @@
 #include "lowrank/geometry.h"
 #include "lowrank/products.h"
 #include "lowrank/spectrum.h"
+#include "blas_test.h"
 #include "lowrank_fixture.h"
 
 /* Of two rank pairs one has a factor of zeros: only the other's size counts, whose square is out of range. */
