@@ -7,14 +7,9 @@ all:
 # --- version: default_version in the control file is the only place of it
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" peftarith.control)
 
-# --- instances of the loops that one architecture has (src/kernel/instances.h): for
-# which machine the compiler works is asked at the first use, when PGXS has named it,
-# and once
-AVX2_FLAG = $(eval AVX2_FLAG := $(if $(filter x86_64%,$(shell $(CC) -dumpmachine)),-mavx2))$(AVX2_FLAG)
-
 # --- objects by room (src/rooms, doc/architecture.md); src/pg alone sees the server
 CORE_ROOMS  := $(shell sed -n '/^pg:/d; s/^\([a-z]*\):.*/\1/p' src/rooms)
-CORE_SOURCES = $(filter-out $(if $(AVX2_FLAG),,%_avx2.c),$(foreach room,$(CORE_ROOMS),$(sort $(wildcard src/$(room)/*.c))))
+CORE_SOURCES = $(foreach room,$(CORE_ROOMS),$(sort $(wildcard src/$(room)/*.c)))
 CORE_OBJS    = $(CORE_SOURCES:.c=.o)
 PG_OBJS      = $(patsubst %.c,%.o,$(sort $(wildcard src/pg/*.c)))
 ALL_HEADERS  = $(wildcard src/*/*.h)
@@ -67,9 +62,9 @@ endif
 # Hidden wherever the server does not look; src/pg and peft_ext.c are narrowed
 # by the export list at link time, which does the same on 15 to 18.
 $(CORE_OBJS): CFLAGS += -fvisibility=hidden
-# The loops over elements are worth vectorising, which on aarch64 needs no flag; the
-# AVX2 instances are the same sources with one more, chosen at run time.  No -mfma: products are not
-# contracted, so the bytes are those of the portable instances.
+# The loops over elements are worth vectorising, which on aarch64 needs no flag;
+# the AVX2 instances are the same sources with one more, chosen at run time.  No
+# -mfma: products are not contracted, so the bytes are those of the portable ones.
 LOOP_OBJS = $(filter src/kernel/% src/codec/plane%,$(CORE_OBJS))
 AVX2_OBJS = $(filter %_avx2.o,$(CORE_OBJS))
 $(LOOP_OBJS): CFLAGS += -O3

@@ -13,6 +13,7 @@ SANITIZE  = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-fra
 ifndef FUZZ_CC
 FUZZ_CC  := $(shell dev/newest-clang)
 endif
+AVX2_FLAG := $(if $(filter x86_64%,$(shell $(CC) -dumpmachine)),-mavx2)
 
 UNIT_SOURCES   = $(sort $(wildcard test/unit/*.c))
 FUZZ_TARGETS   = $(patsubst test/fuzz/fuzz_%.c,%,$(sort $(wildcard test/fuzz/fuzz_*.c)))
