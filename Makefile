@@ -68,9 +68,9 @@ endif
 # Hidden wherever the server does not look; src/pg and peft_ext.c are narrowed
 # by the export list at link time, which does the same on 15 to 18.
 $(CORE_OBJS): override CFLAGS += -fvisibility=hidden
-# The loops over elements are worth vectorising; the AVX2 instances are the same
-# sources with one more flag, chosen at run time.  No -mfma: products are not
-# contracted, so the bytes are those of the portable instances.
+# The loops over elements are worth vectorising, which on aarch64 needs no flag;
+# the AVX2 instances are the same sources with one more, chosen at run time.  No
+# -mfma: products are not contracted, so the bytes are those of the portable ones.
 LOOP_OBJS = $(filter src/kernel/% src/codec/plane%,$(CORE_OBJS))
 AVX2_OBJS = $(filter %_avx2.o,$(CORE_OBJS))
 $(LOOP_OBJS): override CFLAGS += -O3

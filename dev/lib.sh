@@ -106,3 +106,12 @@ only_one()
 	exec 9>"$root/build/$1.lock"
 	flock -n 9 || die "another $1 is running in this clone"
 }
+
+# copy_tree FOLDER: what git knows of, as it is in this working tree; its build folder stays
+copy_tree()
+{
+	mkdir -p "$1"
+	find "$1" -mindepth 1 -maxdepth 1 ! -name build -exec rm -rf {} +
+	git ls-files -z | while IFS= read -r -d '' file; do [ ! -e "$file" ] || printf '%s\0' "$file"; done |
+		xargs -0 cp -a --parents -t "$1"
+}

@@ -21,7 +21,22 @@
 extern void pa_plane_split(const uint8_t *elements, size_t n, int width, bool rotate, uint8_t *planes);
 extern void pa_plane_join(const uint8_t *const *plane, size_t n, int width, bool rotate, uint8_t *elements);
 
-/* The instances behind them, for the test that compares their bytes. */
+typedef void (*PaPlaneSplit)(const uint8_t *elements, size_t n, int width, bool rotate, uint8_t *planes);
+typedef void (*PaPlaneJoin)(const uint8_t *const *plane, size_t n, int width, bool rotate, uint8_t *elements);
+
+/* The instances behind them (kernel/instances.h has the reasons), for the test that compares their bytes. */
+typedef struct PaPlaneSet
+{
+	const char *name;
+	bool		(*runs)(void);	/* on this processor */
+	PaPlaneSplit split;
+	PaPlaneJoin join;
+} PaPlaneSet;
+
+/* The fastest first; the last is the portable one. */
+extern const PaPlaneSet pa_plane_sets[];
+extern const size_t pa_plane_set_count;
+
 extern void pa_plane_split_portable(const uint8_t *elements, size_t n, int width, bool rotate,
 									uint8_t *planes);
 extern void pa_plane_join_portable(const uint8_t *const *plane, size_t n, int width, bool rotate,

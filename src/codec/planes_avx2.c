@@ -4,6 +4,10 @@
  *
  * SPDX-License-Identifier: PostgreSQL
  */
+#if defined(__x86_64__)
+
 #define P(name) pa_plane_##name##_avx2
 
 #include "codec/plane_kernel_impl.h"
+
+#endif

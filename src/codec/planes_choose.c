@@ -8,37 +8,43 @@
 
 #include "core/cpu.h"
 
-typedef void (*SplitLoop)(const uint8_t *elements, size_t n, int width, bool rotate, uint8_t *planes);
-typedef void (*JoinLoop)(const uint8_t *const *plane, size_t n, int width, bool rotate, uint8_t *elements);
+const PaPlaneSet pa_plane_sets[] = {
+#if defined(__x86_64__)
+	{"avx2", pa_cpu_has_avx2, pa_plane_split_avx2, pa_plane_join_avx2},
+#endif
+	{"portable", pa_cpu_any, pa_plane_split_portable, pa_plane_join_portable},
+};
+
+const size_t pa_plane_set_count = sizeof(pa_plane_sets) / sizeof(pa_plane_sets[0]);
 
 /*
  * Global state, but whoever fills it fills it alike, and which loops run
  * changes no byte.
  */
-static SplitLoop split_loop = NULL;
-static JoinLoop join_loop = NULL;
+static const PaPlaneSet *chosen = NULL;
 
-static void
+static const PaPlaneSet *
 choose(void)
 {
-	bool		avx2 = pa_cpu_has_avx2();
+	if (chosen == NULL)
+	{
+		const PaPlaneSet *set = pa_plane_sets;
 
-	split_loop = avx2 ? pa_plane_split_avx2 : pa_plane_split_portable;
-	join_loop = avx2 ? pa_plane_join_avx2 : pa_plane_join_portable;
+		while (!set->runs())
+			set++;
+		chosen = set;
+	}
+	return chosen;
 }
 
 void
 pa_plane_split(const uint8_t *elements, size_t n, int width, bool rotate, uint8_t *planes)
 {
-	if (split_loop == NULL)
-		choose();
-	split_loop(elements, n, width, rotate, planes);
+	choose()->split(elements, n, width, rotate, planes);
 }
 
 void
 pa_plane_join(const uint8_t *const *plane, size_t n, int width, bool rotate, uint8_t *elements)
 {
-	if (join_loop == NULL)
-		choose();
-	join_loop(plane, n, width, rotate, elements);
+	choose()->join(plane, n, width, rotate, elements);
 }

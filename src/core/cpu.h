@@ -1,6 +1,6 @@
 /*
  * cpu.h
- *	  What the processor has, for the rooms that have loops in two instances.
+ *	  What the processor has, for the rooms that have loops in several instances.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
@@ -9,14 +9,19 @@
 
 #include <stdbool.h>
 
+/* What the portable instance asks. */
+static inline bool
+pa_cpu_any(void)
+{
+	return true;
+}
+
+#if defined(__x86_64__)
 static inline bool
 pa_cpu_has_avx2(void)
 {
-#if defined(__x86_64__)
 	return __builtin_cpu_supports("avx2");
-#else
-	return false;
-#endif
 }
+#endif
 
 #endif

@@ -15,6 +15,7 @@
 #ifndef PA_HALF_H
 #define PA_HALF_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -34,6 +35,18 @@ pa_half_float(uint32_t bits)
 
 	memcpy(&v, &bits, sizeof(v));
 	return v;
+}
+
+/*
+ * One of two without a branch: of `which ? yes : no` gcc makes a branch around
+ * what computes either, and then leaves a loop with float arithmetic in it as it is.
+ */
+static inline uint32_t
+pa_half_select(bool which, uint32_t yes, uint32_t no)
+{
+	uint32_t	mask = -(uint32_t) which;
+
+	return (yes & mask) | (no & ~mask);
 }
 
 /*
@@ -65,7 +78,8 @@ pa_half_from_f16(uint16_t v)
 	uint32_t	normal = (magnitude << 13) + (UINT32_C(112) << 23);
 	uint32_t	special = (magnitude << 13) | UINT32_C(0x7F800000);
 	uint32_t	small = pa_half_bits(pa_half_float((magnitude << 13) + (UINT32_C(113) << 23)) - 0x1p-14f);
-	uint32_t	bits = magnitude < 0x400 ? small : magnitude >= 0x7C00 ? special : normal;
+	uint32_t	bits = pa_half_select(magnitude < 0x400, small,
+									  pa_half_select(magnitude >= 0x7C00, special, normal));
 
 	return pa_half_float(bits | (uint32_t) (v & 0x8000u) << 16);
 }
@@ -91,10 +105,10 @@ pa_half_to_f16(double v)
 	uint32_t	bits = pa_half_to_odd(__builtin_fabs(v));
 	uint32_t	normal = (bits - (UINT32_C(112) << 23) + 0xFFF + (bits >> 13 & 1)) >> 13;
 	uint32_t	small = pa_half_bits(pa_half_float(bits) + 0.5f) - pa_half_bits(0.5f);
-	uint32_t	finite = bits < UINT32_C(0x38800000) ? small : normal;
+	uint32_t	finite = pa_half_select(bits < UINT32_C(0x38800000), small, normal);
 	uint32_t	special = bits > UINT32_C(0x7F800000) ? 0x7E00 : 0x7C00;
 
-	return (uint16_t) (sign | (bits >= UINT32_C(0x47800000) ? special : finite));
+	return (uint16_t) (sign | pa_half_select(bits >= UINT32_C(0x47800000), special, finite));
 }
 
 #endif

@@ -1,11 +1,12 @@
 /*
  * instances.h
- *	  The instances of kernel_impl.h: one set of loops a dtype, portable and
- *	  compiled for AVX2.
+ *	  The instances of kernel_impl.h: sets of loops, one a dtype.
  *
- * kernel_choose.c chooses between the two tables once, at the first call; the unit
- * test runs both on the same data and compares the bytes.  Pointers are to
- * elements without any alignment.  What each function does is said in kernel.h.
+ * The portable set is compiled for what every processor of the architecture
+ * has; on aarch64 those are vectors already (NEON).  On x86-64 there is one
+ * more, compiled for AVX2.  kernel_choose.c chooses once, at the first call; the
+ * unit test runs every set and compares the bytes.  Pointers are to elements
+ * without any alignment.  What each function does is said in kernel.h.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
@@ -25,9 +26,16 @@ typedef struct PaKernels
 	double		(*sum_squares)(const uint8_t *x, size_t n, double sum);
 } PaKernels;
 
-/* By dtype; empty rows for those without arithmetic. */
-extern const PaKernels pa_kernels_portable[PA_DTYPE_COUNT];
-extern const PaKernels pa_kernels_avx2[PA_DTYPE_COUNT];
+typedef struct PaKernelSet
+{
+	const char *name;
+	bool		(*runs)(void);	/* on this processor */
+	PaKernels	kernels[PA_DTYPE_COUNT];	/* empty rows for dtypes without arithmetic */
+} PaKernelSet;
+
+/* The fastest first; the last is the portable one. */
+extern const PaKernelSet pa_kernel_sets[];
+extern const size_t pa_kernel_set_count;
 
 /* The loops in use for a dtype. */
 extern const PaKernels *pa_kernels(PaDtype dtype);

@@ -1,7 +1,7 @@
 /*
  * kernel.c
- *	  The public functions of kernel.h: each calls the instance of its dtype,
- *	  portable or AVX2 by what the processor has.
+ *	  The public functions of kernel.h: each calls the instance of its dtype, by
+ *	  what the processor has.
  *
  * SPDX-License-Identifier: PostgreSQL
  */

@@ -1,6 +1,6 @@
 /*
  * kernel_choose.c
- *	  The two tables of loops, and which of them this processor runs.
+ *	  The sets of loops, and which of them this processor runs.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
@@ -14,30 +14,45 @@
 			pa_kernel_##T##_widen, pa_kernel_##T##_all_finite, pa_kernel_##T##_sum_squares \
 	}
 
-const PaKernels pa_kernels_portable[PA_DTYPE_COUNT] = {
-	[PA_F64] = ROW(f64),
-	[PA_F32] = ROW(f32),
-	[PA_F16] = ROW(f16),
-	[PA_BF16] = ROW(bf16),
+const PaKernelSet pa_kernel_sets[] = {
+#if defined(__x86_64__)
+	{"avx2",
+	 pa_cpu_has_avx2,
+	 {
+		 [PA_F64] = ROW(avx2_f64),
+		 [PA_F32] = ROW(avx2_f32),
+		 [PA_F16] = ROW(avx2_f16),
+		 [PA_BF16] = ROW(avx2_bf16),
+	 }},
+#endif
+	{"portable",
+	 pa_cpu_any,
+	 {
+		 [PA_F64] = ROW(f64),
+		 [PA_F32] = ROW(f32),
+		 [PA_F16] = ROW(f16),
+		 [PA_BF16] = ROW(bf16),
+	 }},
 };
 
-const PaKernels pa_kernels_avx2[PA_DTYPE_COUNT] = {
-	[PA_F64] = ROW(avx2_f64),
-	[PA_F32] = ROW(avx2_f32),
-	[PA_F16] = ROW(avx2_f16),
-	[PA_BF16] = ROW(avx2_bf16),
-};
+const size_t pa_kernel_set_count = sizeof(pa_kernel_sets) / sizeof(pa_kernel_sets[0]);
 
 /*
- * The table in use.  Global state, but any thread or process that fills it
- * fills it alike, and which table it is changes no result.
+ * The set in use.  Global state, but any thread or process that fills it
+ * fills it alike, and which set it is changes no result.
  */
-static const PaKernels *chosen = NULL;
+static const PaKernelSet *chosen = NULL;
 
 const PaKernels *
 pa_kernels(PaDtype dtype)
 {
 	if (chosen == NULL)
-		chosen = pa_cpu_has_avx2() ? pa_kernels_avx2 : pa_kernels_portable;
-	return &chosen[dtype];
+	{
+		const PaKernelSet *set = pa_kernel_sets;
+
+		while (!set->runs())
+			set++;
+		chosen = set;
+	}
+	return &chosen->kernels[dtype];
 }

@@ -7,9 +7,13 @@
  *
  * SPDX-License-Identifier: PostgreSQL
  */
+#if defined(__x86_64__)
+
 #include "kernel/instances.h"
 #include "kernel/type_f64.h"
 
 #define K(name) pa_kernel_avx2_f64_##name
 
 #include "kernel/kernel_impl.h"
+
+#endif

@@ -30,7 +30,7 @@ for object in src/*/*.o; do
 done
 
 [ -e peftarith.so ] || skip "peftarith.so is not built"
-if objdump -d peftarith.so | grep -qE '\bvf(n)?m(add|sub)[0-9]|\bfmadd\b.*\bd[0-9]'; then
+if objdump -d peftarith.so | grep -qE '\bvf(n)?m(add|sub)[0-9]|\bfn?m(add|sub)\b|\bfml[as]\b'; then
 	fail "peftarith.so has FMA instructions"
 fi
 nm peftarith.so | grep -E 'set_fast_math|crtfastmath' | fail_lines "symbol" || true

@@ -18,7 +18,7 @@ diff <({ echo Pg_magic_func; printf '%s\n' $functions; printf 'pg_finfo_%s\n' $f
 # Which loops the processor runs is found out once; every answer gives the same
 # bytes.  Which library was loaded is found out once.  What a backend has evaluated
 # it remembers, and no operation reads.
-chosen_loops='^src/codec/planes_choose.c: (split|join)_loop$|^src/kernel/kernel_choose.c: chosen$|^src/lowrank/blas.c: library$|^src/pg/evaluated.c: (ring|n_noted|next_place|last_serial|memory)$'
+chosen_loops='^src/(codec/planes|kernel/kernel)_choose.c: chosen$|^src/lowrank/blas.c: library$|^src/pg/evaluated.c: (ring|n_noted|next_place|last_serial|memory)$'
 for room in $server_free pg; do
 	for object in src/"$room"/*.o; do
 		[ -e "$object" ] || continue

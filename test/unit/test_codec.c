@@ -16,7 +16,6 @@
 
 #include "codec/plane_kernel.h"
 #include "codec/planes.h"
-#include "core/cpu.h"
 #include "core/bytes.h"
 #include "core/limits.h"
 
@@ -81,12 +80,9 @@ slow_split(const uint8_t *elements, size_t n, int width, bool rotate, uint8_t *p
 	}
 }
 
-typedef void (*SplitLoop)(const uint8_t *elements, size_t n, int width, bool rotate, uint8_t *planes);
-typedef void (*JoinLoop)(const uint8_t *const *plane, size_t n, int width, bool rotate, uint8_t *elements);
-
 /* Every instance against the slow one, byte for byte. */
 static void
-check_planes(SplitLoop split, JoinLoop join)
+check_planes(PaPlaneSplit split, PaPlaneJoin join)
 {
 	uint64_t	seed = unit_seed();
 
@@ -121,9 +117,9 @@ UNIT_TEST(plane_kernels)
 {
 	(void) env;
 	check_planes(pa_plane_split, pa_plane_join);
-	check_planes(pa_plane_split_portable, pa_plane_join_portable);
-	if (pa_cpu_has_avx2())
-		check_planes(pa_plane_split_avx2, pa_plane_join_avx2);
+	for (size_t i = 0; i < pa_plane_set_count; i++)
+		if (pa_plane_sets[i].runs())
+			check_planes(pa_plane_sets[i].split, pa_plane_sets[i].join);
 }
 
 static void

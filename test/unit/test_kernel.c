@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/cpu.h"
 #include "core/bytes.h"
 #include "kernel/instances.h"
 #include "kernel/kernel.h"
@@ -301,58 +300,136 @@ UNIT_TEST(signed_zero)
 	CHECK(pa_kernel_add(acc, x, PA_F32, 2, 1.0) && acc[0] == 0 && !signbit(acc[0]));
 }
 
-/* Which of two NaNs an addition passes on is up to the compiler, and promised nowhere. */
-static bool
-same_all(const double *a, const double *b, size_t n)
+/* What the loops get, and what they make of it; x is at an odd address. */
+typedef struct Input
 {
-	for (size_t i = 0; i < n; i++)
-		if (!same(a[i], b[i]))
-			return false;
-	return true;
+	uint8_t		x[8 * MAX_N + 1];
+	double		acc[MAX_N];		/* finite: which of two NaNs an addition passes on is promised nowhere */
+	double		exact[MAX_N];	/* to be rounded */
+	double		c;
+} Input;
+
+typedef struct Output
+{
+	double		first[MAX_N];
+	double		add[MAX_N];
+	double		around_one[MAX_N];
+	double		wide[MAX_N];
+	uint8_t		rounded[8 * MAX_N];
+	bool		finite[5];
+	double		squares;
+} Output;
+
+static const uint64_t exponents[] = {
+	[PA_F64] = UINT64_C(0x7FF0000000000000), [PA_F32] = 0x7F800000, [PA_F16] = 0x7C00, [PA_BF16] = 0x7F80};
+
+/* Bits of every sort, half of them with the exponents of subnormals, zeros, infinities and NaNs. */
+static uint64_t
+any_bits(PaDtype dtype, uint64_t *seed)
+{
+	uint64_t	bits = unit_random(seed);
+	uint64_t	sort = unit_random(seed);
+
+	if (sort % 4 == 0)
+		bits &= ~exponents[dtype];
+	else if (sort % 4 == 1)
+		bits |= exponents[dtype];
+	/* all of the mantissa, none, or its lower part gone: infinities, signalling NaNs */
+	if (sort >> 2 & 1)
+		bits &= exponents[dtype] | exponents[dtype] << 1 | (sort >> 3 & 1 ? exponents[dtype] >> 1 : 0);
+	return bits;
 }
 
-/* The AVX2 instances give the portable ones' bytes, on bits of every sort. */
+/* Doubles around what the type has: its numbers, the ties between them, a bit beside either; or any. */
+static double
+any_double(PaDtype dtype, uint64_t *seed)
+{
+	uint64_t	bits = any_bits(dtype, seed);
+	uint64_t	next = bits + 1;
+	uint64_t	sort = unit_random(seed);
+	double		v;
+
+	v = element((const uint8_t *) &bits, dtype);
+	if (sort & 1)
+		v = v / 2 + element((const uint8_t *) &next, dtype) / 2;
+	if (sort & 2)
+		v = nextafter(v, sort & 4 ? INFINITY : -INFINITY);
+	if (sort % 5 == 0)
+	{
+		bits = any_bits(PA_F64, seed);
+		memcpy(&v, &bits, sizeof(v));
+	}
+	return v;
+}
+
+static void
+make_input(Input *in, PaDtype dtype, size_t n, uint64_t *seed)
+{
+	in->c = (double) (int64_t) unit_random(seed) * 0x1p-62;
+	for (size_t i = 0; i < n; i++)
+	{
+		uint64_t	bits = any_bits(dtype, seed);
+
+		memcpy(in->x + 1 + i * width_of(dtype), &bits, width_of(dtype));
+		in->acc[i] = random_finite(PA_F64, seed);
+		in->exact[i] = any_double(dtype, seed);
+	}
+}
+
+/* Every loop over n elements, `step` in each call. */
+static void
+run_loops(const PaKernels *loops, const Input *in, PaDtype dtype, size_t n, size_t step, Output *out)
+{
+	memset(out, 0, sizeof(*out));
+	memset(out->finite, true, sizeof(out->finite));
+	memcpy(out->add, in->acc, sizeof(out->add));
+	out->squares = 0.5;
+	for (size_t i = 0; i < n; i += step)
+	{
+		const uint8_t *x = in->x + 1 + i * width_of(dtype);
+
+		out->finite[0] &= loops->first(out->first + i, x, step, in->c);
+		out->finite[1] &= loops->add(out->add + i, x, step, in->c);
+		out->finite[2] &= loops->scale_around_one(out->around_one + i, x, step, in->c);
+		out->finite[3] &= loops->round(out->rounded + i * width_of(dtype), in->exact + i, step);
+		out->finite[4] &= loops->all_finite(x, step);
+		loops->widen(out->wide + i, x, step);
+		out->squares = loops->sum_squares(x, step, out->squares);
+	}
+}
+
+/*
+ * Every instance gives the bytes of the portable one, which is called for one
+ * element at a time: then it has no use for vectors, if it was compiled to any.
+ */
 UNIT_TEST(instances)
 {
-	static const PaDtype all[] = {PA_F64, PA_F32, PA_F16, PA_BF16};
-	enum
-	{
-		N = 1003
-	};
-	static uint8_t x[8 * N + 1];
-	static double a[N];
-	static double b[N];
-	static uint8_t out_a[8 * N];
-	static uint8_t out_b[8 * N];
+	static Input in;
+	static Output whole;
+	static Output single;
 	uint64_t	seed = unit_seed();
 
 	(void) env;
-	if (!pa_cpu_has_avx2())
-		return;
-	for (int round = 0; round < 200; round++)
+	for (int round = 0; round < 400; round++)
 	{
-		const PaKernels *portable = &pa_kernels_portable[all[round % 4]];
-		const PaKernels *avx2 = &pa_kernels_avx2[all[round % 4]];
-		size_t		n = round < 100 ? (size_t) round : N;
-		double		c = (double) (int64_t) unit_random(&seed) * 0x1p-62;
+		PaDtype		dtype = dtypes[round % 4];
+		size_t		n = round < 300 ? 1 + (size_t) round / 4 : MAX_N;
 
-		for (size_t i = 0; i < sizeof(x); i++)
-			x[i] = (uint8_t) unit_random(&seed);
-		CHECK(portable->all_finite(x + 1, n) == avx2->all_finite(x + 1, n));
-		CHECK(portable->first(a, x + 1, n, c) == avx2->first(b, x + 1, n, c));
-		CHECK(same_all(a, b, n));
-		CHECK(portable->round(out_a, a, n) == avx2->round(out_b, b, n));
-		CHECK(memcmp(out_a, out_b, n * (size_t) pa_dtype_plane_width(all[round % 4])) == 0);
-		CHECK(portable->add(a, x + 1, n, -c) == avx2->add(b, x + 1, n, -c));
-		CHECK(same_all(a, b, n));
-		CHECK(portable->scale_around_one(a, x + 1, n, c) == avx2->scale_around_one(b, x + 1, n, c));
-		CHECK(same_all(a, b, n));
-		portable->widen(a, x + 1, n);
-		avx2->widen(b, x + 1, n);
-		CHECK(same_all(a, b, n));
-		a[0] = portable->sum_squares(x + 1, n, 0.5);
-		b[0] = avx2->sum_squares(x + 1, n, 0.5);
-		CHECK(same_all(a, b, 1));
+		make_input(&in, dtype, n, &seed);
+		run_loops(&pa_kernel_sets[pa_kernel_set_count - 1].kernels[dtype], &in, dtype, n, 1, &single);
+		for (size_t i = 0; i < pa_kernel_set_count; i++)
+		{
+			if (!pa_kernel_sets[i].runs())
+				continue;
+			run_loops(&pa_kernel_sets[i].kernels[dtype], &in, dtype, n, n, &whole);
+			CHECK(memcmp(whole.finite, single.finite, sizeof(whole.finite)) == 0);
+			CHECK(memcmp(whole.first, single.first, sizeof(whole.first)) == 0);
+			CHECK(memcmp(whole.add, single.add, sizeof(whole.add)) == 0);
+			CHECK(memcmp(whole.around_one, single.around_one, sizeof(whole.around_one)) == 0);
+			CHECK(memcmp(whole.wide, single.wide, sizeof(whole.wide)) == 0);
+			CHECK(memcmp(whole.rounded, single.rounded, sizeof(whole.rounded)) == 0);
+			CHECK(same(whole.squares, single.squares));
+		}
 	}
 }
 

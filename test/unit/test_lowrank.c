@@ -22,6 +22,7 @@
 #include "lowrank/geometry.h"
 #include "lowrank/spectrum.h"
 #include "lowrank/truncate.h"
+#include "blas_test.h"
 #include "lowrank_fixture.h"
 
 static const size_t budgets[] = {1, 300, 2000, PA_LOWRANK_BUDGET};
@@ -205,7 +206,7 @@ check_stacked(PaEnv *env, const Stacked *sample)
 	}
 }
 
-UNIT_TEST(random_stacks)
+BLAS_TEST(random_stacks)
 {
 	uint64_t	seed = unit_seed();
 	static const uint64_t shapes[][2] = {{5, 7}, {7, 5}, {1, 9}, {9, 1}, {1, 1}, {2, 40}, {40, 2}, {30, 30}};
@@ -226,7 +227,7 @@ UNIT_TEST(random_stacks)
 }
 
 /* The same part twice: half the rank pairs add nothing; with opposite weights, everything cancels. */
-UNIT_TEST(deficient_stacks)
+BLAS_TEST(deficient_stacks)
 {
 	uint64_t	seed = unit_seed();
 	double		a[4 * 11];
@@ -260,7 +261,7 @@ UNIT_TEST(deficient_stacks)
 }
 
 /* Orthogonal rows and columns with one length: every singular value is the same. */
-UNIT_TEST(repeated_values)
+BLAS_TEST(repeated_values)
 {
 	double		a[6 * 8] = {0};
 	double		b[7 * 6] = {0};
@@ -277,7 +278,7 @@ UNIT_TEST(repeated_values)
 }
 
 /* Rank pairs whose factors are far apart in scale, and products that are; F64 beyond the squares' range. */
-UNIT_TEST(badly_scaled_stacks)
+BLAS_TEST(badly_scaled_stacks)
 {
 	static const double moderate[5] = {1e-30, 1e30, 1, 1e15, 1e-8};
 	static const double extreme[5] = {1e-300, 1e300, 1, 1e150, 1e-150};
@@ -307,7 +308,7 @@ UNIT_TEST(badly_scaled_stacks)
 		  pa_spectrum_value(env, &spectrum, 0, &value) == (plain * 0x1p100 < 0x1p124 ? PA_OK : PA_ERR_RANGE));
 }
 
-UNIT_TEST(energies)
+BLAS_TEST(energies)
 {
 	double		a[9] = {1, 0, 0, 0, 1, 0, 0, 0, 1};
 	double		b[9] = {1e-9, 0, 0, 0, 3, 0, 0, 0, 4};
@@ -372,7 +373,7 @@ check_geometry(PaEnv *env, const Stacked *sample, const double *d, const double 
 	}
 }
 
-UNIT_TEST(geometry_of_stacks)
+BLAS_TEST(geometry_of_stacks)
 {
 	uint64_t	seed = unit_seed();
 
@@ -401,7 +402,7 @@ UNIT_TEST(geometry_of_stacks)
 }
 
 /* Two parts that are nearly one: the Gram matrices alone would give noise for their difference. */
-UNIT_TEST(geometry_after_cancellation)
+BLAS_TEST(geometry_after_cancellation)
 {
 	uint64_t	seed = unit_seed();
 	double		a[2][4 * 9];
@@ -431,7 +432,7 @@ UNIT_TEST(geometry_after_cancellation)
 }
 
 /* NaN and infinities at every position of both factors of both parts. */
-UNIT_TEST(not_finite)
+BLAS_TEST(not_finite)
 {
 	static const double bad[] = {NAN, INFINITY, -INFINITY};
 	uint64_t	seed = unit_seed();
@@ -483,12 +484,11 @@ truncate_action(PaEnv *env, void *arg)
 							  ((Stacked *) arg)->weights, 300, &p);
 }
 
-UNIT_TEST(faults)
+BLAS_TEST(faults)
 {
 	uint64_t	seed = unit_seed();
 	Stacked		sample;
 
-	CHECK_OK(pa_blas_open(env), env);
 	stacked_begin(&sample, 6, 7);
 	stacked_add_random(env, &sample, PA_F64, 3, NULL, 1, 1, &seed);
 	stacked_add_random(env, &sample, PA_F32, 2, NULL, 1, 1, &seed);
@@ -496,7 +496,7 @@ UNIT_TEST(faults)
 	unit_cancel_everywhere(truncate_action, &sample);
 }
 
-UNIT_TEST(refusals)
+BLAS_TEST(refusals)
 {
 	uint64_t	seed = unit_seed();
 	Stacked		sample;
@@ -579,7 +579,8 @@ UNIT_TEST(process)
 	unsigned	control = float_control();
 
 	CHECK(setenv("OPENBLAS_NUM_THREADS", "3", 1) == 0 && unsetenv("OMP_NUM_THREADS") == 0);
-	CHECK_OK(pa_blas_open(env), env);
+	if (!CHECK_OK(pa_blas_open(env), env))
+		return;
 	CHECK(strcmp(getenv("OPENBLAS_NUM_THREADS"), "3") == 0 && getenv("OMP_NUM_THREADS") == NULL);
 	CHECK(strncmp(pa_blas_library(), "OpenBLAS 0.", 11) == 0);
 	CHECK(printed_by_large(env) == 0);

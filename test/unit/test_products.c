@@ -11,10 +11,11 @@
 #include "lowrank/geometry.h"
 #include "lowrank/products.h"
 #include "lowrank/spectrum.h"
+#include "blas_test.h"
 #include "lowrank_fixture.h"
 
 /* Of two rank pairs one has a factor of zeros: only the other's size counts, whose square is out of range. */
-UNIT_TEST(zeros_beside_tiny_products)
+BLAS_TEST(zeros_beside_tiny_products)
 {
 	double		a[2 * 2] = {3e-80, 4e-80, 1, 1};
 	double		b[2 * 2] = {1e-80, 0, 0, 0};
@@ -34,7 +35,7 @@ UNIT_TEST(zeros_beside_tiny_products)
 }
 
 /* Parallel deltas: whatever the roundings, the cosine stays in [-1, 1]. */
-UNIT_TEST(cosines_in_range)
+BLAS_TEST(cosines_in_range)
 {
 	uint64_t	seed = unit_seed();
 

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "recipe/recipe_walk.h"
+#include "blas_test.h"
 #include "build_file.h"
 #include "engine/evaluate.h"
 #include "engine/import.h"
@@ -216,7 +217,7 @@ UNIT_TEST(merges)
 }
 
 /* A truncation is the library's: the same here, and not compared with its name where it is a node. */
-UNIT_TEST(truncation)
+BLAS_TEST(truncation)
 {
 	Stored	   *a = leaf(env, 1);
 	Stored	   *b = leaf(env, 2);

@@ -7,6 +7,7 @@
 #include "unit.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "unit_state.h"
@@ -49,6 +50,14 @@ uint64_t
 unit_seed(void)
 {
 	return unit_state.seed;
+}
+
+double
+unit_slowness(void)
+{
+	const char *factor = getenv("PA_SLOWNESS");
+
+	return factor != NULL ? strtod(factor, NULL) : 1;
 }
 
 /* splitmix64 */

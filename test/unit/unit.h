@@ -56,6 +56,9 @@ extern bool unit_check_status(PaStatus got, PaStatus expected, const PaEnv *env,
 extern uint64_t unit_seed(void);
 extern uint64_t unit_random(uint64_t *state);
 
+/* How many times as long as on a processor a bound in seconds is: 1, or PA_SLOWNESS under emulation. */
+extern double unit_slowness(void);
+
 /* About normally distributed, mean 0, deviation 1. */
 extern double unit_gaussian(uint64_t *state);
 

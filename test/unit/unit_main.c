@@ -6,8 +6,9 @@
  *
  * Each test prints `ok - suite.name` or `not ok - suite.name`, the last line is
  * `N passed, N failed`.  PA_SEED, a number or "random", sets the seed of random
- * tests; it is printed.  A suite of the table that was not linked is a failure:
- * a file that went missing must not look like tests that pass.
+ * tests; it is printed.  PA_SLOWNESS, of an emulator, is a factor on bounds in
+ * seconds.  A suite of the table that was not linked is a failure: a file that
+ * went missing must not look like tests that pass.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
