@@ -1,12 +1,12 @@
 """A database with adapters moves from each major of PostgreSQL into each later one.
 
-usage: migrate.py [--into MAJOR] PG_CONFIG PG_CONFIG ...
+usage: migrate.py [--with MAJOR] PG_CONFIG PG_CONFIG ...
 
 Each pg_config is that of a server that has peftarith.  By pg_upgrade, by dumps in
 both formats with the newer server's programs, and by logical replication; what
 fill.sql and registry.sql made must be the same afterwards (facts.sql), and go on
-(goes_on.py).  For each pair and way a line "16.14 -> 18.6, WAY: N passed, N failed,
-S s"; the last line is the sum.
+(goes_on.py).  A line for each pair and way, and one for the pair, which dev/majors
+counts: "from_16_to_18  N passed, N failed, S s"; the last line is the sum.
 
 SPDX-License-Identifier: PostgreSQL
 """
@@ -19,8 +19,6 @@ import time
 import traceback
 from collections.abc import Iterator
 
-import psycopg
-
 import facts
 import goes_on
 import ways
@@ -32,29 +30,37 @@ SHOWN = 20      # failures of a way that are printed
 
 
 class Tally:
-    """What came of the checks: of the way at hand, and of all."""
+    """What came of the checks."""
 
     def __init__(self) -> None:
-        self.passed = self.failed = self.skipped = 0
+        self.passed = self.failed = self.skipped = self.shown = 0
+        self.pair = self.label = ""
 
     @contextlib.contextmanager
-    def way(self, pair: str, name: str) -> Iterator[None]:
-        passed, self.failures, failed, begin = self.passed, 0, self.failed, time.monotonic()
-        self.label = "%s, %s" % (pair, name)
+    def part(self, line: str) -> Iterator[None]:
+        """Counts what is checked in it; what ends it early is a failure."""
+        passed, failed, begin = self.passed, self.failed, time.monotonic()
         try:
             yield
-        except (Failed, psycopg.Error, OSError) as e:
+        except Exception as e:
             self.check(False, "stopped", e if isinstance(e, Failed) else traceback.format_exc())
-        print("%s: %d passed, %d failed, %d s" % (self.label, self.passed - passed, self.failed - failed,
-                                                  time.monotonic() - begin), flush=True)
+        print("%s %d passed, %d failed, %d s" % (line, self.passed - passed, self.failed - failed,
+                                                 time.monotonic() - begin), flush=True)
+
+    @contextlib.contextmanager
+    def way(self, name: str) -> Iterator[None]:
+        before, self.label, self.shown = self.label, "%s, %s" % (self.pair, name), 0
+        with self.part(self.label + ":"):
+            yield
+        self.label = before
 
     def check(self, condition: bool, what: str, detail: object = "") -> None:
         if condition:
             self.passed += 1
             return
         self.failed += 1
-        self.failures += 1
-        if self.failures <= SHOWN:
+        self.shown += 1
+        if self.shown <= SHOWN:
             print("not ok: %s: %s\n%s" % (self.label, what, detail), flush=True)
 
     def skip(self, what: str) -> None:
@@ -83,12 +89,20 @@ class Source:
         with self.server.running():
             self.checkpoints = fill(self.server)
             self.facts = facts.ask(self.server, ways.DATABASE, self.checkpoints)
+            self.statistics = statistics(self.server)
             ways.publish(self.server)
         for name, rows in self.facts.items():
             if not rows and not name.startswith("verify"):
                 raise Failed("nothing to compare: " + name)
             if rows and str(rows[0][0]).startswith("error in"):
                 raise Failed("%s: %s" % (name, rows[0]))
+
+
+def statistics(server: Server) -> facts.Rows:
+    """Of columns of adapters too, whose most common values and bounds are adapters."""
+    with server.connect(ways.DATABASE) as c:
+        return c.execute("select tablename, attname, null_frac, md5(histogram_bounds::text), md5(most_common_vals::text)"
+                         " from pg_stats where schemaname = 'public' order by 1, 2").fetchall()
 
 
 def compare(source: Source, target: Server, database: str, tally: Tally) -> None:
@@ -116,39 +130,44 @@ def unknown_option(source: Server, target: Server) -> str | None:
 
 def upgrade(source: Source, newer: Install, tally: Tally) -> None:
     with ways.upgraded(source.server, newer) as target:
+        if newer.major >= 18:       # (which brings them along)
+            tally.check(statistics(target) == source.statistics != [], "statistics",
+                        facts.difference(source.statistics, statistics(target)))
         compare(source, target, ways.DATABASE, tally)
 
 
-def dump_and_replicate(source: Source, newer: Install, pair: str, tally: Tally) -> bool:
+def dump_and_replicate(source: Source, newer: Install, tally: Tally) -> bool:
     """With both servers running; returns whether pg_upgrade can work too."""
     target = Server(newer, source.server.place, "target")
     target.make()
     with source.server.running(), target.running():
         option = unknown_option(source.server, target)
         if option:
-            tally.skip("%s: pg_upgrade and dumps: the attribute option %s of every table of %s is unknown to %s "
-                       "(target's minor is older)" % (pair, option, *pair.split(" -> ")))
+            tally.skip("from_%d_to_%d: %s: no pg_upgrade, no dumps: %s does not know the attribute option %s that %s "
+                       "has for every table (target's minor is older)"
+                       % (source.server.install.major, newer.major, tally.pair, newer.version, option,
+                          source.server.install.version))
         else:
             ways.roles_to(source.server, target)
             for form, name in (("c", "pg_dump -Fc"), ("p", "pg_dump -Fp")):
-                with tally.way(pair, name):
+                with tally.way(name):
                     compare(source, target, ways.restored(source.server, target, form), tally)
-        replicate(source.server, target, pair, tally)
+        replicate(source.server, target, tally)
     target.remove()
     return not option
 
 
-def replicate(source: Server, target: Server, pair: str, tally: Tally) -> None:
+def replicate(source: Server, target: Server, tally: Tally) -> None:
     source.psql("published", "truncate item, whole; insert into item select * from filled; insert into whole select * from filled")
     both = (("replicated", False), ("replicated_binary", True))
     for database, binary in both:
-        with tally.way(pair, "replication, " + ("binary" if binary else "text") + ": copy"):
+        with tally.way("replication, " + ("binary" if binary else "text") + ": copy"):
             ways.subscribe(source, target, database, binary)
             ways.wait_for_copies(target, database)
             rows_are_the_same(source, target, database, "copied", tally)
     source.psql("published", ways.CHANGES)
     for database, binary in both:
-        with tally.way(pair, "replication, " + ("binary" if binary else "text") + ": changes"):
+        with tally.way("replication, " + ("binary" if binary else "text") + ": changes"):
             ways.wait_for_changes(source, target, database)
             rows_are_the_same(source, target, database, "changed", tally)
             with target.connect(database) as c:
@@ -169,28 +188,26 @@ def rows_are_the_same(source: Server, target: Server, database: str, label: str,
 
 def move(older: Install, newer: list[Install], tally: Tally) -> None:
     with workplace() as place:
-        try:
-            source = Source(older, place)
-        except Failed as e:
-            tally.label, tally.failures = older.version, 0
-            return tally.check(False, "the database of before", e)
+        source = None
         for install in newer:
-            pair = "%s -> %s" % (older.version, install.version)
-            if dump_and_replicate(source, install, pair, tally):
-                with tally.way(pair, "pg_upgrade"):
-                    upgrade(source, install, tally)
+            tally.pair = tally.label = "%s -> %s" % (older.version, install.version)
+            with tally.part("from_%d_to_%d" % (older.major, install.major)):
+                source = source or Source(older, place)
+                if dump_and_replicate(source, install, tally):
+                    with tally.way("pg_upgrade"):
+                        upgrade(source, install, tally)
 
 
 def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     parser = argparse.ArgumentParser()
-    parser.add_argument("--into", type=int, help="only into this major")
+    parser.add_argument("--with", type=int, dest="only", help="only pairs with this major")
     parser.add_argument("pg_config", nargs="+")
     arguments = parser.parse_args()
     installs = sorted(map(install_of, arguments.pg_config), key=lambda i: i.major)
     tally = Tally()
     for older in installs:
-        newer = [i for i in installs if i.major > older.major and arguments.into in (None, i.major)]
+        newer = [i for i in installs if i.major > older.major and arguments.only in (None, older.major, i.major)]
         if newer:
             move(older, newer, tally)
     print("%d passed, %d failed%s" % (tally.passed, tally.failed, ", %d skipped" % tally.skipped if tally.skipped else ""))

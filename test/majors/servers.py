@@ -99,12 +99,13 @@ class Server:
         return run([self.install.bindir / name, *arguments], self.place, text, **settings)
 
     def make(self) -> None:
+        shutil.rmtree(self.data, ignore_errors=True)        # of a way that stopped
         # (18 has checksums by default, and pg_upgrade wants both to have them or none)
         self.program("initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "--encoding=UTF8",
                      "--locale=C.UTF-8", "--data-checksums", "--no-sync")
         with (self.data / "postgresql.conf").open("a") as f:
             f.write("listen_addresses = ''\nport = %d\nunix_socket_directories = '%s'\nfsync = off\n"
-                    "wal_level = logical\nmax_connections = 30\nshared_buffers = 64MB\nlog_statement = none\n"
+                    "wal_level = logical\nmax_connections = 30\nshared_buffers = 64MB\nautovacuum = off\n"
                     % (PORT, self.data))
 
     def start(self) -> None:

@@ -22,7 +22,7 @@ def upgraded(source: Server, newer: Install) -> Iterator[Server]:
     try:
         new.make()
         new.program("pg_upgrade", "-b", source.install.bindir, "-B", newer.bindir, "-d", old.data, "-D", new.data,
-                    "-s", source.place, "-U", "postgres")
+                    "-s", source.place, "-U", "postgres", "--no-sync")
         with new.running():
             yield new
     finally:
