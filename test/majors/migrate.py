@@ -19,6 +19,8 @@ import time
 import traceback
 from collections.abc import Iterator
 
+import psycopg
+
 import facts
 import goes_on
 import ways
@@ -75,7 +77,8 @@ def fill(source: Server) -> dict[str, str]:
     source.psql(ways.DATABASE, (HERE / "fill.sql").read_text())
     source.psql(ways.DATABASE, "grant create on database %s to keeper" % ways.DATABASE)
     for schema, secured in REGISTRIES.items():
-        source.psql(ways.DATABASE, (HERE / "registry.sql").read_text(), "-v", "r=" + schema, "-v", "secured=" + ("on" if secured else "off"))
+        source.psql(ways.DATABASE, (HERE / "registry.sql").read_text(), "-v", "r=" + schema,
+                    "-v", "secured=" + ("on" if secured else "off"))
     with source.connect(ways.DATABASE) as c:
         return dict(c.execute("select * from checkpoint").fetchall())
 
@@ -92,10 +95,8 @@ class Source:
             self.statistics = statistics(self.server)
             ways.publish(self.server)
         for name, rows in self.facts.items():
-            if not rows and not name.startswith("verify"):
-                raise Failed("nothing to compare: " + name)
-            if rows and str(rows[0][0]).startswith("error in"):
-                raise Failed("%s: %s" % (name, rows[0]))
+            if bool(rows) == name.startswith("verify") or rows and str(rows[0][0]).startswith("error in"):
+                raise Failed("%s: %s" % (name, rows[:3] or "nothing to compare"))
 
 
 def statistics(server: Server) -> facts.Rows:
