@@ -37,6 +37,10 @@ for file in $(files 'test/fuzz/corpus/*'); do
 	target=${target%%/*}
 	[ -e "test/fuzz/fuzz_$target.c" ] || { fail "corpus $target has no test/fuzz/fuzz_$target.c"; break; }
 done
+for file in $(files 'test/majors/*'); do
+	stem=$(basename "$file" .py)
+	grep -lE "(from|import) $stem\b|[\"/]$stem\b" dev/* test/majors/*.py 2>/dev/null | grep -qvx "$file" || fail "$file is read by nothing"
+done
 for file in $(files 'dev/*'); do
 	case $file in *.sh | *.mk) continue ;; esac
 	[ -x "$file" ] || fail "$file is not executable"
