@@ -168,22 +168,27 @@ def test_killed_init(place, environment):
     data = place / "half"
     maker = python(environment, "import sys; from peftarith_server import Server; Server(sys.argv[1]).init()", data,
                    start_new_session=True)
-    while not (data / "cluster.new" / "PG_VERSION").exists() and maker.poll() is None:
+    while not list(data.glob("cluster.new-*/PG_VERSION")) and maker.poll() is None:
         time.sleep(0.01)
     os.killpg(maker.pid, signal.SIGKILL)
     maker.communicate()
     check("an init that was killed has made nothing", not (data / "cluster").exists())
     with Server(data) as server:
         check("and the next one is whole", sql(server, "select adapter_digest(null) is null") == "t")
+        check("without remains", not list(data.glob("cluster.new-*")))
 
 
 def test_paths(place, environment):
-    data = place / ("long-" * 20) / "with 'quotes', \"others\", $HOME and\\so on" / "données"
+    data = place / ("long-" * 20) / "with 'quotes' and \"others\" and $HOME and\\so on" / "données"
     with Server(data) as server:
         host = sql(server, "show unix_socket_directories")
         check("a path too long for a socket", sql(server, "select 1") == "1" and not (data / "run").exists(), host)
         elsewhere = pathlib.Path((data / "socket").read_text())
         check("has it in a folder of the user's alone", elsewhere.stat().st_mode & 0o777 == 0o700)
+        shutil.rmtree(elsewhere)
+        check("a server without its socket is not running", not server.running())
+        check("and is started again", server.start() and sql(server, "select 1") == "1")
+        elsewhere = pathlib.Path((data / "socket").read_text())
     check("which goes with the server", not elsewhere.exists() and not (data / "socket").exists())
 
     with Server(place / "one,two") as server:
@@ -212,10 +217,13 @@ def test_paths(place, environment):
 
 def test_refusals(place):
     data = place / "refused"
-    os.environ["PGPORT"], os.environ["PGHOST"] = "1", "/nowhere"
-    with Server(data) as server:
-        check("settings for another server lead nowhere", sql(server, "select 1") == "1")
-    del os.environ["PGPORT"], os.environ["PGHOST"]
+    server = Server(data)
+    os.environ["PGCLIENTENCODING"] = "nonsense"
+    try:
+        check("what the environment says to others is not heard", refused(server.init) + refused(server.start) == "")
+    finally:
+        del os.environ["PGCLIENTENCODING"]
+    server.stop()
     (data / "cluster" / "PG_VERSION").write_text("17\n")
     said = refused(Server(data).start)
     check("why it does not start is said", "version 17" in said, said)

@@ -1,6 +1,6 @@
 """What lies in the folder of a server, and who holds it.
 
-    cluster/        PostgreSQL's own: the data
+    cluster/        PostgreSQL's own: the data (cluster.new-... while it is made)
     run/            the socket, unless the path is too long for one or has a comma
     socket          then the path of the folder that has it
     server.log
@@ -19,13 +19,14 @@ from pathlib import Path
 
 # It names the socket; there is no TCP port.
 PORT = 5432
+SOCKET = f".s.PGSQL.{PORT}"
 # The kernel's limit for a socket's path, without the zero at its end.
 LONGEST_PATH = 107
 
 
 def fits(folder: str) -> bool:
     """Can a socket lie there?  (To a client, a comma would end the name of one host of several.)"""
-    return "," not in folder and len(os.fsencode(folder)) + len(f"/.s.PGSQL.{PORT}") <= LONGEST_PATH
+    return "," not in folder and len(os.fsencode(folder)) + 1 + len(SOCKET) <= LONGEST_PATH
 
 
 class Folder:
@@ -37,6 +38,19 @@ class Folder:
 
     def make(self) -> None:
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    @contextlib.contextmanager
+    def new_cluster(self) -> Iterator[Path]:
+        """An empty folder that becomes the cluster if all goes well, and else nothing."""
+        for left in self.path.glob("cluster.new-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        # (a name of its own: what was killed may have left a program that still writes)
+        new = Path(tempfile.mkdtemp(prefix="cluster.new-", dir=self.path))
+        try:
+            yield new
+            new.rename(self.cluster)
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
@@ -57,11 +71,12 @@ class Folder:
             folder.chmod(0o700)
         else:
             noted = self._noted()
-            folder = Path(noted or tempfile.mkdtemp(prefix="peftarith-", dir=self._short_place()))
+            # (not under XDG_RUNTIME_DIR, which goes when the user logs out, while the server stays)
+            folder = Path(noted or tempfile.mkdtemp(prefix="peftarith-", dir="/tmp"))
             self._note.write_bytes(os.fsencode(folder))
         # What a killed server has left would be taken for a living one's while
         # its number is in use, be it by a process that is dead and not yet buried.
-        for left in folder.glob(".s.PGSQL.*"):
+        for left in folder.glob(SOCKET + "*"):
             left.unlink()
         return str(folder)
 
@@ -81,10 +96,3 @@ class Folder:
             return None
         mine = stat.S_ISDIR(about.st_mode) and about.st_uid == os.geteuid() and stat.S_IMODE(about.st_mode) == 0o700
         return folder if mine else None
-
-    @staticmethod
-    def _short_place() -> str:
-        for place in (os.environ.get("XDG_RUNTIME_DIR", ""), tempfile.gettempdir()):
-            if place and os.access(place, os.W_OK | os.X_OK) and fits(os.path.join(place, "peftarith-12345678")):
-                return place
-        return "/tmp"

@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from .folder import SOCKET
 from .programs import ServerError
 
 
@@ -15,6 +16,11 @@ from .programs import ServerError
 class Postmaster:
     socket_folder: str
     ready: bool
+
+    @property
+    def usable(self) -> bool:
+        """Ready, and its socket is still there."""
+        return self.ready and os.path.exists(os.path.join(self.socket_folder, SOCKET))
 
 
 def is_postgres_of(process: str, cluster: Path) -> bool:

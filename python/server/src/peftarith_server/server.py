@@ -5,7 +5,6 @@ SPDX-License-Identifier: PostgreSQL
 import os
 import pwd
 import shlex
-import shutil
 import time
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +14,8 @@ from .folder import PORT, Folder
 from .programs import ServerError, extension_settings, run
 
 DATABASE = "peftarith"
+# Whose server it is, in the data: the first role, which has the name of the user.
+USER_NOTE = "peftarith.user"
 # Seconds; a start after a crash reads the log of writes first.
 PATIENCE = 600
 
@@ -57,17 +58,14 @@ class Server:
         with self._folder.lock():
             if self._folder.cluster.exists():
                 return False
-            # Under another name until it is whole.
-            new = self._folder.path / "cluster.new"
-            shutil.rmtree(new, ignore_errors=True)
-            run("initdb", "--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8",
-                "--username", user, "--auth-local=trust", "--auth-host=reject",
-                *_options("--set", CONFIGURATION), data=new)
-            (new / "peftarith.user").write_text(user)
-            # (a process that ends with this one, unlike a server)
-            _alone(new, "template1", f"create database {DATABASE}")
-            _alone(new, DATABASE, "create extension peftarith")
-            new.rename(self._folder.cluster)
+            with self._folder.new_cluster() as new:
+                run("initdb", "--encoding=UTF8", "--locale=C", "--locale-provider=builtin",
+                    "--builtin-locale=C.UTF-8", "--username", user, "--auth-local=trust", "--auth-host=reject",
+                    *_options("--set", CONFIGURATION), data=new)
+                (new / USER_NOTE).write_text(user)
+                # (a process that ends with this one, unlike a server)
+                _alone(new, "template1", f"create database {DATABASE}")
+                _alone(new, DATABASE, "create extension peftarith")
             return True
 
     def start(self) -> bool:
@@ -76,7 +74,12 @@ class Server:
         if not self._folder.cluster.exists():
             raise ServerError(f"there is no server in {self._folder.path}: init() makes one")
         with self._folder.lock():
-            if postmaster.find(self._folder.cluster) is not None:
+            found = postmaster.find(self._folder.cluster)
+            if found is not None and found.ready and not found.usable:
+                # Its socket is gone: a folder was moved, or somebody has tidied up.
+                self._halt()
+                found = None
+            if found is not None:
                 # (not yet ready: whoever started it is gone)
                 self._wait_until_ready()
                 return False
@@ -91,23 +94,26 @@ class Server:
         with self._folder.lock():
             if postmaster.find(self._folder.cluster) is None:
                 return False
-            run("pg_ctl", "stop", "--silent", "--mode=fast", f"--timeout={PATIENCE}", data=self._folder.cluster)
-            self._folder.remove_socket_folder()
+            self._halt()
             return True
 
     def running(self) -> bool:
         """Does it take connections?"""
         found = postmaster.find(self._folder.cluster)
-        return found is not None and found.ready
+        return found is not None and found.usable
 
     def conninfo(self, database: str = DATABASE) -> str:
         """What psycopg.connect() and psql take, for the running server."""
         found = postmaster.find(self._folder.cluster)
-        if found is None or not found.ready:
+        if found is None or not found.usable:
             raise ServerError(f"the server in {self._folder.path} is not running: start() starts it")
-        user = (self._folder.cluster / "peftarith.user").read_text()
+        user = (self._folder.cluster / USER_NOTE).read_text()
         parts = {"host": found.socket_folder, "port": str(PORT), "dbname": database, "user": user}
         return " ".join(f"{key}={_quoted(value)}" for key, value in parts.items())
+
+    def _halt(self) -> None:
+        run("pg_ctl", "stop", "--silent", "--mode=fast", f"--timeout={PATIENCE}", data=self._folder.cluster)
+        self._folder.remove_socket_folder()
 
     def _launch(self) -> None:
         sockets = self._folder.make_socket_folder()
