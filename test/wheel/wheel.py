@@ -78,7 +78,7 @@ def test_life(place, examples):
     check("init makes it", server.init() and not server.init())
     check("conninfo of a stopped server is refused", "not running" in refused(server.conninfo))
     check("start starts it", server.start() and server.running() and not server.start())
-    check("the extension is there", sql(server, "select extname from pg_extension where extname = 'peftarith'") == "peftarith")
+    check("the extension is there", sql(server, "select count(*) from pg_extension where extname = 'peftarith'") == "1")
     check("it can be created elsewhere",
           sql(server, "create database other; \\c other\ncreate extension peftarith;"
                       "select count(*) from pg_type where typname = 'adapter'") == "1")
@@ -100,9 +100,10 @@ def test_life(place, examples):
     loaded = sql(server, "select adapter_truncate(delta(a), 1) is not null, pg_read_file('/proc/self/maps') "
                          "from adapters where name = 'd0'")
     libraries = {line.split()[-1] for line in loaded.split("\n") if ".so" in line}
-    check("its libraries are those of the wheel", sum("peftarith_server" in name for name in libraries) == 7
-          and not any(part in name for name in libraries for part in ("/libzstd.so", "/libjansson.so", "/libpcre2-8.so"))
-          and all("peftarith_server" in name for name in libraries if "blas" in name or "gfortran" in name), libraries)
+    parts = ("peftarith", "zstd", "jansson", "pcre2", "blas", "gfortran", "quadmath")
+    ours = [name for name in libraries for part in parts if part in os.path.basename(name)]
+    check("its libraries are those of the wheel",
+          len(ours) == 7 and all("/peftarith_server" in name for name in ours), libraries)
     check("a registry", sql(server, """
         select registry_create();
         insert into registry.version (entry, value, message)
@@ -119,9 +120,9 @@ def test_life(place, examples):
 
     check("stop stops it", server.stop() and not server.running() and not server.stop())
     check("start starts it again", server.start())
-    there = sql(server, "select (select count(*) from adapters), (select count(*) from registry.version), "
-                        "adapter_digest(0.5*x.a + 0.5*y.a) from adapters x, adapters y where (x.name, y.name) = ('d0', 'd1')")
-    check("with its data", there == "3|4|" + DIGEST_OF_HALVES, there)
+    there = sql(server, "select (select count(*) from adapters), adapter_digest(value) from registry.version "
+                        "where entry = 'both'")
+    check("with its data", there == "3|" + DIGEST_OF_HALVES, there)
     server.stop()
 
 
