@@ -95,8 +95,25 @@ make_venv()
 	fi
 	rm -rf "$venv"
 	/usr/bin/python3 -m venv "$venv"
-	"$venv/bin/pip" install -q --no-input -r "$requirements"
+	"$venv/bin/pip" install -q --no-input -r "$requirements" || return 1
 	cp "$requirements" "$venv/done"
+}
+
+# copy_tree FOLDER: what git knows of, as it is in this working tree
+copy_tree()
+{
+	mkdir -p "$1"
+	find "$1" -mindepth 1 -maxdepth 1 ! -name build -exec rm -rf {} +
+	git ls-files -z | while IFS= read -r -d '' file; do [ ! -e "$file" ] || printf '%s\0' "$file"; done |
+		xargs -0 cp -a --parents -t "$1"
+}
+
+# known_flags PGXS: a server that a newer compiler has built names flags in its
+# makefiles that the one here may not know.
+known_flags()
+{
+	echo 'int one;' | gcc -Wmissing-variable-declarations -fsyntax-only -x c - >/dev/null 2>&1 ||
+		sed -i 's/ -Wmissing-variable-declarations//' "$1/src/Makefile.global"
 }
 
 # One run at a time for each cluster name in a clone.
