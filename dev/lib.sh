@@ -99,15 +99,6 @@ make_venv()
 	cp "$requirements" "$venv/done"
 }
 
-# copy_tree FOLDER: what git knows of, as it is in this working tree
-copy_tree()
-{
-	mkdir -p "$1"
-	find "$1" -mindepth 1 -maxdepth 1 ! -name build -exec rm -rf {} +
-	git ls-files -z | while IFS= read -r -d '' file; do [ ! -e "$file" ] || printf '%s\0' "$file"; done |
-		xargs -0 cp -a --parents -t "$1"
-}
-
 # known_flags PGXS: a server that a newer compiler has built names flags in its
 # makefiles that the one here may not know.
 known_flags()
