@@ -63,6 +63,7 @@ processes_in()
 leave_root()
 {
 	local folder left mount signal
+	[ -d "$1" ] || return 0
 	folder=$(readlink -f "$1")
 	for signal in TERM TERM TERM KILL KILL; do
 		left=$(processes_in "$folder")
