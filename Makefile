@@ -66,7 +66,7 @@ endif
 # ("override": these flags are part of what is built, also where a packager's
 # CFLAGS come in on make's command line.)
 # Hidden wherever the server does not look; src/pg and peft_ext.c are narrowed
-# by the export list at link time, which does the same on 15 to 18.
+# by the export list at link time, which does the same on 15 to 19.
 $(CORE_OBJS): override CFLAGS += -fvisibility=hidden
 # The loops over elements are worth vectorising, which on aarch64 needs no flag;
 # the AVX2 instances are the same sources with one more, chosen at run time.  No

@@ -1,7 +1,7 @@
 /*
  * compat.h
  *	  Every condition on the server's version, in one place; PostgreSQL 15 to
- *	  18.  Includes postgres.h, so files of this room include it first.
+ *	  19.  Includes postgres.h, so files of this room include it first.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
