@@ -69,6 +69,8 @@ $(eval $(call variant,gcc-O3,gcc,$(CORE_FLAGS) -O3))
 $(eval $(call variant,clang-O0,$(FUZZ_CC),$(CORE_FLAGS_clang) -O0))
 $(eval $(call variant,clang-O3,$(FUZZ_CC),$(CORE_FLAGS_clang) -O3))
 $(foreach v,$(GOLDEN_VARIANTS),$(eval $(call program,$(v),compositions,$(GOLDEN_SOURCES),$(if $(filter clang%,$(v)),$(FUZZ_CC),gcc),)))
+# and the unit tests as the product is compiled: the sanitizers' variant has no vectors
+$(foreach v,gcc-O3 clang-O3,$(eval $(call program,$(v),unit,$(UNIT_SOURCES),$(if $(filter clang%,$(v)),$(FUZZ_CC),gcc),$(WRAP))))
 golden: $(GOLDEN_VARIANTS:%=build/%/compositions)
 
 gates:
