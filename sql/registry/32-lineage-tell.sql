@@ -104,7 +104,7 @@ comment on function @registry@.claims_hash(bigint[], bytea[]) is
 -- For: log reader, inside
 create or replace function @registry@.claim_lines_hash(digests bytea[], hashes bytea[], cut bytea[])
 	returns bytea
-	language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
+	language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
 begin
 	return sha256(convert_to(coalesce((
 		select string_agg(t.line, '' order by t.line collate "C") from (

@@ -33,7 +33,7 @@ comment on function @registry@.version_positions() is
 
 -- For: log reader, inside
 create or replace function @registry@.log_difference(names text, told text[], there text[]) returns text
-	language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
+	language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
 begin
 	if told is null then
 		return 'No entry tells of it.';
