@@ -128,7 +128,7 @@ describe_renamed(PaEnv *env, PaValue *value, const char *base_model, const char 
 	PA_TRY(pa_peft_config_read_as(env, after, adapter->kind, &config));
 	PA_TRY(PA_NEW_ARRAY(env, adapter->n_tensors, &tensors));
 	for (uint32_t i = 0; i < adapter->n_tensors; i++)
-		tensors[i] = pa_safetensors_tensor(&adapter->tensors[i], 0);
+		tensors[i] = pa_safetensors_tensor(adapter, i, 0);
 	PA_TRY(pa_result_describe_as(env, &config, after, adapter->n_tensors, tensors, result));
 	return pa_value_document(env, value, PA_DOCUMENT_HEADER, &result->documents.document[PA_DOCUMENT_HEADER]);
 }

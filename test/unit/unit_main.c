@@ -35,6 +35,7 @@
 	SUITE(safetensors) \
 	SUITE(peft) \
 	SUITE(config_lookup) \
+	SUITE(wrapped) \
 	SUITE(peft_out) \
 	SUITE(json_form) \
 	SUITE(adapter) \

@@ -1,0 +1,59 @@
+-- One and the same adapter as trainers save it: the names differ, the modules do not.
+create function saved(name text, config text default '"target_modules": ["q_proj"]', r text default '2') returns adapter
+language sql immutable as $$
+	select adapter_from_json(format('{"config": {"peft_type": "LORA", "base_model_name_or_path": "m", "r": %s, "lora_alpha": 4, "task_type": "CAUSAL_LM", %s}, "tensors": {
+		"%s": {"dtype": "F32", "shape": [2, 4], "data": [-0.5, 1.25, 0.25, -0.75, 1.0, 0.0, -1.0, 0.75]},
+		"%s": {"dtype": "F32", "shape": [3, 2], "data": [-0.5, 1.25, 0.25, -0.75, 1.0, 0.0]}}}',
+		r, config, replace(name, '#', 'lora_A'), replace(name, '#', 'lora_B'))::json)
+$$;
+create table saved as select n, saved(n) as a from unnest(array[
+	'base_model.model.model.layers.0.self_attn.q_proj.#.weight',
+	'base_model.model._orig_mod.model.layers.0.self_attn.q_proj.#.weight',
+	'_orig_mod.base_model.model.model.layers.0.self_attn.q_proj.#.weight',
+	'module.base_model.model.model.layers.0.self_attn.q_proj.#.weight',
+	'module._orig_mod.base_model.model.model.layers.0.self_attn.q_proj.#.weight',
+	'base_model.model.base_model.model.model.layers.0.self_attn.q_proj.#.weight',
+	'base_model.model.model.layers.0._fsdp_wrapped_module.self_attn.q_proj.#.weight',
+	'base_model.model.model.layers.0._checkpoint_wrapped_module.self_attn.q_proj._orig_mod.#.weight',
+	'base_model.model.model.layers.0.self_attn.q_proj.#.default.weight',
+	'module.base_model.model.model.layers.0._fsdp_wrapped_module.self_attn.q_proj.#.other.weight']) n;
+select distinct module from saved, adapter_modules(a);
+-- The file stays as it is, the composition has PEFT's names.
+select bool_and(exists (select from adapter_modules(a) m where m.tensor = replace(n, '#', 'lora_A'))) as kept from saved;
+select distinct module, tensor from adapter_modules((select avg(a) from saved));
+select distinct round((x.a <=> y.a)::numeric, 6) as "cosine distance" from saved x, saved y;
+-- Text, splitting and another base model keep names, paths and digest.
+select bool_and(adapter_envelope_digest(a::text::adapter) = adapter_envelope_digest(a)) as text from saved;
+select bool_and((select adapter_union(p) = a from adapter_split(a, 1000) p)) as split,
+	bool_and(adapter_set_base_model(adapter_set_base_model(a, 'o'), 'm') = a) as base from saved;
+-- An envelope without the mark is of before wrappers were taken off: paths as the names say them, and that digest.
+select distinct module, old = a as same, old::text::adapter = old as back, 1 * old + 0 * a = old as computed from saved,
+	lateral (select adapter_from_safetensors(decode(replace(replace(encode(adapter_send(a), 'escape'), 'peftarith.names', 'peftarith_names'),
+		'peftarith.envelope_digest', 'peftarith_envelope_digest'), 'escape')) as old) t, adapter_modules(0.5 * old + 0.25 * old) m
+where n like '%model._orig_mod.model%';
+-- A model's own module of this name stays, and so does the whole of a name.
+select distinct module from unnest(array['base_model.model.module.q_proj.#.weight', 'module.#.weight', '_orig_mod.#.weight']) n,
+	adapter_modules(saved(n, '"target_modules": ["q_proj", "module", "_orig_mod"]')) order by 1;
+
+-- Saved modules too; a tensor that is there twice.
+create function with_more(name text, more text) returns adapter language sql immutable as $$
+	select adapter_from_json((jsonb_set(jsonb_set(adapter_to_json(saved(name))::jsonb, array['tensors', more], '{"dtype": "F32", "shape": [1, 2], "data": [1, 2]}'),
+		'{config,modules_to_save}', '["score"]'))::json)
+$$;
+select module, role from adapter_modules(with_more('module.base_model.model._orig_mod.q_proj.#.weight', 'module.base_model.model._orig_mod.score.weight')) order by 1, 2;
+select fails($$select with_more('base_model.model.q_proj.#.weight', 'base_model.model._orig_mod.q_proj.lora_A.weight')$$);
+select fails($$select with_more('base_model.model.q_proj.#.default.weight', 'base_model.model.q_proj.lora_A.other.weight')$$);
+select fails($$select with_more('base_model.model.q_proj.#.default.weight', 'base_model.model.k_proj.lora_A.weight')$$);
+select fails($$select with_more('base_model.model.q_proj.#.default.weight', 'base_model.model.score.modules_to_save.default.weight')$$);
+
+-- The configuration selects by the wrapped model's names, or by the others.
+create table selected as select c, saved('base_model.model.l.0._checkpoint_wrapped_module.q_proj.#.weight', c, r) as a from (values
+	('"target_modules": ["l.0.q_proj"]', '2'),
+	('"target_modules": ["_checkpoint_wrapped_module.q_proj"]', '2'),
+	('"target_modules": "l\\.0\\.q_proj"', '2'),
+	('"target_modules": "l\\.\\d+\\._checkpoint_wrapped_module\\.q_proj"', '2'),
+	('"target_modules": ["q_proj"], "rank_pattern": {"0.q_proj": 2}, "alpha_pattern": {"_checkpoint_wrapped_module.q_proj": 8}', '1')) v(c, r);
+select c, m.module, m.scaling from selected, adapter_modules(a) m where m.role = 'factor_a' order by c;
+select fails($$select saved('base_model.model.l.0._checkpoint_wrapped_module.q_proj.#.weight', '"target_modules": ["k_proj"]')$$);
+-- Two keys for the two names: which one PEFT took is not known.
+select fails($$select saved('base_model.model.l.0._checkpoint_wrapped_module.q_proj.#.weight', '"alpha_pattern": {"l.0.q_proj": 8, "q_proj": 16}')$$);
