@@ -1,7 +1,7 @@
 /*
  * transform.h
  *	  Operations on one adapter: adapter_scale, adapter_cast, adapter_select,
- *	  splitting and union.  Same two steps as combine.h: a draft of what the
+ *	  adapter_rename, splitting and union.  Same two steps as combine.h: a draft of what the
  *	  result is, then a source that computes it.
  *
  * adapter_scale(a, s): LoRA: delta times s: alpha := alpha_for(s_m, r) * |s|,
@@ -45,6 +45,13 @@ extern PaStatus pa_cast_source(PaEnv *env, PaSource *parent, const PaAdapter *ad
  * Keep the modules with keep[module]; none left is PA_ERR_CONFIG.
  */
 extern PaStatus pa_select_draft(PaEnv *env, const PaAdapter *adapter, const bool *keep, PaDraft **draft);
+
+/*
+ * Module i under paths[i], tensors of keyed roles and saved modules with it.
+ * PA_ERR_CONFIG for what is no path, and for one path of two modules.
+ */
+extern PaStatus pa_rename_draft(PaEnv *env, const PaAdapter *adapter, const char *const *paths,
+								PaDraft **draft);
 
 /*
  * Cut the modules, in path order, into consecutive groups of at most max_bytes

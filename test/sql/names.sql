@@ -57,3 +57,49 @@ select c, m.module, m.scaling from selected, adapter_modules(a) m where m.role =
 select fails($$select saved('base_model.model.l.0._checkpoint_wrapped_module.q_proj.#.weight', '"target_modules": ["k_proj"]')$$);
 -- Two keys for the two names: which one PEFT took is not known.
 select fails($$select saved('base_model.model.l.0._checkpoint_wrapped_module.q_proj.#.weight', '"alpha_pattern": {"l.0.q_proj": 8, "q_proj": 16}')$$);
+
+-- adapter_rename: the whole path of a module, as adapter_select has it, and what Python's Match.expand makes of it.
+create table renamed as select a, adapter_rename(b, 'model\.language_model\.(.*)', 'model.\1') as b, b as other
+from (select saved('base_model.model.model.layers.0.self_attn.q_proj.#.weight') as a,
+	saved('base_model.model.model.language_model.layers.0.self_attn.q_proj.#.weight') as b) s;
+select a <=> b as "cosine distance", adapter_digest(a) = adapter_digest(adapter_select(b, '.*')) as same, b <> other as another from renamed;
+select distinct module from renamed, adapter_modules(0.5 * a + 0.5 * b);
+select (adapter_recipe(b) -> 'root') - 'of' as root, adapter_recipe(b) -> 'version' as version, adapter_recipe(other) -> 'version' as before from renamed;
+select adapter_envelope_digest(adapter_recompute(adapter_recipe(0.5 * a + 0.5 * b), x, null, false)) = adapter_envelope_digest(0.5 * a + 0.5 * b) as recomputed
+from renamed, lateral (values (a), (other)) v(x) group by a, b;
+select adapter_recipe(b) = adapter_recipe(b::text::adapter) as through_text, adapter_recipe(2 * b) -> 'version' as above, adapter_config(b) -> 'target_modules' as target from renamed;
+select distinct module from renamed, adapter_modules(adapter_rename(a, '(?P<front>.*)\.(?P<layer>\d+)(x)?\.(.*)\.(\w+)', '\5.\g<layer>\3.\g<front>'));
+-- Alphas, dense tensors and saved modules go with their modules.
+create table whole as select adapter_from_json('{
+	"config": {"peft_type": "LORA", "base_model_name_or_path": "tiny", "r": 1, "lora_alpha": 2, "alpha_pattern": {"l.1.q": 4}, "modules_to_save": ["head"], "target_modules": ["q"], "bias": "lora_only"},
+	"tensors": {
+		"base_model.model.l.0.q.lora_A.weight": {"dtype": "F32", "shape": [1, 2], "data": [1, 2]},
+		"base_model.model.l.0.q.lora_B.weight": {"dtype": "F32", "shape": [1, 1], "data": [3]},
+		"base_model.model.l.0.q.base_layer.bias": {"dtype": "F32", "shape": [1], "data": [9]},
+		"base_model.model.l.1.q.lora_A.weight": {"dtype": "F32", "shape": [1, 2], "data": [4, 5]},
+		"base_model.model.l.1.q.lora_B.weight": {"dtype": "F32", "shape": [1, 1], "data": [6]},
+		"base_model.model.head.dense.weight": {"dtype": "F32", "shape": [2], "data": [7, 8]}}}') as a;
+select m.module, m.tensor, m.scaling, adapter_tensor(b, m.tensor) from whole, adapter_rename(a, '(l|head)\.(.*)', 'x.\1.\2') b, adapter_modules(b) m order by m.tensor;
+select adapter_config(adapter_rename(a, '(l|head)\.(.*)', 'x.\1.\2')) from whole;
+select adapter_rename(adapter_rename(a, '(.*)', 'x.\1'), 'x\.(.*)', '\1') = adapter_select(a, '.*') as back from whole;
+select m.tensor from adapter_modules(adapter_rename(adapter_from_json('{"config": {"peft_type": "DIFFERENCE"}, "tensors": {"a.w": {"dtype": "F32", "shape": [1], "data": [1]},
+	"w": {"dtype": "F32", "shape": [1], "data": [2]}}}'), 'a', 'b.c')) m;
+select m.tensor from adapter_modules(adapter_rename(ia3('l.k', '[2]'), 'l\.(.)', 'm.\1')) m;
+-- 22023: paths that meet, that are none, that names cannot tell; nothing to rename
+select fails($$select adapter_rename(a, 'l\.\d\.q', 'q') from whole$$);
+select fails($$select adapter_rename(a, 'l\.(\d)\.(x)?q', 'l.\1.\2') from whole$$);
+select fails($$select adapter_rename(a, 'l\.(\d)\.q', 'l..\1') from whole$$);
+select fails($$select adapter_rename(a, 'head.dense', 'l.base_layer') from whole$$);
+select fails($$select adapter_rename(a, 'head.dense', 'l.lora_A') from whole$$);
+select fails($$select adapter_rename(a, 'q', 'k') from whole$$);
+-- 2201B
+select fails($$select adapter_rename(a, '(', 'k') from whole$$);
+select fails($$select adapter_rename(a, '(.*)', '\2') from whole$$);
+select fails($$select adapter_rename(a, '(.*)', '\10') from whole$$);
+select fails($$select adapter_rename(a, '(.*)', '\g<name>') from whole$$);
+select fails($$select adapter_rename(a, '(.*)', '\g<1') from whole$$);
+select fails($$select adapter_rename(a, '(.*)', '\1\n') from whole$$);
+-- 54000, 0A000
+select fails($$select adapter_rename(a, '(.*)', '\1' || repeat('x', 1024)) from whole$$) ~ '^54000 replacement for "head.dense" is longer than 1024 bytes' as too_long;
+select fails($$select adapter_rename(adapter_from_json((jsonb_set(adapter_to_json(a)::jsonb, '{config,use_dora}', 'true'))::json), '(.*)', 'x.\1') from whole$$);
+drop table renamed, whole, selected, saved;

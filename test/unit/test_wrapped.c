@@ -1,6 +1,6 @@
 /*
  * test_wrapped.c
- *	  Names that trainers have put something into.
+ *	  Names that trainers have put something into, and names that are made anew.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/limits.h"
+#include "core/pattern.h"
 #include "peft_fixture.h"
 
 #define P "base_model.model."
@@ -204,6 +206,65 @@ UNIT_TEST(without_memory)
 	CHECK_OK(describe_wrapped(env, members), env);
 }
 
+UNIT_TEST(expansions)
+{
+	static const struct
+	{
+		const char *pattern;
+		const char *template;
+		const char *expanded;	/* NULL: an error */
+	} of_ab[] = {
+		{"a\\.(.)", "\\1", "b"},
+		{"(?P<x>a)\\.(b)", "\\2.\\g<x>.\\g<1>", "b.a.a"},
+		{"(.*)", "\\g<0>\\\\\\1", "a.b\\a.b"},
+		{"(?:a)(x)?.(b)", "<\\1\\2>", "<b>"},
+		{"(a).b", "", ""},
+		{"a", "never looked at: \\9", "a.b"},
+		{"(a).b", "\\2", NULL},
+		{"(a).b", "\\0", NULL},
+		{"(a).b", "\\12", NULL},
+		{"(a).b", "\\n", NULL},
+		{"(a).b", "\\", NULL},
+		{"(a).b", "\\g<>", NULL},
+		{"(a).b", "\\g<y>", NULL},
+		{"(a).b", "\\g<99999999999999999999>", NULL},
+		{"(a).b", "\\g<1", NULL},
+	};
+
+	for (size_t i = 0; i < sizeof(of_ab) / sizeof(of_ab[0]); i++)
+	{
+		const char *expanded = "a.b";
+		PaPattern  *pattern;
+		bool		matches;
+
+		if (!CHECK_OK(pa_pattern_compile(env, of_ab[i].pattern, PA_PATTERN_WHOLE, &pattern), env))
+			continue;
+		if (!CHECK_STATUS(pa_pattern_expand(env, pattern, "a.b", of_ab[i].template, &matches, &expanded),
+						  of_ab[i].expanded != NULL ? PA_OK : PA_ERR_REGEX, env) ||
+			(of_ab[i].expanded != NULL && !CHECK(strcmp(expanded, of_ab[i].expanded) == 0)))
+			printf("#   %s, %s\n", of_ab[i].pattern, of_ab[i].template);
+		pa_pattern_release(env, pattern);
+	}
+}
+
+UNIT_TEST(expansions_have_the_length_of_a_name)
+{
+	char		template[PA_MAX_NAME_BYTES + 2];
+	const char *expanded = NULL;
+	PaPattern  *pattern;
+	bool		matches;
+
+	memset(template, 'x', PA_MAX_NAME_BYTES + 1);
+	template[PA_MAX_NAME_BYTES + 1] = '\0';
+	if (!CHECK_OK(pa_pattern_compile(env, "a", PA_PATTERN_WHOLE, &pattern), env))
+		return;
+	CHECK_STATUS(pa_pattern_expand(env, pattern, "a", template, &matches, &expanded), PA_ERR_LIMIT, env);
+	template[PA_MAX_NAME_BYTES] = '\0';
+	if (CHECK_OK(pa_pattern_expand(env, pattern, "a", template, &matches, &expanded), env))
+		CHECK(strlen(expanded) == PA_MAX_NAME_BYTES);
+}
+
 UNIT_SUITE(wrapped, UNIT_CASE(names), UNIT_CASE(own_names),
 		   UNIT_CASE(a_known_module_says_whether_wrappers_count), UNIT_CASE(patterns_of_both_paths),
-		   UNIT_CASE(twice), UNIT_CASE(without_memory));
+		   UNIT_CASE(twice), UNIT_CASE(without_memory), UNIT_CASE(expansions),
+		   UNIT_CASE(expansions_have_the_length_of_a_name));
