@@ -67,6 +67,12 @@ extern PaStatus pa_split_groups(PaEnv *env, const PaAdapter *adapter, uint64_t m
  */
 extern PaStatus pa_union_draft(PaEnv *env, uint32_t n, const PaAdapter *const *adapters, PaDraft **draft);
 
+/*
+ * Before that, where the adapters are not known to be parts of one: PA_ERR_MISMATCH
+ * for one that is another one's modules behind another prefix.
+ */
+extern PaStatus pa_union_check_paths(PaEnv *env, uint32_t n, const PaAdapter *const *adapters);
+
 /* tags[i]: as above, of the adapter's tensor i; arrays are copied. */
 extern PaStatus pa_union_source(PaEnv *env, uint32_t n, PaSource *const *parents, const PaAdapter *adapter,
 								const uint64_t *tags, PaSource **source);

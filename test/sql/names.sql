@@ -103,3 +103,38 @@ select fails($$select adapter_rename(a, '(.*)', '\1\n') from whole$$);
 select fails($$select adapter_rename(a, '(.*)', '\1' || repeat('x', 1024)) from whole$$) ~ '^54000 replacement for "head.dense" is longer than 1024 bytes' as too_long;
 select fails($$select adapter_rename(adapter_from_json((jsonb_set(adapter_to_json(a)::jsonb, '{config,use_dora}', 'true'))::json), '(.*)', 'x.\1') from whole$$);
 drop table renamed, whole, selected, saved;
+
+-- Operands that share no module, or whose modules differ by a prefix: 22000, wherever they meet.
+create table apart as select n, saved(n) as a from unnest(array['base_model.model.model.layers.0.self_attn.q_proj.#.weight',
+	'base_model.model.model.language_model.layers.0.self_attn.q_proj.#.weight', 'base_model.model.module.model.layers.0.self_attn.q_proj.#.weight',
+	'base_model.model.unet.model.layers.0.self_attn.q_proj.#.weight']) n;
+select fails($$select adapter_digest(sum(0.5 * a)) from apart where n ~ 'language|model.model.layers'$$);
+select what, fails(format($$select %s from (select (array_agg(a order by n))[1] as a, (array_agg(a order by n desc))[1] as b from apart where n !~ 'module|language') s$$, what))
+	~ '^22000 modules of the adapters differ by a prefix: .*adapter_rename' as refused
+from unnest(array['adapter_digest(a + b)', 'adapter_digest(adapter(delta(a) - delta(b)))', 'a <=> b', 'a <-> b', 'adapter_inner(a, b)',
+	'adapter_digest(adapter_lerp(a, b, 0.5))', 'adapter_digest(adapter_ties(array[a, b], array[1, 1], 1, ''peft''))', 'adapter_digest(adapter(adapter_truncate(delta(a) + delta(b), 1)))']) what;
+select what, fails(format('select adapter_digest(%s) from apart', what)) ~ '^22000 modules of the adapters differ by a prefix' as refused
+from unnest(array['sum(a)', 'avg(a)', 'adapter_combine(a, 0.5)', 'adapter(avg(delta(a)))', 'adapter_union(a)']) what;
+select fails($$select adapter_digest(lora('q', '[[1]]', '[[1]]') + lora('k', '[[1]]', '[[1]]'))$$);
+-- What is not the same with something put in is a union's purpose.
+select array_agg(distinct module) from adapter_modules((select adapter_union(lora(p, '[[1]]', '[[1]]')) from unnest(array['l.0.q', 'l.1.q', 'encoder.q', 'decoder.q']) p));
+-- Operands with weight 0 take no part.
+select adapter_digest(1 * a + 0 * b) = adapter_digest(a) as same from (select lora('q', '[[1]]', '[[1]]') as a, lora('k', '[[1]]', '[[1]]') as b) s;
+
+-- Some modules in some operands only: a notice, one for a statement; an error; nothing.
+create table partly as select lora('q', '[[1]]', '[[1]]') as a, adapter_union(lora(p, '[[1]]', '[[1]]')) as b from unnest(array['q', 'k', 'v']) p;
+select m.module, adapter_tensor(c, m.tensor) from partly, lateral (select 0.5 * a + 0.5 * b as c) s, adapter_modules(c) m where m.role = 'factor_a';
+select count(adapter_digest(a + i * b)) as sums from partly, generate_series(1, 3) i;
+select round((a <-> b)::numeric, 6) as distance from partly;
+set peftarith.unpaired_modules = error;
+select fails($$select adapter_digest(a + b) from partly$$);
+set peftarith.unpaired_modules = off;
+select adapter_digest(a + b) is not null as computed, a <=> adapter_rename(a, 'q', 'x.q') as "cosine distance" from partly;
+select fails($$set peftarith.unpaired_modules = perhaps$$);
+-- What was made with it is made again, whatever is set, and nothing is said.
+create table sums as select s.a + s.b as one, s.a + adapter_rename(s.a, 'q', 'x.q') as two from partly s;
+set peftarith.unpaired_modules = error;
+select adapter_digest(adapter_recompute(adapter_recipe(one), x, null, false)) = adapter_digest(one) as again from sums, partly, lateral (values (a), (b)) v(x) group by one;
+reset peftarith.unpaired_modules;
+select adapter_digest(adapter_recompute(adapter_recipe(two), a, null, false)) = adapter_digest(two) as again from sums, partly group by two;
+drop table apart, partly, sums;

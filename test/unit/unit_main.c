@@ -54,6 +54,7 @@
 	SUITE(combine_module) \
 	SUITE(combine_order) \
 	SUITE(agree) \
+	SUITE(pairing) \
 	SUITE(stack) \
 	SUITE(transform) \
 	SUITE(lineage) \
