@@ -13,6 +13,7 @@
 
 #include "adapter/operation.h"
 #include "algebra/agree.h"
+#include "algebra/pairing.h"
 #include "algebra/saved_modules.h"
 #include "core/fsum.h"
 #include "core/sort.h"
@@ -66,15 +67,11 @@ plan_facts(PaEnv *env, PaCombine *plan)
 }
 
 static PaStatus
-plan_saved_modules(PaEnv *env, PaCombine *plan)
+adapters_of(PaEnv *env, const PaCombine *plan, const PaAdapter ***adapters)
 {
-	const PaAdapter **adapters;
-
-	PA_TRY(PA_NEW_ARRAY(env, plan->n_leaves, &adapters));
+	PA_TRY(PA_NEW_ARRAY(env, plan->n_leaves, adapters));
 	for (uint32_t i = 0; i < plan->n_leaves; i++)
-		adapters[i] = pa_combine_adapter(plan, i);
-	PA_TRY(pa_union_saved_modules(env, plan->n_leaves, adapters, &plan->draft));
-	pa_free(env, adapters);
+		(*adapters)[i] = pa_combine_adapter(plan, i);
 	return PA_OK;
 }
 
@@ -230,6 +227,7 @@ pa_combine_plan(PaEnv *env, PaRule rule, uint32_t n_leaves, const PaLeaf *leaves
 {
 	PaCombine  *self;
 	PaKeyed		keyed;
+	const PaAdapter **adapters;
 
 	if (n_leaves == 0)
 		return pa_fail(env, PA_ERR_INTERNAL, "expression has no leaf");
@@ -241,10 +239,13 @@ pa_combine_plan(PaEnv *env, PaRule rule, uint32_t n_leaves, const PaLeaf *leaves
 	else
 	{
 		PA_TRY(plan_facts(env, self));
+		PA_TRY(adapters_of(env, self, &adapters));
+		PA_TRY(pa_pairing_check(env, self->n_leaves, adapters));
 		PA_TRY(pa_combine_keyed(env, self, &keyed));
 		PA_TRY(plan_modules(env, self, keyed.n_keys));
 		PA_TRY(pa_combine_plan_keyed(env, self, &keyed));
-		PA_TRY(plan_saved_modules(env, self));
+		PA_TRY(pa_union_saved_modules(env, self->n_leaves, adapters, &self->draft));
+		pa_free(env, adapters);
 	}
 	*plan = self;
 	*draft = &self->draft;

@@ -1,7 +1,7 @@
 /*
  * transform.h
  *	  Operations on one adapter: adapter_scale, adapter_cast, adapter_select,
- *	  splitting and union.  Same two steps as combine.h: a draft of what the
+ *	  adapter_rename, splitting and union.  Same two steps as combine.h: a draft of what the
  *	  result is, then a source that computes it.
  *
  * adapter_scale(a, s): LoRA: delta times s: alpha := alpha_for(s_m, r) * |s|,
@@ -47,6 +47,13 @@ extern PaStatus pa_cast_source(PaEnv *env, PaSource *parent, const PaAdapter *ad
 extern PaStatus pa_select_draft(PaEnv *env, const PaAdapter *adapter, const bool *keep, PaDraft **draft);
 
 /*
+ * Module i under paths[i], tensors of keyed roles and saved modules with it.
+ * PA_ERR_CONFIG for what is no path, and for one path of two modules.
+ */
+extern PaStatus pa_rename_draft(PaEnv *env, const PaAdapter *adapter, const char *const *paths,
+								PaDraft **draft);
+
+/*
  * Cut the modules, in path order, into consecutive groups of at most max_bytes
  * raw bytes: group[module] is filled, *n_groups told.  One module that is
  * larger is PA_ERR_LIMIT.
@@ -59,6 +66,12 @@ extern PaStatus pa_split_groups(PaEnv *env, const PaAdapter *adapter, uint64_t m
  * draft tensor = (adapter << 32) | tensor.
  */
 extern PaStatus pa_union_draft(PaEnv *env, uint32_t n, const PaAdapter *const *adapters, PaDraft **draft);
+
+/*
+ * Before that, where the adapters are not known to be parts of one: PA_ERR_MISMATCH
+ * for one that is another one's modules behind another prefix.
+ */
+extern PaStatus pa_union_check_paths(PaEnv *env, uint32_t n, const PaAdapter *const *adapters);
 
 /* tags[i]: as above, of the adapter's tensor i; arrays are copied. */
 extern PaStatus pa_union_source(PaEnv *env, uint32_t n, PaSource *const *parents, const PaAdapter *adapter,

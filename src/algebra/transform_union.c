@@ -11,6 +11,7 @@
 
 #include "adapter/scaling.h"
 #include "algebra/agree.h"
+#include "algebra/pairing.h"
 #include "algebra/saved_modules.h"
 #include "core/sort.h"
 
@@ -160,6 +161,12 @@ pa_union_draft(PaEnv *env, uint32_t n, const PaAdapter *const *adapters, PaDraft
 	PA_TRY(pa_union_saved_modules(env, n, adapters, d));
 	*draft = d;
 	return PA_OK;
+}
+
+PaStatus
+pa_union_check_paths(PaEnv *env, uint32_t n, const PaAdapter *const *adapters)
+{
+	return pa_pairing_check_union(env, n, adapters);
 }
 
 typedef struct PaUnion

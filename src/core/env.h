@@ -61,6 +61,13 @@ typedef struct PaHost
 	/* NULL, or is told of each value that an operation made: the text of its recipe's root, and of what */
 	void		(*made)(void *state, const PaIdentity *value, const char *root, size_t n_root, uint32_t n_operands,
 						const PaIdentity *operands);
+
+	/*
+	 * NULL: operands need not have the same modules.  Else those of a sum must share
+	 * some (algebra/pairing.h), and it is told how many of how many are in some
+	 * operands only; false: that is an error.
+	 */
+	bool		(*unpaired)(void *state, uint32_t unpaired, uint32_t modules);
 } PaHost;
 
 typedef struct PaAllocation PaAllocation;

@@ -83,7 +83,7 @@ choose_config(PaEnv *env, const PaSafetensors *file, bool envelope, bool require
 
 /* By the type in the configuration, unless the envelope says that it was only stored. */
 static PaStatus
-read_config(PaEnv *env, const PaSafetensors *file, PaText config, PaConfig *read)
+read_by_kind(PaEnv *env, const PaSafetensors *file, PaText config, PaConfig *read)
 {
 	const PaKindMethods *kind;
 
@@ -94,6 +94,21 @@ read_config(PaEnv *env, const PaSafetensors *file, PaText config, PaConfig *read
 		return pa_fail_later(env, "The file has \"%s\" under the metadata key \"%s\".", file->kind.text,
 							 PA_META_KIND);
 	return pa_peft_config_read_as(env, config, kind->id, read);
+}
+
+/*
+ * An envelope says whether wrappers are to be taken off: one that was written
+ * before they were has paths as its names say them, and must keep its digest.
+ */
+static PaStatus
+read_config(PaEnv *env, const PaSafetensors *file, PaText config, PaConfig *read)
+{
+	PA_TRY(read_by_kind(env, file, config, read));
+	read->unwrap_names = !pa_safetensors_is_envelope(file) || file->names.text != NULL;
+	if (file->names.text == NULL || strcmp(file->names.text, PA_NAMES_WRAPPED) == 0)
+		return PA_OK;
+	return pa_fail_later(env, "The file has \"%.100s\" under the metadata key \"%s\".", file->names.text,
+						 PA_META_NAMES);
 }
 
 PaStatus

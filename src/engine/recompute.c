@@ -322,10 +322,13 @@ compute(PaEnv *env, Run *run, uint32_t number, size_t reserve, PaBuf *out, Held 
 static PaStatus
 compute_apart(Run *run, uint32_t number, size_t reserve, PaBuf *out, Held **same, bool *gone)
 {
+	PaHost		host = *run->env->host;
 	PaEnv		env;
 	PaStatus	status;
 
-	pa_env_init(&env, run->env->host);
+	/* what was made is made again, whether its operands would pair today or not */
+	host.unpaired = NULL;
+	pa_env_init(&env, &host);
 	status = compute(&env, run, number, reserve, out, same, gone);
 	pa_env_reset(&env);
 	if (status != PA_OK)

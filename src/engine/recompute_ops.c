@@ -90,6 +90,13 @@ run_select(PaEnv *env, PaStep *step, PaBuf *out)
 }
 
 static PaStatus
+run_rename(PaEnv *env, PaStep *step, PaBuf *out)
+{
+	return pa_transform_rename(env, step->values[0], pa_recipe_text(step->node, "pattern"),
+							   pa_recipe_text(step->node, "replacement"), step->reserve, out);
+}
+
+static PaStatus
 run_set_base_model(PaEnv *env, PaStep *step, PaBuf *out)
 {
 	return pa_transform_set_base_model(env, step->values[0], pa_recipe_text(step->node, "base_model"),
@@ -133,6 +140,7 @@ static const struct
 	{"scale", run_scale},		{"cast", run_cast},
 	{"select", run_select},		{"set_base_model", run_set_base_model},
 	{"split", run_split},		{"union", run_union},
+	{"rename", run_rename},
 };
 
 PaStepRun

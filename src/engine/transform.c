@@ -1,7 +1,7 @@
 /*
  * transform.c
- *	  Operations on one value: adapter_scale, adapter_cast, adapter_select and
- *	  adapter_set_base_model.  Each is a draft, its description, a source and a
+ *	  Operations on one value: adapter_scale, adapter_cast, adapter_select,
+ *	  adapter_rename and adapter_set_base_model.  Each is a draft, its description, a source and a
  *	  recipe node.
  *
  * SPDX-License-Identifier: PostgreSQL
@@ -113,6 +113,74 @@ pa_transform_select(PaEnv *env, PaValue *value, const char *pattern, bool invert
 	return pa_result_store(env, &result, source, recipe, 1, &operand, reserve, out);
 }
 
+static PaStatus
+new_paths(PaEnv *env, const PaAdapter *adapter, const char *pattern, const char *replacement,
+		  const char ***paths)
+{
+	PaPattern  *compiled;
+	bool		any = false;
+
+	PA_TRY(pa_pattern_compile(env, pattern, PA_PATTERN_WHOLE, &compiled));
+	pa_pattern_share(compiled, adapter->n_modules);
+	PA_TRY(PA_NEW_ARRAY(env, adapter->n_modules, paths));
+	for (uint32_t i = 0; i < adapter->n_modules; i++)
+	{
+		bool		matches;
+
+		(*paths)[i] = adapter->modules[i].path;
+		PA_TRY(
+			pa_pattern_expand(env, compiled, adapter->modules[i].path, replacement, &matches, &(*paths)[i]));
+		any = any || matches;
+	}
+	pa_pattern_release(env, compiled);
+	if (any)
+		return PA_OK;
+	pa_fail(env, PA_ERR_CONFIG, "no module of the adapter is renamed");
+	if (adapter->n_modules > 0)
+		pa_detail(env, "The pattern must match a whole module path, as \"%.300s\".",
+				  adapter->modules[0].path);
+	return PA_ERR_CONFIG;
+}
+
+/* A path can be one in every respect but that of names: PEFT would take it apart otherwise. */
+static PaStatus
+describe_new_paths(PaEnv *env, const PaDraft *draft, PaResult *result)
+{
+	PaStatus	status = describe(env, draft, result);
+	PaError		error = env->error;
+
+	if (status != PA_ERR_INTERNAL && status != PA_ERR_FILE)
+		return status;
+	pa_fail(env, PA_ERR_CONFIG, "renamed modules cannot be told by PEFT's tensor names and configuration");
+	pa_detail(env, "From their names it would be read: %s.", error.message);
+	pa_hint(env, "Write the replacement so that each path is one that the base model can have.");
+	return PA_ERR_CONFIG;
+}
+
+PaStatus
+pa_transform_rename(PaEnv *env, PaValue *value, const char *pattern, const char *replacement, size_t reserve,
+					PaBuf *out)
+{
+	const PaAdapter *adapter = pa_value_adapter(value);
+	const char **paths;
+	PaDraft    *draft;
+	PaResult	result;
+	PaSource   *parent;
+	PaSource   *source;
+	PaOperand	operand;
+	PaText		recipe;
+
+	PA_TRY(pa_adapter_require_arithmetic(env, adapter));
+	PA_TRY(new_paths(env, adapter, pattern, replacement, &paths));
+	PA_TRY(pa_rename_draft(env, adapter, paths, &draft));
+	PA_TRY(describe_new_paths(env, draft, &result));
+	PA_TRY(pa_value_source(env, value, &parent));
+	PA_TRY(pa_source_subset(env, result.adapter, parent, result.of, &source));
+	PA_TRY(pa_operands_single(env, value, &operand));
+	PA_TRY(pa_recipe_rename(env, &operand, pattern, replacement, &recipe));
+	return pa_result_store(env, &result, source, recipe, 1, &operand, reserve, out);
+}
+
 /* The same tensors under the same names and header: only the configuration says something else. */
 static PaStatus
 describe_renamed(PaEnv *env, PaValue *value, const char *base_model, const char *revision, PaResult *result)
@@ -128,7 +196,7 @@ describe_renamed(PaEnv *env, PaValue *value, const char *base_model, const char 
 	PA_TRY(pa_peft_config_read_as(env, after, adapter->kind, &config));
 	PA_TRY(PA_NEW_ARRAY(env, adapter->n_tensors, &tensors));
 	for (uint32_t i = 0; i < adapter->n_tensors; i++)
-		tensors[i] = pa_safetensors_tensor(&adapter->tensors[i], 0);
+		tensors[i] = pa_safetensors_tensor(adapter, i, 0);
 	PA_TRY(pa_result_describe_as(env, &config, after, adapter->n_tensors, tensors, result));
 	return pa_value_document(env, value, PA_DOCUMENT_HEADER, &result->documents.document[PA_DOCUMENT_HEADER]);
 }

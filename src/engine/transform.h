@@ -1,7 +1,7 @@
 /*
  * transform.h
  *	  Operations on one value: adapter_scale, adapter_cast, adapter_select,
- *	  adapter_set_base_model.
+ *	  adapter_rename, adapter_set_base_model.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
@@ -15,6 +15,14 @@ extern PaStatus pa_transform_cast(PaEnv *env, PaValue *value, const char *dtype,
 
 /* The modules whose whole path matches; invert: the others.  None left is PA_ERR_CONFIG. */
 extern PaStatus pa_transform_select(PaEnv *env, PaValue *value, const char *pattern, bool invert,
+									size_t reserve, PaBuf *out);
+
+/*
+ * Each module whose whole path matches under the path that the replacement makes of
+ * it (pa_pattern_expand).  None that matches, and paths that cannot be, are
+ * PA_ERR_CONFIG.
+ */
+extern PaStatus pa_transform_rename(PaEnv *env, PaValue *value, const char *pattern, const char *replacement,
 									size_t reserve, PaBuf *out);
 
 /* NULL: null. */

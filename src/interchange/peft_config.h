@@ -33,6 +33,11 @@ typedef struct PaPatternValue
 /* Strings and lists point into the document, which lives until pa_env_reset. */
 typedef struct PaConfig
 {
+	/* not of the document: whether wrappers are taken off names, and what was taken off */
+	bool		unwrap_names;
+	const char **named_paths;	/* of each module the path with its wrappers; NULL: it has none */
+	bool		composed;		/* it was written by paths, not by names */
+
 	/* every dialect */
 	PaKind		kind;
 	const char *base_model;		/* NULL: null or absent */

@@ -102,6 +102,11 @@ describe(PaEnv *env, PaConfig *config, PaAdapter *adapter, double *ranks)
 		PA_TRY(is_feedforward(env, config, &endings, &adapter->tensors[vector], module->path, &is));
 		if (is)
 			module->flags |= PA_MODULE_FEEDFORWARD;
+		if (is || config->named_paths[i] == NULL)
+			continue;
+		PA_TRY(is_feedforward(env, config, &endings, &adapter->tensors[vector], config->named_paths[i], &is));
+		if (is)
+			module->flags |= PA_MODULE_FEEDFORWARD;
 	}
 	pa_endings_release(env, &endings);
 	return PA_OK;

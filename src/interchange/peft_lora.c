@@ -29,21 +29,27 @@ static const PaPeftSuffix suffixes[] = {
 
 static const char *const own_components[] = {"lora_A", "lora_B", "lora_embedding_A", "lora_embedding_B"};
 
+/* The name has this suffix, perhaps with the adapter's own name behind it. */
+static bool
+names_embedding(const PaTensor *tensor, const char *suffix)
+{
+	size_t		n = strlen(tensor->name);
+	const char *dot = strrchr(tensor->name, '.');
+
+	return pa_peft_path_ends(tensor->name, n, suffix) ||
+		(dot != NULL && pa_peft_path_ends(tensor->name, (size_t) (dot - tensor->name), suffix));
+}
+
 /* A module is an embedding by both of its factors, or by none. */
 static PaStatus
 check_factors_alike(PaEnv *env, const PaAdapter *adapter, const PaModule *module)
 {
 	int64_t		a = module->tensor[PA_ROLE_FACTOR_A];
 	int64_t		b = module->tensor[PA_ROLE_FACTOR_B];
-	const char *key_a;
-	const char *key_b;
 
-	if (a < 0 || b < 0)
-		return PA_OK;
-	key_a = adapter->tensors[a].key;
-	key_b = adapter->tensors[b].key;
-	if (pa_peft_path_ends(key_a, strlen(key_a), EMBEDDING_A) ==
-		pa_peft_path_ends(key_b, strlen(key_b), EMBEDDING_B))
+	if (a < 0 || b < 0 ||
+		names_embedding(&adapter->tensors[a], EMBEDDING_A) ==
+			names_embedding(&adapter->tensors[b], EMBEDDING_B))
 		return PA_OK;
 	return pa_fail(env, PA_ERR_FILE,
 				   "module \"%.300s\" has one factor of an embedding and one of another layer", module->path);
@@ -66,6 +72,7 @@ describe(PaEnv *env, PaConfig *config, PaAdapter *adapter, double *ranks)
 		PA_TRY(check_factors_alike(env, adapter, module));
 		if (a >= 0 && adapter->tensors[a].ndim > 0)
 			module->rank = adapter->tensors[a].shape[0];
+		said[n].named = config->named_paths[i];
 		said[n++].path = module->path;
 	}
 	PA_TRY(pa_peft_config_modules(env, config, n, said));

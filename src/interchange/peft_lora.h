@@ -26,6 +26,7 @@ extern PaStatus pa_peft_lora_write(PaEnv *env, json_t *root, const PaAdapter *fa
 typedef struct PaLoraModule
 {
 	const char *path;			/* asked for */
+	const char *named;			/* with wrappers, which PEFT may have matched; NULL: none */
 	bool		parameter;		/* it is one of target_parameters */
 	double		r;
 	double		alpha;
@@ -35,7 +36,9 @@ typedef struct PaLoraModule
 /*
  * By the patterns, as PEFT finds them.  All modules at once, so that each
  * pattern is compiled once and only one is held.  PA_ERR_LIMIT where the patterns
- * and modules are too many to be matched in a bounded time.
+ * and modules are too many to be matched in a bounded time.  A value that a
+ * pattern has for one of path and named alone counts; PA_ERR_UNSUPPORTED where
+ * it has different ones for both.
  */
 extern PaStatus pa_peft_config_modules(PaEnv *env, const PaConfig *config, uint32_t n, PaLoraModule *modules);
 

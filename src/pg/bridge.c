@@ -19,6 +19,7 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "pg/evaluated.h"
+#include "pg/settings.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
@@ -205,6 +206,16 @@ host_made(void *state, const PaIdentity *value, const char *root, size_t n_root,
 	PG_END_TRY();
 }
 
+static bool
+host_unpaired(void *state, uint32_t unpaired, uint32_t modules)
+{
+	Bridge	   *bridge = state;
+
+	bridge->unpaired = unpaired;
+	bridge->modules = modules;
+	return settings_unpaired_modules() != UNPAIRED_ERROR;
+}
+
 Bridge *
 bridge_open(void)
 {
@@ -219,6 +230,8 @@ bridge_open(void)
 	bridge->host.hash_update = host_hash_update;
 	bridge->host.hash_finish = host_hash_finish;
 	bridge->host.made = host_made;
+	if (settings_unpaired_modules() != UNPAIRED_OFF)
+		bridge->host.unpaired = host_unpaired;
 	pa_env_init(&bridge->env, &bridge->host);
 	bridge->callback.func = bridge_abandoned;
 	bridge->callback.arg = bridge;
@@ -241,6 +254,8 @@ bridge_close(Bridge *bridge)
 			pg_cryptohash_free(bridge->hash[i]);
 		bridge->hash[i] = NULL;
 	}
+	if (bridge->unpaired > 0)
+		settings_notice_unpaired(bridge->unpaired, bridge->modules);
 }
 
 /* In the server's encoding, with ? for what it has not: an error about an error would hide it. */
@@ -294,6 +309,7 @@ bridge_check(Bridge *bridge, PaStatus status)
 
 	error = bridge->env.error;
 	kept = bridge->kept;
+	bridge->unpaired = 0;
 	bridge_close(bridge);
 	if ((status == PA_ERR_CANCELLED || status == PA_ERR_HOST || status == PA_ERR_NOMEM) && kept != NULL)
 		ReThrowError(kept);

@@ -18,6 +18,7 @@
 PG_FUNCTION_INFO_V1(adapter_scale);
 PG_FUNCTION_INFO_V1(adapter_cast);
 PG_FUNCTION_INFO_V1(adapter_select);
+PG_FUNCTION_INFO_V1(adapter_rename);
 PG_FUNCTION_INFO_V1(adapter_set_base_model);
 PG_FUNCTION_INFO_V1(adapter_split);
 PG_FUNCTION_INFO_V1(adapter_union_transition);
@@ -55,6 +56,20 @@ adapter_select(PG_FUNCTION_ARGS)
 	PaBuf		out;
 
 	return bridge_return(bridge, pa_transform_select(&bridge->env, value, pattern, invert, VARHDRSZ, &out),
+						 &out);
+}
+
+Datum
+adapter_rename(PG_FUNCTION_ARGS)
+{
+	Bridge	   *bridge = bridge_open();
+	PaValue    *value = datum_value(bridge, PG_GETARG_DATUM(0));
+	const char *pattern = bridge_text_argument(PG_GETARG_DATUM(1));
+	const char *replacement = bridge_text_argument(PG_GETARG_DATUM(2));
+	PaBuf		out;
+
+	return bridge_return(bridge,
+						 pa_transform_rename(&bridge->env, value, pattern, replacement, VARHDRSZ, &out),
 						 &out);
 }
 

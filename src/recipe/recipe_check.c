@@ -43,6 +43,7 @@ static const PaNodeForm node_forms[] = {
 	  {"revision", PA_MEMBER_OPTIONAL_TEXT}}},
 	{"split", 3, {{"of", PA_MEMBER_DIGEST}, {"max_bytes", PA_MEMBER_COUNT}, {"part", PA_MEMBER_COUNT}}},
 	{"union", 1, {{"of", PA_MEMBER_DIGESTS}}},
+	{"rename", 3, {{"of", PA_MEMBER_DIGEST}, {"pattern", PA_MEMBER_TEXT}, {"replacement", PA_MEMBER_TEXT}}},
 };
 
 static const PaNodeForm term_form = {
@@ -177,14 +178,14 @@ is_member(const json_t *value, PaMemberType type)
 
 /* where: "root", or the digest that the node belongs to */
 static PaStatus
-check_node(PaEnv *env, const json_t *node, const char *where)
+check_node(PaEnv *env, const json_t *node, const char *where, json_int_t version)
 {
 	const json_t *op = json_object_get(node, "op");
 	const PaNodeForm *form = pa_recipe_form(op);
 
 	if (!json_is_object(node) || op == NULL)
 		return pa_fail(env, PA_ERR_CONFIG, "recipe node \"%.64s\" has no operation", where);
-	if (form == NULL)
+	if (form == NULL || (version < 2 && strcmp(form->op, PA_RECIPE_SINCE_2) == 0))
 		return pa_fail(env, PA_ERR_CONFIG, "recipe node \"%.64s\" has an unknown operation", where);
 	/* a truncation is by one of its two measures */
 	if (has_members(node, form, 1) &&
@@ -206,7 +207,7 @@ pa_recipe_story(const json_t *stories, size_t i)
 
 /* A node, or an array of at least two. */
 static PaStatus
-check_stories(PaEnv *env, const json_t *stories, const char *digest)
+check_stories(PaEnv *env, const json_t *stories, const char *digest, json_int_t version)
 {
 	const json_t *node;
 
@@ -215,7 +216,7 @@ check_stories(PaEnv *env, const json_t *stories, const char *digest)
 	for (size_t i = 0; (node = pa_recipe_story(stories, i)) != NULL; i++)
 	{
 		PA_TRY(pa_check_cancel(env));
-		PA_TRY(check_node(env, node, digest));
+		PA_TRY(check_node(env, node, digest, version));
 	}
 	return PA_OK;
 }
@@ -243,7 +244,7 @@ pa_recipe_check_document(PaEnv *env, const json_t *document)
 					   (long long) json_integer_value(version));
 	if (json_object_size(document) != 3 || !json_is_object(nodes))
 		return pa_fail(env, PA_ERR_CONFIG, "recipe does not have the members version, root and nodes");
-	PA_TRY(check_node(env, json_object_get(document, "root"), "root"));
+	PA_TRY(check_node(env, json_object_get(document, "root"), "root", json_integer_value(version)));
 	json_object_foreach(nodes, key, node)
 	{
 		uint8_t		digest[PA_SHA256_LENGTH];
@@ -251,7 +252,7 @@ pa_recipe_check_document(PaEnv *env, const json_t *document)
 		PA_TRY(pa_check_cancel(env));
 		if (!pa_unhex(digest, key, strlen(key)))
 			return pa_fail(env, PA_ERR_CONFIG, "recipe node \"%.64s\" is not named by a digest", key);
-		PA_TRY(check_stories(env, node, key));
+		PA_TRY(check_stories(env, node, key, json_integer_value(version)));
 	}
 	return PA_OK;
 }

@@ -11,7 +11,8 @@
 #include "recipe/recipe.h"
 #include "core/json.h"
 
-#define PA_RECIPE_VERSION 1
+#define PA_RECIPE_VERSION 2
+#define PA_RECIPE_SINCE_2 "rename"	/* the operation that version 1 has not */
 #define PA_RECIPE_MAX_MEMBERS 6
 #define PA_HEX_DOUBLE_BYTES 32
 

@@ -422,6 +422,25 @@ choose_nodes(Walk *walk, const json_t *root, uint32_t n_operands, const PaOperan
 	return PA_OK;
 }
 
+/* A quote inside a string has a backslash before it, so neither is found in one. */
+#define ROOT_BEGINS "{\"version\":1,\"root\":"
+#define ROOT_ENDS ",\"nodes\":{"
+
+/*
+ * A recipe has the version of the youngest operation in it, so that one without
+ * young ones is the text that it was before they were made.  The buffer begins
+ * with ROOT_BEGINS, and node with a node's text.
+ */
+static void
+raise_version(PaBuf *buf, const char *node)
+{
+	static const char young[] = "{\"op\":\"" PA_RECIPE_SINCE_2 "\"";
+	static const char before[] = "{\"version\":";
+
+	if (strncmp(node, young, strlen(young)) == 0)
+		buf->data[strlen(before)] = '2';
+}
+
 static PaStatus
 write_stories(PaBuf *buf, const json_t *stories)
 {
@@ -433,6 +452,7 @@ write_stories(PaBuf *buf, const json_t *stories)
 
 		PA_TRY(pa_buf_printf(buf, "%s", n == 1 ? "" : i == 0 ? "[" : ","));
 		PA_TRY(pa_buf_bytes(buf, json_string_value(text), json_string_length(text)));
+		raise_version(buf, json_string_value(text));
 	}
 	return pa_buf_printf(buf, "%s", n == 1 ? "" : "]");
 }
@@ -458,10 +478,6 @@ write_nodes(PaEnv *env, const json_t *root, uint32_t n_operands, const PaOperand
 	return PA_OK;
 }
 
-/* A quote inside a string has a backslash before it, so neither is found in one. */
-#define ROOT_BEGINS "{\"version\":%d,\"root\":"
-#define ROOT_ENDS ",\"nodes\":{"
-
 /* The root is measured first: one that is too large costs no reading of operands. */
 static PaStatus
 write_document(PaEnv *env, const json_t *root, uint32_t n, const PaOperand *operands, PaBuf *buf,
@@ -470,9 +486,10 @@ write_document(PaEnv *env, const json_t *root, uint32_t n, const PaOperand *oper
 	static const char tail[] = "}}";
 	Merge		merge = {.env = env, .scratch = scratch};
 
-	PA_TRY(pa_buf_printf(buf, ROOT_BEGINS, PA_RECIPE_VERSION));
+	PA_TRY(pa_buf_printf(buf, ROOT_BEGINS));
 	PA_TRY(write_node(buf, root));
 	PA_TRY(pa_buf_printf(buf, "%s", ROOT_ENDS));
+	raise_version(buf, (const char *) buf->data + strlen(ROOT_BEGINS));
 	if (buf->length + strlen(tail) > PA_MAX_RECIPE_BYTES)
 		return pa_fail(env, PA_ERR_LIMIT, "recipe has more than %zu bytes", PA_MAX_RECIPE_BYTES);
 	merge.roots = pa_json_object();

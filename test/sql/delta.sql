@@ -1,3 +1,5 @@
+-- Modules that some operands lack are meant here.
+set peftarith.unpaired_modules = off;
 -- adapter_delta: the algebra of the changes, beside that of adapter.
 create table v (name text primary key, a adapter);
 insert into v values

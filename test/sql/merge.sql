@@ -1,3 +1,5 @@
+-- Modules that some operands lack are meant here.
+set peftarith.unpaired_modules = off;
 -- Three adapters of one module with scaling 1; u_i is the root of the weight.
 create table m as select n, lora('q', a, '[[1], [2]]') as a from (values
 	(1, '[[1, -4, 2, 3]]'::json), (2, '[[3, 1, -2, 3]]'), (3, '[[-9, 2, 1, 3]]')) v(n, a);

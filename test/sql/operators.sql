@@ -1,3 +1,5 @@
+-- Modules that some operands lack are meant here.
+set peftarith.unpaired_modules = off;
 -- The paper's operators on factors that can be checked by head.
 create table v (name text primary key, a adapter);
 insert into v values

@@ -82,7 +82,9 @@ UNIT_TEST(names)
 		const NameRow *row = &name_rows[i];
 		PaPeftName	name;
 
-		if (!CHECK_STATUS(pa_peft_name_parse(env, row->kind, row->name, &name), row->status, env))
+		PaPeftReading how = {.kind = row->kind};
+
+		if (!CHECK_STATUS(pa_peft_name_parse(env, &how, row->name, &name), row->status, env))
 			printf("#   %s\n", row->name);
 		else if (row->status == PA_OK &&
 				 !CHECK(strcmp(name.path, row->path) == 0 && name.role == row->role &&

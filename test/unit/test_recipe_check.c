@@ -31,7 +31,16 @@ static const Case cases[] = {
 	{"[]", PA_ERR_JSON},
 	{ROOT(IMPORT_A) "x", PA_ERR_JSON},
 	{"{\"version\":1,\"version\":1,\"root\":" IMPORT_A ",\"nodes\":{}}", PA_ERR_DUPLICATE_KEY},
-	{"{\"version\":2,\"root\":" IMPORT_A ",\"nodes\":{}}", PA_ERR_UNSUPPORTED},
+	{"{\"version\":2,\"root\":" IMPORT_A ",\"nodes\":{}}", PA_OK},
+	{"{\"version\":3,\"root\":" IMPORT_A ",\"nodes\":{}}", PA_ERR_UNSUPPORTED},
+	{"{\"version\":2,\"root\":{\"op\":\"rename\"," OF
+	 ",\"pattern\":\"a\",\"replacement\":\"\"},\"nodes\":{}}",
+	 PA_OK},
+	{"{\"version\":2,\"root\":{\"op\":\"rename\"," OF ",\"pattern\":\"a\"},\"nodes\":{}}", PA_ERR_CONFIG},
+	/* of a version that has it not */
+	{"{\"version\":1,\"root\":{\"op\":\"rename\"," OF
+	 ",\"pattern\":\"a\",\"replacement\":\"\"},\"nodes\":{}}",
+	 PA_ERR_CONFIG},
 	{"{\"version\":0,\"root\":" IMPORT_A ",\"nodes\":{}}", PA_ERR_CONFIG},
 	{"{\"version\":1.0,\"root\":" IMPORT_A ",\"nodes\":{}}", PA_ERR_CONFIG},
 	{"{\"root\":" IMPORT_A ",\"nodes\":{}}", PA_ERR_CONFIG},
