@@ -286,6 +286,21 @@ reset session authorization
 """
 
 
+def conflicts_tell(world, who):
+    """Does this server show a row that row-level security hides to the condition of ON CONFLICT DO UPDATE?
+    Minor releases before November 2026 do, with any table; the extension cannot mend it."""
+    spy = "spy_" + world.role(who)
+    world.root.execute("""
+        create table {0}.probe (name text primary key, told text);
+        alter table {0}.probe enable row level security;
+        create policy own on {0}.probe to public using (told = 'mine');
+        insert into {0}.probe values ('x', 'hidden');
+        grant select, insert, update on {0}.probe to {1}""".format(spy, world.role(who)))
+    got = Outcome(world.connection(who), "insert into {0}.probe as t values ('x', 'mine') on conflict (name) "
+                  "do update set told = 'y' where {0}.spy(t.told)".format(spy))
+    return "hidden" in got.text
+
+
 def check_spies(world, who):
     """Conditions that do something besides: they meet the rows that the role sees, and no other."""
     run, c = world.run, world.connection(who)
@@ -312,6 +327,9 @@ def check_spies(world, who):
     if world.root.info.server_version >= 150000:
         writes.append("merge into registry.entry t using (values ('{1}')) v(n) on t.name = v.n "
                       "when matched and {0}.spy(t::text) then do nothing")
+    if conflicts_tell(world, who):
+        run.skip("%s: conditions of ON CONFLICT DO UPDATE: this server calls them with hidden rows" % who)
+        writes = [w for w in writes if "on conflict" not in w or " where " not in w]
     writes = [w.format(spy, far, me, world.aliases["far"]) for w in writes]
     met = ""
     for sql in statements + writes:

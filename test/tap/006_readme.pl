@@ -75,7 +75,8 @@ with psycopg.connect(autocommit=True) as connection:
     folder_out(connection, "merged", "$folder/out")
     folder_in(connection, "again", "$folder/out")
 PYTHON
-	is(system($python, "$folder/readme.py"), 0, 'Python block');
+	my $said = qx{$python '$folder/readme.py' 2>&1};
+	is($?, 0, 'Python block') or diag($said);
 	is($node->safe_psql('postgres', q{select x.a = y.a from adapters x, adapters y where x.name = 'merged' and y.name = 'again'}), 't', 'out and in again');
 }
 
