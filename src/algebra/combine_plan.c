@@ -54,7 +54,8 @@ plan_facts(PaEnv *env, PaCombine *plan)
 		PA_TRY(pa_check_cancel(env));
 		PA_TRY(pa_adapter_require_arithmetic(env, leaf));
 		for (uint32_t t = 0; t < leaf->n_tensors; t++)
-			PA_TRY(pa_tensor_require_arithmetic(env, &leaf->tensors[t]));
+			if (leaf->tensors[t].role != PA_ROLE_DENSE)
+				PA_TRY(pa_tensor_require_arithmetic(env, &leaf->tensors[t]));
 		PA_TRY(pa_agree(env, first, leaf));
 		if (!pa_same_text(facts->task_type, leaf->task_type))
 			facts->task_type = NULL;
@@ -237,7 +238,7 @@ pa_combine_plan(PaEnv *env, PaRule rule, uint32_t n_leaves, const PaLeaf *leaves
 	self->rule = rule;
 	PA_TRY(drop_leaves(env, self, n_leaves, leaves));
 	if (self->n_leaves == 0)
-		PA_TRY(pa_combine_neutral(env, self, leaves[0].source->adapter));
+		PA_TRY(pa_combine_neutral(env, self, n_leaves, leaves));
 	else
 	{
 		PA_TRY(plan_facts(env, self));

@@ -1,7 +1,7 @@
 /*
  * transform.h
  *	  Operations on one value: adapter_scale, adapter_cast, adapter_select,
- *	  adapter_set_base_model.
+ *	  adapter_drop_dense, adapter_set_base_model.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
@@ -16,6 +16,10 @@ extern PaStatus pa_transform_cast(PaEnv *env, PaValue *value, const char *dtype,
 /* The modules whose whole path matches; invert: the others.  None left is PA_ERR_CONFIG. */
 extern PaStatus pa_transform_select(PaEnv *env, PaValue *value, const char *pattern, bool invert,
 									size_t reserve, PaBuf *out);
+
+/* Without the dense tensors whose whole key matches; NULL: without any.  Nothing left is PA_ERR_CONFIG. */
+extern PaStatus pa_transform_drop_dense(PaEnv *env, PaValue *value, const char *tensors, size_t reserve,
+										PaBuf *out);
 
 /* NULL: null. */
 extern PaStatus pa_transform_set_base_model(PaEnv *env, PaValue *value, const char *base_model,

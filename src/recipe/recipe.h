@@ -3,7 +3,7 @@
  *	  How a value was made: a JSON document, a DAG with one node per digest.
  *	  doc/format.md, "Recipe", has the grammar.
  *
- *   {"version":1,"root":NODE,"nodes":{"<64 hex digits>":NODE,...}}
+ *   {"version":N,"root":NODE,"nodes":{"<64 hex digits>":NODE,...}}
  *
  * root is the value itself; nodes holds what its operands (and theirs) were
  * made of, keyed by digest.  Weights are hexadecimal floats (as Python's
@@ -95,6 +95,9 @@ extern PaStatus pa_recipe_cast(PaEnv *env, const PaOperand *of, const char *dtyp
 /* {"op":"select","of":digest,"pattern":text,"invert":bool} */
 extern PaStatus pa_recipe_select(PaEnv *env, const PaOperand *of, const char *pattern, bool invert,
 								 PaText *recipe);
+
+/* {"op":"drop_dense","of":digest,"tensors":text or null}; recipes of version 2 have it */
+extern PaStatus pa_recipe_drop_dense(PaEnv *env, const PaOperand *of, const char *tensors, PaText *recipe);
 
 /*
  * {"op":"set_base_model","of":digest,"base_model":text or null,"revision":text

@@ -216,7 +216,7 @@ def check_neutral(bench, i, adapter):
     sql = ("SELECT adapter_digest(n) = adapter_digest(adapter_from_safetensors(adapter_to_safetensors(n), adapter_config(n)))"
            " FROM (SELECT adapter(0::float8 * delta(a)) AS n FROM t WHERE id = %d) s" % i)
     try:
-        algebra.neutral(adapter)
+        algebra.neutral([adapter])
     except Refusal as e:
         bench.run.ok(harness.sqlstate_of(bench.connection, sql) in e.codes, "neutral value is refused")
         return

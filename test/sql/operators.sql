@@ -123,8 +123,30 @@ $$;
 insert into v values ('h', with_head('[4, 8]')), ('k', with_head('[8, 4]')), ('o', lora('q', '[[1]]', '[[2]]'));
 select s.* from v h, v k, show(0.25 * h.a + 0.75 * k.a) s where h.name = 'h' and k.name = 'k';
 select fails($$select adapter_digest(h.a + k.a) from v h, v k where h.name = 'h' and k.name = 'k'$$);
-select fails($$select adapter_digest(0.5 * h.a + 0.5 * o.a) from v h, v o where h.name = 'h' and o.name = 'o'$$);
-select fails($$select adapter_digest(0 * with_head('[4, 8]'))$$);
+-- The same in all that have it: it stays, whatever the weights, and where others lack it.
+select s.* from show(3 * with_head('[4, 8]') - 2 * lora('q', '[[1]]', '[[2]]')) s;
+select s.* from v h, v o, show(0.5 * h.a + 0.5 * o.a) s where h.name = 'h' and o.name = 'o';
+select s.* from show(-with_head('[4, 8]')) s;
+select s.* from show(0 * with_head('[4, 8]')) s;
+-- Recomputed to its digest.
+select (select adapter_recompute(adapter_recipe(-h.a), h.a, null, false)) = -h.a as same from v h where name = 'h' group by h.a;
+-- Also of a type that is not computed with, and what is no number; and beside LoRA factors (a base_layer.weight).
+create function locked(b real, dense json, dtype text default 'F32') returns adapter language sql immutable as $$
+	select adapter_from_json(format(
+		'{"config": {"peft_type": "LORA", "base_model_name_or_path": "tiny", "r": 1, "lora_alpha": 1},
+		  "tensors": {"base_model.model.embed.base_layer.weight": {"dtype": "%s", "shape": [%s], "data": %s},
+		              "base_model.model.embed.lora_A.weight": {"dtype": "F32", "shape": [1, 1], "data": [1]},
+		              "base_model.model.embed.lora_B.weight": {"dtype": "F32", "shape": [1, 1], "data": [%s]}}}',
+		dtype, json_array_length(dense), dense, b)::json)
+$$;
+select adapter_to_json(0.5 * locked(1, '[1, 255]', 'U8') + 0.5 * locked(2, '[1, 255]', 'U8')) #> '{tensors,base_model.model.embed.base_layer.weight}';
+select s.* from show(locked(1, '["NaN", 8]') - locked(2, '["NaN", 8]')) s;
+-- Not the same: a mixture, or a refusal that names the tensor and the call.
+select s.* from show(0.25 * locked(1, '[4, 8]') + 0.75 * locked(2, '[8, 4]')) s;
+select fails($$select adapter_digest(0.5 * h.a + 0.25 * k.a + 0.25 * o.a) from v h, v k, v o where h.name = 'h' and k.name = 'k' and o.name = 'o'$$);
+select fails($$select adapter_digest(0 * h.a + 0 * k.a) from v h, v k where h.name = 'h' and k.name = 'k'$$);
+select fails($$select adapter_digest(0.5 * locked(1, '[1, 255]', 'U8') + 0.5 * locked(2, '[2, 255]', 'U8'))$$);
+drop function locked;
 
 -- DoRA can be stored and used as it is, not added.
 create function dora(m json) returns adapter language sql immutable as $$

@@ -62,6 +62,10 @@ UNIT_TEST(test_refusals)
 	build_begin(&file, NULL);
 	build_lora(&file, "q", PA_F32, 1, 2, 2, &seed);
 	build_bytes(&file, "base_model.model.head.weight", "I64", 2, 16, 1);
+	plain = fixture_import(env, &file, PLAIN);
+	build_begin(&file, NULL);
+	build_lora(&file, "q", PA_F32, 1, 2, 2, &seed);
+	build_bytes(&file, "base_model.model.head.weight", "I64", 2, 16, 2);
 	CHECK_STATUS(refusal(env, plain, fixture_import(env, &file, PLAIN)), PA_ERR_UNSUPPORTED, env);
 }
 
