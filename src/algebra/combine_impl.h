@@ -44,6 +44,7 @@ struct PaCombine
 	uint32_t	n_leaves;
 	PaLeaf	   *leaves;			/* those that are left, in the order in which they were given; of none, the
 					 * one that the neutral value is of */
+	bool		adds_bias;		/* some leaves have lora_bias: every module of the result has */
 	PaDraft		draft;
 	PaCombineSum *sums;			/* of draft.tensors; without terms: filled with the constant */
 	size_t		room;			/* allocated draft.tensors and sums */

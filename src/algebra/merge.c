@@ -200,6 +200,8 @@ merge_block(PaEnv *env, MergeSource *self, const PaCombineSum *sum, const PaTens
 
 	if (elects)
 		clear_election(self, n);
+	else if (sum->n_terms == 0)
+		memset(self->acc, 0, n * sizeof(double));	/* a lora_bias that none has */
 	for (uint32_t i = 0; i < sum->n_terms; i++)
 	{
 		PA_TRY(read_term(env, self, &sum->terms[i], &self->prunings[i], first, n));

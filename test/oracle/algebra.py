@@ -276,8 +276,9 @@ def plan_reasons(live, stacked=False, mixtures=True):
         reasons += unsupported(a, CHANGED)
     reasons += same(live, "kinds", lambda a: a.kind)
     reasons += same(live, "base models", lambda a: (a.base_model, a.base_revision))
-    reasons += same(live, "fan_in_fan_out", lambda a: a.fan_in_fan_out)
-    reasons += same(live, "lora_bias", lambda a: a.lora_bias)
+    if len({a.lora_bias for a, _, _ in live}) > 1 and any(
+            m.flags & (EMBEDDING | PARAMETER) for a, _, _ in live for m in a.modules.values()):
+        reasons.append((MISMATCH, "lora_bias of what cannot have one"))
     reasons += same(live, "target_parameters", lambda a: tuple(a.target_parameters))
     shapes, dense = {}, {}
     for a, _, _ in live:
@@ -318,11 +319,22 @@ def common_facts(live):
         r.task_type = None
     if len({a.bias for a, _, _ in live}) > 1:
         r.bias = "none"
+    r.fan_in_fan_out = all(a.fan_in_fan_out for a, _, _ in live)
+    r.lora_bias = any(a.lora_bias for a, _, _ in live)
     r.saved_modules = sorted({s for a, _, _ in live for s in a.saved_modules}, key=str.encode)
     for a, _, _ in live:
         for path, m in a.modules.items():
             r.modules.setdefault(path, m.copy())
     return r
+
+
+def add_zero_biases(r, live):
+    """Where some have lora_bias every module has one, as PEFT looks for it."""
+    if len({a.lora_bias for a, _, _ in live}) == 1:
+        return
+    for (path, role, key), (_, t) in list(r.placed().items()):
+        if role == B and (path, BIAS, None) not in r.placed():
+            r.add(path, BIAS, None, tensor(np.zeros(t.shape[:1]), t.dtype, path))
 
 
 def number_of(x):
@@ -381,6 +393,7 @@ def combine(live):
             continue
         fold = role != DENSE and folded[path]
         r.add(path, role, key, weighted_sum(path, role, inputs, fold))
+    add_zero_biases(r, live)
     return r
 
 
@@ -419,6 +432,7 @@ def concatenate(live):
             r.add(path, role, key, stacked(path, role, inputs, groups[path]))
         else:
             r.add(path, role, key, weighted_sum(path, role, inputs, role == BIAS))
+    add_zero_biases(r, live)
     return r
 
 

@@ -115,6 +115,8 @@ def merge(adapters, weights, method, density, seed, majority):
     algebra.refuse(reasons)
     r = algebra.facts_like(adapters[0])
     r.rslora = False
+    r.fan_in_fan_out = all(a.fan_in_fan_out for a in adapters)
+    r.lora_bias = any(a.lora_bias for a in adapters)
     r.saved_modules = sorted({s for a in adapters for s in a.saved_modules}, key=str.encode)
     if len({a.task_type for a in adapters}) > 1:
         r.task_type = None
@@ -144,6 +146,7 @@ def merge(adapters, weights, method, density, seed, majority):
         with np.errstate(all="ignore"):
             total = merged(pruned, coefficients, majority if "ties" in method else None)
         r.add(path, role, None, algebra.tensor(total, dtype, inputs[0][3]))
+    algebra.add_zero_biases(r, live)
     return r
 
 

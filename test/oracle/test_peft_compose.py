@@ -69,7 +69,12 @@ PAIRS = [("linear", "linear", EXPRESSIONS), ("alpha_half", "alpha_half", EXPRESS
          # dense tensors that are the same in both, or in one alone; PEFT saves the frozen embedding by itself
          ("modules_to_save", "saved_same", EXPRESSIONS), ("modules_to_save", "linear", EXPRESSIONS),
          ("linear", "bias_lora_only", ("merge", "minus", "lerp")), ("bias_lora_only", "bias_same", EXPRESSIONS),
-         ("locked_embedding", "locked_embedding", EXPRESSIONS)]
+         ("locked_embedding", "locked_embedding", EXPRESSIONS),
+         # a lora_bias that one lacks; a flag that PEFT corrects; heads that old files do not declare
+         ("lora_bias", "linear", EXPRESSIONS), ("linear", "lora_bias", ("merge", "minus")),
+         ("gpt2", "gpt2_false", EXPRESSIONS), ("classifier_old", "classifier_untasked", MIXABLE[:2])]
+EDITS = {"gpt2_false": ("gpt2", {"fan_in_fan_out": False}), "classifier_old": ("classifier", {"modules_to_save": None}),
+         "classifier_untasked": ("classifier", {"modules_to_save": None, "task_type": None})}
 SAME = {"saved_same": "modules_to_save", "bias_same": "bias_lora_only"}     # with the other side's dense tensors
 CHANGES = {"lora_bias_half": ("lora_bias", {"lora_alpha": 2}), "conv2d_half": ("conv2d", {"lora_alpha": 2}),
            "rank3": ("alpha_real", {"lora_alpha": 3}), "embedding_double": ("embedding", {"lora_alpha": 8})}
@@ -305,7 +310,7 @@ def check_parameters(run, label, a, x, weights, factor, base, model, tolerance):
 
 
 def build(folder, setting, dtype, seed):
-    name, changes = CHANGES.get(setting, (SAME.get(setting, setting), {}))
+    name, changes = CHANGES.get(setting, (origin(setting), {}))
 
     def change(config):
         for k, v in changes.items():
@@ -314,7 +319,15 @@ def build(folder, setting, dtype, seed):
     with open(os.path.join(folder, "adapter_model.safetensors"), "rb") as f:
         file = f.read()
     with open(os.path.join(folder, "adapter_config.json"), encoding="utf-8") as f:
-        return base_name, file, f.read()
+        config = f.read()
+    if setting in EDITS:
+        config = json.dumps(dict(json.loads(config), **EDITS[setting][1]))
+    return base_name, file, config
+
+
+def origin(setting):
+    """The maker's setting that one is made from."""
+    return SAME.get(setting) or CHANGES.get(setting, EDITS.get(setting, (setting,)))[0]
 
 
 def with_dense_of(file, config, other):
@@ -353,8 +366,8 @@ def body(run):
             harness.connect(database) as connection:
         connection.execute("CREATE TABLE t (name text PRIMARY KEY, v adapter)")
         for left, right, expressions in PAIRS:
-            for dtype in dtypes[left]:
-                if dtype not in dtypes.get(CHANGES.get(right, (SAME.get(right, right),))[0], ()):
+            for dtype in dtypes[origin(left)]:
+                if dtype not in dtypes.get(origin(right), ()):
                     continue
                 try:
                     check_pair(run, connection, root, left, right, dtype, expressions)
