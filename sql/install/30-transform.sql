@@ -31,6 +31,16 @@ comment on function adapter_rename(adapter, text, text) is
 	'path, or what would be a path is none, 0A000 an adapter that arithmetic refuses, or a construct that '
 	'only Python has.';
 
+create function adapter_drop_dense(adapter, tensors text default null) returns adapter
+	as 'MODULE_PATHNAME' language c immutable parallel restricted cost 1000;
+comment on function adapter_drop_dense(adapter, text) is
+	'The adapter without the dense tensors (saved heads and embeddings, base_layer.weight, biases) whose '
+	'whole name, without the file''s prefix, matches the expression, Python''s; null: without any. All other '
+	'tensors stay, the LoRA factors beside them too. One that has none of them has the same tensors. '
+	'0.5 * a + 0.5 * adapter_drop_dense(b, ''score.weight'') keeps the head of a. Errors: 2201B bad '
+	'expression, 54000 it gives up, 22023 nothing is left, 0A000 an adapter that arithmetic refuses, or a '
+	'construct that only Python has.';
+
 create function adapter_set_base_model(adapter, base_model text, revision text default null) returns adapter
 	as 'MODULE_PATHNAME' language c immutable parallel restricted cost 1000;
 comment on function adapter_set_base_model(adapter, text, text) is

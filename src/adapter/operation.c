@@ -6,6 +6,8 @@
  */
 #include "adapter/operation.h"
 
+#include "adapter/fault.h"
+
 #define FORM(form) (1u << (form))
 #define COMPUTABLE (FORM(PA_DELTA_PRODUCT) | FORM(PA_DELTA_VECTOR) | FORM(PA_DELTA_TENSORS))
 
@@ -125,8 +127,12 @@ pa_tensor_require_arithmetic(PaEnv *env, const PaTensor *tensor)
 	/* of an opaque adapter no module can be left out */
 	if (tensor->role == PA_ROLE_OPAQUE)
 		return PA_ERR_UNSUPPORTED;
-	pa_hint(env,
-			"The adapter can be stored, exported and used as 1 * a; "
-			"adapter_select can leave the tensor's module out.");
+	if (tensor->role == PA_ROLE_DENSE)
+		pa_hint(env, "The adapter can be stored, exported and used as 1 * a; %s leaves the tensor out.",
+				pa_drop_dense_call("a", tensor->key).text);
+	else
+		pa_hint(env,
+				"The adapter can be stored, exported and used as 1 * a; "
+				"adapter_select can leave the tensor's module out.");
 	return PA_ERR_UNSUPPORTED;
 }

@@ -42,7 +42,7 @@ extern PaStatus pa_cast_source(PaEnv *env, PaSource *parent, const PaAdapter *ad
 							   PaSource **source);
 
 /*
- * Keep the modules with keep[module]; none left is PA_ERR_CONFIG.
+ * Keep the tensors with keep[tensor] and their modules; none left is PA_ERR_CONFIG.
  */
 extern PaStatus pa_select_draft(PaEnv *env, const PaAdapter *adapter, const bool *keep, PaDraft **draft);
 

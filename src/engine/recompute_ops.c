@@ -97,6 +97,13 @@ run_rename(PaEnv *env, PaStep *step, PaBuf *out)
 }
 
 static PaStatus
+run_drop_dense(PaEnv *env, PaStep *step, PaBuf *out)
+{
+	return pa_transform_drop_dense(env, step->values[0], pa_recipe_text(step->node, "tensors"), step->reserve,
+								   out);
+}
+
+static PaStatus
 run_set_base_model(PaEnv *env, PaStep *step, PaBuf *out)
 {
 	return pa_transform_set_base_model(env, step->values[0], pa_recipe_text(step->node, "base_model"),
@@ -135,12 +142,12 @@ static const struct
 	const char *op;
 	PaStepRun	run;
 } operations[] = {
-	{"combine", run_combine},	{"concatenate", run_concatenate},
-	{"truncate", run_truncate}, {"merge", run_merge},
-	{"scale", run_scale},		{"cast", run_cast},
-	{"select", run_select},		{"set_base_model", run_set_base_model},
-	{"split", run_split},		{"union", run_union},
-	{"rename", run_rename},
+	{"combine", run_combine},		{"concatenate", run_concatenate},
+	{"truncate", run_truncate},		{"merge", run_merge},
+	{"scale", run_scale},			{"cast", run_cast},
+	{"select", run_select},			{"set_base_model", run_set_base_model},
+	{"split", run_split},			{"union", run_union},
+	{"drop_dense", run_drop_dense}, {"rename", run_rename},
 };
 
 PaStepRun

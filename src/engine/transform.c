@@ -1,8 +1,8 @@
 /*
  * transform.c
  *	  Operations on one value: adapter_scale, adapter_cast, adapter_select,
- *	  adapter_rename and adapter_set_base_model.  Each is a draft, its description, a source and a
- *	  recipe node.
+ *	  adapter_drop_dense, adapter_rename and adapter_set_base_model.  Each is a
+ *	  draft, its description, a source and a recipe node.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
@@ -71,23 +71,64 @@ pa_transform_cast(PaEnv *env, PaValue *value, const char *dtype, size_t reserve,
 	return pa_result_store(env, &result, source, recipe, 1, &operand, reserve, out);
 }
 
+/* The tensors of the modules whose path matches, or does not. */
 static PaStatus
-match_modules(PaEnv *env, const PaAdapter *adapter, const char *pattern, bool invert, bool **keep)
+match_modules(PaEnv *env, const PaAdapter *adapter, const char *pattern, bool invert, bool *keep)
 {
 	PaPattern  *compiled;
+	bool	   *matches;
 
 	PA_TRY(pa_pattern_compile(env, pattern, PA_PATTERN_WHOLE, &compiled));
 	pa_pattern_share(compiled, adapter->n_modules);
-	PA_TRY(PA_NEW_ARRAY(env, adapter->n_modules, keep));
+	PA_TRY(PA_NEW_ARRAY(env, adapter->n_modules, &matches));
 	for (uint32_t i = 0; i < adapter->n_modules; i++)
-	{
-		bool		matches;
-
-		PA_TRY(pa_pattern_match(env, compiled, adapter->modules[i].path, &matches));
-		(*keep)[i] = matches != invert;
-	}
+		PA_TRY(pa_pattern_match(env, compiled, adapter->modules[i].path, &matches[i]));
+	for (uint32_t i = 0; i < adapter->n_tensors; i++)
+		keep[i] = matches[adapter->tensors[i].module] != invert;
 	pa_pattern_release(env, compiled);
 	return PA_OK;
+}
+
+/* All tensors but the dense ones whose key matches; pattern NULL: but the dense ones. */
+static PaStatus
+match_dense(PaEnv *env, const PaAdapter *adapter, const char *pattern, bool *keep)
+{
+	PaPattern  *compiled = NULL;
+
+	if (pattern != NULL)
+	{
+		PA_TRY(pa_pattern_compile(env, pattern, PA_PATTERN_WHOLE, &compiled));
+		pa_pattern_share(compiled, adapter->n_tensors);
+	}
+	for (uint32_t i = 0; i < adapter->n_tensors; i++)
+	{
+		bool		matches = adapter->tensors[i].role == PA_ROLE_DENSE;
+
+		PA_TRY(pa_check_cancel(env));
+		if (matches && compiled != NULL)
+			PA_TRY(pa_pattern_match(env, compiled, adapter->tensors[i].key, &matches));
+		keep[i] = !matches;
+	}
+	if (compiled != NULL)
+		pa_pattern_release(env, compiled);
+	return PA_OK;
+}
+
+/* The tensors that are kept, as they are. */
+static PaStatus
+store_kept(PaEnv *env, PaValue *value, const bool *keep, const PaOperand *operand, PaText recipe,
+		   size_t reserve, PaBuf *out)
+{
+	PaDraft    *draft;
+	PaResult	result;
+	PaSource   *parent;
+	PaSource   *source;
+
+	PA_TRY(pa_select_draft(env, pa_value_adapter(value), keep, &draft));
+	PA_TRY(describe(env, draft, &result));
+	PA_TRY(pa_value_source(env, value, &parent));
+	PA_TRY(pa_source_subset(env, result.adapter, parent, result.of, &source));
+	return pa_result_store(env, &result, source, recipe, 1, operand, reserve, out);
 }
 
 PaStatus
@@ -95,22 +136,31 @@ pa_transform_select(PaEnv *env, PaValue *value, const char *pattern, bool invert
 {
 	const PaAdapter *adapter = pa_value_adapter(value);
 	bool	   *keep;
-	PaDraft    *draft;
-	PaResult	result;
-	PaSource   *parent;
-	PaSource   *source;
 	PaOperand	operand;
 	PaText		recipe;
 
 	PA_TRY(pa_adapter_require_arithmetic(env, adapter));
-	PA_TRY(match_modules(env, adapter, pattern, invert, &keep));
-	PA_TRY(pa_select_draft(env, adapter, keep, &draft));
-	PA_TRY(describe(env, draft, &result));
-	PA_TRY(pa_value_source(env, value, &parent));
-	PA_TRY(pa_source_subset(env, result.adapter, parent, result.of, &source));
+	PA_TRY(PA_NEW_ARRAY(env, adapter->n_tensors, &keep));
+	PA_TRY(match_modules(env, adapter, pattern, invert, keep));
 	PA_TRY(pa_operands_single(env, value, &operand));
 	PA_TRY(pa_recipe_select(env, &operand, pattern, invert, &recipe));
-	return pa_result_store(env, &result, source, recipe, 1, &operand, reserve, out);
+	return store_kept(env, value, keep, &operand, recipe, reserve, out);
+}
+
+PaStatus
+pa_transform_drop_dense(PaEnv *env, PaValue *value, const char *tensors, size_t reserve, PaBuf *out)
+{
+	const PaAdapter *adapter = pa_value_adapter(value);
+	bool	   *keep;
+	PaOperand	operand;
+	PaText		recipe;
+
+	PA_TRY(pa_adapter_require_arithmetic(env, adapter));
+	PA_TRY(PA_NEW_ARRAY(env, adapter->n_tensors, &keep));
+	PA_TRY(match_dense(env, adapter, tensors, keep));
+	PA_TRY(pa_operands_single(env, value, &operand));
+	PA_TRY(pa_recipe_drop_dense(env, &operand, tensors, &recipe));
+	return store_kept(env, value, keep, &operand, recipe, reserve, out);
 }
 
 static PaStatus

@@ -1,7 +1,7 @@
 /*
  * transform.h
  *	  Operations on one value: adapter_scale, adapter_cast, adapter_select,
- *	  adapter_rename, adapter_set_base_model.
+ *	  adapter_drop_dense, adapter_rename, adapter_set_base_model.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
@@ -24,6 +24,10 @@ extern PaStatus pa_transform_select(PaEnv *env, PaValue *value, const char *patt
  */
 extern PaStatus pa_transform_rename(PaEnv *env, PaValue *value, const char *pattern, const char *replacement,
 									size_t reserve, PaBuf *out);
+
+/* Without the dense tensors whose whole key matches; NULL: without any.  Nothing left is PA_ERR_CONFIG. */
+extern PaStatus pa_transform_drop_dense(PaEnv *env, PaValue *value, const char *tensors, size_t reserve,
+										PaBuf *out);
 
 /* NULL: null. */
 extern PaStatus pa_transform_set_base_model(PaEnv *env, PaValue *value, const char *base_model,

@@ -1,6 +1,6 @@
 /*
  * transform.c
- *	  Functions from one adapter to another: scale, cast, select,
+ *	  Functions from one adapter to another: scale, cast, select, drop_dense,
  *	  set_base_model, split; and the aggregate that puts parts together again.
  *	  Each evaluates its argument and is a recipe node of its own.
  *
@@ -19,6 +19,7 @@ PG_FUNCTION_INFO_V1(adapter_scale);
 PG_FUNCTION_INFO_V1(adapter_cast);
 PG_FUNCTION_INFO_V1(adapter_select);
 PG_FUNCTION_INFO_V1(adapter_rename);
+PG_FUNCTION_INFO_V1(adapter_drop_dense);
 PG_FUNCTION_INFO_V1(adapter_set_base_model);
 PG_FUNCTION_INFO_V1(adapter_split);
 PG_FUNCTION_INFO_V1(adapter_union_transition);
@@ -71,6 +72,23 @@ adapter_rename(PG_FUNCTION_ARGS)
 	return bridge_return(bridge,
 						 pa_transform_rename(&bridge->env, value, pattern, replacement, VARHDRSZ, &out),
 						 &out);
+}
+
+/* Not strict: null is every dense tensor. */
+Datum
+adapter_drop_dense(PG_FUNCTION_ARGS)
+{
+	Bridge	   *bridge;
+	PaValue    *value;
+	const char *tensors;
+	PaBuf		out;
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	bridge = bridge_open();
+	value = datum_value(bridge, PG_GETARG_DATUM(0));
+	tensors = PG_ARGISNULL(1) ? NULL : bridge_text_argument(PG_GETARG_DATUM(1));
+	return bridge_return(bridge, pa_transform_drop_dense(&bridge->env, value, tensors, VARHDRSZ, &out), &out);
 }
 
 /* Not strict: null names no base model. */

@@ -96,9 +96,12 @@ extern PaStatus pa_recipe_cast(PaEnv *env, const PaOperand *of, const char *dtyp
 extern PaStatus pa_recipe_select(PaEnv *env, const PaOperand *of, const char *pattern, bool invert,
 								 PaText *recipe);
 
-/* {"op":"rename","of":digest,"pattern":text,"replacement":text} */
+/* {"op":"rename","of":digest,"pattern":text,"replacement":text}; recipes of version 2 have it */
 extern PaStatus pa_recipe_rename(PaEnv *env, const PaOperand *of, const char *pattern,
 								 const char *replacement, PaText *recipe);
+
+/* {"op":"drop_dense","of":digest,"tensors":text or null}; recipes of version 2 have it */
+extern PaStatus pa_recipe_drop_dense(PaEnv *env, const PaOperand *of, const char *tensors, PaText *recipe);
 
 /*
  * {"op":"set_base_model","of":digest,"base_model":text or null,"revision":text

@@ -213,6 +213,8 @@ class Evaluator:
             return "adapter_select(%s, '%s', %s)" % (x, node["pattern"], node["invert"])
         if op == "rename":
             return "adapter_rename(%s, '%s', '%s')" % (x, node["pattern"], node["replacement"])
+        if op == "drop_dense":
+            return "adapter_drop_dense(%s, %s)" % (x, "NULL" if node["tensors"] is None else "'%s'" % node["tensors"])
         if op == "set_base_model":
             return "adapter_set_base_model(%s, %s, %s)" % (
                 x, *("NULL" if node[k] is None else "'%s'" % node[k] for k in ("base_model", "revision")))

@@ -36,6 +36,36 @@ select fails($$select adapter_select(a, 'q') from t$$);
 select fails($$select adapter_select(a, '(') from t$$);
 select fails($$select adapter_select(lora('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', '[[1]]', '[[1]]'), '(a|a)+[0-9]')$$);
 
+-- adapter_drop_dense: by the whole name without the file's prefix, or all; factors beside them stay.
+create table e as select adapter_from_json('{
+	"config": {"peft_type": "LORA", "base_model_name_or_path": "tiny", "r": 1, "lora_alpha": 2, "modules_to_save": ["head"], "target_modules": ["e"]},
+	"tensors": {
+		"base_model.model.e.base_layer.weight": {"dtype": "F32", "shape": [1, 1], "data": [9]},
+		"base_model.model.e.lora_A.weight": {"dtype": "F32", "shape": [1, 1], "data": [2]},
+		"base_model.model.e.lora_B.weight": {"dtype": "F32", "shape": [1, 1], "data": [3]},
+		"base_model.model.head.bias": {"dtype": "F32", "shape": [1], "data": [7]},
+		"base_model.model.head.weight": {"dtype": "F32", "shape": [1], "data": [8]}}}') as a;
+select s.* from e, show(adapter_drop_dense(a)) s;
+select s.tensor from e, show(adapter_drop_dense(a, 'head\.weight')) s;
+select s.tensor from e, show(adapter_drop_dense(a, '.*\.weight')) s;
+select adapter_config(adapter_drop_dense(a)) -> 'modules_to_save' as saved, adapter_config(adapter_drop_dense(a, 'head.bias')) -> 'modules_to_save' as still from e;
+-- What has none of them has the same tensors.
+select adapter_drop_dense(a) = adapter_select(a, '.*') as same, count(*) as tensors from (select lora('q', '[[1]]', '[[2]]') as a) s, show(adapter_drop_dense(a, 'head.weight')) group by a;
+select adapter_drop_dense(null) is null as nothing;
+-- Heads for other labels do not mix; one of them can be kept.
+create function labels(head json) returns adapter language sql immutable as $$
+	select adapter_from_json(format('{"config": {"peft_type": "LORA", "base_model_name_or_path": "tiny", "r": 1, "lora_alpha": 1, "modules_to_save": ["score"]}, "tensors": {
+		"base_model.model.q.lora_A.weight": {"dtype": "F32", "shape": [1, 1], "data": [1]}, "base_model.model.q.lora_B.weight": {"dtype": "F32", "shape": [1, 1], "data": [2]},
+		"base_model.model.score.weight": {"dtype": "F32", "shape": [%s, 1], "data": %s}}}', json_array_length(head), head)::json)
+$$;
+select fails($$select adapter_digest(0.5 * labels('[1, 2]') + 0.5 * labels('[3, 4, 5]'))$$);
+select s.* from show(0.5 * labels('[1, 2]') + 0.5 * adapter_drop_dense(labels('[3, 4, 5]'), 'score.weight')) s;
+-- 22023 nothing is left, 2201B a bad expression
+select fails($$select adapter_drop_dense(adapter_from_json('{"config": {"peft_type": "LORA", "r": 1, "lora_alpha": 1, "modules_to_save": ["h"]},
+	"tensors": {"base_model.model.h.weight": {"dtype": "F32", "shape": [1], "data": [1]}}}'))$$);
+select fails($$select adapter_drop_dense(a, '(') from e$$);
+drop function labels;
+
 -- adapter_set_base_model: same tensors, same file, another digest.
 select adapter_base_model(b), b = a as same, adapter_to_safetensors(b) = adapter_to_safetensors(a) as same_file,
 	adapter_config(b)->>'revision' as revision
@@ -74,7 +104,11 @@ select jsonb_pretty(adapter_recipe(adapter_scale(a, 0.1)) - 'nodes') from t;
 select adapter_recipe(adapter_cast(a, 'f16')) #> '{root,dtype}' from t;
 select (adapter_recipe(adapter_select(a, 'head', true)) -> 'root') - 'of' as root from t;
 select (adapter_recipe(adapter_set_base_model(a, 'o', null)) -> 'root') - 'of' as root from t;
+-- The version is the one that knows all nodes.
+select (adapter_recipe(d) -> 'root') - 'of' as root, adapter_recipe(d) -> 'version' as version, adapter_recipe(adapter_scale(d, 2)) -> 'version' as after,
+	adapter_recipe(adapter_scale(a, 2)) -> 'version' as before, adapter_envelope_digest(d) = adapter_envelope_digest(d::text::adapter) as comes_back
+from (select a, adapter_drop_dense(a, 'head.*') as d from e) s;
 select (adapter_recipe(p) -> 'root') - 'of' as root from t, adapter_split(a, 12) p;
 select adapter_recipe(adapter_union(p)) #>> '{root,op}' as op, jsonb_array_length(adapter_recipe(adapter_union(p)) #> '{root,of}') as parts from t, adapter_split(a, 12) p;
 
-drop table t;
+drop table t, e;
