@@ -17,8 +17,8 @@
 extern PaStatus pa_peft_lora_read(PaEnv *env, const json_t *root, PaConfig *config);
 
 /*
- * Explicit target_modules, the most frequent r and alpha, escaped patterns for
- * the rest.  PA_ERR_UNSUPPORTED where alpha and scaling are not of the form.
+ * Explicit target_modules, the most frequent r and alpha, patterns for the rest
+ * (peft_lora_keys.h).  PA_ERR_UNSUPPORTED where alpha and scaling are not of the form.
  */
 extern PaStatus pa_peft_lora_write(PaEnv *env, json_t *root, const PaAdapter *facts);
 
