@@ -51,6 +51,7 @@ typedef struct PaConfig
 	/* LoRA */
 	const char *bias;			/* "none", "all", "lora_only"; others: "none" */
 	uint32_t	features;		/* others: none */
+	const char *variant;		/* the member that announces an unknown one; NULL: none */
 	bool		lora_bias;
 	bool		rslora;
 	double		r;

@@ -39,4 +39,10 @@ typedef struct PaLoraModule
  */
 extern PaStatus pa_peft_config_modules(PaEnv *env, const PaConfig *config, uint32_t n, PaLoraModule *modules);
 
+/*
+ * A tensor that is carried as dense and is no parameter of the base model: beside
+ * the factors of a module, or with a name of another method.
+ */
+extern bool pa_peft_lora_is_companion(const PaAdapter *adapter, const PaTensor *tensor);
+
 #endif

@@ -33,6 +33,8 @@ typedef struct Bridge
 	MemoryContextCallback callback;
 	pg_cryptohash_ctx *hash[PA_HASH_SLOTS];
 	ErrorData  *kept;			/* the server's error that a callback caught */
+	char	   *notice;			/* in UTF-8, for bridge_tell; NULL: there is none */
+	char	   *notice_detail;
 	bool		open;
 } Bridge;
 
@@ -44,6 +46,9 @@ extern void bridge_close(Bridge *bridge);
 
 /* Return if status is PA_OK; else close the bridge and raise the error. */
 extern void bridge_check(Bridge *bridge, PaStatus status);
+
+/* Close the bridge, and raise the NOTICE that the core left, if any: after it has returned. */
+extern void bridge_tell(Bridge *bridge);
 
 /* In a PG_CATCH of a callback: keep the current error for bridge_check. */
 extern void bridge_keep_error(Bridge *bridge);

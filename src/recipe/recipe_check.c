@@ -35,6 +35,7 @@ static const PaNodeForm node_forms[] = {
 	  {"seed", PA_MEMBER_OPTIONAL_INTEGER}}},
 	{"scale", 2, {{"of", PA_MEMBER_DIGEST}, {"by", PA_MEMBER_WEIGHT}}},
 	{"cast", 2, {{"of", PA_MEMBER_DIGEST}, {"dtype", PA_MEMBER_DTYPE}}},
+	{"plain", 2, {{"of", PA_MEMBER_DIGEST}, {"rank", PA_MEMBER_OPTIONAL_COUNT}}},
 	{"select", 3, {{"of", PA_MEMBER_DIGEST}, {"pattern", PA_MEMBER_TEXT}, {"invert", PA_MEMBER_BOOL}}},
 	{"set_base_model",
 	 3,
@@ -59,6 +60,39 @@ pa_recipe_form(const json_t *op)
 		if (strcmp(node_forms[i].op, name) == 0)
 			return &node_forms[i];
 	return NULL;
+}
+
+/* Operations that documents of version 1 have not, and the version that brought them. */
+static const struct
+{
+	const char *op;
+	const char *begins;			/* its nodes, as they are written */
+	int			since;
+} later_operations[] = {
+	{"plain", "{\"op\":\"plain\"", 2},
+};
+
+#define N_LATER (sizeof(later_operations) / sizeof(later_operations[0]))
+
+static int
+since_version(const char *op)
+{
+	for (size_t i = 0; i < N_LATER; i++)
+		if (strcmp(later_operations[i].op, op) == 0)
+			return later_operations[i].since;
+	return 1;
+}
+
+/* A quote inside a string has a backslash before it, so the beginning of a node is found in none. */
+int
+pa_recipe_version_of(const char *text)
+{
+	int			version = 1;
+
+	for (size_t i = 0; i < N_LATER; i++)
+		if (later_operations[i].since > version && strstr(text, later_operations[i].begins) != NULL)
+			version = later_operations[i].since;
+	return version;
 }
 
 const PaNodeForm *
@@ -177,14 +211,14 @@ is_member(const json_t *value, PaMemberType type)
 
 /* where: "root", or the digest that the node belongs to */
 static PaStatus
-check_node(PaEnv *env, const json_t *node, const char *where)
+check_node(PaEnv *env, const json_t *node, json_int_t version, const char *where)
 {
 	const json_t *op = json_object_get(node, "op");
 	const PaNodeForm *form = pa_recipe_form(op);
 
 	if (!json_is_object(node) || op == NULL)
 		return pa_fail(env, PA_ERR_CONFIG, "recipe node \"%.64s\" has no operation", where);
-	if (form == NULL)
+	if (form == NULL || since_version(form->op) > version)
 		return pa_fail(env, PA_ERR_CONFIG, "recipe node \"%.64s\" has an unknown operation", where);
 	/* a truncation is by one of its two measures */
 	if (has_members(node, form, 1) &&
@@ -206,7 +240,7 @@ pa_recipe_story(const json_t *stories, size_t i)
 
 /* A node, or an array of at least two. */
 static PaStatus
-check_stories(PaEnv *env, const json_t *stories, const char *digest)
+check_stories(PaEnv *env, const json_t *stories, json_int_t version, const char *digest)
 {
 	const json_t *node;
 
@@ -215,7 +249,7 @@ check_stories(PaEnv *env, const json_t *stories, const char *digest)
 	for (size_t i = 0; (node = pa_recipe_story(stories, i)) != NULL; i++)
 	{
 		PA_TRY(pa_check_cancel(env));
-		PA_TRY(check_node(env, node, digest));
+		PA_TRY(check_node(env, node, version, digest));
 	}
 	return PA_OK;
 }
@@ -243,7 +277,7 @@ pa_recipe_check_document(PaEnv *env, const json_t *document)
 					   (long long) json_integer_value(version));
 	if (json_object_size(document) != 3 || !json_is_object(nodes))
 		return pa_fail(env, PA_ERR_CONFIG, "recipe does not have the members version, root and nodes");
-	PA_TRY(check_node(env, json_object_get(document, "root"), "root"));
+	PA_TRY(check_node(env, json_object_get(document, "root"), json_integer_value(version), "root"));
 	json_object_foreach(nodes, key, node)
 	{
 		uint8_t		digest[PA_SHA256_LENGTH];
@@ -251,7 +285,7 @@ pa_recipe_check_document(PaEnv *env, const json_t *document)
 		PA_TRY(pa_check_cancel(env));
 		if (!pa_unhex(digest, key, strlen(key)))
 			return pa_fail(env, PA_ERR_CONFIG, "recipe node \"%.64s\" is not named by a digest", key);
-		PA_TRY(check_stories(env, node, key));
+		PA_TRY(check_stories(env, node, json_integer_value(version), key));
 	}
 	return PA_OK;
 }

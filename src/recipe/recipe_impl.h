@@ -11,7 +11,7 @@
 #include "recipe/recipe.h"
 #include "core/json.h"
 
-#define PA_RECIPE_VERSION 1
+#define PA_RECIPE_VERSION 2
 #define PA_RECIPE_MAX_MEMBERS 6
 #define PA_HEX_DOUBLE_BYTES 32
 
@@ -56,6 +56,9 @@ typedef struct PaNodeForm
 
 /* NULL if op is no operation (or no string) */
 extern const PaNodeForm *pa_recipe_form(const json_t *op);
+
+/* The lowest version that has all operations of a document that was written (NUL-terminated). */
+extern int pa_recipe_version_of(const char *text);
 
 /* The form of one item of a member that is an array of terms; NULL for other members */
 extern const PaNodeForm *pa_recipe_term_form(PaMemberType type);

@@ -459,8 +459,19 @@ write_nodes(PaEnv *env, const json_t *root, uint32_t n_operands, const PaOperand
 }
 
 /* A quote inside a string has a backslash before it, so neither is found in one. */
-#define ROOT_BEGINS "{\"version\":%d,\"root\":"
+#define VERSION_BEGINS "{\"version\":"
+#define ROOT_BEGINS VERSION_BEGINS "%d,\"root\":"
 #define ROOT_ENDS ",\"nodes\":{"
+
+/* A recipe that uses nothing new keeps the version that it had, or every envelope digest changed. */
+static PaStatus
+set_version(PaBuf *buf)
+{
+	PA_TRY(pa_buf_u8(buf, 0));
+	buf->length--;
+	buf->data[strlen(VERSION_BEGINS)] = (uint8_t) ('0' + pa_recipe_version_of((const char *) buf->data));
+	return PA_OK;
+}
 
 /* The root is measured first: one that is too large costs no reading of operands. */
 static PaStatus
@@ -470,7 +481,7 @@ write_document(PaEnv *env, const json_t *root, uint32_t n, const PaOperand *oper
 	static const char tail[] = "}}";
 	Merge		merge = {.env = env, .scratch = scratch};
 
-	PA_TRY(pa_buf_printf(buf, ROOT_BEGINS, PA_RECIPE_VERSION));
+	PA_TRY(pa_buf_printf(buf, ROOT_BEGINS, 1));
 	PA_TRY(write_node(buf, root));
 	PA_TRY(pa_buf_printf(buf, "%s", ROOT_ENDS));
 	if (buf->length + strlen(tail) > PA_MAX_RECIPE_BYTES)
@@ -484,7 +495,8 @@ write_document(PaEnv *env, const json_t *root, uint32_t n, const PaOperand *oper
 					   buf));
 	json_object_clear(merge.roots);
 	json_object_clear(merge.nodes);
-	return pa_buf_bytes(buf, tail, strlen(tail));
+	PA_TRY(pa_buf_bytes(buf, tail, strlen(tail)));
+	return set_version(buf);
 }
 
 PaStatus

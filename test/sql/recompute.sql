@@ -117,7 +117,7 @@ select fails($$select adapter_recompute('[]', a, null, false) from leaf$$);
 select fails($$select adapter_recompute('{}', a, null, false) from leaf$$);
 select fails($$select adapter_recompute('{"version": 1, "root": {"op": "scale", "of": 7, "by": "1"}, "nodes": {}}', a, null, false) from leaf$$);
 select fails($$select adapter_recompute_needs('null', '{}')$$);
-select fails($$select adapter_recipe_edges('{"version": 2}', null, '{}')$$);
+select fails($$select adapter_recipe_edges('{"version": 3}', null, '{}')$$);
 select fails($$select adapter_recipe_edges(claim('{"op": "import", "sha256": "A"}'), '\x00', '{}')$$);
 select fails($$select adapter_recompute_needs(claim('{"op": "import", "sha256": "A"}'), array['\x0011'::bytea])$$);
 select fails($$select adapter_recompute(adapter_recipe(a), a, '\x00', false) from made$$);
