@@ -44,3 +44,13 @@ create function adapter_module_delta(adapter, module text, fan_in_fan_out boolea
 comment on function adapter_module_delta(adapter, text, boolean) is
 	'The same for a module whose base weight is known to be stored as (in, out), fan_in_fan_out => true, or '
 	'as (out, in), whatever the configuration says. Errors: those of adapter_module_delta(adapter, text).';
+
+create function adapter_plain(adapter, rank integer default null) returns adapter
+	as 'MODULE_PATHNAME' language c immutable parallel restricted cost 1000;
+comment on function adapter_plain(adapter, integer) is
+	'The same change in a form that narrow readers take (SGLang, llama.cpp''s converter, TGI, old '
+	'vLLM): scalings folded into B and lora_bias (rounded once), alpha = r, no patterns, no rsLoRA, and '
+	'one rank for all modules, the given one or the largest, with rows of zeros in A and columns of '
+	'them in B. (IA)^3 and differences are returned as they are. Errors: 22023 a module has a larger '
+	'rank (adapter_truncate), 0A000 a grouped convolution or stacked experts of another rank, or an '
+	'adapter that arithmetic refuses, 22003 weights or scaling not finite, or overflow.';

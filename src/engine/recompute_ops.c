@@ -83,6 +83,18 @@ run_cast(PaEnv *env, PaStep *step, PaBuf *out)
 }
 
 static PaStatus
+run_plain(PaEnv *env, PaStep *step, PaBuf *out)
+{
+	bool		same;
+
+	PA_TRY(pa_transform_plain(env, step->values[0], pa_recipe_integer(step->node, "rank"), step->reserve, out,
+							  &same));
+	if (same)
+		step->same_as = 0;
+	return PA_OK;
+}
+
+static PaStatus
 run_select(PaEnv *env, PaStep *step, PaBuf *out)
 {
 	return pa_transform_select(env, step->values[0], pa_recipe_text(step->node, "pattern"),
@@ -148,6 +160,7 @@ static const struct
 	{"select", run_select},			{"set_base_model", run_set_base_model},
 	{"split", run_split},			{"union", run_union},
 	{"drop_dense", run_drop_dense}, {"rename", run_rename},
+	{"plain", run_plain},
 };
 
 PaStepRun

@@ -1,8 +1,9 @@
 /*
  * transform.c
- *	  Operations on one value: adapter_scale, adapter_cast, adapter_select,
- *	  adapter_drop_dense, adapter_rename and adapter_set_base_model.  Each is a
- *	  draft, its description, a source and a recipe node.
+ *	  Operations on one value: adapter_scale, adapter_cast, adapter_plain,
+ *	  adapter_select, adapter_drop_dense, adapter_rename and
+ *	  adapter_set_base_model.  Each is a draft, its description, a source and a
+ *	  recipe node.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
@@ -18,9 +19,9 @@
 
 /* The result described, with the operand's tensor for each of its own in place of the draft's. */
 static PaStatus
-describe(PaEnv *env, const PaDraft *draft, PaResult *result)
+describe(PaEnv *env, PaValue *value, const PaDraft *draft, PaResult *result)
 {
-	PA_TRY(pa_result_describe(env, draft, result));
+	PA_TRY(pa_result_describe(env, draft, 1, &value, result));
 	for (uint32_t i = 0; i < result->adapter->n_tensors; i++)
 		result->of[i] = (uint32_t) draft->tensors[result->of[i]].tag;
 	return PA_OK;
@@ -37,7 +38,7 @@ pa_transform_scale(PaEnv *env, PaValue *value, double s, size_t reserve, PaBuf *
 	PaText		recipe;
 
 	PA_TRY(pa_scale_draft(env, pa_value_adapter(value), s, &draft));
-	PA_TRY(describe(env, draft, &result));
+	PA_TRY(describe(env, value, draft, &result));
 	PA_TRY(pa_value_source(env, value, &parent));
 	PA_TRY(pa_scale_source(env, parent, result.adapter, result.of, s, &source));
 	PA_TRY(pa_operands_single(env, value, &operand));
@@ -63,11 +64,34 @@ pa_transform_cast(PaEnv *env, PaValue *value, const char *dtype, size_t reserve,
 		return PA_ERR_CONFIG;
 	}
 	PA_TRY(pa_cast_draft(env, pa_value_adapter(value), to, &draft));
-	PA_TRY(describe(env, draft, &result));
+	PA_TRY(describe(env, value, draft, &result));
 	PA_TRY(pa_value_source(env, value, &parent));
 	PA_TRY(pa_cast_source(env, parent, result.adapter, result.of, &source));
 	PA_TRY(pa_operands_single(env, value, &operand));
 	PA_TRY(pa_recipe_cast(env, &operand, pa_dtype_name(to), &recipe));
+	return pa_result_store(env, &result, source, recipe, 1, &operand, reserve, out);
+}
+
+PaStatus
+pa_transform_plain(PaEnv *env, PaValue *value, int64_t rank, size_t reserve, PaBuf *out, bool *same)
+{
+	PaDraft    *draft;
+	PaResult	result;
+	PaSource   *parent;
+	PaSource   *source;
+	PaOperand	operand;
+	PaText		recipe;
+
+	PA_TRY(pa_adapter_require_arithmetic(env, pa_value_adapter(value)));
+	*same = pa_delta_form(pa_value_adapter(value)) != PA_DELTA_PRODUCT;
+	if			(*same)
+		return PA_OK;
+	PA_TRY(pa_plain_draft(env, pa_value_adapter(value), (uint64_t) rank, &draft));
+	PA_TRY(describe(env, value, draft, &result));
+	PA_TRY(pa_value_source(env, value, &parent));
+	PA_TRY(pa_plain_source(env, parent, result.adapter, result.of, &source));
+	PA_TRY(pa_operands_single(env, value, &operand));
+	PA_TRY(pa_recipe_plain(env, &operand, (uint64_t) rank, &recipe));
 	return pa_result_store(env, &result, source, recipe, 1, &operand, reserve, out);
 }
 
@@ -125,7 +149,7 @@ store_kept(PaEnv *env, PaValue *value, const bool *keep, const PaOperand *operan
 	PaSource   *source;
 
 	PA_TRY(pa_select_draft(env, pa_value_adapter(value), keep, &draft));
-	PA_TRY(describe(env, draft, &result));
+	PA_TRY(describe(env, value, draft, &result));
 	PA_TRY(pa_value_source(env, value, &parent));
 	PA_TRY(pa_source_subset(env, result.adapter, parent, result.of, &source));
 	return pa_result_store(env, &result, source, recipe, 1, operand, reserve, out);
@@ -194,9 +218,9 @@ new_paths(PaEnv *env, const PaAdapter *adapter, const char *pattern, const char 
 
 /* A path can be one in every respect but that of names: PEFT would take it apart otherwise. */
 static PaStatus
-describe_new_paths(PaEnv *env, const PaDraft *draft, PaResult *result)
+describe_new_paths(PaEnv *env, PaValue *value, const PaDraft *draft, PaResult *result)
 {
-	PaStatus	status = describe(env, draft, result);
+	PaStatus	status = describe(env, value, draft, result);
 	PaError		error = env->error;
 
 	if (status != PA_ERR_INTERNAL && status != PA_ERR_FILE)
@@ -223,7 +247,7 @@ pa_transform_rename(PaEnv *env, PaValue *value, const char *pattern, const char 
 	PA_TRY(pa_adapter_require_arithmetic(env, adapter));
 	PA_TRY(new_paths(env, adapter, pattern, replacement, &paths));
 	PA_TRY(pa_rename_draft(env, adapter, paths, &draft));
-	PA_TRY(describe_new_paths(env, draft, &result));
+	PA_TRY(describe_new_paths(env, value, draft, &result));
 	PA_TRY(pa_value_source(env, value, &parent));
 	PA_TRY(pa_source_subset(env, result.adapter, parent, result.of, &source));
 	PA_TRY(pa_operands_single(env, value, &operand));

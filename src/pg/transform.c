@@ -17,6 +17,7 @@
 
 PG_FUNCTION_INFO_V1(adapter_scale);
 PG_FUNCTION_INFO_V1(adapter_cast);
+PG_FUNCTION_INFO_V1(adapter_plain);
 PG_FUNCTION_INFO_V1(adapter_select);
 PG_FUNCTION_INFO_V1(adapter_rename);
 PG_FUNCTION_INFO_V1(adapter_drop_dense);
@@ -45,6 +46,31 @@ adapter_cast(PG_FUNCTION_ARGS)
 	PaBuf		out;
 
 	return bridge_return(bridge, pa_transform_cast(&bridge->env, value, dtype, VARHDRSZ, &out), &out);
+}
+
+/* Not strict: null is the largest rank of the adapter. */
+Datum
+adapter_plain(PG_FUNCTION_ARGS)
+{
+	int32		rank = PG_ARGISNULL(1) ? 0 : PG_GETARG_INT32(1);
+	Bridge	   *bridge;
+	PaBuf		out;
+	PaStatus	status;
+	bool		same = false;
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	if (!PG_ARGISNULL(1) && rank < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("rank %d is out of range", rank),
+				 errhint("It is a whole number from 1 on, or null for the largest rank of the adapter.")));
+	bridge = bridge_open();
+	status = pa_transform_plain(&bridge->env, datum_value(bridge, PG_GETARG_DATUM(0)), rank, VARHDRSZ, &out,
+								&same);
+	if (status != PA_OK || !same)
+		return bridge_return(bridge, status, &out);
+	bridge_close(bridge);
+	PG_RETURN_DATUM(PG_GETARG_DATUM(0));
 }
 
 Datum

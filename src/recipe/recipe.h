@@ -92,6 +92,9 @@ extern PaStatus pa_recipe_scale(PaEnv *env, const PaOperand *of, double by, PaTe
 /* {"op":"cast","of":digest,"dtype":text} */
 extern PaStatus pa_recipe_cast(PaEnv *env, const PaOperand *of, const char *dtype, PaText *recipe);
 
+/* {"op":"plain","of":digest,"rank":n or null}; 0: null */
+extern PaStatus pa_recipe_plain(PaEnv *env, const PaOperand *of, uint64_t rank, PaText *recipe);
+
 /* {"op":"select","of":digest,"pattern":text,"invert":bool} */
 extern PaStatus pa_recipe_select(PaEnv *env, const PaOperand *of, const char *pattern, bool invert,
 								 PaText *recipe);

@@ -45,6 +45,7 @@ static const PaNodeForm node_forms[] = {
 	  {"base_model", PA_MEMBER_OPTIONAL_TEXT},
 	  {"revision", PA_MEMBER_OPTIONAL_TEXT}}},
 	{"split", 1, 3, {{"of", PA_MEMBER_DIGEST}, {"max_bytes", PA_MEMBER_COUNT}, {"part", PA_MEMBER_COUNT}}},
+	{"plain", 2, 2, {{"of", PA_MEMBER_DIGEST}, {"rank", PA_MEMBER_OPTIONAL_COUNT}}},
 	{"drop_dense", 2, 2, {{"of", PA_MEMBER_DIGEST}, {"tensors", PA_MEMBER_OPTIONAL_TEXT}}},
 	{"rename",
 	 2,

@@ -207,6 +207,8 @@ class Evaluator:
         x = left[node["of"]]
         if op == "scale":
             return "adapter_scale(%s, %s)" % (x, number(float.fromhex(node["by"])))
+        if op == "plain":
+            return "adapter_plain(%s, %s)" % (x, node["rank"] or "null")
         if op == "cast":
             return "adapter_cast(%s, '%s')" % (x, node["dtype"])
         if op == "select":

@@ -41,6 +41,11 @@ static const Case cases[] = {
 	{"{\"version\":1,\"root\":{\"op\":\"rename\"," OF
 	 ",\"pattern\":\"a\",\"replacement\":\"\"},\"nodes\":{}}",
 	 PA_ERR_CONFIG},
+	{"{\"version\":2,\"root\":{\"op\":\"plain\",\"of\":\"" BB "\",\"rank\":null},\"nodes\":{}}", PA_OK},
+	{"{\"version\":2,\"root\":{\"op\":\"plain\",\"of\":\"" BB "\",\"rank\":8},\"nodes\":{}}", PA_OK},
+	{"{\"version\":2,\"root\":{\"op\":\"plain\",\"of\":\"" BB "\"},\"nodes\":{}}", PA_ERR_CONFIG},
+	{"{\"version\":1,\"root\":{\"op\":\"plain\",\"of\":\"" BB "\",\"rank\":null},\"nodes\":{}}",
+	 PA_ERR_CONFIG},
 	{"{\"version\":0,\"root\":" IMPORT_A ",\"nodes\":{}}", PA_ERR_CONFIG},
 	{"{\"version\":1.0,\"root\":" IMPORT_A ",\"nodes\":{}}", PA_ERR_CONFIG},
 	{"{\"root\":" IMPORT_A ",\"nodes\":{}}", PA_ERR_CONFIG},
