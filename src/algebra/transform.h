@@ -42,7 +42,21 @@ extern PaStatus pa_cast_source(PaEnv *env, PaSource *parent, const PaAdapter *ad
 							   PaSource **source);
 
 /*
- * Keep the modules with keep[module]; none left is PA_ERR_CONFIG.
+ * Form product: every scaling 1, alpha = r, and one rank, that which is asked for or
+ * (0) the largest.  PA_ERR_CONFIG if a module's is larger, PA_ERR_UNSUPPORTED where a
+ * module cannot be filled up.
+ */
+extern PaStatus pa_plain_draft(PaEnv *env, const PaAdapter *adapter, uint64_t rank, PaDraft **draft);
+
+/*
+ * Tensor i of adapter is the parent's tensor from[i], B and its bias times the
+ * scaling, filled up with zeros.
+ */
+extern PaStatus pa_plain_source(PaEnv *env, PaSource *parent, const PaAdapter *adapter, const uint32_t *from,
+								PaSource **source);
+
+/*
+ * Keep the tensors with keep[tensor] and their modules; none left is PA_ERR_CONFIG.
  */
 extern PaStatus pa_select_draft(PaEnv *env, const PaAdapter *adapter, const bool *keep, PaDraft **draft);
 

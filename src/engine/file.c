@@ -11,6 +11,7 @@
 #include "adapter/fault.h"
 #include "adapter/kind.h"
 #include "core/limits.h"
+#include "interchange/peft_members.h"
 #include "interchange/peft_selection.h"
 
 static PaStatus
@@ -172,6 +173,32 @@ check_is_adapter(PaEnv *env, const PaAdapter *adapter)
 	return PA_ERR_CONFIG;
 }
 
+/* What came in from outside for the first time: not a dump, nor a value that is there. */
+PaStatus
+pa_file_tell(PaEnv *env, const PaOpenedFile *opened)
+{
+	const PaResult *result = &opened->result;
+	const char *names;
+	PaBuf		message;
+	PaStatus	status;
+
+	if (env->host->notice == NULL)
+		return PA_OK;
+	PA_TRY(pa_peft_members_set(env, pa_peft_dialect(result->adapter->kind),
+							   result->documents.document[PA_DOCUMENT_CONFIG], &names));
+	if (names == NULL)
+		return PA_OK;
+	PA_TRY(pa_buf_init(env, &message, 0, strlen(names) + 100));
+	status = pa_buf_printf(&message, "adapter configuration has members that PEFT does not have: %s", names);
+	if (status == PA_OK)
+		status = pa_buf_u8(&message, 0);
+	if (status == PA_OK)
+		env->host->notice(env->host->state, (const char *) message.data,
+						  "They are kept, and have no part in arithmetic.");
+	pa_buf_release(&message);
+	return status;
+}
+
 PaStatus
 pa_file_open(PaEnv *env, PaText file, PaText config, bool require_envelope, PaOpenedFile *opened)
 {
@@ -186,7 +213,10 @@ pa_file_open(PaEnv *env, PaText file, PaText config, bool require_envelope, PaOp
 		PA_TRY(check_inner_header(env, st));
 	PA_TRY(pa_file_describe(env, opened, config));
 	if (!envelope)
+	{
 		PA_TRY(check_is_adapter(env, opened->result.adapter));
+		PA_TRY(pa_file_tell(env, opened));
+	}
 	opened->result.documents.document[PA_DOCUMENT_HEADER] = envelope ? st->inner_header : st->header;
 	return choose_recipe(env, st, file, &opened->recipe);
 }

@@ -71,7 +71,7 @@ describe(PaEnv *env, const PaOperands *operands, const PaDraft *draft, PaResult 
 	if (config.text != NULL)
 		return pa_result_describe_kept(env, draft, config, result);
 	PA_TRY(pa_adapter_require_arithmetic(env, &draft->facts));
-	return pa_result_describe(env, draft, result);
+	return pa_result_describe(env, draft, operands->n, operands->values, result);
 }
 
 PaStatus

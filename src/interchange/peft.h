@@ -73,6 +73,12 @@ extern PaStatus pa_peft_describe(PaEnv *env, PaConfig *config, uint32_t n, const
 								 PaAdapter **adapter, uint32_t **file_of);
 
 /*
+ * By what an adapter that was read from storage is of an unknown variant: the name
+ * of a member of its configuration, or of a tensor; NULL: it is of none.
+ */
+extern PaStatus pa_peft_variant(PaEnv *env, PaText config, const PaAdapter *adapter, const char **variant);
+
+/*
  * A draft as an adapter: configuration text, names, pa_peft_describe, and the
  * check that the scalings, flags and facts come back bit for bit
  * (PA_ERR_UNSUPPORTED with a hint where an alpha cannot be written).

@@ -20,8 +20,8 @@
 
 /*
  * A rank_pattern or alpha_pattern entry, in the document's order.  A key that is
- * "^" and an escaped path, as composed configurations have them, is compared as
- * text: there may be thousands.  So is one of letters, digits and dots.
+ * "^" and an escaped path, or a plain one (plain_keys.h), as composed
+ * configurations have them, is compared as text: there may be thousands.
  */
 typedef struct PaPatternValue
 {
@@ -56,6 +56,7 @@ typedef struct PaConfig
 	/* LoRA */
 	const char *bias;			/* "none", "all", "lora_only"; others: "none" */
 	uint32_t	features;		/* others: none */
+	const char *variant;		/* the member that announces an unknown one; NULL: none */
 	bool		lora_bias;
 	bool		rslora;
 	double		r;

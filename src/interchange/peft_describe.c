@@ -253,6 +253,7 @@ copy_facts(const PaConfig *config, PaAdapter *adapter)
 	adapter->task_type = config->task_type;
 	adapter->bias = config->bias;
 	adapter->features = config->features;
+	adapter->variant = config->variant;
 	adapter->fan_in_fan_out = config->fan_in_fan_out;
 	adapter->lora_bias = config->lora_bias;
 	adapter->rslora = config->rslora;

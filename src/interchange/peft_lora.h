@@ -17,8 +17,8 @@
 extern PaStatus pa_peft_lora_read(PaEnv *env, const json_t *root, PaConfig *config);
 
 /*
- * Explicit target_modules, the most frequent r and alpha, escaped patterns for
- * the rest.  PA_ERR_UNSUPPORTED where alpha and scaling are not of the form.
+ * Explicit target_modules, the most frequent r and alpha, patterns for the rest
+ * (peft_lora_keys.h).  PA_ERR_UNSUPPORTED where alpha and scaling are not of the form.
  */
 extern PaStatus pa_peft_lora_write(PaEnv *env, json_t *root, const PaAdapter *facts);
 
@@ -41,5 +41,11 @@ typedef struct PaLoraModule
  * it has different ones for both.
  */
 extern PaStatus pa_peft_config_modules(PaEnv *env, const PaConfig *config, uint32_t n, PaLoraModule *modules);
+
+/*
+ * A tensor that is carried as dense and is no parameter of the base model: beside
+ * the factors of a module, or with a name of another method.
+ */
+extern bool pa_peft_lora_is_companion(const PaAdapter *adapter, const PaTensor *tensor);
 
 #endif

@@ -216,6 +216,25 @@ host_unpaired(void *state, uint32_t unpaired, uint32_t modules)
 	return settings_unpaired_modules() != UNPAIRED_ERROR;
 }
 
+/* A callback may not throw: without memory for it there is no notice. */
+static char *
+copy_text(Bridge *bridge, const char *text)
+{
+	char	   *copy = host_alloc(bridge, strlen(text) + 1);
+
+	return copy != NULL ? strcpy(copy, text) : NULL;
+}
+
+/* One for each call of a function: the last one. */
+static void
+host_notice(void *state, const char *message, const char *detail)
+{
+	Bridge	   *bridge = state;
+
+	bridge->notice = copy_text(bridge, message);
+	bridge->notice_detail = copy_text(bridge, detail);
+}
+
 Bridge *
 bridge_open(void)
 {
@@ -229,6 +248,7 @@ bridge_open(void)
 	bridge->host.hash_begin = host_hash_begin;
 	bridge->host.hash_update = host_hash_update;
 	bridge->host.hash_finish = host_hash_finish;
+	bridge->host.notice = host_notice;
 	bridge->host.made = host_made;
 	if (settings_unpaired_modules() != UNPAIRED_OFF)
 		bridge->host.unpaired = host_unpaired;
@@ -319,6 +339,17 @@ bridge_check(Bridge *bridge, PaStatus status)
 			 error.hint[0] != '\0' ? errhint("%s", error_text(error.hint)) : 0));
 }
 
+void
+bridge_tell(Bridge *bridge)
+{
+	bridge_close(bridge);
+	if (bridge->notice != NULL)
+		ereport(NOTICE,
+				(errcode(ERRCODE_SUCCESSFUL_COMPLETION), errmsg_internal("%s", error_text(bridge->notice)),
+				 bridge->notice_detail != NULL ? errdetail_internal("%s", error_text(bridge->notice_detail))
+											   : 0));
+}
+
 struct varlena *
 bridge_varlena(PaBuf *buf)
 {
@@ -339,7 +370,7 @@ bridge_return(Bridge *bridge, PaStatus status, PaBuf *value)
 
 	bridge_check(bridge, status);
 	result = bridge_varlena(value);
-	bridge_close(bridge);
+	bridge_tell(bridge);
 	return PointerGetDatum(result);
 }
 

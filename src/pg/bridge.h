@@ -38,6 +38,8 @@ typedef struct Bridge
 	ErrorData  *kept;			/* the server's error that a callback caught */
 	uint32		unpaired;		/* of so many modules, in some operands only */
 	uint32		modules;
+	char	   *notice;			/* in UTF-8, for bridge_tell; NULL: there is none */
+	char	   *notice_detail;
 	bool		open;
 } Bridge;
 
@@ -49,6 +51,9 @@ extern void bridge_close(Bridge *bridge);
 
 /* Return if status is PA_OK; else close the bridge and raise the error. */
 extern void bridge_check(Bridge *bridge, PaStatus status);
+
+/* Close the bridge, and raise the NOTICE that the core left, if any: after it has returned. */
+extern void bridge_tell(Bridge *bridge);
 
 /* In a PG_CATCH of a callback: keep the current error for bridge_check. */
 extern void bridge_keep_error(Bridge *bridge);

@@ -92,13 +92,19 @@ extern PaStatus pa_recipe_scale(PaEnv *env, const PaOperand *of, double by, PaTe
 /* {"op":"cast","of":digest,"dtype":text} */
 extern PaStatus pa_recipe_cast(PaEnv *env, const PaOperand *of, const char *dtype, PaText *recipe);
 
+/* {"op":"plain","of":digest,"rank":n or null}; 0: null */
+extern PaStatus pa_recipe_plain(PaEnv *env, const PaOperand *of, uint64_t rank, PaText *recipe);
+
 /* {"op":"select","of":digest,"pattern":text,"invert":bool} */
 extern PaStatus pa_recipe_select(PaEnv *env, const PaOperand *of, const char *pattern, bool invert,
 								 PaText *recipe);
 
-/* {"op":"rename","of":digest,"pattern":text,"replacement":text} */
+/* {"op":"rename","of":digest,"pattern":text,"replacement":text}; recipes of version 2 have it */
 extern PaStatus pa_recipe_rename(PaEnv *env, const PaOperand *of, const char *pattern,
 								 const char *replacement, PaText *recipe);
+
+/* {"op":"drop_dense","of":digest,"tensors":text or null}; recipes of version 2 have it */
+extern PaStatus pa_recipe_drop_dense(PaEnv *env, const PaOperand *of, const char *tensors, PaText *recipe);
 
 /*
  * {"op":"set_base_model","of":digest,"base_model":text or null,"revision":text

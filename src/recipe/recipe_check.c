@@ -15,10 +15,11 @@
 #include "core/limits.h"
 
 static const PaNodeForm node_forms[] = {
-	{"import", 1, {{"sha256", PA_MEMBER_DIGEST}}},
-	{"combine", 1, {{"terms", PA_MEMBER_TERMS}}},
-	{"concatenate", 1, {{"terms", PA_MEMBER_WEIGHTED_TERMS}}},
+	{"import", 1, 1, {{"sha256", PA_MEMBER_DIGEST}}},
+	{"combine", 1, 1, {{"terms", PA_MEMBER_TERMS}}},
+	{"concatenate", 1, 1, {{"terms", PA_MEMBER_WEIGHTED_TERMS}}},
 	{"truncate",
+	 1,
 	 5,
 	 {{"terms", PA_MEMBER_WEIGHTED_TERMS},
 	  {"rank", PA_MEMBER_OPTIONAL_COUNT},
@@ -26,6 +27,7 @@ static const PaNodeForm node_forms[] = {
 	  {"numerics", PA_MEMBER_TOLERANCE},
 	  {"library", PA_MEMBER_TEXT}}},
 	{"merge",
+	 1,
 	 6,
 	 {{"method", PA_MEMBER_TEXT},
 	  {"flavour", PA_MEMBER_TEXT},
@@ -33,23 +35,32 @@ static const PaNodeForm node_forms[] = {
 	  {"density", PA_MEMBER_WEIGHT},
 	  {"majority_sign", PA_MEMBER_OPTIONAL_TEXT},
 	  {"seed", PA_MEMBER_OPTIONAL_INTEGER}}},
-	{"scale", 2, {{"of", PA_MEMBER_DIGEST}, {"by", PA_MEMBER_WEIGHT}}},
-	{"cast", 2, {{"of", PA_MEMBER_DIGEST}, {"dtype", PA_MEMBER_DTYPE}}},
-	{"select", 3, {{"of", PA_MEMBER_DIGEST}, {"pattern", PA_MEMBER_TEXT}, {"invert", PA_MEMBER_BOOL}}},
+	{"scale", 1, 2, {{"of", PA_MEMBER_DIGEST}, {"by", PA_MEMBER_WEIGHT}}},
+	{"cast", 1, 2, {{"of", PA_MEMBER_DIGEST}, {"dtype", PA_MEMBER_DTYPE}}},
+	{"select", 1, 3, {{"of", PA_MEMBER_DIGEST}, {"pattern", PA_MEMBER_TEXT}, {"invert", PA_MEMBER_BOOL}}},
 	{"set_base_model",
+	 1,
 	 3,
 	 {{"of", PA_MEMBER_DIGEST},
 	  {"base_model", PA_MEMBER_OPTIONAL_TEXT},
 	  {"revision", PA_MEMBER_OPTIONAL_TEXT}}},
-	{"split", 3, {{"of", PA_MEMBER_DIGEST}, {"max_bytes", PA_MEMBER_COUNT}, {"part", PA_MEMBER_COUNT}}},
-	{"union", 1, {{"of", PA_MEMBER_DIGESTS}}},
-	{"rename", 3, {{"of", PA_MEMBER_DIGEST}, {"pattern", PA_MEMBER_TEXT}, {"replacement", PA_MEMBER_TEXT}}},
+	{"split", 1, 3, {{"of", PA_MEMBER_DIGEST}, {"max_bytes", PA_MEMBER_COUNT}, {"part", PA_MEMBER_COUNT}}},
+	{"plain", 2, 2, {{"of", PA_MEMBER_DIGEST}, {"rank", PA_MEMBER_OPTIONAL_COUNT}}},
+	{"drop_dense", 2, 2, {{"of", PA_MEMBER_DIGEST}, {"tensors", PA_MEMBER_OPTIONAL_TEXT}}},
+	{"rename",
+	 2,
+	 3,
+	 {{"of", PA_MEMBER_DIGEST}, {"pattern", PA_MEMBER_TEXT}, {"replacement", PA_MEMBER_TEXT}}},
+	{"union", 1, 1, {{"of", PA_MEMBER_DIGESTS}}},
 };
 
 static const PaNodeForm term_form = {
-	"term", 3, {{"of", PA_MEMBER_DIGEST}, {"u", PA_MEMBER_WEIGHT}, {"v", PA_MEMBER_WEIGHT}}};
+	"term", 1, 3, {{"of", PA_MEMBER_DIGEST}, {"u", PA_MEMBER_WEIGHT}, {"v", PA_MEMBER_WEIGHT}}};
 
-static const PaNodeForm weighted_term_form = {"term", 2, {{"of", PA_MEMBER_DIGEST}, {"w", PA_MEMBER_WEIGHT}}};
+static const PaNodeForm weighted_term_form = {"term",
+											  1,
+											  2,
+											  {{"of", PA_MEMBER_DIGEST}, {"w", PA_MEMBER_WEIGHT}}};
 
 const PaNodeForm *
 pa_recipe_form(const json_t *op)
@@ -60,6 +71,19 @@ pa_recipe_form(const json_t *op)
 		if (strcmp(node_forms[i].op, name) == 0)
 			return &node_forms[i];
 	return NULL;
+}
+
+int
+pa_recipe_text_version(const char *node)
+{
+	static const char start[] = "{\"op\":\"";
+	const char *op = node + strlen(start);
+
+	for (size_t i = 0; i < sizeof(node_forms) / sizeof(node_forms[0]); i++)
+		if (strcspn(op, "\"") == strlen(node_forms[i].op) &&
+			memcmp(op, node_forms[i].op, strlen(node_forms[i].op)) == 0)
+			return node_forms[i].version;
+	return PA_RECIPE_VERSION;
 }
 
 const PaNodeForm *
@@ -176,7 +200,7 @@ is_member(const json_t *value, PaMemberType type)
 	return false;
 }
 
-/* where: "root", or the digest that the node belongs to */
+/* where: "root", or the digest that the node belongs to; version: the document's */
 static PaStatus
 check_node(PaEnv *env, const json_t *node, const char *where, json_int_t version)
 {
@@ -185,7 +209,7 @@ check_node(PaEnv *env, const json_t *node, const char *where, json_int_t version
 
 	if (!json_is_object(node) || op == NULL)
 		return pa_fail(env, PA_ERR_CONFIG, "recipe node \"%.64s\" has no operation", where);
-	if (form == NULL || (version < 2 && strcmp(form->op, PA_RECIPE_SINCE_2) == 0))
+	if (form == NULL || form->version > version)
 		return pa_fail(env, PA_ERR_CONFIG, "recipe node \"%.64s\" has an unknown operation", where);
 	/* a truncation is by one of its two measures */
 	if (has_members(node, form, 1) &&
