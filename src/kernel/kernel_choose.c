@@ -14,25 +14,21 @@
 			pa_kernel_##T##_widen, pa_kernel_##T##_all_finite, pa_kernel_##T##_sum_squares \
 	}
 
+/* The dtypes that have arithmetic; PREFIX is what the instance's names have before theirs. */
+#define SET(NAME, RUNS, PREFIX) \
+	{ \
+		NAME, RUNS, \
+		{ \
+			[PA_F64] = ROW(PREFIX##f64), [PA_F32] = ROW(PREFIX##f32), [PA_F16] = ROW(PREFIX##f16), \
+			[PA_BF16] = ROW(PREFIX##bf16) \
+		} \
+	}
+
 const PaKernelSet pa_kernel_sets[] = {
 #if defined(__x86_64__)
-	{"avx2",
-	 pa_cpu_has_avx2,
-	 {
-		 [PA_F64] = ROW(avx2_f64),
-		 [PA_F32] = ROW(avx2_f32),
-		 [PA_F16] = ROW(avx2_f16),
-		 [PA_BF16] = ROW(avx2_bf16),
-	 }},
+	SET("avx2", pa_cpu_has_avx2, avx2_),
 #endif
-	{"portable",
-	 pa_cpu_any,
-	 {
-		 [PA_F64] = ROW(f64),
-		 [PA_F32] = ROW(f32),
-		 [PA_F16] = ROW(f16),
-		 [PA_BF16] = ROW(bf16),
-	 }},
+	SET("portable", pa_cpu_any, ),
 };
 
 const size_t pa_kernel_set_count = sizeof(pa_kernel_sets) / sizeof(pa_kernel_sets[0]);
