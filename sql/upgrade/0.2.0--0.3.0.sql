@@ -1,2 +1,56 @@
 -- From 0.2.0 to 0.3.0: each statement of sql/install that 0.2.0 has not, word
--- for word (doc/packages.md).  Nothing has changed so far.
+-- for word (doc/packages.md).
+
+create function adapter_rename(adapter, module_pattern text, replacement text) returns adapter
+	as 'MODULE_PATHNAME' language c immutable strict parallel restricted cost 1000;
+comment on function adapter_rename(adapter, text, text) is
+	'The same tensors, each module whose whole path matches the expression, Python''s, under the path that '
+	'the replacement makes of it (\1 to \9, \g<number> and \g<name> are its groups, \\ a backslash), the '
+	'others under their own. Names are PEFT''s, the configuration is composed anew. Errors: 2201B bad '
+	'expression or replacement, 54000 it gives up, 22023 no module matches, two modules would have one '
+	'path, or what would be a path is none, 0A000 an adapter that arithmetic refuses, or a construct that '
+	'only Python has.';
+
+create function adapter_drop_dense(adapter, tensors text default null) returns adapter
+	as 'MODULE_PATHNAME' language c immutable parallel restricted cost 1000;
+comment on function adapter_drop_dense(adapter, text) is
+	'The adapter without the dense tensors (saved heads and embeddings, base_layer.weight, biases) whose '
+	'whole name, without the file''s prefix, matches the expression, Python''s; null: without any. All other '
+	'tensors stay, the LoRA factors beside them too. One that has none of them has the same tensors. '
+	'0.5 * a + 0.5 * adapter_drop_dense(b, ''score.weight'') keeps the head of a. Errors: 2201B bad '
+	'expression, 54000 it gives up, 22023 nothing is left, 0A000 an adapter that arithmetic refuses, or a '
+	'construct that only Python has.';
+
+comment on function adapter_magnitude_prune(adapter[], double precision[], double precision, text) is
+	'The weighted sum of the adapters'' factors after pruning: of each factor with n entries the '
+	'floor(density n) of largest magnitude stay, of equal ones those that come first. With s the scaling of '
+	'a module, A = sum of sgn(w s) sqrt(abs(w s)) A_i, B = sum of sqrt(abs(w s)) B_i, lora_bias = sum of w '
+	's b_i, over the adapters that have the module; the result''s scaling is 1. As PEFT''s magnitude_prune, '
+	'at density 1 its linear. flavour: peft. Errors: 22023 no adapters, another number of weights, density '
+	'not in (0, 1], unknown flavour; 22004 nulls; 22003 weights or inputs not finite, overflow; 22000 '
+	'ranks, shapes, base models or dense tensors differ; 0A000 (IA)^3, differences, experts, and what '
+	'arithmetic refuses.';
+
+comment on function adapter_module_delta(adapter, text) is
+	'What the module adds to the base weight, in that weight''s shape: s * B A, the product summed over the '
+	'rank in order, in double; transposed for fan_in_fan_out and embeddings, kernel shape for convolutions; '
+	'l - 1 for (IA)^3. lora_bias is not part of it. fan_in_fan_out is the configuration''s, which PEFT '
+	'saves as its last layer had it: where that is not so for the module (GPT-2''s c_attn beside lm_head) '
+	'it is the third argument. Errors: 42704 no such module, 54000 more than 16777216 elements, 0A000 '
+	'differences (adapter_tensor has them), and an adapter that arithmetic refuses.';
+
+create function adapter_module_delta(adapter, module text, fan_in_fan_out boolean) returns double precision[]
+	as 'MODULE_PATHNAME' language c immutable strict parallel safe cost 1000;
+comment on function adapter_module_delta(adapter, text, boolean) is
+	'The same for a module whose base weight is known to be stored as (in, out), fan_in_fan_out => true, or '
+	'as (out, in), whatever the configuration says. Errors: those of adapter_module_delta(adapter, text).';
+
+create function adapter_plain(adapter, rank integer default null) returns adapter
+	as 'MODULE_PATHNAME' language c immutable parallel restricted cost 1000;
+comment on function adapter_plain(adapter, integer) is
+	'The same change in a form that narrow readers take (SGLang, llama.cpp''s converter, TGI, old '
+	'vLLM): scalings folded into B and lora_bias (rounded once), alpha = r, no patterns, no rsLoRA, and '
+	'one rank for all modules, the given one or the largest, with rows of zeros in A and columns of '
+	'them in B. (IA)^3 and differences are returned as they are. Errors: 22023 a module has a larger '
+	'rank (adapter_truncate), 0A000 a grouped convolution or stacked experts of another rank, or an '
+	'adapter that arithmetic refuses, 22003 weights or scaling not finite, or overflow.';

@@ -80,7 +80,12 @@ pa_role_is_keyed(PaRole role)
 #define PA_FEATURE_MONTECLORA (1u << 9)
 #define PA_FEATURE_VELORA (1u << 10)
 #define PA_FEATURE_UNKNOWN_TENSOR (1u << 11)	/* a lora_ tensor without a role known here */
-#define PA_FEATURE_KNOWN ((1u << 12) - 1)
+#define PA_FEATURE_UNKNOWN_MEMBER (1u << 12)	/* a member of the configuration that announces a variant */
+#define PA_FEATURE_COMPANION (1u << 13) /* a tensor beside the factors, or of another method, as dense */
+#define PA_FEATURE_KNOWN ((1u << 14) - 1)
+
+/* Bits that came after there were digests: what was imported before keeps its own. */
+#define PA_FEATURE_NOT_IN_DIGEST (PA_FEATURE_UNKNOWN_MEMBER | PA_FEATURE_COMPANION)
 
 #define PA_MODULE_TARGET (1u << 0)	/* has a tensor whose role is not dense */
 #define PA_MODULE_FEEDFORWARD (1u << 1) /* (IA)^3 on the input */
@@ -120,6 +125,7 @@ typedef struct PaAdapter
 	const char *task_type;		/* NULL likewise */
 	const char *bias;			/* LoRA: "none", "all", "lora_only"; others: "none" */
 	uint32_t	features;
+	const char *variant;		/* the member or tensor of the last two of them, for messages; NULL: not told */
 	bool		fan_in_fan_out;
 	bool		lora_bias;
 	bool		rslora;			/* form of the scaling; not in the digest */

@@ -111,7 +111,7 @@ add_facts(FieldHash *hash, const PaAdapter *adapter)
 	PA_TRY(add_optstr(hash, adapter->base_revision));
 	PA_TRY(add_optstr(hash, adapter->task_type));
 	PA_TRY(add_str(hash, adapter->bias));
-	PA_TRY(add_u32(hash, adapter->features));
+	PA_TRY(add_u32(hash, adapter->features & ~PA_FEATURE_NOT_IN_DIGEST));
 	PA_TRY(add_u8(hash, adapter->fan_in_fan_out));
 	PA_TRY(add_u8(hash, adapter->lora_bias));
 	PA_TRY(add_list(hash, adapter->n_target_parameters, adapter->target_parameters));

@@ -26,17 +26,6 @@ agree_base(PaEnv *env, const char *what, const char *a, const char *b)
 }
 
 static PaStatus
-agree_flag(PaEnv *env, const char *name, bool a, bool b)
-{
-	if (a == b)
-		return PA_OK;
-	pa_fail(env, PA_ERR_MISMATCH, "adapters have different %s: %s and %s", name, a ? "true" : "false",
-			b ? "true" : "false");
-	pa_detail(env, "The same tensors mean different changes to the weights then.");
-	return PA_ERR_MISMATCH;
-}
-
-static PaStatus
 agree_target_parameters(PaEnv *env, const PaAdapter *a, const PaAdapter *b)
 {
 	bool		same = a->n_target_parameters == b->n_target_parameters;
@@ -63,9 +52,14 @@ pa_agree(PaEnv *env, const PaAdapter *a, const PaAdapter *b)
 	}
 	PA_TRY(agree_base(env, "base models", a->base_model, b->base_model));
 	PA_TRY(agree_base(env, "base model revisions", a->base_revision, b->base_revision));
-	PA_TRY(agree_flag(env, "fan_in_fan_out", a->fan_in_fan_out, b->fan_in_fan_out));
-	PA_TRY(agree_flag(env, "lora_bias", a->lora_bias, b->lora_bias));
 	return agree_target_parameters(env, a, b);
+}
+
+void
+pa_agree_flags(PaAdapter *facts, const PaAdapter *other)
+{
+	facts->fan_in_fan_out = facts->fan_in_fan_out && other->fan_in_fan_out;
+	facts->lora_bias = facts->lora_bias || other->lora_bias;
 }
 
 PaStatus

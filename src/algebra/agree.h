@@ -10,8 +10,15 @@
 
 #include "adapter/draft.h"
 
-/* Kind, base model and revision, fan_in_fan_out, lora_bias, target_parameters; else PA_ERR_MISMATCH. */
+/* Kind, base model and revision, target_parameters; else PA_ERR_MISMATCH. */
 extern PaStatus pa_agree(PaEnv *env, const PaAdapter *a, const PaAdapter *b);
+
+/*
+ * Of two adapters that agree: fan_in_fan_out, which says how a base weight is
+ * stored and which PEFT corrects layer by layer when it loads, is set if both have it,
+ * so that it depends on no order; lora_bias if one has it.
+ */
+extern void pa_agree_flags(PaAdapter *facts, const PaAdapter *other);
 
 /* Role by role the tensors that a sum pairs must have one shape; else PA_ERR_MISMATCH. */
 extern PaStatus pa_agree_shape(PaEnv *env, const PaTensor *a, const PaTensor *b);

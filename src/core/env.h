@@ -58,9 +58,18 @@ typedef struct PaHost
 	bool		(*hash_begin)(void *state, PaHashSlot slot);
 	bool		(*hash_update)(void *state, PaHashSlot slot, const void *p, size_t n);
 	bool		(*hash_finish)(void *state, PaHashSlot slot, uint8_t out[PA_SHA256_LENGTH]);
+	/* NULL, or takes down what the user should know though nothing is wrong; the texts are copied */
+	void		(*notice)(void *state, const char *message, const char *detail);
 	/* NULL, or is told of each value that an operation made: the text of its recipe's root, and of what */
 	void		(*made)(void *state, const PaIdentity *value, const char *root, size_t n_root, uint32_t n_operands,
 						const PaIdentity *operands);
+
+	/*
+	 * NULL: operands need not have the same modules.  Else those of a sum must share
+	 * some (algebra/pairing.h), and it is told how many of how many are in some
+	 * operands only; false: that is an error.
+	 */
+	bool		(*unpaired)(void *state, uint32_t unpaired, uint32_t modules);
 } PaHost;
 
 typedef struct PaAllocation PaAllocation;

@@ -43,7 +43,6 @@ product_shape(PaEnv *env, PaValue *value, const PaModule *module, PaDelta *delta
 {
 	const PaTensor *a = tensor_of(value, delta->module, PA_ROLE_FACTOR_A);
 	const PaTensor *b = tensor_of(value, delta->module, PA_ROLE_FACTOR_B);
-	bool		linear = a->ndim == 2;
 
 	if (module->flags & PA_MODULE_PARAMETER)
 		return pa_fail(env, PA_ERR_UNSUPPORTED, "delta of target parameter \"%.300s\" is not supported",
@@ -56,7 +55,8 @@ product_shape(PaEnv *env, PaValue *value, const PaModule *module, PaDelta *delta
 	delta->ndim = a->ndim;
 	memcpy(delta->shape, a->shape, sizeof(delta->shape));
 	delta->shape[0] = b->shape[0];
-	if (linear && ((module->flags & PA_MODULE_EMBEDDING) || pa_value_adapter(value)->fan_in_fan_out))
+	delta->transposed = a->ndim == 2 && ((module->flags & PA_MODULE_EMBEDDING) || delta->transposed);
+	if (delta->transposed)
 	{
 		delta->shape[0] = a->shape[1];
 		delta->shape[1] = b->shape[0];
@@ -99,7 +99,7 @@ delta_shape(PaEnv *env, PaValue *value, const PaModule *module, PaDelta *delta)
 }
 
 PaStatus
-pa_delta_measure(PaEnv *env, PaValue *value, const char *path, PaDelta *delta)
+pa_delta_measure(PaEnv *env, PaValue *value, const char *path, const bool *fan_in_fan_out, PaDelta *delta)
 {
 	const PaAdapter *adapter = pa_value_adapter(value);
 	int64_t		index = pa_adapter_find_module(adapter, path);
@@ -114,6 +114,7 @@ pa_delta_measure(PaEnv *env, PaValue *value, const char *path, PaDelta *delta)
 			PA_TRY(pa_tensor_require_arithmetic(env, &adapter->tensors[module->tensor[role]]));
 	memset(delta, 0, sizeof(*delta));
 	delta->module = (uint32_t) index;
+	delta->transposed = fan_in_fan_out != NULL ? *fan_in_fan_out : adapter->fan_in_fan_out;
 	PA_TRY(delta_shape(env, value, module, delta));
 	delta->elements = 1;
 	for (int i = 0; i < delta->ndim; i++)
@@ -166,15 +167,13 @@ read_product(PaEnv *env, PaValue *value, const PaDelta *delta, double *out)
 	const PaModule *module = &pa_value_adapter(value)->modules[delta->module];
 	const PaTensor *a = tensor_of(value, delta->module, PA_ROLE_FACTOR_A);
 	const PaTensor *b = tensor_of(value, delta->module, PA_ROLE_FACTOR_B);
-	bool		transpose = a->ndim == 2 &&
-		((module->flags & PA_MODULE_EMBEDDING) || pa_value_adapter(value)->fan_in_fan_out);
 	double	   *a_data;
 	double	   *b_data;
 
 	PA_TRY(read_factor(env, value, a, &a_data));
 	PA_TRY(read_factor(env, value, b, &b_data));
 	PA_TRY(multiply(env, a_data, b_data, b->shape[0], module->rank, a->elements / module->rank,
-					module->scaling, transpose, out));
+					module->scaling, delta->transposed, out));
 	pa_free(env, a_data);
 	pa_free(env, b_data);
 	return PA_OK;

@@ -11,6 +11,7 @@
 #include "adapter/fault.h"
 #include "adapter/kind.h"
 #include "core/limits.h"
+#include "interchange/peft_members.h"
 #include "interchange/peft_selection.h"
 
 static PaStatus
@@ -83,7 +84,7 @@ choose_config(PaEnv *env, const PaSafetensors *file, bool envelope, bool require
 
 /* By the type in the configuration, unless the envelope says that it was only stored. */
 static PaStatus
-read_config(PaEnv *env, const PaSafetensors *file, PaText config, PaConfig *read)
+read_by_kind(PaEnv *env, const PaSafetensors *file, PaText config, PaConfig *read)
 {
 	const PaKindMethods *kind;
 
@@ -94,6 +95,21 @@ read_config(PaEnv *env, const PaSafetensors *file, PaText config, PaConfig *read
 		return pa_fail_later(env, "The file has \"%s\" under the metadata key \"%s\".", file->kind.text,
 							 PA_META_KIND);
 	return pa_peft_config_read_as(env, config, kind->id, read);
+}
+
+/*
+ * An envelope says whether wrappers are to be taken off: one that was written
+ * before they were has paths as its names say them, and must keep its digest.
+ */
+static PaStatus
+read_config(PaEnv *env, const PaSafetensors *file, PaText config, PaConfig *read)
+{
+	PA_TRY(read_by_kind(env, file, config, read));
+	read->unwrap_names = !pa_safetensors_is_envelope(file) || file->names.text != NULL;
+	if (file->names.text == NULL || strcmp(file->names.text, PA_NAMES_WRAPPED) == 0)
+		return PA_OK;
+	return pa_fail_later(env, "The file has \"%.100s\" under the metadata key \"%s\".", file->names.text,
+						 PA_META_NAMES);
 }
 
 PaStatus
@@ -157,6 +173,32 @@ check_is_adapter(PaEnv *env, const PaAdapter *adapter)
 	return PA_ERR_CONFIG;
 }
 
+/* What came in from outside for the first time: not a dump, nor a value that is there. */
+PaStatus
+pa_file_tell(PaEnv *env, const PaOpenedFile *opened)
+{
+	const PaResult *result = &opened->result;
+	const char *names;
+	PaBuf		message;
+	PaStatus	status;
+
+	if (env->host->notice == NULL)
+		return PA_OK;
+	PA_TRY(pa_peft_members_set(env, pa_peft_dialect(result->adapter->kind),
+							   result->documents.document[PA_DOCUMENT_CONFIG], &names));
+	if (names == NULL)
+		return PA_OK;
+	PA_TRY(pa_buf_init(env, &message, 0, strlen(names) + 100));
+	status = pa_buf_printf(&message, "adapter configuration has members that PEFT does not have: %s", names);
+	if (status == PA_OK)
+		status = pa_buf_u8(&message, 0);
+	if (status == PA_OK)
+		env->host->notice(env->host->state, (const char *) message.data,
+						  "They are kept, and have no part in arithmetic.");
+	pa_buf_release(&message);
+	return status;
+}
+
 PaStatus
 pa_file_open(PaEnv *env, PaText file, PaText config, bool require_envelope, PaOpenedFile *opened)
 {
@@ -171,7 +213,10 @@ pa_file_open(PaEnv *env, PaText file, PaText config, bool require_envelope, PaOp
 		PA_TRY(check_inner_header(env, st));
 	PA_TRY(pa_file_describe(env, opened, config));
 	if (!envelope)
+	{
 		PA_TRY(check_is_adapter(env, opened->result.adapter));
+		PA_TRY(pa_file_tell(env, opened));
+	}
 	opened->result.documents.document[PA_DOCUMENT_HEADER] = envelope ? st->inner_header : st->header;
 	return choose_recipe(env, st, file, &opened->recipe);
 }

@@ -160,7 +160,7 @@ pa_lowrank_truncate(PaEnv *env, const PaDeltaSum *sum, PaKeep keep, size_t reser
 	PA_TRY(check_sum(env, &planned, stacks));
 	PA_TRY(pa_blas_open(env));
 	PA_TRY(truncated_draft(env, &planned, stacks, keep, &draft));
-	PA_TRY(pa_result_describe(env, &draft, &result));
+	PA_TRY(pa_result_describe(env, &draft, planned.operands.n, planned.operands.values, &result));
 	PA_TRY(truncated_source(env, &planned, stacks, &draft, &result, &source));
 	PA_TRY(truncate_recipe(env, &planned, keep, &recipe));
 	return pa_result_store(env, &result, source, recipe, planned.operands.n, planned.operands.named, reserve,

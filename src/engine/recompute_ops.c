@@ -83,10 +83,36 @@ run_cast(PaEnv *env, PaStep *step, PaBuf *out)
 }
 
 static PaStatus
+run_plain(PaEnv *env, PaStep *step, PaBuf *out)
+{
+	bool		same;
+
+	PA_TRY(pa_transform_plain(env, step->values[0], pa_recipe_integer(step->node, "rank"), step->reserve, out,
+							  &same));
+	if (same)
+		step->same_as = 0;
+	return PA_OK;
+}
+
+static PaStatus
 run_select(PaEnv *env, PaStep *step, PaBuf *out)
 {
 	return pa_transform_select(env, step->values[0], pa_recipe_text(step->node, "pattern"),
 							   pa_recipe_flag(step->node, "invert"), step->reserve, out);
+}
+
+static PaStatus
+run_rename(PaEnv *env, PaStep *step, PaBuf *out)
+{
+	return pa_transform_rename(env, step->values[0], pa_recipe_text(step->node, "pattern"),
+							   pa_recipe_text(step->node, "replacement"), step->reserve, out);
+}
+
+static PaStatus
+run_drop_dense(PaEnv *env, PaStep *step, PaBuf *out)
+{
+	return pa_transform_drop_dense(env, step->values[0], pa_recipe_text(step->node, "tensors"), step->reserve,
+								   out);
 }
 
 static PaStatus
@@ -128,11 +154,13 @@ static const struct
 	const char *op;
 	PaStepRun	run;
 } operations[] = {
-	{"combine", run_combine},	{"concatenate", run_concatenate},
-	{"truncate", run_truncate}, {"merge", run_merge},
-	{"scale", run_scale},		{"cast", run_cast},
-	{"select", run_select},		{"set_base_model", run_set_base_model},
-	{"split", run_split},		{"union", run_union},
+	{"combine", run_combine},		{"concatenate", run_concatenate},
+	{"truncate", run_truncate},		{"merge", run_merge},
+	{"scale", run_scale},			{"cast", run_cast},
+	{"select", run_select},			{"set_base_model", run_set_base_model},
+	{"split", run_split},			{"union", run_union},
+	{"drop_dense", run_drop_dense}, {"rename", run_rename},
+	{"plain", run_plain},
 };
 
 PaStepRun

@@ -6,11 +6,35 @@
  */
 #include "engine/result.h"
 
-PaStatus
-pa_result_describe(PaEnv *env, const PaDraft *draft, PaResult *result)
+#include "interchange/peft_kept.h"
+
+/* One configuration at a time: operands may be very many. */
+static PaStatus
+keep_members(PaEnv *env, uint32_t n, PaValue *const *operands, PaText *text)
 {
+	PaKept		kept;
+
+	PA_TRY(pa_peft_kept_begin(env, &kept));
+	for (uint32_t i = 0; i < n; i++)
+	{
+		PaText		config;
+
+		PA_TRY(pa_check_cancel(env));
+		PA_TRY(pa_value_document(env, operands[i], PA_DOCUMENT_CONFIG, &config));
+		PA_TRY(pa_peft_kept_add(env, &kept, pa_value_adapter(operands[i])->kind, config));
+		pa_value_release_document(env, operands[i], &config);
+	}
+	return pa_json_write(env, kept.members, PA_JSON_SORTED, text);
+}
+
+PaStatus
+pa_result_describe(PaEnv *env, const PaDraft *draft, uint32_t n, PaValue *const *operands, PaResult *result)
+{
+	PaDraft		keeping = *draft;
+
 	*result = (PaResult) {0};
-	return pa_peft_describe_draft(env, draft, &result->documents.document[PA_DOCUMENT_CONFIG],
+	PA_TRY(keep_members(env, n, operands, &keeping.kept));
+	return pa_peft_describe_draft(env, &keeping, &result->documents.document[PA_DOCUMENT_CONFIG],
 								  &result->adapter, &result->of);
 }
 

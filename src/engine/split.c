@@ -142,7 +142,7 @@ pa_split_part(PaEnv *env, PaSplit *self, uint32_t part, size_t reserve, PaBuf *o
 
 	PA_TRY(PA_NEW_ARRAY(env, n, &tensors));
 	for (uint32_t i = 0; i < n; i++)
-		tensors[i] = pa_safetensors_tensor(&self->whole->tensors[member[i]], 0);
+		tensors[i] = pa_safetensors_tensor(self->whole, member[i], 0);
 	PA_TRY(pa_result_describe_as(env, &self->config, self->config_text, n, tensors, &result));
 	for (uint32_t i = 0; i < n; i++)
 		result.of[i] = member[result.of[i]];

@@ -8,6 +8,8 @@
  */
 #include "engine/union.h"
 
+#include <string.h>
+
 #include "adapter/operation.h"
 #include "algebra/transform.h"
 #include "engine/operands.h"
@@ -34,6 +36,32 @@ common_config(PaEnv *env, const PaOperands *operands, PaText *config)
 	return PA_OK;
 }
 
+/* Are they parts of one split, by what their recipes say?  It only saves them from being compared. */
+static PaStatus
+are_parts(PaEnv *env, const PaOperands *operands, bool *are)
+{
+	static const char split[] = "{\"op\":\"split\",\"of\":\"";
+	const size_t n = strlen(split) + 2 * PA_SHA256_LENGTH;
+	char		first[sizeof(split) + 2 * PA_SHA256_LENGTH];
+
+	*are = true;
+	for (uint32_t i = 0; *are && i < operands->n; i++)
+	{
+		PaText		recipe;
+		PaText		root;
+
+		PA_TRY(pa_check_cancel(env));
+		PA_TRY(pa_value_document(env, operands->values[i], PA_DOCUMENT_RECIPE, &recipe));
+		root = pa_recipe_root(recipe);
+		*are = root.length > n && memcmp(root.text, split, strlen(split)) == 0 &&
+			(i == 0 || memcmp(root.text, first, n) == 0);
+		if			(*are)
+			memcpy(first, root.text, n);
+		pa_value_release_document(env, operands->values[i], &recipe);
+	}
+	return PA_OK;
+}
+
 static PaStatus
 describe(PaEnv *env, const PaOperands *operands, const PaDraft *draft, PaResult *result)
 {
@@ -43,7 +71,7 @@ describe(PaEnv *env, const PaOperands *operands, const PaDraft *draft, PaResult 
 	if (config.text != NULL)
 		return pa_result_describe_kept(env, draft, config, result);
 	PA_TRY(pa_adapter_require_arithmetic(env, &draft->facts));
-	return pa_result_describe(env, draft, result);
+	return pa_result_describe(env, draft, operands->n, operands->values, result);
 }
 
 PaStatus
@@ -56,6 +84,7 @@ pa_union_values(PaEnv *env, uint32_t n, PaValue *const *values, size_t reserve, 
 	uint64_t   *tags;
 	PaSource   *source;
 	PaText		recipe;
+	bool		parts;
 
 	if (n == 0)
 		return pa_fail(env, PA_ERR_INTERNAL, "union of no adapters");
@@ -67,6 +96,9 @@ pa_union_values(PaEnv *env, uint32_t n, PaValue *const *values, size_t reserve, 
 		PA_TRY(pa_require(env, adapters[i], PA_OPERATION_PARTS));
 	}
 	PA_TRY(pa_union_draft(env, n, adapters, &draft));
+	PA_TRY(are_parts(env, &operands, &parts));
+	if (!parts)
+		PA_TRY(pa_union_check_paths(env, n, adapters));
 	PA_TRY(describe(env, &operands, draft, &result));
 	PA_TRY(PA_NEW_ARRAY(env, result.adapter->n_tensors, &tags));
 	for (uint32_t i = 0; i < result.adapter->n_tensors; i++)

@@ -20,8 +20,8 @@
 
 /*
  * A rank_pattern or alpha_pattern entry, in the document's order.  A key that is
- * "^" and an escaped path, as composed configurations have them, is compared as
- * text: there may be thousands.  So is one of letters, digits and dots.
+ * "^" and an escaped path, or a plain one (plain_keys.h), as composed
+ * configurations have them, is compared as text: there may be thousands.
  */
 typedef struct PaPatternValue
 {
@@ -33,6 +33,11 @@ typedef struct PaPatternValue
 /* Strings and lists point into the document, which lives until pa_env_reset. */
 typedef struct PaConfig
 {
+	/* not of the document: whether wrappers are taken off names, and what was taken off */
+	bool		unwrap_names;
+	const char **named_paths;	/* of each module the path with its wrappers; NULL: it has none */
+	bool		composed;		/* it was written by paths, not by names */
+
 	/* every dialect */
 	PaKind		kind;
 	const char *base_model;		/* NULL: null or absent */
@@ -51,6 +56,7 @@ typedef struct PaConfig
 	/* LoRA */
 	const char *bias;			/* "none", "all", "lora_only"; others: "none" */
 	uint32_t	features;		/* others: none */
+	const char *variant;		/* the member that announces an unknown one; NULL: none */
 	bool		lora_bias;
 	bool		rslora;
 	double		r;

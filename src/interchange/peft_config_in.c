@@ -13,7 +13,7 @@
 
 #include "adapter/kind.h"
 #include "interchange/config_read.h"
-#include "interchange/peft_dialect.h"
+#include "interchange/peft_members.h"
 
 static PaStatus
 read_kind(PaEnv *env, const json_t *root, PaConfig *config)
@@ -49,7 +49,12 @@ read_members(PaEnv *env, const json_t *root, PaConfig *config)
 	PA_TRY(pa_config_read_string(env, root, "revision", &config->base_revision));
 	PA_TRY(pa_config_read_string(env, root, "task_type", &config->task_type));
 	config->bias = "none";
-	return dialect->read != NULL ? dialect->read(env, root, config) : PA_OK;
+	if (dialect->read != NULL)
+		PA_TRY(dialect->read(env, root, config));
+	PA_TRY(pa_peft_member_variant(env, dialect, root, &config->variant));
+	if (config->variant != NULL)
+		config->features |= PA_FEATURE_UNKNOWN_MEMBER;
+	return PA_OK;
 }
 
 PaStatus

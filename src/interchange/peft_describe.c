@@ -32,10 +32,36 @@ compare_named(const void *a, const void *b)
 	return strcmp(((const Named *) a)->from->name, ((const Named *) b)->from->name);
 }
 
+/*
+ * Where the module is known, its path is what the name says, or what it says
+ * without wrappers: values of before wrappers were taken off have the former.
+ */
+static PaStatus
+parse_name(PaEnv *env, PaPeftReading how, Named *named)
+{
+	const PaFileTensor *from = named->from;
+
+	if (from->module == NULL)
+		return pa_peft_name_parse(env, &how, from->name, &named->name);
+	for (int unwrap = 0; unwrap < 2; unwrap++)
+	{
+		how.unwrap = unwrap;
+		PA_TRY(pa_peft_name_parse(env, &how, from->name, &named->name));
+		if (!how.unwrap && strcmp(named->name.path, from->module) == 0)
+			break;
+	}
+	return PA_OK;
+}
+
 /* The tensors in name order, each name parsed. */
 static PaStatus
-parse_names(PaEnv *env, PaKind kind, uint32_t n, const PaFileTensor *tensors, Named **named)
+parse_names(PaEnv *env, const PaConfig *config, uint32_t n, const PaFileTensor *tensors, Named **named)
 {
+	PaPeftReading how = {
+		.kind = config->kind,
+		.unwrap = config->unwrap_names && pa_peft_dialect(config->kind)->n_suffixes > 0,
+	};
+
 	if (n > PA_MAX_TENSORS)
 		return pa_fail(env, PA_ERR_LIMIT, "adapter has %u tensors, more than %d", n, PA_MAX_TENSORS);
 	PA_TRY(PA_NEW_ARRAY(env, n, named));
@@ -45,6 +71,11 @@ parse_names(PaEnv *env, PaKind kind, uint32_t n, const PaFileTensor *tensors, Na
 		(*named)[i].index = i;
 	}
 	qsort(*named, n, sizeof(Named), compare_named);
+	for (uint32_t i = 0; how.adapter == NULL && i < n; i++)
+	{
+		PA_TRY(pa_check_cancel(env));
+		PA_TRY(pa_peft_name_adapter(env, how.kind, (*named)[i].from->name, &how.adapter));
+	}
 	for (uint32_t i = 0; i < n; i++)
 	{
 		const char *name = (*named)[i].from->name;
@@ -52,12 +83,12 @@ parse_names(PaEnv *env, PaKind kind, uint32_t n, const PaFileTensor *tensors, Na
 		PA_TRY(pa_check_cancel(env));
 		if (i > 0 && strcmp((*named)[i - 1].from->name, name) == 0)
 			return pa_fail(env, PA_ERR_FILE, "tensor \"%.300s\" is there twice", name);
-		PA_TRY(pa_peft_name_parse(env, kind, name, &(*named)[i].name));
+		PA_TRY(parse_name(env, how, &(*named)[i]));
 	}
 	return PA_OK;
 }
 
-/* Two names that differ only in their prefix are one tensor to PEFT. */
+/* Two names that differ only in their prefix, or in what is taken off, are one tensor. */
 static PaStatus
 check_keys(PaEnv *env, uint32_t n, const Named *named)
 {
@@ -65,13 +96,14 @@ check_keys(PaEnv *env, uint32_t n, const Named *named)
 
 	PA_TRY(PA_NEW_ARRAY(env, n, &keys));
 	for (uint32_t i = 0; i < n; i++)
-		keys[i] = named[i].from->name + named[i].name.prefix;
+		keys[i] = named[i].name.key;
 	pa_sort_strings(keys, n);
 	for (uint32_t i = 1; i < n; i++)
 	{
 		if (strcmp(keys[i - 1], keys[i]) != 0)
 			continue;
 		pa_fail(env, PA_ERR_FILE, "tensor \"%.300s\" is there twice, under two prefixes", keys[i]);
+		pa_detail(env, "What trainers put into names, as \"_orig_mod.\", is taken off.");
 		return PA_ERR_FILE;
 	}
 	pa_free(env, keys);
@@ -79,8 +111,9 @@ check_keys(PaEnv *env, uint32_t n, const Named *named)
 }
 
 static PaStatus
-make_modules(PaEnv *env, uint32_t n, const Named *named, PaAdapter *adapter)
+make_modules(PaEnv *env, PaConfig *config, uint32_t n, const Named *named, PaAdapter *adapter)
 {
+	uint32_t	n_tensors = n;
 	const char **paths;
 
 	PA_TRY(PA_NEW_ARRAY(env, n, &paths));
@@ -97,6 +130,14 @@ make_modules(PaEnv *env, uint32_t n, const Named *named, PaAdapter *adapter)
 		module->scaling = 1;
 		module->alpha = 1;
 		pa_module_clear(module);
+	}
+	PA_TRY(PA_NEW_ARRAY(env, n, &config->named_paths));
+	for (uint32_t i = 0; i < n_tensors; i++)
+	{
+		int64_t		m = pa_adapter_find_module(adapter, named[i].name.path);
+
+		if (!config->composed && named[i].name.named != named[i].name.path)
+			config->named_paths[m] = named[i].name.named;
 	}
 	pa_free(env, paths);
 	return PA_OK;
@@ -212,6 +253,7 @@ copy_facts(const PaConfig *config, PaAdapter *adapter)
 	adapter->task_type = config->task_type;
 	adapter->bias = config->bias;
 	adapter->features = config->features;
+	adapter->variant = config->variant;
 	adapter->fan_in_fan_out = config->fan_in_fan_out;
 	adapter->lora_bias = config->lora_bias;
 	adapter->rslora = config->rslora;
@@ -230,12 +272,12 @@ pa_peft_describe(PaEnv *env, PaConfig *config, uint32_t n, const PaFileTensor *t
 	const PaPeftDialect *dialect = pa_peft_dialect(config->kind);
 	double	   *ranks;
 
-	PA_TRY(parse_names(env, config->kind, n, tensors, &named));
+	PA_TRY(parse_names(env, config, n, tensors, &named));
 	if (!dialect->keyed.any_name)
 		PA_TRY(check_keys(env, n, named));
 	PA_TRY(PA_NEW(env, &adapter));
 	copy_facts(config, adapter);
-	PA_TRY(make_modules(env, n, named, adapter));
+	PA_TRY(make_modules(env, config, n, named, adapter));
 	PA_TRY(PA_NEW_ARRAY(env, n, &adapter->tensors));
 	PA_TRY(PA_NEW_ARRAY(env, n, file_of));
 	adapter->n_tensors = n;

@@ -54,6 +54,13 @@ typedef struct PaPeftDialect
 	const char *family;
 
 	/*
+	 * The members that PEFT's configuration has, up to a NULL (peft_members.h), and
+	 * whether others may announce a variant of it.  NULL: they are not judged.
+	 */
+	const char *const *members;
+	bool		has_variants;
+
+	/*
 	 * Its own members of a configuration; NULL: has none.  One that cannot be
 	 * composed says so in write.
 	 */

@@ -17,8 +17,8 @@
 extern PaStatus pa_peft_lora_read(PaEnv *env, const json_t *root, PaConfig *config);
 
 /*
- * Explicit target_modules, the most frequent r and alpha, escaped patterns for
- * the rest.  PA_ERR_UNSUPPORTED where alpha and scaling are not of the form.
+ * Explicit target_modules, the most frequent r and alpha, patterns for the rest
+ * (peft_lora_keys.h).  PA_ERR_UNSUPPORTED where alpha and scaling are not of the form.
  */
 extern PaStatus pa_peft_lora_write(PaEnv *env, json_t *root, const PaAdapter *facts);
 
@@ -26,6 +26,7 @@ extern PaStatus pa_peft_lora_write(PaEnv *env, json_t *root, const PaAdapter *fa
 typedef struct PaLoraModule
 {
 	const char *path;			/* asked for */
+	const char *named;			/* with wrappers, which PEFT may have matched; NULL: none */
 	bool		parameter;		/* it is one of target_parameters */
 	double		r;
 	double		alpha;
@@ -35,8 +36,16 @@ typedef struct PaLoraModule
 /*
  * By the patterns, as PEFT finds them.  All modules at once, so that each
  * pattern is compiled once and only one is held.  PA_ERR_LIMIT where the patterns
- * and modules are too many to be matched in a bounded time.
+ * and modules are too many to be matched in a bounded time.  A value that a
+ * pattern has for one of path and named alone counts; PA_ERR_UNSUPPORTED where
+ * it has different ones for both.
  */
 extern PaStatus pa_peft_config_modules(PaEnv *env, const PaConfig *config, uint32_t n, PaLoraModule *modules);
+
+/*
+ * A tensor that is carried as dense and is no parameter of the base model: beside
+ * the factors of a module, or with a name of another method.
+ */
+extern bool pa_peft_lora_is_companion(const PaAdapter *adapter, const PaTensor *tensor);
 
 #endif

@@ -169,9 +169,10 @@ has_layer(PaEnv *env, const PaConfig *config, const char *path, bool *has)
 	return PA_OK;
 }
 
+/* The member that leaves the module of this path out; NULL: it is selected. */
 static PaStatus
-check_module(PaEnv *env, const PaConfig *config, const Selector *target, const Selector *exclude,
-			 const char *path)
+leaves_out(PaEnv *env, const PaConfig *config, const Selector *target, const Selector *exclude,
+		   const char *path, const char **left_out)
 {
 	const char *member = NULL;
 	const char *unwrapped;
@@ -196,8 +197,27 @@ check_module(PaEnv *env, const PaConfig *config, const Selector *target, const S
 	}
 	if (unwrapped != path)
 		pa_free(env, (void *) unwrapped);
+	*left_out = member;
+	return PA_OK;
+}
+
+/* Whether the model was wrapped before PEFT selected or afterwards, the file does not say: either will do. */
+static PaStatus
+check_module(PaEnv *env, const PaConfig *config, const Selector *target, const Selector *exclude,
+			 const char *path, const char *named)
+{
+	const char *member;
+	const char *of_named;
+
+	PA_TRY(leaves_out(env, config, target, exclude, path, &member));
 	if (member == NULL)
 		return PA_OK;
+	if (named != NULL)
+	{
+		PA_TRY(leaves_out(env, config, target, exclude, named, &of_named));
+		if (of_named == NULL)
+			return PA_OK;
+	}
 	pa_fail(env, PA_ERR_CONFIG, "module \"%.300s\" is left out by %s of the adapter configuration", path,
 			member);
 	pa_detail(env, "PEFT would not load its tensors.");
@@ -215,6 +235,7 @@ pa_peft_check_selection(PaEnv *env, const PaConfig *config, const PaAdapter *ada
 	PA_TRY(make_selector(env, config->exclude_modules, adapter->n_modules, &exclude));
 	for (uint32_t i = 0; i < adapter->n_modules; i++)
 		if ((adapter->modules[i].flags & (PA_MODULE_TARGET | PA_MODULE_PARAMETER)) == PA_MODULE_TARGET)
-			PA_TRY(check_module(env, config, &target, &exclude, adapter->modules[i].path));
+			PA_TRY(check_module(env, config, &target, &exclude, adapter->modules[i].path,
+								config->named_paths[i]));
 	return PA_OK;
 }

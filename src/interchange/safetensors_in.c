@@ -155,7 +155,7 @@ read_metadata(PaEnv *env, json_t *metadata, PaStatus code, PaSafetensors *out)
 	} reserved[] = {
 		{PA_META_CONFIG, &out->config},		  {PA_META_RECIPE, &out->recipe},
 		{PA_META_HEADER, &out->inner_header}, {PA_META_DIGEST, &out->envelope_digest},
-		{PA_META_KIND, &out->kind},
+		{PA_META_KIND, &out->kind},			  {PA_META_NAMES, &out->names},
 	};
 	const char *key;
 	json_t	   *v;

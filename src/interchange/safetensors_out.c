@@ -27,14 +27,16 @@ pa_safetensors_place(PaDtype dtype)
 }
 
 PaFileTensor
-pa_safetensors_tensor(const PaTensor *tensor, uint64_t offset)
+pa_safetensors_tensor(const PaAdapter *adapter, uint32_t i, uint64_t offset)
 {
+	const PaTensor *tensor = &adapter->tensors[i];
 	PaFileTensor result = {
 		.name = tensor->name,
 		.dtype = tensor->dtype,
 		.ndim = tensor->ndim,
 		.bytes = tensor->bytes,
 		.offset = offset,
+		.module = adapter->modules[tensor->module].path,
 	};
 
 	memcpy(result.shape, tensor->shape, sizeof(result.shape));
@@ -157,6 +159,7 @@ envelope_text(PaBuf *buf, uint32_t n, const PaFileTensor *tensors, const PaEnvel
 	PA_TRY(write_document(buf, PA_META_RECIPE, envelope->recipe));
 	PA_TRY(write_document(buf, PA_META_HEADER, envelope->inner_header));
 	PA_TRY(write_document(buf, PA_META_KIND, envelope->kind));
+	PA_TRY(write_document(buf, PA_META_NAMES, envelope->names));
 	if (envelope->envelope_digest != NULL)
 	{
 		pa_hex(hex, envelope->envelope_digest);

@@ -19,6 +19,7 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "pg/evaluated.h"
+#include "pg/settings.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
@@ -205,6 +206,35 @@ host_made(void *state, const PaIdentity *value, const char *root, size_t n_root,
 	PG_END_TRY();
 }
 
+static bool
+host_unpaired(void *state, uint32_t unpaired, uint32_t modules)
+{
+	Bridge	   *bridge = state;
+
+	bridge->unpaired = unpaired;
+	bridge->modules = modules;
+	return settings_unpaired_modules() != UNPAIRED_ERROR;
+}
+
+/* A callback may not throw: without memory for it there is no notice. */
+static char *
+copy_text(Bridge *bridge, const char *text)
+{
+	char	   *copy = host_alloc(bridge, strlen(text) + 1);
+
+	return copy != NULL ? strcpy(copy, text) : NULL;
+}
+
+/* One for each call of a function: the last one. */
+static void
+host_notice(void *state, const char *message, const char *detail)
+{
+	Bridge	   *bridge = state;
+
+	bridge->notice = copy_text(bridge, message);
+	bridge->notice_detail = copy_text(bridge, detail);
+}
+
 Bridge *
 bridge_open(void)
 {
@@ -218,7 +248,10 @@ bridge_open(void)
 	bridge->host.hash_begin = host_hash_begin;
 	bridge->host.hash_update = host_hash_update;
 	bridge->host.hash_finish = host_hash_finish;
+	bridge->host.notice = host_notice;
 	bridge->host.made = host_made;
+	if (settings_unpaired_modules() != UNPAIRED_OFF)
+		bridge->host.unpaired = host_unpaired;
 	pa_env_init(&bridge->env, &bridge->host);
 	bridge->callback.func = bridge_abandoned;
 	bridge->callback.arg = bridge;
@@ -241,6 +274,8 @@ bridge_close(Bridge *bridge)
 			pg_cryptohash_free(bridge->hash[i]);
 		bridge->hash[i] = NULL;
 	}
+	if (bridge->unpaired > 0)
+		settings_notice_unpaired(bridge->unpaired, bridge->modules);
 }
 
 /* In the server's encoding, with ? for what it has not: an error about an error would hide it. */
@@ -294,6 +329,7 @@ bridge_check(Bridge *bridge, PaStatus status)
 
 	error = bridge->env.error;
 	kept = bridge->kept;
+	bridge->unpaired = 0;
 	bridge_close(bridge);
 	if ((status == PA_ERR_CANCELLED || status == PA_ERR_HOST || status == PA_ERR_NOMEM) && kept != NULL)
 		ReThrowError(kept);
@@ -301,6 +337,17 @@ bridge_check(Bridge *bridge, PaStatus status)
 			(errcode(sqlstate_of(status)), errmsg_internal("%s", error_text(error.message)),
 			 error.detail[0] != '\0' ? errdetail_internal("%s", error_text(error.detail)) : 0,
 			 error.hint[0] != '\0' ? errhint("%s", error_text(error.hint)) : 0));
+}
+
+void
+bridge_tell(Bridge *bridge)
+{
+	bridge_close(bridge);
+	if (bridge->notice != NULL)
+		ereport(NOTICE,
+				(errcode(ERRCODE_SUCCESSFUL_COMPLETION), errmsg_internal("%s", error_text(bridge->notice)),
+				 bridge->notice_detail != NULL ? errdetail_internal("%s", error_text(bridge->notice_detail))
+											   : 0));
 }
 
 struct varlena *
@@ -323,7 +370,7 @@ bridge_return(Bridge *bridge, PaStatus status, PaBuf *value)
 
 	bridge_check(bridge, status);
 	result = bridge_varlena(value);
-	bridge_close(bridge);
+	bridge_tell(bridge);
 	return PointerGetDatum(result);
 }
 

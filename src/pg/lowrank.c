@@ -223,6 +223,7 @@ adapter_module_geometry(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	bridge = bridge_open();
+	bridge->host.unpaired = NULL;	/* each module is told by itself, whoever has it */
 	geometry(fcinfo, bridge, true, &n, &modules);
 	for (uint32_t i = 0; i < n; i++)
 		put_row(fcinfo,

@@ -3,7 +3,7 @@
  *	  How a value was made: a JSON document, a DAG with one node per digest.
  *	  doc/format.md, "Recipe", has the grammar.
  *
- *   {"version":1,"root":NODE,"nodes":{"<64 hex digits>":NODE,...}}
+ *   {"version":N,"root":NODE,"nodes":{"<64 hex digits>":NODE,...}}
  *
  * root is the value itself; nodes holds what its operands (and theirs) were
  * made of, keyed by digest.  Weights are hexadecimal floats (as Python's
@@ -92,9 +92,19 @@ extern PaStatus pa_recipe_scale(PaEnv *env, const PaOperand *of, double by, PaTe
 /* {"op":"cast","of":digest,"dtype":text} */
 extern PaStatus pa_recipe_cast(PaEnv *env, const PaOperand *of, const char *dtype, PaText *recipe);
 
+/* {"op":"plain","of":digest,"rank":n or null}; 0: null */
+extern PaStatus pa_recipe_plain(PaEnv *env, const PaOperand *of, uint64_t rank, PaText *recipe);
+
 /* {"op":"select","of":digest,"pattern":text,"invert":bool} */
 extern PaStatus pa_recipe_select(PaEnv *env, const PaOperand *of, const char *pattern, bool invert,
 								 PaText *recipe);
+
+/* {"op":"rename","of":digest,"pattern":text,"replacement":text}; recipes of version 2 have it */
+extern PaStatus pa_recipe_rename(PaEnv *env, const PaOperand *of, const char *pattern,
+								 const char *replacement, PaText *recipe);
+
+/* {"op":"drop_dense","of":digest,"tensors":text or null}; recipes of version 2 have it */
+extern PaStatus pa_recipe_drop_dense(PaEnv *env, const PaOperand *of, const char *tensors, PaText *recipe);
 
 /*
  * {"op":"set_base_model","of":digest,"base_model":text or null,"revision":text

@@ -89,6 +89,20 @@ pa_recipe_cast(PaEnv *env, const PaOperand *of, const char *dtype, PaText *recip
 }
 
 PaStatus
+pa_recipe_plain(PaEnv *env, const PaOperand *of, uint64_t rank, PaText *recipe)
+{
+	char		hex[2 * PA_SHA256_LENGTH + 1];
+	json_t	   *root;
+
+	pa_hex(hex, of->digest);
+	PA_TRY(pa_recipe_own(env,
+						 json_pack("{s:s,s:s,s:o}", "op", "plain", "of", hex, "rank",
+								   rank > 0 ? json_integer((json_int_t) rank) : json_null()),
+						 &root));
+	return pa_recipe_write(env, root, 1, of, recipe);
+}
+
+PaStatus
 pa_recipe_select(PaEnv *env, const PaOperand *of, const char *pattern, bool invert, PaText *recipe)
 {
 	char		hex[2 * PA_SHA256_LENGTH + 1];
@@ -99,6 +113,36 @@ pa_recipe_select(PaEnv *env, const PaOperand *of, const char *pattern, bool inve
 	PA_TRY(pa_recipe_own(env,
 						 json_pack("{s:s,s:s,s:s,s:b}", "op", "select", "of", hex, "pattern", pattern,
 								   "invert", (int) invert),
+						 &root));
+	return pa_recipe_write(env, root, 1, of, recipe);
+}
+
+PaStatus
+pa_recipe_rename(PaEnv *env, const PaOperand *of, const char *pattern, const char *replacement,
+				 PaText *recipe)
+{
+	char		hex[2 * PA_SHA256_LENGTH + 1];
+	json_t	   *root;
+
+	pa_hex(hex, of->digest);
+	PA_TRY(pa_recipe_check_text(env, pattern));
+	PA_TRY(pa_recipe_check_text(env, replacement));
+	PA_TRY(pa_recipe_own(env,
+						 json_pack("{s:s,s:s,s:s,s:s}", "op", "rename", "of", hex, "pattern", pattern,
+								   "replacement", replacement),
+						 &root));
+	return pa_recipe_write(env, root, 1, of, recipe);
+}
+
+PaStatus
+pa_recipe_drop_dense(PaEnv *env, const PaOperand *of, const char *tensors, PaText *recipe)
+{
+	char		hex[2 * PA_SHA256_LENGTH + 1];
+	json_t	   *root;
+
+	pa_hex(hex, of->digest);
+	PA_TRY(pa_recipe_check_text(env, tensors));
+	PA_TRY(pa_recipe_own(env, json_pack("{s:s,s:s,s:s?}", "op", "drop_dense", "of", hex, "tensors", tensors),
 						 &root));
 	return pa_recipe_write(env, root, 1, of, recipe);
 }

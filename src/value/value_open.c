@@ -61,6 +61,12 @@ pa_value_header(const PaValue *value)
 	return &value->layout.header;
 }
 
+void
+pa_value_name_variant(PaValue *value, const char *variant)
+{
+	value->adapter.variant = variant;
+}
+
 const PaAdapter *
 pa_value_adapter(const PaValue *value)
 {

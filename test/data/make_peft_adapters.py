@@ -124,6 +124,7 @@ SETTINGS = [
     ("gaussian", "mixed", lambda: lora(init_lora_weights="gaussian"), ("F32",)),
     ("gpt2", "gpt2", lambda: lora(target_modules=["c_attn", "c_proj"], fan_in_fan_out=True, lora_alpha=8, task_type="CAUSAL_LM"), ALL),
     ("llama_all_linear", "llama", lambda: lora(target_modules="all-linear", task_type="CAUSAL_LM"), ("F32", "BF16")),
+    ("locked_embedding", "llama", lambda: lora(target_modules=["q_proj", "embed_tokens"], task_type="CAUSAL_LM"), ("F32",)),
     ("layers_to_transform", "llama", lambda: lora(target_modules=["q_proj", "v_proj"], layers_to_transform=[1], task_type="CAUSAL_LM"), ("F32",)),
     ("layer_replication", "llama", lambda: lora(target_modules=["q_proj"], layer_replication=[[0, 2], [1, 2]], task_type="CAUSAL_LM"), ("F32",)),
     ("alora", "llama", lambda: lora(target_modules=["q_proj"], alora_invocation_tokens=[1, 2], task_type="CAUSAL_LM"), ("F32",)),

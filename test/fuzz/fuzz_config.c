@@ -58,7 +58,7 @@ join(PaEnv *env, const char *path, const char *suffix)
 static bool
 make_lora(PaEnv *env, PaConfig *config, PaFileTensor *tensors, uint32_t *n)
 {
-	PaLoraModule said[N_TARGETS];
+	PaLoraModule said[N_TARGETS] = {0};
 
 	for (size_t i = 0; i < N_TARGETS; i++)
 		said[i].path = targets[i];

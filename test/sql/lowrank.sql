@@ -1,3 +1,5 @@
+-- Modules that some operands lack are meant here.
+set peftarith.unpaired_modules = off;
 -- Truncation, spectra and geometry, from the factors.
 
 -- The delta [[3, 0], [0, 4]] as rank 2: singular values 4 and 3, norm 5.

@@ -35,6 +35,7 @@
 	SUITE(safetensors) \
 	SUITE(peft) \
 	SUITE(config_lookup) \
+	SUITE(wrapped) \
 	SUITE(peft_out) \
 	SUITE(json_form) \
 	SUITE(adapter) \
@@ -53,6 +54,7 @@
 	SUITE(combine_module) \
 	SUITE(combine_order) \
 	SUITE(agree) \
+	SUITE(pairing) \
 	SUITE(stack) \
 	SUITE(transform) \
 	SUITE(lineage) \
