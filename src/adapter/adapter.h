@@ -51,6 +51,10 @@ typedef enum PaRole
 	PA_ROLE_VECTOR = 3,			/* (IA)^3: (out, 1) or feedforward (1, in), convolution (1, n, 1...) */
 	PA_ROLE_BIAS = 4,			/* lora_bias: (out) */
 	PA_ROLE_MAGNITUDE = 5,		/* DoRA */
+	PA_ROLE_ALPHA = 6,			/* one number: the scaling times r (kohya); 0: r */
+	PA_ROLE_MIDDLE = 7,			/* LoCon's middle factor (r, rows of A, kernel...) */
+	PA_ROLE_FACTOR_A_TRANSPOSED = 8,	/* MLX: (in, r) */
+	PA_ROLE_FACTOR_B_TRANSPOSED = 9,	/* MLX: (r, out) */
 	PA_ROLE_DENSE = 128,
 	PA_ROLE_DIFFERENCE = 129,	/* tuned - base, of the parameter's shape */
 	PA_ROLE_OPAQUE = 130		/* what only PEFT knows */
@@ -59,7 +63,14 @@ typedef enum PaRole
 #define PA_ROLE_FIRST_KEYED 128
 
 /* Size of an array over the roles that are not keyed; 0 is none of them. */
-#define PA_SINGLE_ROLES 6
+#define PA_SINGLE_ROLES 10
+
+/* Those that arithmetic sees in another form (algebra/factored.h). */
+static inline bool
+pa_role_is_restated(PaRole role)
+{
+	return role >= PA_ROLE_ALPHA && role <= PA_ROLE_FACTOR_B_TRANSPOSED;
+}
 
 static inline bool
 pa_role_is_keyed(PaRole role)

@@ -61,6 +61,8 @@ envelope_header(PaEnv *env, PaValue *value, PaText inner, const uint32_t *order,
 	PA_TRY(pa_peft_names_tell(env, adapter, false, &told));
 	if (!told)
 		envelope.names = pa_text_of(PA_NAMES_WRAPPED);
+	if (pa_container_of(adapter) == PA_CONTAINER_DIFFUSION)
+		envelope.names = pa_text_of(PA_NAMES_DIFFUSION);
 	PA_TRY(pa_value_document(env, value, PA_DOCUMENT_CONFIG, &envelope.config));
 	PA_TRY(pa_value_document(env, value, PA_DOCUMENT_RECIPE, &envelope.recipe));
 	return pa_safetensors_envelope_header(env, adapter->n_tensors, tensors, &envelope, header);

@@ -11,6 +11,8 @@
 #include "adapter/fault.h"
 #include "adapter/kind.h"
 #include "core/limits.h"
+#include "interchange/container_alpha.h"
+#include "interchange/container_config.h"
 #include "interchange/peft_members.h"
 #include "interchange/peft_selection.h"
 
@@ -60,13 +62,6 @@ choose_config(PaEnv *env, const PaSafetensors *file, bool envelope, bool require
 		pa_hint(env, "Import a file and its adapter_config.json with adapter_from_safetensors().");
 		return PA_ERR_FILE;
 	}
-	if (!envelope && config->text == NULL)
-	{
-		pa_fail(env, PA_ERR_CONFIG, "adapter has no configuration");
-		pa_detail(env, "The scaling of a LoRA adapter is in no tensor, so there is no default.");
-		pa_hint(env, "Pass the text of adapter_config.json as the second argument.");
-		return PA_ERR_CONFIG;
-	}
 	if (!envelope)
 		return PA_OK;
 	if (config->text != NULL)
@@ -79,6 +74,34 @@ choose_config(PaEnv *env, const PaSafetensors *file, bool envelope, bool require
 	if (file->config.text == NULL)
 		return pa_fail(env, PA_ERR_FILE, "envelope has no metadata key \"%s\"", PA_META_CONFIG);
 	*config = file->config;
+	return PA_OK;
+}
+
+static PaStatus
+refuse_no_config(PaEnv *env)
+{
+	pa_fail(env, PA_ERR_CONFIG, "adapter has no configuration");
+	pa_detail(env, "The scaling of a LoRA adapter is in no tensor, so there is no default.");
+	pa_hint(env, "Pass the text of adapter_config.json as the second argument.");
+	return PA_ERR_CONFIG;
+}
+
+/* The reading of the file's names, and its configuration where it has none beside it. */
+static PaStatus
+find_container(PaEnv *env, const PaSafetensors *file, PaContainer *container, PaText *config)
+{
+	*container = PA_CONTAINER_PEFT;
+	if (file->names.text != NULL && strcmp(file->names.text, PA_NAMES_DIFFUSION) == 0)
+		*container = PA_CONTAINER_DIFFUSION;
+	if (pa_safetensors_is_envelope(file))
+		return PA_OK;
+	if (config->text == NULL)
+	{
+		PA_TRY(pa_container_config(env, file, container, config));
+		return config->text != NULL ? PA_OK : refuse_no_config(env);
+	}
+	if (file->names.text == NULL)
+		*container = pa_container_of_names(file);
 	return PA_OK;
 }
 
@@ -106,7 +129,8 @@ read_config(PaEnv *env, const PaSafetensors *file, PaText config, PaConfig *read
 {
 	PA_TRY(read_by_kind(env, file, config, read));
 	read->unwrap_names = !pa_safetensors_is_envelope(file) || file->names.text != NULL;
-	if (file->names.text == NULL || strcmp(file->names.text, PA_NAMES_WRAPPED) == 0)
+	if (file->names.text == NULL || strcmp(file->names.text, PA_NAMES_WRAPPED) == 0 ||
+		strcmp(file->names.text, PA_NAMES_DIFFUSION) == 0)
 		return PA_OK;
 	return pa_fail_later(env, "The file has \"%.100s\" under the metadata key \"%s\".", file->names.text,
 						 PA_META_NAMES);
@@ -118,13 +142,19 @@ pa_file_describe(PaEnv *env, PaOpenedFile *opened, PaText config)
 	const PaSafetensors *file = &opened->file;
 	PaResult   *result = &opened->result;
 	const uint8_t **data;
+	PaContainer container;
 
+	PA_TRY(find_container(env, file, &container, &config));
 	PA_TRY(read_config(env, file, config, &opened->config));
+	if (opened->config.kind == PA_KIND_LORA)
+		opened->config.container = container;
 	PA_TRY(pa_result_describe_as(env, &opened->config, config, file->n_tensors, file->tensors, result));
 	PA_TRY(pa_peft_check_selection(env, &opened->config, result->adapter));
 	PA_TRY(PA_NEW_ARRAY(env, result->adapter->n_tensors, &data));
 	for (uint32_t i = 0; i < result->adapter->n_tensors; i++)
 		data[i] = file->data + file->tensors[result->of[i]].offset;
+	if (opened->config.container != PA_CONTAINER_PEFT)
+		PA_TRY(pa_alphas_check(env, result->adapter, data));
 	return pa_source_from_memory(env, result->adapter, data, &opened->source);
 }
 

@@ -6,6 +6,7 @@
  */
 #include "engine/result.h"
 
+#include "engine/dress.h"
 #include "interchange/peft_kept.h"
 
 /* One configuration at a time: operands may be very many. */
@@ -27,6 +28,19 @@ keep_members(PaEnv *env, uint32_t n, PaValue *const *operands, PaText *text)
 	return pa_json_write(env, kept.members, PA_JSON_SORTED, text);
 }
 
+static PaStatus
+find_spelling(PaEnv *env, uint32_t n, PaValue *const *operands, const PaSpelling **spelling)
+{
+	const PaAdapter **adapters;
+
+	PA_TRY(PA_NEW_ARRAY(env, n, &adapters));
+	for (uint32_t i = 0; i < n; i++)
+		adapters[i] = pa_value_adapter(operands[i]);
+	*spelling = pa_spelling_of_result(n, adapters);
+	pa_free(env, adapters);
+	return PA_OK;
+}
+
 PaStatus
 pa_result_describe(PaEnv *env, const PaDraft *draft, uint32_t n, PaValue *const *operands, PaResult *result)
 {
@@ -34,6 +48,8 @@ pa_result_describe(PaEnv *env, const PaDraft *draft, uint32_t n, PaValue *const 
 
 	*result = (PaResult) {0};
 	PA_TRY(keep_members(env, n, operands, &keeping.kept));
+	PA_TRY(find_spelling(env, n, operands, &result->spelling));
+	keeping.spelling = result->spelling;
 	return pa_peft_describe_draft(env, &keeping, &result->documents.document[PA_DOCUMENT_CONFIG],
 								  &result->adapter, &result->of);
 }
@@ -96,6 +112,7 @@ pa_result_store(PaEnv *env, PaResult *result, PaSource *source, PaText recipe, u
 	PaValueHeader header;
 	PaStatus	status = PA_OK;
 
+	PA_TRY(pa_dress(env, result, &source));
 	PA_TRY(store(env, result, source, recipe, reserve, out, &header));
 	if (env->host->made != NULL)
 		status = tell_host(env, &header, recipe, n_operands, operands);

@@ -124,6 +124,7 @@ pa_split_value(PaEnv *env, PaValue *value, uint64_t max_bytes, PaSplit **split, 
 	PA_TRY(pa_value_source(env, value, &self->source));
 	PA_TRY(pa_value_document(env, value, PA_DOCUMENT_CONFIG, &self->config_text));
 	PA_TRY(pa_peft_config_read_as(env, self->config_text, self->whole->kind, &self->config));
+	self->config.container = pa_container_of(self->whole);
 	PA_TRY(pa_operands_single(env, value, &self->operand));
 	PA_TRY(cut(env, self, max_bytes, n_parts));
 	*split = self;

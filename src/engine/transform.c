@@ -16,6 +16,7 @@
 #include "core/pattern.h"
 #include "engine/operands.h"
 #include "engine/result.h"
+#include "engine/view.h"
 
 /* The result described, with the operand's tensor for each of its own in place of the draft's. */
 static PaStatus
@@ -37,9 +38,9 @@ pa_transform_scale(PaEnv *env, PaValue *value, double s, size_t reserve, PaBuf *
 	PaOperand	operand;
 	PaText		recipe;
 
-	PA_TRY(pa_scale_draft(env, pa_value_adapter(value), s, &draft));
+	PA_TRY(pa_view_source(env, value, &parent));
+	PA_TRY(pa_scale_draft(env, parent->adapter, s, &draft));
 	PA_TRY(describe(env, value, draft, &result));
-	PA_TRY(pa_value_source(env, value, &parent));
 	PA_TRY(pa_scale_source(env, parent, result.adapter, result.of, s, &source));
 	PA_TRY(pa_operands_single(env, value, &operand));
 	PA_TRY(pa_recipe_scale(env, &operand, s, &recipe));
@@ -63,9 +64,9 @@ pa_transform_cast(PaEnv *env, PaValue *value, const char *dtype, size_t reserve,
 		pa_hint(env, "The types that can be computed with are F64, F32, F16 and BF16.");
 		return PA_ERR_CONFIG;
 	}
-	PA_TRY(pa_cast_draft(env, pa_value_adapter(value), to, &draft));
+	PA_TRY(pa_view_source(env, value, &parent));
+	PA_TRY(pa_cast_draft(env, parent->adapter, to, &draft));
 	PA_TRY(describe(env, value, draft, &result));
-	PA_TRY(pa_value_source(env, value, &parent));
 	PA_TRY(pa_cast_source(env, parent, result.adapter, result.of, &source));
 	PA_TRY(pa_operands_single(env, value, &operand));
 	PA_TRY(pa_recipe_cast(env, &operand, pa_dtype_name(to), &recipe));
@@ -82,13 +83,13 @@ pa_transform_plain(PaEnv *env, PaValue *value, int64_t rank, size_t reserve, PaB
 	PaOperand	operand;
 	PaText		recipe;
 
-	PA_TRY(pa_adapter_require_arithmetic(env, pa_value_adapter(value)));
-	*same = pa_delta_form(pa_value_adapter(value)) != PA_DELTA_PRODUCT;
+	PA_TRY(pa_view_source(env, value, &parent));
+	PA_TRY(pa_adapter_require_arithmetic(env, parent->adapter));
+	*same = pa_delta_form(parent->adapter) != PA_DELTA_PRODUCT;
 	if			(*same)
 		return PA_OK;
-	PA_TRY(pa_plain_draft(env, pa_value_adapter(value), (uint64_t) rank, &draft));
+	PA_TRY(pa_plain_draft(env, parent->adapter, (uint64_t) rank, &draft));
 	PA_TRY(describe(env, value, draft, &result));
-	PA_TRY(pa_value_source(env, value, &parent));
 	PA_TRY(pa_plain_source(env, parent, result.adapter, result.of, &source));
 	PA_TRY(pa_operands_single(env, value, &operand));
 	PA_TRY(pa_recipe_plain(env, &operand, (uint64_t) rank, &recipe));
@@ -268,6 +269,7 @@ describe_renamed(PaEnv *env, PaValue *value, const char *base_model, const char 
 	PA_TRY(pa_value_document(env, value, PA_DOCUMENT_CONFIG, &before));
 	PA_TRY(pa_peft_config_rename(env, before, base_model, revision, &after));
 	PA_TRY(pa_peft_config_read_as(env, after, adapter->kind, &config));
+	config.container = pa_container_of(adapter);
 	PA_TRY(PA_NEW_ARRAY(env, adapter->n_tensors, &tensors));
 	for (uint32_t i = 0; i < adapter->n_tensors; i++)
 		tensors[i] = pa_safetensors_tensor(adapter, i, 0);

@@ -62,6 +62,40 @@ are_parts(PaEnv *env, const PaOperands *operands, bool *are)
 	return PA_OK;
 }
 
+/*
+ * Parts stay as they are, with their alphas and names; where some operands are of
+ * another container, all are taken as arithmetic sees them, and get PEFT's names.
+ */
+static PaStatus
+open_parts(PaEnv *env, PaOperands *operands, const PaAdapter ***adapters, bool *same)
+{
+	const PaAdapter **of;
+
+	PA_TRY(PA_NEW_ARRAY(env, operands->n, &of));
+	*adapters = of;
+	for (uint32_t i = 0; i < operands->n; i++)
+	{
+		of[i] = pa_value_adapter(operands->values[i]);
+		PA_TRY(pa_require(env, of[i], PA_OPERATION_PARTS));
+	}
+	*same = pa_containers_agree(operands->n, of);
+	for (uint32_t i = 0; i < operands->n; i++)
+	{
+		if			(*same)
+			PA_TRY(pa_value_source(env, operands->values[i], &operands->sources[i]));
+		else
+			of[i] = operands->sources[i]->adapter;
+	}
+	return PA_OK;
+}
+
+static void
+forget_names(PaDraft *draft)
+{
+	for (uint32_t i = 0; i < draft->n_tensors; i++)
+		draft->tensors[i].name = NULL;
+}
+
 static PaStatus
 describe(PaEnv *env, const PaOperands *operands, const PaDraft *draft, PaResult *result)
 {
@@ -85,17 +119,17 @@ pa_union_values(PaEnv *env, uint32_t n, PaValue *const *values, size_t reserve, 
 	PaSource   *source;
 	PaText		recipe;
 	bool		parts;
+	bool		same;
 
 	if (n == 0)
 		return pa_fail(env, PA_ERR_INTERNAL, "union of no adapters");
 	PA_TRY(pa_operands_open(env, n, values, false, &operands));
-	PA_TRY(PA_NEW_ARRAY(env, n, &adapters));
-	for (uint32_t i = 0; i < n; i++)
-	{
-		adapters[i] = pa_value_adapter(operands.values[i]);
-		PA_TRY(pa_require(env, adapters[i], PA_OPERATION_PARTS));
-	}
+	PA_TRY(open_parts(env, &operands, &adapters, &same));
 	PA_TRY(pa_union_draft(env, n, adapters, &draft));
+	if (same)
+		draft->spelling = pa_spelling_of_result(n, adapters);
+	else
+		forget_names(draft);
 	PA_TRY(are_parts(env, &operands, &parts));
 	if (!parts)
 		PA_TRY(pa_union_check_paths(env, n, adapters));

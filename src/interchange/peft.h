@@ -29,6 +29,7 @@
 typedef struct PaPeftReading
 {
 	PaKind		kind;
+	PaContainer container;
 	bool		unwrap;			/* wrappers are taken off */
 	const char *adapter;		/* its own name, which all suffixes have; NULL: they have none */
 } PaPeftReading;
@@ -58,7 +59,7 @@ extern PaStatus pa_peft_names_tell(PaEnv *env, const PaAdapter *adapter, bool un
 
 /*
  * The name of a draft's tensor: "base_model.model." + path + suffix, or + key;
- * of a difference its key.
+ * of a difference its key.  In the draft's spelling nothing stands before it.
  */
 extern PaStatus pa_peft_name_write(PaEnv *env, const PaDraft *draft, const PaDraftTensor *tensor,
 								   const char **name);
@@ -77,6 +78,9 @@ extern PaStatus pa_peft_describe(PaEnv *env, PaConfig *config, uint32_t n, const
  * of a member of its configuration, or of a tensor; NULL: it is of none.
  */
 extern PaStatus pa_peft_variant(PaEnv *env, PaText config, const PaAdapter *adapter, const char **variant);
+
+/* The draft with the alphas that its scalings are written with: plain if it can be; else rank-stabilised. */
+extern PaStatus pa_peft_spell_scalings(PaEnv *env, const PaDraft *draft, PaDraft *spelled);
 
 /*
  * A draft as an adapter: configuration text, names, pa_peft_describe, and the

@@ -17,6 +17,7 @@
 #include "adapter/draft.h"
 #include "core/json.h"
 #include "core/pattern.h"
+#include "interchange/container.h"
 
 /*
  * A rank_pattern or alpha_pattern entry, in the document's order.  A key that is
@@ -37,6 +38,10 @@ typedef struct PaConfig
 	bool		unwrap_names;
 	const char **named_paths;	/* of each module the path with its wrappers; NULL: it has none */
 	bool		composed;		/* it was written by paths, not by names */
+
+	/* nor these: how names are read, and whether the tensors' ranks are r and alpha */
+	PaContainer container;
+	bool		implied;
 
 	/* every dialect */
 	PaKind		kind;

@@ -59,7 +59,9 @@ parse_names(PaEnv *env, const PaConfig *config, uint32_t n, const PaFileTensor *
 {
 	PaPeftReading how = {
 		.kind = config->kind,
-		.unwrap = config->unwrap_names && pa_peft_dialect(config->kind)->n_suffixes > 0,
+		.container = config->container,
+		.unwrap = config->unwrap_names && config->container == PA_CONTAINER_PEFT &&
+			pa_peft_dialect(config->kind)->n_suffixes > 0,
 	};
 
 	if (n > PA_MAX_TENSORS)
@@ -71,7 +73,7 @@ parse_names(PaEnv *env, const PaConfig *config, uint32_t n, const PaFileTensor *
 		(*named)[i].index = i;
 	}
 	qsort(*named, n, sizeof(Named), compare_named);
-	for (uint32_t i = 0; how.adapter == NULL && i < n; i++)
+	for (uint32_t i = 0; how.container == PA_CONTAINER_PEFT && how.adapter == NULL && i < n; i++)
 	{
 		PA_TRY(pa_check_cancel(env));
 		PA_TRY(pa_peft_name_adapter(env, how.kind, (*named)[i].from->name, &how.adapter));
@@ -269,11 +271,11 @@ pa_peft_describe(PaEnv *env, PaConfig *config, uint32_t n, const PaFileTensor *t
 {
 	PaAdapter  *adapter;
 	Named	   *named;
-	const PaPeftDialect *dialect = pa_peft_dialect(config->kind);
+	const PaPeftDialect *dialect = pa_container_dialect(config->container, config->kind);
 	double	   *ranks;
 
 	PA_TRY(parse_names(env, config, n, tensors, &named));
-	if (!dialect->keyed.any_name)
+	if (!dialect->keyed.any_name || config->container != PA_CONTAINER_PEFT)
 		PA_TRY(check_keys(env, n, named));
 	PA_TRY(PA_NEW(env, &adapter));
 	copy_facts(config, adapter);

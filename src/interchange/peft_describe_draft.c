@@ -109,9 +109,8 @@ spell_as(const PaAdapter *facts, bool rslora, PaModule *modules)
 	return all;
 }
 
-/* Plain if it can be; rank-stabilised if only that can be. */
-static PaStatus
-spell_scalings(PaEnv *env, const PaDraft *draft, PaDraft *spelled)
+PaStatus
+pa_peft_spell_scalings(PaEnv *env, const PaDraft *draft, PaDraft *spelled)
 {
 	const PaAdapter *facts = &draft->facts;
 	PaModule   *modules;
@@ -155,6 +154,8 @@ without_names(PaEnv *env, const PaDraft *draft, const PaAdapter *adapter, PaDraf
 	bool		told;
 
 	*unnamed = *draft;
+	if (draft->spelling != NULL)
+		return PA_OK;
 	PA_TRY(pa_peft_names_tell(env, adapter, false, &told));
 	if (!told)
 		PA_TRY(pa_peft_names_tell(env, adapter, true, &told));
@@ -179,6 +180,8 @@ describe_once(PaEnv *env, const PaDraft *draft, PaText config, bool composed, Pa
 	PA_TRY(name_tensors(env, draft, &tensors));
 	PA_TRY(pa_peft_config_read(env, config, &read));
 	read.composed = composed;
+	if (draft->spelling != NULL)
+		read.container = PA_CONTAINER_DIFFUSION;
 	PA_TRY(pa_peft_describe(env, &read, draft->n_tensors, tensors, adapter, draft_of));
 	return check_same(env, &draft->facts, *adapter);
 }
@@ -209,7 +212,7 @@ pa_peft_describe_draft(PaEnv *env, const PaDraft *draft, PaText *config, PaAdapt
 {
 	PaDraft		spelled;
 
-	PA_TRY(spell_scalings(env, draft, &spelled));
+	PA_TRY(pa_peft_spell_scalings(env, draft, &spelled));
 	PA_TRY(pa_peft_config_write(env, &spelled, config));
 	return describe(env, &spelled, *config, true, adapter, draft_of);
 }

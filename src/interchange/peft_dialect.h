@@ -79,6 +79,9 @@ typedef struct PaPeftDialect
 
 extern const PaPeftDialect *pa_peft_dialect(PaKind kind);	/* NULL if unknown */
 
+/* That by which the names of a file of this container are read; of another kind than LoRA it is PEFT's. */
+extern const PaPeftDialect *pa_container_dialect(PaContainer container, PaKind kind);
+
 /* All of them; the last is followed by NULL. */
 extern const PaPeftDialect *const pa_peft_dialects[];
 

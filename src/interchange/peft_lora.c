@@ -161,8 +161,36 @@ find_companions(PaAdapter *adapter)
 	}
 }
 
+/* The rows of factor A as arithmetic has it, 0 where none is told. */
+static uint64_t
+rank_of(const PaAdapter *adapter, const PaModule *module)
+{
+	int64_t		a = module->tensor[PA_ROLE_FACTOR_A];
+	int64_t		middle = module->tensor[PA_ROLE_MIDDLE];
+
+	a = middle >= 0 ? middle : a;
+	return a >= 0 && adapter->tensors[a].ndim > 0 ? adapter->tensors[a].shape[0] : 0;
+}
+
+/* Without a configuration, r and alpha are the rank. */
 static PaStatus
-describe(PaEnv *env, PaConfig *config, PaAdapter *adapter, double *ranks)
+ask(PaEnv *env, const PaConfig *config, const PaAdapter *adapter, uint32_t n, PaLoraModule *said)
+{
+	if (!config->implied)
+		return pa_peft_config_modules(env, config, n, said);
+	n = 0;
+	for (uint32_t i = 0; i < adapter->n_modules; i++)
+	{
+		if (!(adapter->modules[i].flags & PA_MODULE_TARGET))
+			continue;
+		said[n].r = said[n].alpha = (double) adapter->modules[i].rank;
+		said[n++].scaling = 1;
+	}
+	return PA_OK;
+}
+
+PaStatus
+pa_peft_lora_describe(PaEnv *env, PaConfig *config, PaAdapter *adapter, double *ranks)
 {
 	PaLoraModule *said;
 	uint32_t	n = 0;
@@ -171,17 +199,15 @@ describe(PaEnv *env, PaConfig *config, PaAdapter *adapter, double *ranks)
 	for (uint32_t i = 0; i < adapter->n_modules; i++)
 	{
 		PaModule   *module = &adapter->modules[i];
-		int64_t		a = module->tensor[PA_ROLE_FACTOR_A];
 
 		if (!(module->flags & PA_MODULE_TARGET))
 			continue;
 		PA_TRY(check_factors_alike(env, adapter, module));
-		if (a >= 0 && adapter->tensors[a].ndim > 0)
-			module->rank = adapter->tensors[a].shape[0];
+		module->rank = rank_of(adapter, module);
 		said[n].named = config->named_paths[i];
 		said[n++].path = module->path;
 	}
-	PA_TRY(pa_peft_config_modules(env, config, n, said));
+	PA_TRY(ask(env, config, adapter, n, said));
 	n = 0;
 	for (uint32_t i = 0; i < adapter->n_modules; i++)
 	{
@@ -201,8 +227,8 @@ describe(PaEnv *env, PaConfig *config, PaAdapter *adapter, double *ranks)
 }
 
 /* What the configuration claims of a module against what the tensors are. */
-static PaStatus
-check_described(PaEnv *env, const PaAdapter *adapter, const double *ranks)
+PaStatus
+pa_peft_lora_check_described(PaEnv *env, const PaAdapter *adapter, const double *ranks)
 {
 	for (uint32_t i = 0; i < adapter->n_modules; i++)
 	{
@@ -256,6 +282,6 @@ const PaPeftDialect pa_peft_lora = {
 	.has_variants = true,
 	.read = pa_peft_lora_read,
 	.write = pa_peft_lora_write,
-	.describe = describe,
-	.check_described = check_described,
+	.describe = pa_peft_lora_describe,
+	.check_described = pa_peft_lora_check_described,
 };

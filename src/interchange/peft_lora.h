@@ -22,6 +22,10 @@ extern PaStatus pa_peft_lora_read(PaEnv *env, const json_t *root, PaConfig *conf
  */
 extern PaStatus pa_peft_lora_write(PaEnv *env, json_t *root, const PaAdapter *facts);
 
+/* A dialect's describe and check_described, for every container. */
+extern PaStatus pa_peft_lora_describe(PaEnv *env, PaConfig *config, PaAdapter *adapter, double *ranks);
+extern PaStatus pa_peft_lora_check_described(PaEnv *env, const PaAdapter *adapter, const double *ranks);
+
 /* What a configuration says of a module. */
 typedef struct PaLoraModule
 {

@@ -94,11 +94,17 @@ pa_peft_name_adapter(PaEnv *env, PaKind kind, const char *name, const char **ada
 	return PA_OK;
 }
 
+static const PaPeftDialect *
+dialect_of(const PaPeftReading *how)
+{
+	return pa_container_dialect(how->container, how->kind);
+}
+
 /* The suffix behind a path, with the adapter's name where there is one; *length is that of the path. */
 static const PaPeftSuffix *
 find_path(const PaPeftReading *how, const char *key, size_t *length)
 {
-	const PaPeftDialect *dialect = pa_peft_dialect(how->kind);
+	const PaPeftDialect *dialect = dialect_of(how);
 	const PaPeftSuffix *suffix;
 
 	if (how->adapter == NULL)
@@ -172,7 +178,7 @@ static PaStatus
 check_without_suffix(PaEnv *env, const PaPeftReading *how, const char *name, const char *key,
 					 uint32_t *features)
 {
-	const PaPeftDialect *dialect = pa_peft_dialect(how->kind);
+	const PaPeftDialect *dialect = dialect_of(how);
 
 	if (dialect->keyed.any_name)
 		return PA_OK;
@@ -260,7 +266,7 @@ key_place(const PaPeftReading *how, const char *name)
 PaStatus
 pa_peft_name_parse(PaEnv *env, const PaPeftReading *how, const char *name, PaPeftName *out)
 {
-	const PaPeftDialect *dialect = pa_peft_dialect(how->kind);
+	const PaPeftDialect *dialect = dialect_of(how);
 	const PaPeftSuffix *suffix;
 	const char *key;
 	size_t		length;
@@ -290,6 +296,8 @@ static PaStatus
 adapter_of(PaEnv *env, const PaAdapter *adapter, const char **own)
 {
 	*own = NULL;
+	if (pa_container_of(adapter) != PA_CONTAINER_PEFT)
+		return PA_OK;
 	for (uint32_t i = 0; *own == NULL && i < adapter->n_tensors; i++)
 	{
 		PA_TRY(pa_check_cancel(env));
@@ -303,6 +311,7 @@ pa_peft_names_tell(PaEnv *env, const PaAdapter *adapter, bool unwrap, bool *tell
 {
 	PaPeftReading how = {
 		.kind = adapter->kind,
+		.container = pa_container_of(adapter),
 		.unwrap = unwrap && pa_peft_dialect(adapter->kind)->n_suffixes > 0,
 	};
 
@@ -322,12 +331,36 @@ pa_peft_names_tell(PaEnv *env, const PaAdapter *adapter, bool unwrap, bool *tell
 	return PA_OK;
 }
 
+static PaStatus
+spell(PaEnv *env, const PaSpelling *spelling, const char *path, const PaDraftTensor *tensor,
+	  const char **name)
+{
+	switch ((int) tensor->role)
+	{
+		case PA_ROLE_FACTOR_A:
+			return join(env, "", path, spelling->a, name);
+		case PA_ROLE_FACTOR_B:
+			return join(env, "", path, spelling->b, name);
+		case PA_ROLE_MIDDLE:
+			return join(env, "", path, spelling->middle, name);
+		case PA_ROLE_ALPHA:
+			return join(env, "", path, PA_SPELLING_ALPHA, name);
+		case PA_ROLE_BIAS:
+			return join(env, "", path, ".lora_B.bias", name);
+	}
+	if (tensor->key != NULL)
+		return join(env, "", tensor->key, "", name);
+	return pa_fail(env, PA_ERR_INTERNAL, "no name for a tensor of role %d", (int) tensor->role);
+}
+
 PaStatus
 pa_peft_name_write(PaEnv *env, const PaDraft *draft, const PaDraftTensor *tensor, const char **name)
 {
 	const PaModule *module = &draft->facts.modules[tensor->module];
 	const PaPeftDialect *dialect = pa_peft_dialect(draft->facts.kind);
 
+	if (draft->spelling != NULL)
+		return spell(env, draft->spelling, module->path, tensor, name);
 	if (tensor->role == dialect->keyed.role)
 	{
 		/* a key that begins like a prefix would lose its beginning when it is read */

@@ -45,6 +45,8 @@ extern PaFileTensor pa_safetensors_tensor(const PaAdapter *adapter, uint32_t i, 
 
 /* What stands under PA_META_NAMES: names have wrappers that the modules' paths have not. */
 #define PA_NAMES_WRAPPED "wrapped"
+/* they are read as those of a file for a diffusion model (container.h) */
+#define PA_NAMES_DIFFUSION "diffusion"
 
 typedef struct PaSafetensors
 {
@@ -58,7 +60,8 @@ typedef struct PaSafetensors
 	PaText		inner_header;
 	PaText		envelope_digest;	/* hexadecimal, or what stands there */
 	PaText		kind;			/* the one that the configuration is read as; none: that of its type */
-	PaText		names;			/* PA_NAMES_WRAPPED, or none: paths are as the names say them */
+	PaText		names;			/* PA_NAMES_..., or none: PEFT's, and paths are as they say them */
+	const json_t *metadata;		/* of the header; NULL: none */
 } PaSafetensors;
 
 /* Whether there is one of the reserved keys that hold documents. */
@@ -83,6 +86,10 @@ extern PaStatus pa_safetensors_read_header(PaEnv *env, PaText header, uint64_t d
  */
 extern PaStatus pa_safetensors_canonical_header(PaEnv *env, const PaAdapter *adapter, PaText *header,
 												uint32_t **order);
+
+/* The same with this metadata, an object of strings. */
+extern PaStatus pa_safetensors_header(PaEnv *env, const PaAdapter *adapter, const json_t *metadata,
+									  PaText *header, uint32_t **order);
 
 /* The place of a dtype in the canonical order: lower ones come first. */
 extern int pa_safetensors_place(PaDtype dtype);

@@ -166,6 +166,7 @@ read_metadata(PaEnv *env, json_t *metadata, PaStatus code, PaSafetensors *out)
 		return PA_OK;
 	if (!json_is_object(metadata))
 		return pa_fail(env, code, "%s of the safetensors file is not an object", METADATA);
+	out->metadata = metadata;
 	json_object_foreach(metadata, key, v)
 	{
 		if (!json_is_string(v))

@@ -36,6 +36,7 @@
 	SUITE(peft) \
 	SUITE(config_lookup) \
 	SUITE(wrapped) \
+	SUITE(container) \
 	SUITE(peft_out) \
 	SUITE(json_form) \
 	SUITE(adapter) \
