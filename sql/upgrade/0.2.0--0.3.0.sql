@@ -74,3 +74,9 @@ comment on function adapter_from_json(json) is
 	'needs none; "names": "diffusion" says that names are those of a diffusion model''s file. At most 100000 elements. Errors: 22032 not JSON or '
 	'no object, 22P02 another one than this, 22030 a key twice, 22023 configuration, 22003 overflow, 54000, '
 	'0A000 dtypes without a readable form.';
+
+comment on function adapter_modules(adapter) is
+	'One row a tensor, in order of name: module path, role (factor_a, factor_b, vector, bias, magnitude, '
+	'alpha, middle, factor_a_transposed, factor_b_transposed, dense, difference, opaque), tensor name, dtype, '
+	'shape, scaling alpha/r of a LoRA module, bytes raw and stored, Frobenius norm (summed in element order in '
+	'double; null for dtypes without arithmetic), SHA-256 of the raw bytes.';

@@ -158,6 +158,18 @@ transpose(PaEnv *env, const uint8_t *in, uint64_t rows, uint64_t columns, size_t
 	return PA_OK;
 }
 
+PaStatus
+pa_factored_transpose(PaEnv *env, PaSource *source, uint32_t tensor, uint8_t *out)
+{
+	const PaTensor *of = &source->adapter->tensors[tensor];
+	uint8_t    *raw;
+
+	PA_TRY(read_whole(env, source, tensor, &raw));
+	PA_TRY(transpose(env, raw, of->shape[0], of->shape[1], (size_t) pa_dtype_plane_width(of->dtype), out));
+	pa_free(env, raw);
+	return PA_OK;
+}
+
 static PaStatus
 read_doubles(PaEnv *env, PaSource *source, uint32_t tensor, double **values)
 {
@@ -224,7 +236,6 @@ make(PaEnv *env, Factored *self, uint32_t tensor, Made *made)
 	const PaAdapter *stored = self->stored->adapter;
 	const PaTensor *to = &self->base.adapter->tensors[tensor];
 	const PaTensor *of = &stored->tensors[self->of[tensor]];
-	uint8_t    *raw;
 
 	if (made->tensor == tensor)
 		return PA_OK;
@@ -236,12 +247,7 @@ make(PaEnv *env, Factored *self, uint32_t tensor, Made *made)
 		PA_TRY(fold(env, self, to, self->of[tensor],
 					(uint32_t) stored->modules[of->module].tensor[PA_ROLE_MIDDLE], made->data));
 	else
-	{
-		PA_TRY(read_whole(env, self->stored, self->of[tensor], &raw));
-		PA_TRY(transpose(env, raw, of->shape[0], of->shape[1], (size_t) pa_dtype_plane_width(of->dtype),
-						 made->data));
-		pa_free(env, raw);
-	}
+		PA_TRY(pa_factored_transpose(env, self->stored, self->of[tensor], made->data));
 	made->tensor = tensor;
 	return PA_OK;
 }

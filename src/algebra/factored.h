@@ -22,6 +22,9 @@
 extern PaStatus pa_factored_adapter(PaEnv *env, const PaAdapter *stored, const PaAdapter **factored,
 									uint32_t **of);
 
+/* A whole tensor of two dimensions, read and transposed into out. */
+extern PaStatus pa_factored_transpose(PaEnv *env, PaSource *source, uint32_t tensor, uint8_t *out);
+
 /* of is kept.  At most one factor A and one B of a changed module are in memory. */
 extern PaStatus pa_factored_source(PaEnv *env, PaSource *stored, const PaAdapter *factored,
 								   const uint32_t *of, PaSource **source);

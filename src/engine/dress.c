@@ -8,8 +8,10 @@
 
 #include <string.h>
 
+#include "algebra/factored.h"
 #include "interchange/container_alpha.h"
 #include "interchange/container_metadata.h"
+#include "interchange/mlx_config.h"
 
 typedef struct Dressed
 {
@@ -116,6 +118,96 @@ write_header(PaEnv *env, PaResult *result)
 	return PA_OK;
 }
 
+/* A factor as MLX has it; one is in memory at a time. */
+typedef struct Turned
+{
+	PaSource	base;
+	PaSource   *bare;
+	const uint32_t *of;
+	int64_t		made;			/* the tensor that data is; -1: none */
+	uint8_t    *data;
+} Turned;
+
+static PaStatus
+turned_read(PaEnv *env, PaSource *source, uint32_t tensor, uint64_t first, size_t n, void *dst)
+{
+	Turned	   *self = (Turned *) source;
+	const PaTensor *to;
+	size_t		width;
+
+	if (tensor >= source->adapter->n_tensors)
+		return pa_fail(env, PA_ERR_INTERNAL, "no tensor %u to read", tensor);
+	to = &source->adapter->tensors[tensor];
+	width = (size_t) pa_dtype_plane_width(to->dtype);
+	if (pa_role_is_keyed(to->role))
+		return self->bare->read(env, self->bare, self->of[tensor], first, n, dst);
+	if (first > to->elements || n > to->elements - first)
+		return pa_fail(env, PA_ERR_INTERNAL, "read beyond the end of tensor \"%s\"", to->name);
+	if (self->made != tensor)
+	{
+		self->made = -1;
+		pa_free(env, self->data);
+		self->data = NULL;
+		PA_TRY(PA_NEW_RAW(env, (size_t) to->bytes, &self->data));
+		PA_TRY(pa_factored_transpose(env, self->bare, self->of[tensor], self->data));
+		self->made = tensor;
+	}
+	if (n > 0)
+		memcpy(dst, self->data + first * width, n * width);
+	return PA_OK;
+}
+
+/* Names and shapes of MLX's. */
+static PaStatus
+turn_tensors(PaEnv *env, const PaAdapter *bare, PaFileTensor **tensors)
+{
+	static const PaSpelling mlx = {.a = PA_MLX_A, .b = PA_MLX_B};
+	PaDraft		draft = {.facts = *bare, .spelling = &mlx};
+
+	PA_TRY(PA_NEW_ARRAY(env, bare->n_tensors, tensors));
+	for (uint32_t i = 0; i < bare->n_tensors; i++)
+	{
+		const PaTensor *of = &bare->tensors[i];
+		PaFileTensor *to = &(*tensors)[i];
+		PaDraftTensor named;
+
+		PA_TRY(pa_check_cancel(env));
+		*to = pa_safetensors_tensor(bare, i, 0);
+		pa_draft_tensor_of(&named, of, i);
+		PA_TRY(pa_peft_name_write(env, &draft, &named, &to->name));
+		if (pa_role_is_keyed(of->role))
+			continue;
+		to->shape[0] = of->shape[1];
+		to->shape[1] = of->shape[0];
+	}
+	return PA_OK;
+}
+
+static PaStatus
+dress_mlx(PaEnv *env, PaResult *result, PaSource **source)
+{
+	Turned	   *self;
+	PaFileTensor *tensors;
+	PaConfig	config;
+	uint32_t   *of;
+	PaText	   *text = &result->documents.document[PA_DOCUMENT_CONFIG];
+
+	if (!pa_mlx_config_can(result->adapter))
+		return PA_OK;
+	PA_TRY(pa_mlx_config_write(env, result->adapter, text));
+	PA_TRY(turn_tensors(env, result->adapter, &tensors));
+	PA_TRY(pa_peft_config_read(env, *text, &config));
+	PA_TRY(pa_peft_describe(env, &config, result->adapter->n_tensors, tensors, &result->adapter, &of));
+	PA_TRY(PA_NEW(env, &self));
+	self->base.adapter = result->adapter;
+	self->base.read = turned_read;
+	self->bare = *source;
+	self->of = of;
+	self->made = -1;
+	*source = &self->base;
+	return PA_OK;
+}
+
 PaStatus
 pa_dress(PaEnv *env, PaResult *result, PaSource **source)
 {
@@ -124,6 +216,8 @@ pa_dress(PaEnv *env, PaResult *result, PaSource **source)
 	PaConfig	config;
 	uint32_t   *of;
 
+	if (result->mlx)
+		return dress_mlx(env, result, source);
 	if (result->spelling == NULL)
 		return PA_OK;
 	PA_TRY(make_list(env, result->spelling, result->adapter, &list));

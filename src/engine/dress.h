@@ -4,7 +4,8 @@
  *	  header's metadata that its files have (doc/format.md, "Containers").
  *
  * Operations compute factors, and alphas follow from the scalings, so they are put in
- * when the result is written.
+ * when the result is written, and MLX's factors are transposed; MLX has one scaling,
+ * so a result with several keeps PEFT's names.
  *
  * SPDX-License-Identifier: PostgreSQL
  */

@@ -146,7 +146,7 @@ pa_file_describe(PaEnv *env, PaOpenedFile *opened, PaText config)
 
 	PA_TRY(find_container(env, file, &container, &config));
 	PA_TRY(read_config(env, file, config, &opened->config));
-	if (opened->config.kind == PA_KIND_LORA)
+	if (opened->config.kind == PA_KIND_LORA && opened->config.container == PA_CONTAINER_PEFT)
 		opened->config.container = container;
 	PA_TRY(pa_result_describe_as(env, &opened->config, config, file->n_tensors, file->tensors, result));
 	PA_TRY(pa_peft_check_selection(env, &opened->config, result->adapter));
@@ -212,7 +212,8 @@ pa_file_tell(PaEnv *env, const PaOpenedFile *opened)
 	PaBuf		message;
 	PaStatus	status;
 
-	if (env->host->notice == NULL)
+	/* what MLX's has beside the scaling is how it was trained */
+	if (env->host->notice == NULL || opened->config.container == PA_CONTAINER_MLX)
 		return PA_OK;
 	PA_TRY(pa_peft_members_set(env, pa_peft_dialect(result->adapter->kind),
 							   result->documents.document[PA_DOCUMENT_CONFIG], &names));

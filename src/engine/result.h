@@ -25,6 +25,7 @@ typedef struct PaResult
 	PaAdapter  *adapter;
 	uint32_t   *of;				/* which tensor of the draft, or of the list, tensor i is */
 	const PaSpelling *spelling; /* of a draft's names; NULL: PEFT's */
+	bool		mlx;			/* it is written as MLX has it, if it can be */
 	PaDocuments documents;
 } PaResult;
 

@@ -141,17 +141,15 @@ match_dense(PaEnv *env, const PaAdapter *adapter, const char *pattern, bool *kee
 
 /* The tensors that are kept, as they are. */
 static PaStatus
-store_kept(PaEnv *env, PaValue *value, const bool *keep, const PaOperand *operand, PaText recipe,
-		   size_t reserve, PaBuf *out)
+store_kept(PaEnv *env, PaValue *value, PaSource *parent, const bool *keep, const PaOperand *operand,
+		   PaText recipe, size_t reserve, PaBuf *out)
 {
 	PaDraft    *draft;
 	PaResult	result;
-	PaSource   *parent;
 	PaSource   *source;
 
-	PA_TRY(pa_select_draft(env, pa_value_adapter(value), keep, &draft));
+	PA_TRY(pa_select_draft(env, parent->adapter, keep, &draft));
 	PA_TRY(describe(env, value, draft, &result));
-	PA_TRY(pa_value_source(env, value, &parent));
 	PA_TRY(pa_source_subset(env, result.adapter, parent, result.of, &source));
 	return pa_result_store(env, &result, source, recipe, 1, operand, reserve, out);
 }
@@ -159,33 +157,39 @@ store_kept(PaEnv *env, PaValue *value, const bool *keep, const PaOperand *operan
 PaStatus
 pa_transform_select(PaEnv *env, PaValue *value, const char *pattern, bool invert, size_t reserve, PaBuf *out)
 {
-	const PaAdapter *adapter = pa_value_adapter(value);
+	const PaAdapter *adapter;
+	PaSource   *parent;
 	bool	   *keep;
 	PaOperand	operand;
 	PaText		recipe;
 
+	PA_TRY(pa_view_parts(env, value, &parent));
+	adapter = parent->adapter;
 	PA_TRY(pa_adapter_require_arithmetic(env, adapter));
 	PA_TRY(PA_NEW_ARRAY(env, adapter->n_tensors, &keep));
 	PA_TRY(match_modules(env, adapter, pattern, invert, keep));
 	PA_TRY(pa_operands_single(env, value, &operand));
 	PA_TRY(pa_recipe_select(env, &operand, pattern, invert, &recipe));
-	return store_kept(env, value, keep, &operand, recipe, reserve, out);
+	return store_kept(env, value, parent, keep, &operand, recipe, reserve, out);
 }
 
 PaStatus
 pa_transform_drop_dense(PaEnv *env, PaValue *value, const char *tensors, size_t reserve, PaBuf *out)
 {
-	const PaAdapter *adapter = pa_value_adapter(value);
+	const PaAdapter *adapter;
+	PaSource   *parent;
 	bool	   *keep;
 	PaOperand	operand;
 	PaText		recipe;
 
+	PA_TRY(pa_view_parts(env, value, &parent));
+	adapter = parent->adapter;
 	PA_TRY(pa_adapter_require_arithmetic(env, adapter));
 	PA_TRY(PA_NEW_ARRAY(env, adapter->n_tensors, &keep));
 	PA_TRY(match_dense(env, adapter, tensors, keep));
 	PA_TRY(pa_operands_single(env, value, &operand));
 	PA_TRY(pa_recipe_drop_dense(env, &operand, tensors, &recipe));
-	return store_kept(env, value, keep, &operand, recipe, reserve, out);
+	return store_kept(env, value, parent, keep, &operand, recipe, reserve, out);
 }
 
 static PaStatus
@@ -236,7 +240,7 @@ PaStatus
 pa_transform_rename(PaEnv *env, PaValue *value, const char *pattern, const char *replacement, size_t reserve,
 					PaBuf *out)
 {
-	const PaAdapter *adapter = pa_value_adapter(value);
+	const PaAdapter *adapter;
 	const char **paths;
 	PaDraft    *draft;
 	PaResult	result;
@@ -245,11 +249,12 @@ pa_transform_rename(PaEnv *env, PaValue *value, const char *pattern, const char 
 	PaOperand	operand;
 	PaText		recipe;
 
+	PA_TRY(pa_view_parts(env, value, &parent));
+	adapter = parent->adapter;
 	PA_TRY(pa_adapter_require_arithmetic(env, adapter));
 	PA_TRY(new_paths(env, adapter, pattern, replacement, &paths));
 	PA_TRY(pa_rename_draft(env, adapter, paths, &draft));
 	PA_TRY(describe_new_paths(env, value, draft, &result));
-	PA_TRY(pa_value_source(env, value, &parent));
 	PA_TRY(pa_source_subset(env, result.adapter, parent, result.of, &source));
 	PA_TRY(pa_operands_single(env, value, &operand));
 	PA_TRY(pa_recipe_rename(env, &operand, pattern, replacement, &recipe));

@@ -64,10 +64,11 @@ are_parts(PaEnv *env, const PaOperands *operands, bool *are)
 
 /*
  * Parts stay as they are, with their alphas and names; where some operands are of
- * another container, all are taken as arithmetic sees them, and get PEFT's names.
+ * another container, or MLX's configurations differ, all are taken as arithmetic sees
+ * them, and get new names.
  */
 static PaStatus
-open_parts(PaEnv *env, PaOperands *operands, const PaAdapter ***adapters, bool *same)
+open_parts(PaEnv *env, PaOperands *operands, bool one_config, const PaAdapter ***adapters, bool *same)
 {
 	const PaAdapter **of;
 
@@ -78,7 +79,7 @@ open_parts(PaEnv *env, PaOperands *operands, const PaAdapter ***adapters, bool *
 		of[i] = pa_value_adapter(operands->values[i]);
 		PA_TRY(pa_require(env, of[i], PA_OPERATION_PARTS));
 	}
-	*same = pa_containers_agree(operands->n, of);
+	*same = pa_containers_agree(operands->n, of) && (one_config || !pa_containers_are_mlx(operands->n, of));
 	for (uint32_t i = 0; i < operands->n; i++)
 	{
 		if			(*same)
@@ -97,11 +98,8 @@ forget_names(PaDraft *draft)
 }
 
 static PaStatus
-describe(PaEnv *env, const PaOperands *operands, const PaDraft *draft, PaResult *result)
+describe(PaEnv *env, const PaOperands *operands, const PaDraft *draft, PaText config, PaResult *result)
 {
-	PaText		config;
-
-	PA_TRY(common_config(env, operands, &config));
 	if (config.text != NULL)
 		return pa_result_describe_kept(env, draft, config, result);
 	PA_TRY(pa_adapter_require_arithmetic(env, &draft->facts));
@@ -120,11 +118,13 @@ pa_union_values(PaEnv *env, uint32_t n, PaValue *const *values, size_t reserve, 
 	PaText		recipe;
 	bool		parts;
 	bool		same;
+	PaText		config;
 
 	if (n == 0)
 		return pa_fail(env, PA_ERR_INTERNAL, "union of no adapters");
 	PA_TRY(pa_operands_open(env, n, values, false, &operands));
-	PA_TRY(open_parts(env, &operands, &adapters, &same));
+	PA_TRY(common_config(env, &operands, &config));
+	PA_TRY(open_parts(env, &operands, config.text != NULL, &adapters, &same));
 	PA_TRY(pa_union_draft(env, n, adapters, &draft));
 	if (same)
 		draft->spelling = pa_spelling_of_result(n, adapters);
@@ -133,7 +133,7 @@ pa_union_values(PaEnv *env, uint32_t n, PaValue *const *values, size_t reserve, 
 	PA_TRY(are_parts(env, &operands, &parts));
 	if (!parts)
 		PA_TRY(pa_union_check_paths(env, n, adapters));
-	PA_TRY(describe(env, &operands, draft, &result));
+	PA_TRY(describe(env, &operands, draft, same ? config : (PaText) {0}, &result));
 	PA_TRY(PA_NEW_ARRAY(env, result.adapter->n_tensors, &tags));
 	for (uint32_t i = 0; i < result.adapter->n_tensors; i++)
 		tags[i] = draft->tensors[result.of[i]].tag;

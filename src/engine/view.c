@@ -7,6 +7,7 @@
 #include "engine/view.h"
 
 #include "algebra/factored.h"
+#include "interchange/container.h"
 
 PaStatus
 pa_view_source(PaEnv *env, PaValue *value, PaSource **source)
@@ -21,4 +22,12 @@ pa_view_source(PaEnv *env, PaValue *value, PaSource **source)
 	if (factored == pa_value_adapter(value))
 		return PA_OK;
 	return pa_factored_source(env, stored, factored, of, source);
+}
+
+PaStatus
+pa_view_parts(PaEnv *env, PaValue *value, PaSource **source)
+{
+	if (pa_container_of(pa_value_adapter(value)) == PA_CONTAINER_MLX)
+		return pa_view_source(env, value, source);
+	return pa_value_source(env, value, source);
 }

@@ -14,4 +14,10 @@
 /* source->adapter is the value's own where nothing is restated. */
 extern PaStatus pa_view_source(PaEnv *env, PaValue *value, PaSource **source);
 
+/*
+ * What passes as it is: the value's own tensors, alphas and middle factors with
+ * them; but of MLX's, which are written anew, the factors as PEFT has them.
+ */
+extern PaStatus pa_view_parts(PaEnv *env, PaValue *value, PaSource **source);
+
 #endif

@@ -66,6 +66,20 @@ static const PaPeftDialect diffusion = {
 	.check_described = pa_peft_lora_check_described,
 };
 
+static const PaPeftSuffix mlx_suffixes[] = {
+	{PA_MLX_A, PA_ROLE_FACTOR_A_TRANSPOSED, PA_MODULE_TARGET, 0},
+	{PA_MLX_B, PA_ROLE_FACTOR_B_TRANSPOSED, PA_MODULE_TARGET, 0},
+};
+
+static const PaPeftDialect mlx = {
+	.kind = PA_KIND_LORA,
+	.suffixes = mlx_suffixes,
+	.n_suffixes = sizeof(mlx_suffixes) / sizeof(mlx_suffixes[0]),
+	.keyed = {.role = PA_ROLE_DENSE, .any_name = true, .path = pa_peft_path_of_dense},
+	.describe = pa_peft_lora_describe,
+	.check_described = pa_peft_lora_check_described,
+};
+
 /* Parts of pipelines, as diffusers and ComfyUI name them in front. */
 static const char *const components[] = {
 	"unet.",		   "transformer.", "transformer_2.", "text_encoder.",	 "text_encoder_2.",
@@ -75,7 +89,9 @@ static const char *const components[] = {
 const PaPeftDialect *
 pa_container_dialect(PaContainer container, PaKind kind)
 {
-	return container == PA_CONTAINER_DIFFUSION && kind == PA_KIND_LORA ? &diffusion : pa_peft_dialect(kind);
+	if (kind != PA_KIND_LORA || container == PA_CONTAINER_PEFT)
+		return pa_peft_dialect(kind);
+	return container == PA_CONTAINER_MLX ? &mlx : &diffusion;
 }
 
 static bool
@@ -117,6 +133,8 @@ pa_container_of(const PaAdapter *adapter)
 	{
 		const PaTensor *tensor = &adapter->tensors[i];
 
+		if (tensor->role == PA_ROLE_FACTOR_A_TRANSPOSED || tensor->role == PA_ROLE_FACTOR_B_TRANSPOSED)
+			return PA_CONTAINER_MLX;
 		if (tensor->role == PA_ROLE_ALPHA || tensor->role == PA_ROLE_MIDDLE ||
 			(is_factor(tensor) && pa_spelling_foreign(tensor->name) != NULL))
 			return PA_CONTAINER_DIFFUSION;
@@ -148,6 +166,22 @@ pa_containers_agree(uint32_t n, const PaAdapter *const *adapters)
 			return false;
 	}
 	return true;
+}
+
+bool
+pa_containers_are_mlx(uint32_t n, const PaAdapter *const *adapters)
+{
+	bool		some = false;
+
+	for (uint32_t i = 0; i < n; i++)
+	{
+		if (!has_factors(adapters[i]))
+			continue;
+		some = true;
+		if (pa_container_of(adapters[i]) != PA_CONTAINER_MLX)
+			return false;
+	}
+	return some;
 }
 
 /* How all its factors are spelled; *one is false where they are spelled in several ways. */

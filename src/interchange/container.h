@@ -18,7 +18,8 @@
 typedef enum PaContainer
 {
 	PA_CONTAINER_PEFT = 0,
-	PA_CONTAINER_DIFFUSION
+	PA_CONTAINER_DIFFUSION,
+	PA_CONTAINER_MLX			/* its configuration tells (mlx_config.h) */
 } PaContainer;
 
 /* How one program spells what stands behind the path of a module. */
@@ -33,6 +34,9 @@ typedef struct PaSpelling
 
 #define PA_SPELLING_ALPHA ".alpha"
 
+#define PA_MLX_A ".lora_a"
+#define PA_MLX_B ".lora_b"
+
 /* kohya's, with alpha tensors; and diffusers' of today, with the scaling in the header. */
 extern const PaSpelling *const pa_spelling_kohya;
 extern const PaSpelling *const pa_spelling_diffusers;
@@ -45,6 +49,9 @@ extern bool pa_spelling_has_component(const char *name);
 
 /* The reading that the names of an adapter that is there need. */
 extern PaContainer pa_container_of(const PaAdapter *adapter);
+
+/* Are all that have factors MLX's, and is there one? */
+extern bool pa_containers_are_mlx(uint32_t n, const PaAdapter *const *adapters);
 
 /* Are those of them that have factors read in one way? */
 extern bool pa_containers_agree(uint32_t n, const PaAdapter *const *adapters);

@@ -26,6 +26,7 @@ typedef struct Signs
 	uint32_t	prefixed;		/* with it */
 	uint32_t	components;		/* of the factors, below a part of a pipeline */
 	uint32_t	alphas;
+	uint32_t	mlx;			/* factors of MLX's */
 	uint32_t	biases;
 	const char *method;			/* another one, its type, and a tensor of it; NULL: none */
 	const char *type;
@@ -78,6 +79,7 @@ read_signs(const PaSafetensors *file)
 
 		find_method(name, &signs);
 		signs.alphas += has_end(name, PA_SPELLING_ALPHA);
+		signs.mlx += has_end(name, PA_MLX_A) || has_end(name, PA_MLX_B);
 		signs.biases += has_end(name, ".lora_B.bias");
 		if (pa_spelling_foreign(name) != NULL)
 			signs.foreign++;
@@ -126,6 +128,16 @@ refuse_method(PaEnv *env, const Signs *signs)
 			"{\"peft_type\": \"%s\"}.",
 			signs->type);
 	return PA_ERR_UNSUPPORTED;
+}
+
+static PaStatus
+refuse_mlx(PaEnv *env)
+{
+	pa_fail(env, PA_ERR_CONFIG, "adapter of MLX has no configuration");
+	pa_detail(env, "Its scaling is in no tensor, so there is no default.");
+	pa_hint(env,
+			"Pass the text of the adapter_config.json beside adapters.safetensors as the second argument.");
+	return PA_ERR_CONFIG;
 }
 
 /* Alphas as the file has them, and what its metadata says for modules without one. */
@@ -177,6 +189,8 @@ pa_container_config(PaEnv *env, const PaSafetensors *file, PaContainer *containe
 	*container = PA_CONTAINER_PEFT;
 	if (signs.method != NULL)
 		return refuse_method(env, &signs);
+	if (signs.mlx > 0 && signs.foreign + signs.factors + signs.prefixed == 0)
+		return refuse_mlx(env);
 	if (!is_complete(file, &signs))
 		return PA_OK;
 	if (signs.foreign > 0 || signs.alphas > 0)

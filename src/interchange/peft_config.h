@@ -42,6 +42,8 @@ typedef struct PaConfig
 	/* nor these: how names are read, and whether the tensors' ranks are r and alpha */
 	PaContainer container;
 	bool		implied;
+	bool		scaled;			/* every module has this scaling */
+	double		scale;
 
 	/* every dialect */
 	PaKind		kind;

@@ -13,6 +13,7 @@
 
 #include "adapter/kind.h"
 #include "interchange/config_read.h"
+#include "interchange/mlx_config.h"
 #include "interchange/peft_members.h"
 
 static PaStatus
@@ -64,6 +65,8 @@ pa_peft_config_read(PaEnv *env, PaText text, PaConfig *config)
 
 	memset(config, 0, sizeof(*config));
 	PA_TRY(parse(env, text, &root));
+	if (pa_mlx_config_is(root))
+		return pa_mlx_config_read(env, root, config);
 	PA_TRY(read_kind(env, root, config));
 	return read_members(env, root, config);
 }
@@ -75,6 +78,8 @@ pa_peft_config_read_as(PaEnv *env, PaText text, PaKind kind, PaConfig *config)
 
 	memset(config, 0, sizeof(*config));
 	PA_TRY(parse(env, text, &root));
+	if (pa_mlx_config_is(root) && kind == PA_KIND_LORA)
+		return pa_mlx_config_read(env, root, config);
 	PA_TRY(read_kind(env, root, config));
 	config->kind = kind;
 	return read_members(env, root, config);

@@ -12,6 +12,7 @@
 
 #include "adapter/operation.h"
 #include "interchange/config_write.h"
+#include "interchange/mlx_config.h"
 #include "interchange/peft_dialect.h"
 #include "interchange/peft_kept.h"
 
@@ -44,7 +45,8 @@ pa_peft_config_rename(PaEnv *env, PaText text, const char *base_model, const cha
 	json_t	   *root;
 
 	PA_TRY(pa_json_parse(env, text, "adapter configuration", &root));
-	PA_TRY(pa_config_set_text(env, root, "base_model_name_or_path", base_model));
+	PA_TRY(pa_config_set_text(env, root, pa_mlx_config_is(root) ? "model" : "base_model_name_or_path",
+							  base_model));
 	PA_TRY(pa_config_set_text(env, root, "revision", revision));
 	PA_TRY(pa_json_write(env, root, PA_JSON_PRETTY, renamed));
 	if (renamed->length > PA_MAX_CONFIG_BYTES)

@@ -168,23 +168,31 @@ rank_of(const PaAdapter *adapter, const PaModule *module)
 	int64_t		a = module->tensor[PA_ROLE_FACTOR_A];
 	int64_t		middle = module->tensor[PA_ROLE_MIDDLE];
 
+	if (module->tensor[PA_ROLE_FACTOR_A_TRANSPOSED] >= 0)
+	{
+		const PaTensor *transposed = &adapter->tensors[module->tensor[PA_ROLE_FACTOR_A_TRANSPOSED]];
+
+		return transposed->ndim == 2 ? transposed->shape[1] : 0;
+	}
 	a = middle >= 0 ? middle : a;
 	return a >= 0 && adapter->tensors[a].ndim > 0 ? adapter->tensors[a].shape[0] : 0;
 }
 
-/* Without a configuration, r and alpha are the rank. */
+/* Without a configuration, r and alpha are the rank; MLX's has one scaling for all. */
 static PaStatus
 ask(PaEnv *env, const PaConfig *config, const PaAdapter *adapter, uint32_t n, PaLoraModule *said)
 {
-	if (!config->implied)
+	if (!config->implied && !config->scaled)
 		return pa_peft_config_modules(env, config, n, said);
 	n = 0;
 	for (uint32_t i = 0; i < adapter->n_modules; i++)
 	{
 		if (!(adapter->modules[i].flags & PA_MODULE_TARGET))
 			continue;
-		said[n].r = said[n].alpha = (double) adapter->modules[i].rank;
-		said[n++].scaling = 1;
+		said[n].r = (double) adapter->modules[i].rank;
+		said[n].scaling = config->scaled ? config->scale : 1;
+		said[n].alpha = said[n].scaling * said[n].r;
+		n++;
 	}
 	return PA_OK;
 }

@@ -23,6 +23,7 @@ from collections import namedtuple
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "oracle"))
 
+import bad_containers           # noqa: E402
 import safetensors_lite as st   # noqa: E402
 
 Case = namedtuple("Case", "name file config verdict wire")
@@ -579,6 +580,8 @@ def cases():
         for group in (lengths, magics, json_syntax, duplicates, entries, shapes, metadata, accepted,
                       lora_tensors, ia3_tensors, configurations, envelopes):
             group()
+        for group in bad_containers.GROUPS:
+            group(case)
         names = [c.name for c in CASES]
         assert len(names) == len(set(names)), sorted(n for n in names if names.count(n) > 1)
     return CASES

@@ -147,6 +147,59 @@ def body(run):
                 check_sum(run, connection, label, pair)
                 check_parts(run, connection, label)
         check_metadata(run, connection, random)
+        check_mlx(run, connection, random)
+
+
+def mlx_meaning(file, config):
+    scale, tensors = config["lora_parameters"]["scale"], st.read(file)[1]
+    return {n.removesuffix(".lora_a"): scale * (containers.values_of(t) @ containers.values_of(tensors[n[:-1] + "b"])).T
+            for n, t in tensors.items() if n.endswith(".lora_a")}
+
+
+def make_mlx(random, dtype, ranks):
+    tensors, like = {}, {}
+    for path, rank, (size, out) in zip(("model.layers.0.self_attn.q_proj", "model.layers.1.mlp.up_proj", "lm_head"), ranks, ((5, 4), (3, 7), (6, 2))):
+        a, b = random.standard_normal((size, rank)), random.standard_normal((rank, out))
+        tensors[path + ".lora_a"], tensors[path + ".lora_b"] = containers.of_values(dtype, a), containers.of_values(dtype, b)
+        like["base_model.model.%s.lora_A.weight" % path] = containers.of_values(dtype, a.T)
+        like["base_model.model.%s.lora_B.weight" % path] = containers.of_values(dtype, b.T)
+    scale = float(random.choice([20.0, 0.3, 1.0]))
+    config = json.dumps({"model": "m", "train": True, "fine_tune_type": "lora", "num_layers": 2, "optimizer_config": {"adam": {}},
+                         "lora_parameters": {"rank": max(ranks), "scale": scale, "dropout": 0.0}})
+    peft = json.dumps({"peft_type": "LORA", "base_model_name_or_path": "m", "r": 1, "lora_alpha": 1,
+                       "rank_pattern": dict(zip(("q_proj", "up_proj", "lm_head"), ranks)),
+                       "alpha_pattern": dict(zip(("q_proj", "up_proj", "lm_head"), [scale * r for r in ranks]))})
+    return (st.canonical(tensors), config), (st.canonical(like), peft)
+
+
+def check_mlx(run, connection, random):
+    for i in range(N):
+        label = "MLX %d" % i
+        pair = [make_mlx(random, ["F16", "BF16", "F32"][i % 3], (2, 2, 2)) for _ in range(2)]
+        connection.execute("TRUNCATE t")
+        for (k, p), (own, like) in zip(("ap", "bq"), pair):
+            connection.execute("INSERT INTO t VALUES (%s, adapter_from_safetensors(%s, %s))", (k,) + own)
+            connection.execute("INSERT INTO t VALUES (%s, adapter_from_safetensors(%s, %s))", (p,) + like)
+        same, text, json_form, config = connection.execute(
+            "SELECT adapter_to_safetensors(a) = %s, adapter_envelope_digest(a::text::adapter) = adapter_envelope_digest(a),"
+            " adapter_from_json(adapter_to_json(a)) = a, adapter_config(a)::text FROM t WHERE k = 'a'", (pair[0][0][0],)).fetchone()
+        run.ok(same and text and json_form and config == pair[0][0][1], label + ": file, text, JSON, configuration")
+        check_parts(run, connection, label)
+        for path, delta in mlx_meaning(pair[0][0][0], json.loads(pair[0][0][1])).items():
+            got = connection.execute("SELECT adapter_module_delta(a, %s) FROM t WHERE k = 'a'", (path,)).fetchone()[0]
+            run.ok(close(array_of(got, delta.shape), delta), label + ": delta of " + path)
+        for name, call in OPERATIONS.items():
+            if name == "average" or name == "ties":
+                call = call.replace("{b}", "adapter_scale({a}, 0.5)")
+            composed = "SELECT adapter_to_safetensors(c), adapter_config(c), adapter_envelope_digest(c::text::adapter) = adapter_envelope_digest(c) FROM (SELECT %s AS c OFFSET 0) s"
+            out, config, same = connection.execute(composed % call.format(
+                a="(SELECT a FROM t WHERE k = 'a')", b="(SELECT a FROM t WHERE k = 'b')").replace(".*(0|fc1|mlp).*", ".*(0|mlp).*")).fetchone()
+            like, said, _ = connection.execute(composed % call.format(
+                a="(SELECT a FROM t WHERE k = 'p')", b="(SELECT a FROM t WHERE k = 'q')").replace(".*(0|fc1|mlp).*", ".*(0|mlp).*")).fetchone()
+            if not run.ok(same and "lora_parameters" in config, "%s, %s: as MLX has it" % (label, name), config):
+                continue
+            got, wanted = mlx_meaning(out, config), peft_meaning(like, said)
+            run.ok(sorted(got) == sorted(wanted) and all(close(got[p], wanted[p], 1e-6) for p in got), "%s, %s: what it means" % (label, name))
 
 
 def check_metadata(run, connection, random):

@@ -73,3 +73,22 @@ select fails($$select kohya('1', ', "lora_te_x.alpha": ' || tensor('F32', '[]', 
 select fails($$select -kohya('1', ', "lora_te_k.dora_scale": ' || tensor('F32', '[1, 1]', '[1]'))$$);
 select fails($$select -kohya('1', ', "lora_te_k.diff_b": ' || tensor('F32', '[1]', '[1]'))$$);
 select fails($$select adapter_from_json('{"names": "other", "tensors": {}}')$$);
+-- MLX: factors the other way round, one scaling, a configuration of its own that stays.
+create function mlx(scale text, more text default '') returns adapter language sql immutable as $$
+	select adapter_from_json(format('{"config": {"model": "m", "fine_tune_type": "lora", "num_layers": 4, "lora_parameters": {"rank": 1, "scale": %s}},
+		"tensors": {"model.layers.3.q.lora_a": %s, "model.layers.3.q.lora_b": %s %s}}', scale,
+		tensor('F16', '[3, 1]', '[1, 2, 3]'), tensor('F16', '[1, 2]', '[1, 10]'), more)::json)
+$$;
+select role, tensor, shape, scaling, adapter_tensor(mlx('2'), tensor) from adapter_modules(mlx('2'));
+select adapter_base_model(a) as base, adapter_rank(a) as rank, adapter_module_delta(a, 'model.layers.3.q') as delta from mlx('2') a;
+select m.tensor, m.shape, m.scaling, adapter_tensor(c, m.tensor) from (select (delta(mlx('2')) + delta(mlx('1')))::adapter as c offset 0) s, adapter_modules(c) m;
+select adapter_config(adapter_scale(mlx('2'), 0.25));
+select a::text::adapter = a as text, adapter_from_json(adapter_to_json(a)) = a as json, 1 * a - 0 * a = a as same,
+	adapter_base_model(adapter_set_base_model(a, 'n')) as base, (select adapter_union(p) = a from adapter_split(a, 100) p) as parts from mlx('2') a;
+-- With PEFT's beside it the result is PEFT's, and so it is with several scalings.
+select m.tensor, m.scaling from (select (delta(mlx('2')) + delta(lora('model.layers.3.q', '[[1, 2, 3]]', '[[1], [1]]', base => '"m"')))::adapter as c offset 0) s, adapter_modules(c) m;
+select m.tensor, m.scaling from (select adapter_union(a) as c from (values (mlx('2')), (adapter_rename(mlx('1'), '.*q', 'model.layers.4.q'))) v(a)) s, adapter_modules(c) m;
+select fails($$select adapter_from_safetensors(adapter_to_safetensors(mlx('2')))$$);
+select fails($$select mlx('2, "alpha": 16')$$);
+select fails($$select mlx('null')$$);
+select fails($$select mlx('1', ', "k.lora_a": ' || tensor('F16', '[2, 3, 1]', '[1, 2, 3, 4, 5, 6]') || ', "k.lora_b": ' || tensor('F16', '[2, 1, 3]', '[1, 2, 3, 4, 5, 6]'))$$);

@@ -121,18 +121,18 @@ UNIT_TEST(alphas_of_every_type)
 
 UNIT_TEST(alphas_that_are_made)
 {
-	PaModule	module = {.path = "x", .rank = 3, .scaling = 0.5};
+	PaModule	module = {.path = "x", .rank = 4, .scaling = 0.5};
 	double		alpha;
 	PaDtype		dtype;
 
 	CHECK_OK(pa_alpha_make(env, &module, &alpha, &dtype), env);
-	CHECK(alpha == 1.5 && dtype == PA_F32);
+	CHECK(alpha == 2 && dtype == PA_F32);
 	module.scaling = 0.1;
 	CHECK_OK(pa_alpha_make(env, &module, &alpha, &dtype), env);
-	CHECK(alpha / 3 == 0.1 && dtype == PA_F64);
+	CHECK(alpha / 4 == 0.1 && dtype == PA_F64);
 	module.scaling = 1e300;
 	CHECK_OK(pa_alpha_make(env, &module, &alpha, &dtype), env);
-	CHECK(alpha == 3e300 && dtype == PA_F64);
+	CHECK(alpha == 4e300 && dtype == PA_F64);
 	module.scaling = 0;
 	CHECK_STATUS(pa_alpha_make(env, &module, &alpha, &dtype), PA_ERR_UNSUPPORTED, env);
 }
@@ -283,6 +283,35 @@ UNIT_TEST(results_of_diffusers)
 	pa_buf_release(&out);
 }
 
+/* MLX's factors are PEFT's transposed, and go out as they came in. */
+UNIT_TEST(mlx_is_transposed)
+{
+	BuildFile	file;
+	PaValue    *value;
+	PaValue    *result;
+	PaDelta		delta;
+	double		got[6];
+	const double wanted[6] = {4, 8, -4, 40, 80, -40};
+
+	build_begin(&file, "");
+	build_tensor(&file, "l.lora_a", PA_BF16, 2, SHAPE(3, 1), VALUES(1, 2, -1));
+	build_tensor(&file, "l.lora_b", PA_BF16, 2, SHAPE(1, 2), VALUES(1, 10));
+	value = fixture_import(env, &file, "{\"lora_parameters\":{\"rank\":1,\"scale\":4},\"model\":\"m\"}");
+	if (!CHECK(value != NULL) || !CHECK_OK(pa_delta_measure(env, value, "l", NULL, &delta), env))
+		return;
+	CHECK(delta.ndim == 2 && delta.shape[0] == 2 && delta.shape[1] == 3);
+	CHECK_OK(pa_delta_read(env, value, &delta, got), env);
+	for (int i = 0; i < 6; i++)
+		CHECK(got[i] == wanted[i]);
+	result = scaled(env, value, -2);
+	if (!CHECK(result != NULL))
+		return;
+	CHECK(fixture_scaling(result, "l") == 8);
+	CHECK(HOLDS(result, "l.lora_a", 1, 2, -1));
+	CHECK(HOLDS(result, "l.lora_b", -1, -10));
+	CHECK(strstr(fixture_document(env, result, PA_DOCUMENT_CONFIG), "\"scale\": 8.0") != NULL);
+}
+
 /* What says too little, and what is no LoRA. */
 UNIT_TEST(files_that_need_a_configuration)
 {
@@ -323,4 +352,4 @@ UNIT_SUITE(container, UNIT_CASE(scalings_are_alphas), UNIT_CASE(alphas_of_every_
 		   UNIT_CASE(alphas_that_are_made), UNIT_CASE(middle_factors_are_folded),
 		   UNIT_CASE(middle_factors_of_absurd_size), UNIT_CASE(configurations_must_agree),
 		   UNIT_CASE(results_of_kohya), UNIT_CASE(results_of_diffusers),
-		   UNIT_CASE(files_that_need_a_configuration));
+		   UNIT_CASE(files_that_need_a_configuration), UNIT_CASE(mlx_is_transposed));
