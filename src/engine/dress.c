@@ -39,14 +39,13 @@ needs_alpha(const PaSpelling *spelling, const PaModule *module)
 }
 
 static PaStatus
-add_alpha(PaEnv *env, const PaSpelling *spelling, const PaModule *module, List *list)
+add_alpha(PaEnv *env, const PaSpelling *spelling, const PaAdapter *bare, uint32_t index, List *list)
 {
 	PaFileTensor *tensor = &list->tensors[list->n];
-	PaDraft		draft = {.spelling = spelling};
-	PaDraftTensor named = {.role = PA_ROLE_ALPHA};
+	const PaModule *module = &bare->modules[index];
+	PaDraft		draft = {.facts = *bare, .spelling = spelling};
+	PaDraftTensor named = {.role = PA_ROLE_ALPHA, .module = index};
 
-	draft.facts.kind = PA_KIND_LORA;
-	draft.facts.modules = (PaModule *) module;
 	PA_TRY(pa_alpha_make(env, module, &list->alphas[list->n - list->n_bare], &tensor->dtype));
 	PA_TRY(pa_peft_name_write(env, &draft, &named, &tensor->name));
 	tensor->bytes = (uint64_t) pa_dtype_bits(tensor->dtype) / 8;
@@ -69,7 +68,7 @@ make_list(PaEnv *env, const PaSpelling *spelling, const PaAdapter *bare, List *l
 	{
 		PA_TRY(pa_check_cancel(env));
 		if (needs_alpha(spelling, &bare->modules[i]))
-			PA_TRY(add_alpha(env, spelling, &bare->modules[i], list));
+			PA_TRY(add_alpha(env, spelling, bare, i, list));
 	}
 	return PA_OK;
 }

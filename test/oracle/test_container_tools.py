@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import tempfile
+import traceback
 
 import numpy as np
 
@@ -50,6 +51,7 @@ def lycoris_file(torch, root, seed, tucker):
     lycoris.LycorisNetwork.apply_preset({"target_module": ["Linear", "Conv2d"]})
     net = lycoris.create_lycoris(model, 1.0, linear_dim=1 + seed % 4, linear_alpha=[1, 0.3, 4][seed % 3], algo="lora",
                                  conv_dim=1 + seed % 3, conv_alpha=[0.5, 2][seed % 2], use_tucker=tucker)
+    net.apply_to()
     for p in net.parameters():
         torch.nn.init.normal_(p)
     dtype = [torch.float16, torch.bfloat16, torch.float32][seed % 3]
@@ -74,6 +76,7 @@ def lycoris_change(torch, root, file):
     model = toy(torch)
     before = {n: p.detach().clone() for n, p in model.named_parameters()}
     net, weights = lycoris.create_lycoris_from_weights(1.0, path, model)
+    net.apply_to()
     told = net.load_state_dict({k: v.float() for k, v in weights.items()}, strict=False)
     net.merge_to(1.0)
     return ({n: (p.detach() - before[n]).numpy().astype(np.float64) for n, p in model.named_parameters() if n.endswith("weight")},
@@ -236,6 +239,9 @@ def body(run):
                 check(run, connection, root)
             except ImportError as e:
                 run.skip("%s: %s" % (check.__name__, e))
+            except Exception:
+                traceback.print_exc()
+                run.ok(False, check.__name__ + ": an exception")
 
 
 if __name__ == "__main__":
