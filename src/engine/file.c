@@ -146,7 +146,8 @@ pa_file_describe(PaEnv *env, PaOpenedFile *opened, PaText config)
 
 	PA_TRY(find_container(env, file, &container, &config));
 	PA_TRY(read_config(env, file, config, &opened->config));
-	if (opened->config.kind == PA_KIND_LORA && opened->config.container == PA_CONTAINER_PEFT)
+	if (pa_kind_methods(opened->config.kind)->delta == PA_DELTA_PRODUCT &&
+		opened->config.container == PA_CONTAINER_PEFT)
 		opened->config.container = container;
 	PA_TRY(pa_result_describe_as(env, &opened->config, config, file->n_tensors, file->tensors, result));
 	PA_TRY(pa_peft_check_selection(env, &opened->config, result->adapter));
