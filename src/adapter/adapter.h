@@ -65,7 +65,7 @@ typedef enum PaRole
 /* Size of an array over the roles that are not keyed; 0 is none of them. */
 #define PA_SINGLE_ROLES 10
 
-/* Those that arithmetic sees in another form (algebra/factored.h). */
+/* Those that arithmetic sees in another form (algebra/restated.h). */
 static inline bool
 pa_role_is_restated(PaRole role)
 {

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "algebra/factored.h"
+#include "algebra/restated.h"
 #include "interchange/container_alpha.h"
 #include "interchange/container_metadata.h"
 #include "interchange/mlx_config.h"
@@ -148,7 +148,7 @@ turned_read(PaEnv *env, PaSource *source, uint32_t tensor, uint64_t first, size_
 		pa_free(env, self->data);
 		self->data = NULL;
 		PA_TRY(PA_NEW_RAW(env, (size_t) to->bytes, &self->data));
-		PA_TRY(pa_factored_transpose(env, self->bare, self->of[tensor], self->data));
+		PA_TRY(pa_restated_transpose(env, self->bare, self->of[tensor], self->data));
 		self->made = tensor;
 	}
 	if (n > 0)

@@ -6,22 +6,22 @@
  */
 #include "engine/view.h"
 
-#include "algebra/factored.h"
+#include "algebra/restated.h"
 #include "interchange/container.h"
 
 PaStatus
 pa_view_source(PaEnv *env, PaValue *value, PaSource **source)
 {
-	const PaAdapter *factored;
+	const PaAdapter *restated;
 	PaSource   *stored;
 	uint32_t   *of;
 
 	PA_TRY(pa_value_source(env, value, &stored));
 	*source = stored;
-	PA_TRY(pa_factored_adapter(env, pa_value_adapter(value), &factored, &of));
-	if (factored == pa_value_adapter(value))
+	PA_TRY(pa_restated_adapter(env, pa_value_adapter(value), &restated, &of));
+	if (restated == pa_value_adapter(value))
 		return PA_OK;
-	return pa_factored_source(env, stored, factored, of, source);
+	return pa_restated_source(env, stored, restated, of, source);
 }
 
 PaStatus

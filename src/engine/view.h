@@ -1,6 +1,6 @@
 /*
  * view.h
- *	  A stored value as arithmetic sees it (algebra/factored.h): what operations on
+ *	  A stored value as arithmetic sees it (algebra/restated.h): what operations on
  *	  weights begin with.  Where tensors pass as they are, the value itself is asked.
  *
  * SPDX-License-Identifier: PostgreSQL

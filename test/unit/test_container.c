@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "algebra/factored.h"
+#include "algebra/restated.h"
 #include "engine/delta.h"
 #include "engine/export.h"
 #include "engine/import.h"
@@ -182,13 +182,13 @@ UNIT_TEST(middle_factors_of_absurd_size)
 	PaModule	module = {.path = "c", .flags = PA_MODULE_TARGET, .rank = 1 << 20, .scaling = 1};
 	PaAdapter	adapter = {
 		.kind = PA_KIND_LORA, .n_modules = 1, .modules = &module, .n_tensors = 3, .tensors = tensors};
-	const PaAdapter *factored;
+	const PaAdapter *restated;
 	uint32_t   *of;
 
 	pa_module_clear(&module);
 	for (int i = 0; i < 3; i++)
 		module.tensor[tensors[i].role] = i;
-	CHECK_STATUS(pa_factored_adapter(env, &adapter, &factored, &of), PA_ERR_LIMIT, env);
+	CHECK_STATUS(pa_restated_adapter(env, &adapter, &restated, &of), PA_ERR_LIMIT, env);
 }
 
 /* An alpha that says another scaling than the configuration is no file of it. */

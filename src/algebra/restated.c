@@ -1,10 +1,10 @@
 /*
- * factored.c
- *	  Two factors of each module.  See factored.h.
+ * restated.c
+ *	  Two factors of each module.  See restated.h.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
-#include "algebra/factored.h"
+#include "algebra/restated.h"
 
 #include <string.h>
 
@@ -14,7 +14,7 @@
 /* A whole tensor that was made: blocks of a transposed or folded one are of all of the stored one. */
 typedef struct Made
 {
-	int64_t		tensor;			/* of the factored adapter; -1: none */
+	int64_t		tensor;			/* of the restated adapter; -1: none */
 	uint8_t    *data;
 } Made;
 
@@ -89,11 +89,11 @@ restate(PaEnv *env, const PaTensor *middle, PaTensor *tensor)
 }
 
 PaStatus
-pa_factored_adapter(PaEnv *env, const PaAdapter *stored, const PaAdapter **factored, uint32_t **of)
+pa_restated_adapter(PaEnv *env, const PaAdapter *stored, const PaAdapter **restated, uint32_t **of)
 {
 	PaAdapter  *made;
 
-	*factored = stored;
+	*restated = stored;
 	*of = NULL;
 	if (!is_restated(stored))
 		return PA_OK;
@@ -123,7 +123,7 @@ pa_factored_adapter(PaEnv *env, const PaAdapter *stored, const PaAdapter **facto
 			made->modules[tensor->module].tensor[tensor->role] = made->n_tensors;
 		(*of)[made->n_tensors++] = i;
 	}
-	*factored = made;
+	*restated = made;
 	return PA_OK;
 }
 
@@ -159,7 +159,7 @@ transpose(PaEnv *env, const uint8_t *in, uint64_t rows, uint64_t columns, size_t
 }
 
 PaStatus
-pa_factored_transpose(PaEnv *env, PaSource *source, uint32_t tensor, uint8_t *out)
+pa_restated_transpose(PaEnv *env, PaSource *source, uint32_t tensor, uint8_t *out)
 {
 	const PaTensor *of = &source->adapter->tensors[tensor];
 	uint8_t    *raw;
@@ -247,13 +247,13 @@ make(PaEnv *env, Factored *self, uint32_t tensor, Made *made)
 		PA_TRY(fold(env, self, to, self->of[tensor],
 					(uint32_t) stored->modules[of->module].tensor[PA_ROLE_MIDDLE], made->data));
 	else
-		PA_TRY(pa_factored_transpose(env, self->stored, self->of[tensor], made->data));
+		PA_TRY(pa_restated_transpose(env, self->stored, self->of[tensor], made->data));
 	made->tensor = tensor;
 	return PA_OK;
 }
 
 static PaStatus
-factored_read(PaEnv *env, PaSource *source, uint32_t tensor, uint64_t first, size_t n, void *dst)
+restated_read(PaEnv *env, PaSource *source, uint32_t tensor, uint64_t first, size_t n, void *dst)
 {
 	Factored   *self = (Factored *) source;
 	const PaAdapter *stored = self->stored->adapter;
@@ -280,14 +280,14 @@ factored_read(PaEnv *env, PaSource *source, uint32_t tensor, uint64_t first, siz
 }
 
 PaStatus
-pa_factored_source(PaEnv *env, PaSource *stored, const PaAdapter *factored, const uint32_t *of,
+pa_restated_source(PaEnv *env, PaSource *stored, const PaAdapter *restated, const uint32_t *of,
 				   PaSource **source)
 {
 	Factored   *self;
 
 	PA_TRY(PA_NEW(env, &self));
-	self->base.adapter = factored;
-	self->base.read = factored_read;
+	self->base.adapter = restated;
+	self->base.read = restated_read;
 	self->stored = stored;
 	self->of = of;
 	self->made[0].tensor = self->made[1].tensor = -1;

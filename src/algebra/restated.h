@@ -1,5 +1,5 @@
 /*
- * factored.h
+ * restated.h
  *	  An adapter as arithmetic sees it: of each module two factors as PEFT has them.
  *
  * Containers of LoRA other than PEFT's (doc/format.md, "Containers") say the same in
@@ -10,23 +10,23 @@
  *
  * SPDX-License-Identifier: PostgreSQL
  */
-#ifndef PA_FACTORED_H
-#define PA_FACTORED_H
+#ifndef PA_RESTATED_H
+#define PA_RESTATED_H
 
 #include "adapter/source.h"
 
 /*
- * *factored is the adapter itself if there is nothing to restate; else of[i] is the
+ * *restated is the adapter itself if there is nothing to restate; else of[i] is the
  * stored tensor of its tensor i.
  */
-extern PaStatus pa_factored_adapter(PaEnv *env, const PaAdapter *stored, const PaAdapter **factored,
+extern PaStatus pa_restated_adapter(PaEnv *env, const PaAdapter *stored, const PaAdapter **restated,
 									uint32_t **of);
 
 /* A whole tensor of two dimensions, read and transposed into out. */
-extern PaStatus pa_factored_transpose(PaEnv *env, PaSource *source, uint32_t tensor, uint8_t *out);
+extern PaStatus pa_restated_transpose(PaEnv *env, PaSource *source, uint32_t tensor, uint8_t *out);
 
 /* of is kept.  At most one factor A and one B of a changed module are in memory. */
-extern PaStatus pa_factored_source(PaEnv *env, PaSource *stored, const PaAdapter *factored,
+extern PaStatus pa_restated_source(PaEnv *env, PaSource *stored, const PaAdapter *restated,
 								   const uint32_t *of, PaSource **source);
 
 #endif
