@@ -209,6 +209,8 @@ class Evaluator:
             return "adapter_scale(%s, %s)" % (x, number(float.fromhex(node["by"])))
         if op == "plain":
             return "adapter_plain(%s, %s)" % (x, node["rank"] or "null")
+        if op == "to_lora":
+            return "adapter_to_lora(%s, %s)" % (x, "NULL" if node["shapes"] is None else "'%s'" % node["shapes"])
         if op == "cast":
             return "adapter_cast(%s, '%s')" % (x, node["dtype"])
         if op == "select":

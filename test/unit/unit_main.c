@@ -57,6 +57,7 @@
 	SUITE(pairing) \
 	SUITE(stack) \
 	SUITE(transform) \
+	SUITE(to_lora) \
 	SUITE(lineage) \
 	SUITE(tree) \
 	SUITE(recipe_write) \
