@@ -13,9 +13,10 @@
 
 #include <string.h>
 
-/* The types that PEFT's convert_to_lora() takes besides LOHA, LOKR and VERA, by forming the delta and cutting its rank (PEFT 0.21). */
+/* The types that PEFT's convert_to_lora() takes besides LOHA, LOKR and VERA, by forming the delta and cutting
+ * its rank (PEFT 0.21). */
 static const char *const convertible[] = {
-	"C3A",	"DELORA",	"FOURIERFT", "GRALORA", "MISS",	  "PSOFT",
+	"C3A",		"DELORA",	"FOURIERFT", "GRALORA", "MISS",	  "PSOFT",
 	"RANDLORA", "TINYLORA", "UNILORA",	 "VBLORA",	"WAVEFT",
 };
 
@@ -51,8 +52,9 @@ refuse(PaEnv *env, const PaAdapter *adapter)
 			  "Arithmetic is defined for LORA, IA3 and DIFFERENCE; what the tensors of other types do "
 			  "to the base model is known to PEFT alone.");
 	if (is_among(type, factored, sizeof(factored) / sizeof(factored[0])))
-		pa_hint(env,
-				"adapter_to_lora(a) makes a LoRA of it; as it is it can be stored, exported and used as 1 * a.");
+		pa_hint(
+			env,
+			"adapter_to_lora(a) makes a LoRA of it; as it is it can be stored, exported and used as 1 * a.");
 	else if (is_among(type, convertible, sizeof(convertible) / sizeof(convertible[0])))
 		pa_hint(env,
 				"It can be stored, exported and used as 1 * a; PEFT's convert_to_lora() makes a LoRA of it.");

@@ -34,8 +34,8 @@ pa_tensor_doubles(PaEnv *env, PaSource *source, uint32_t tensor, double **values
 	PA_TRY(PA_NEW_RAW(env, PA_BLOCK_ELEMENTS * sizeof(double), &raw));
 	PA_TRY(PA_NEW_ARRAY(env, t->elements, values));
 	for (uint64_t done = 0; done < t->elements; done += PA_BLOCK_ELEMENTS)
-		PA_TRY(read_doubles(env, source, tensor, done, pa_block_step(t->elements - done), raw,
-							*values + done));
+		PA_TRY(
+			read_doubles(env, source, tensor, done, pa_block_step(t->elements - done), raw, *values + done));
 	pa_free(env, raw);
 	return PA_OK;
 }

@@ -128,8 +128,8 @@ row_of_b(PaEnv *env, Factored *self, uint64_t row, uint64_t column, size_t n)
 		places[1] = row % left[1].rows;
 	}
 	for (int i = 0; self->row != row && i < 2; i++)
-		PA_TRY(pa_matrix_row(env, &self->reader[i], places[i], 0, (size_t) left[i].columns,
-							 self->short_row[i]));
+		PA_TRY(
+			pa_matrix_row(env, &self->reader[i], places[i], 0, (size_t) left[i].columns, self->short_row[i]));
 	self->row = row;
 	for (size_t k = 0; k < n; k++)
 	{

@@ -40,7 +40,8 @@ require_difference(PaEnv *env, const PaAdapter *adapter)
 		return PA_OK;
 	pa_fail(env, PA_ERR_UNSUPPORTED, "a LoRA is extracted from a difference, not from an adapter of kind %s",
 			pa_kind_name(adapter->kind));
-	pa_detail(env, "A difference holds tuned - base of whole weights: adapter_difference(tuned, base, config).");
+	pa_detail(env,
+			  "A difference holds tuned - base of whole weights: adapter_difference(tuned, base, config).");
 	if (pa_delta_form(adapter) == PA_DELTA_PRODUCT)
 		pa_hint(env, "adapter_truncate(a, rank) makes a LoRA smaller.");
 	return PA_ERR_UNSUPPORTED;
@@ -92,10 +93,11 @@ check_others(PaEnv *env, const Extraction *self)
 		return PA_OK;
 	pa_fail(env, PA_ERR_UNSUPPORTED, "%u of %u tensors of the difference cannot be in a LoRA", n,
 			of->n_tensors);
-	pa_detail(env,
-			  "The first is \"%.300s\". A LoRA changes weights of two dimensions and convolutions; another tensor "
-			  "of its file takes the place of the base model's, which the difference does not know.",
-			  first->key);
+	pa_detail(
+		env,
+		"The first is \"%.300s\". A LoRA changes weights of two dimensions and convolutions; another tensor "
+		"of its file takes the place of the base model's, which the difference does not know.",
+		first->key);
 	pa_hint(env, "adapter_extract(a, ..., drop_others => true) leaves these changes out.");
 	return PA_ERR_UNSUPPORTED;
 }

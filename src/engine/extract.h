@@ -14,7 +14,8 @@ typedef struct PaExtractArguments
 {
 	PaKeep		keep;
 	bool		drop_others;	/* what a LoRA cannot hold is left out; else it is an error */
-	const char *embeddings;		/* expression for the paths of modules that are embeddings; NULL: the usual names */
+	const char
+		*embeddings;			/* expression for the paths of modules that are embeddings; NULL: the usual names */
 	bool		fan_in_fan_out; /* weights that are no embeddings and no convolutions are stored as (in, out) */
 } PaExtractArguments;
 

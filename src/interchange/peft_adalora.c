@@ -67,9 +67,9 @@ rank_left(PaEnv *env, const PaFactoredParts *parts, double *rank)
 
 	if (pattern != NULL && !json_is_null(pattern) && !json_is_object(pattern))
 		return pa_config_wrong_type(env, "rank_pattern", "an object");
-	json_object_foreach((json_t *) pattern, key, v)
-		if (strncmp(key, parts->path, n) == 0 && strncmp(key + n, suffixes[PART_E], strlen(suffixes[PART_E])) == 0)
-			list = v;
+	json_object_foreach((json_t *) pattern, key,
+						v) if (strncmp(key, parts->path, n) == 0 &&
+							   strncmp(key + n, suffixes[PART_E], strlen(suffixes[PART_E])) == 0) list = v;
 	*rank = json_number_value(json_object_get(parts->root, "init_r"));
 	if (list == NULL)
 		return PA_OK;

@@ -53,7 +53,8 @@ find_type(PaEnv *env, const char *name, const PaFactoredType **type)
 			return PA_OK;
 		}
 	pa_fail(env, PA_ERR_UNSUPPORTED, "adapter of type %s cannot be converted to LoRA", name);
-	pa_detail(env, "ADALORA, LOHA, LOKR and VERA can: their change to a weight is a product of what the file has.");
+	pa_detail(
+		env, "ADALORA, LOHA, LOKR and VERA can: their change to a weight is a product of what the file has.");
 	return PA_ERR_UNSUPPORTED;
 }
 

@@ -107,8 +107,9 @@ pa_factored_check_rank(PaEnv *env, const PaFactoredParts *parts, uint64_t rank)
 {
 	if ((double) rank == parts->r)
 		return PA_OK;
-	pa_fail(env, PA_ERR_CONFIG, "module \"%.300s\" has rank %llu in the tensors and %.0f in the configuration",
-			parts->path, (unsigned long long) rank, parts->r);
+	pa_fail(env, PA_ERR_CONFIG,
+			"module \"%.300s\" has rank %llu in the tensors and %.0f in the configuration", parts->path,
+			(unsigned long long) rank, parts->r);
 	pa_hint(env, "It may be the configuration of another adapter.");
 	return PA_ERR_CONFIG;
 }

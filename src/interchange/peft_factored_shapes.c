@@ -15,8 +15,9 @@ static PaStatus
 refuse_shape(PaEnv *env, const char *key)
 {
 	pa_fail(env, PA_ERR_CONFIG, "shape of \"%.300s\" is not that of a weight", key);
-	pa_detail(env, "It is an array, [out, in] or [out, in, kernel...], of whole numbers from 1 on; null for "
-				   "out or in leaves what the file tells.");
+	pa_detail(env,
+			  "It is an array, [out, in] or [out, in, kernel...], of whole numbers from 1 on; null for "
+			  "out or in leaves what the file tells.");
 	return PA_ERR_CONFIG;
 }
 
@@ -82,7 +83,8 @@ pa_factored_read_shapes(PaEnv *env, PaText shapes, uint32_t n, const char *const
 	if (shapes.text == NULL)
 		return PA_OK;
 	if (shapes.length > PA_MAX_RECIPE_BYTES / 2)
-		return pa_fail(env, PA_ERR_LIMIT, "shapes have %zu bytes, more than a recipe can hold", shapes.length);
+		return pa_fail(env, PA_ERR_LIMIT, "shapes have %zu bytes, more than a recipe can hold",
+					   shapes.length);
 	PA_TRY(pa_json_parse(env, shapes, "shapes", &root));
 	n_matches = (uint64_t) json_object_size(root) * n;
 	if (n_matches > PA_MAX_PATTERN_MATCHES)
@@ -131,8 +133,7 @@ pa_factored_apply_shape(PaEnv *env, const PaFactoredParts *parts, PaFactoredModu
 	for (int i = 2; i < said->ndim; i++)
 		if (!pa_mul_u64(elements, said->size[i], &elements) || elements > module->columns)
 			return contradicts(env, parts, module);
-	if (module->columns % elements != 0 ||
-		(said->size[0] != 0 && said->size[0] != module->rows) ||
+	if (module->columns % elements != 0 || (said->size[0] != 0 && said->size[0] != module->rows) ||
 		(said->size[1] != 0 && said->size[1] != module->columns / elements) ||
 		(module->n_kernel > 0 && !same_kernel(module, said)))
 		return contradicts(env, parts, module);

@@ -90,7 +90,8 @@ make_second(PaEnv *env, const PaFactoredParts *parts, PaFactoredModule *module)
 		return use_product(env, parts, module, 1, PART_2A, PART_2B);
 	if (w->ndim == 3)
 	{
-		pa_fail(env, PA_ERR_UNSUPPORTED, "module \"%.300s\" is a LoKr of a one-dimensional convolution whose second matrix is whole",
+		pa_fail(env, PA_ERR_UNSUPPORTED,
+				"module \"%.300s\" is a LoKr of a one-dimensional convolution whose second matrix is whole",
 				parts->path);
 		pa_detail(env, "What PEFT makes of it is no Kronecker product of the two, and has no factors.");
 		return PA_ERR_UNSUPPORTED;

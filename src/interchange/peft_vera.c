@@ -56,8 +56,8 @@ count_inputs(PaEnv *env, const PaFactoredParts *parts, uint64_t most, uint64_t *
 		if (*inputs <= most)
 			return PA_OK;
 		return pa_fail(env, PA_ERR_CONFIG,
-					   "module \"%.300s\" cannot have %llu inputs, since vera_A has %llu columns", parts->path,
-					   (unsigned long long) *inputs, (unsigned long long) most);
+					   "module \"%.300s\" cannot have %llu inputs, since vera_A has %llu columns",
+					   parts->path, (unsigned long long) *inputs, (unsigned long long) most);
 	}
 	if (parts->n_targets == 1)
 		return PA_OK;

@@ -36,7 +36,8 @@ norm_of(const double *x, uint64_t n)
 
 /* Take from a block of columns what the first `before` columns have of it. */
 static PaStatus
-project_out(PaEnv *env, uint64_t n, uint64_t before, const double *v, uint64_t width, double *block, double *c)
+project_out(PaEnv *env, uint64_t n, uint64_t before, const double *v, uint64_t width, double *block,
+			double *c)
 {
 	uint64_t	most = columns_of_call(n, width);
 
@@ -125,8 +126,8 @@ pa_basis_times(PaEnv *env, uint64_t n, uint64_t l, uint64_t k, const double *v, 
 		uint64_t	width = k - p < most ? k - p : most;
 
 		PA_TRY(pa_check_cancel(env));
-		pa_blas_gemm(false, false, (int) n, (int) width, (int) l, v, (int) n, u + p * l, (int) l, 0, out + p * n,
-					 (int) n);
+		pa_blas_gemm(false, false, (int) n, (int) width, (int) l, v, (int) n, u + p * l, (int) l, 0,
+					 out + p * n, (int) n);
 	}
 	return PA_OK;
 }
@@ -141,8 +142,8 @@ pa_basis_gram(PaEnv *env, uint64_t n, uint64_t l, const double *v, const double 
 		uint64_t	width = l - p < most ? l - p : most;
 
 		PA_TRY(pa_check_cancel(env));
-		pa_blas_gemm(true, false, (int) l, (int) width, (int) n, v, (int) n, z + p * n, (int) n, 0, out + p * l,
-					 (int) l);
+		pa_blas_gemm(true, false, (int) l, (int) width, (int) n, v, (int) n, z + p * n, (int) n, 0,
+					 out + p * l, (int) l);
 	}
 	for (uint64_t i = 0; i < l; i++)
 		for (uint64_t j = 0; j < i; j++)

@@ -23,6 +23,7 @@
 #define OVERSAMPLING 16
 #define FIRST_WIDTH 64			/* of a basis whose rank is not known */
 #define PASSES_MOST 64
+#define PASSES_WIDEST 3			/* after which the widest basis is too narrow */
 
 /* Of what is left out, in squares: how much less it could be, as the last passes have it. */
 #define TOLERANCE 1e-3
@@ -190,11 +191,11 @@ refuse_rank(PaEnv *env, const Finder *self)
 	const PaWholeMatrix *m = self->panels.matrix;
 
 	if (self->rank > 0)
-		pa_fail(env, PA_ERR_LIMIT, "rank %llu of tensor \"%.300s\" is above %d", (unsigned long long) self->rank,
-				m->name, PA_LEADING_MOST);
+		pa_fail(env, PA_ERR_LIMIT, "rank %llu of tensor \"%.300s\" is above %d",
+				(unsigned long long) self->rank, m->name, PA_LEADING_MOST);
 	else
-		pa_fail(env, PA_ERR_LIMIT, "energy %g of tensor \"%.300s\" needs a rank above %d", self->energy, m->name,
-				PA_LEADING_MOST);
+		pa_fail(env, PA_ERR_LIMIT, "energy %g of tensor \"%.300s\" needs a rank above %d", self->energy,
+				m->name, PA_LEADING_MOST);
 	pa_detail(env, "It is %llu x %llu; of matrices of more than %d rows and columns so many ranks are found.",
 			  (unsigned long long) m->rows, (unsigned long long) m->columns, PA_LEADING_EXACT);
 	return PA_ERR_LIMIT;
@@ -210,7 +211,7 @@ iterate(PaEnv *env, Finder *self)
 	if (self->rank > PA_LEADING_MOST)
 		return refuse_rank(env, self);
 	PA_TRY(widen_basis(env, self, width < widest ? width : widest));
-	for (int pass = 1;; pass++)
+	for (int pass = 1, at_widest = 0;; pass++)
 	{
 		bool		too_narrow;
 
@@ -220,7 +221,8 @@ iterate(PaEnv *env, Finder *self)
 		too_narrow = self->rank == 0 && self->kept > self->width / 2;
 		if (!too_narrow && (has_converged(self) || pass == PASSES_MOST))
 			return PA_OK;
-		if (too_narrow && self->width == widest && pass >= PASSES_MOST / 4)
+		at_widest += self->width == widest;
+		if (too_narrow && at_widest == PASSES_WIDEST)
 			return refuse_rank(env, self);
 		PA_TRY(next_basis(env, self));
 		release_pass(env, self);

@@ -82,8 +82,8 @@ pa_panel_times(const PaPanels *panels, uint64_t h, const double *v, uint64_t wid
 {
 	int			n = (int) panels->n;
 
-	pa_blas_gemm(!panels->wide, false, (int) h, (int) width, n, panels->panel, panels->wide ? (int) h : n, v, n,
-				 0, y, (int) ld);
+	pa_blas_gemm(!panels->wide, false, (int) h, (int) width, n, panels->panel, panels->wide ? (int) h : n, v,
+				 n, 0, y, (int) ld);
 }
 
 void

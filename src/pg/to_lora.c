@@ -25,8 +25,7 @@ adapter_to_lora(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	bridge = bridge_open();
 	shapes = PG_ARGISNULL(1) ? NULL : bridge_text_argument(PG_GETARG_DATUM(1));
-	status = pa_to_lora(&bridge->env, datum_value(bridge, PG_GETARG_DATUM(0)), shapes, VARHDRSZ, &out,
-						&same);
+	status = pa_to_lora(&bridge->env, datum_value(bridge, PG_GETARG_DATUM(0)), shapes, VARHDRSZ, &out, &same);
 	if (status != PA_OK || !same)
 		return bridge_return(bridge, status, &out);
 	bridge_close(bridge);

@@ -172,13 +172,14 @@ pa_recipe_extract(PaEnv *env, const PaOperand *of, const PaRecipeExtract *extrac
 	pa_hex_double(share, extract->energy);
 	PA_TRY(pa_recipe_check_text(env, extract->embeddings));
 	PA_TRY(pa_recipe_check_text(env, extract->library));
-	PA_TRY(pa_recipe_own(
-		env,
-		json_pack("{s:s,s:s,s:o,s:s?,s:b,s:s?,s:b,s:s,s:s}", "op", "extract", "of", hex, "rank",
-				  rank > 0 ? json_integer((json_int_t) rank) : json_null(), "energy", rank > 0 ? NULL : share,
-				  "drop_others", (int) extract->drop_others, "embeddings", extract->embeddings, "fan_in_fan_out",
-				  (int) extract->fan_in_fan_out, "numerics", "tolerance", "library", extract->library),
-		&root));
+	PA_TRY(pa_recipe_own(env,
+						 json_pack("{s:s,s:s,s:o,s:s?,s:b,s:s?,s:b,s:s,s:s}", "op", "extract", "of", hex,
+								   "rank", rank > 0 ? json_integer((json_int_t) rank) : json_null(), "energy",
+								   rank > 0 ? NULL : share, "drop_others", (int) extract->drop_others,
+								   "embeddings", extract->embeddings, "fan_in_fan_out",
+								   (int) extract->fan_in_fan_out, "numerics", "tolerance", "library",
+								   extract->library),
+						 &root));
 	return pa_recipe_write(env, root, 1, of, recipe);
 }
 

@@ -84,7 +84,8 @@ UNIT_TEST(loha)
 	CHECK(fixture_dtype(to, A_OF("q")) == PA_F32);
 }
 
-/* Kronecker: whole matrices, wide and tall, have an identity beside them; what is only copied keeps its dtype. */
+/* Kronecker: whole matrices, wide and tall, have an identity beside them; what is only copied keeps its
+ * dtype. */
 UNIT_TEST(lokr_whole)
 {
 	BuildFile	file;
@@ -113,7 +114,8 @@ UNIT_TEST(lokr_tucker)
 	build_tensor(&file, Q("lokr_w1"), PA_F32, 2, (uint64_t[]) {1, 1}, (double[]) {2});
 	build_tensor(&file, Q("lokr_w2_a"), PA_F32, 2, (uint64_t[]) {2, 3}, (double[]) {1, 2, 3, 4, 5, 6});
 	build_tensor(&file, Q("lokr_w2_b"), PA_F32, 2, (uint64_t[]) {2, 1}, (double[]) {10, 100});
-	build_tensor(&file, Q("lokr_t2"), PA_F32, 4, (uint64_t[]) {2, 2, 1, 2}, (double[]) {1, 2, 3, 4, 5, 6, 7, 8});
+	build_tensor(&file, Q("lokr_t2"), PA_F32, 4, (uint64_t[]) {2, 2, 1, 2},
+				 (double[]) {1, 2, 3, 4, 5, 6, 7, 8});
 	to = convert(env, fixture_import(env, &file, "{\"peft_type\":\"LOKR\",\"r\":2,\"alpha\":2}"), NULL);
 	if (to == NULL)
 		return;
@@ -173,10 +175,12 @@ UNIT_TEST(ranges)
 	{
 		build_begin(&file, NULL);
 		build_tensor(&file, Q("vera_lambda_b"), PA_F32, 1, (uint64_t[]) {1}, (double[]) {1});
-		build_tensor(&file, Q("vera_lambda_d"), PA_F32, 1, (uint64_t[]) {1}, (double[]) {i == 0 ? 0.0 / 0.0 : 1e30});
+		build_tensor(&file, Q("vera_lambda_d"), PA_F32, 1, (uint64_t[]) {1},
+					 (double[]) {i == 0 ? 0.0 / 0.0 : 1e30});
 		build_tensor(&file, "base_model.vera_A", PA_F32, 2, (uint64_t[]) {1, 1}, (double[]) {1e30});
 		build_tensor(&file, "base_model.vera_B", PA_F32, 2, (uint64_t[]) {1, 1}, (double[]) {1});
-		CHECK_STATUS(status_of(env, fixture_import(env, &file, "{\"peft_type\":\"VERA\"}"), NULL), PA_ERR_RANGE, env);
+		CHECK_STATUS(status_of(env, fixture_import(env, &file, "{\"peft_type\":\"VERA\"}"), NULL),
+					 PA_ERR_RANGE, env);
 	}
 }
 
