@@ -80,3 +80,39 @@ comment on function adapter_modules(adapter) is
 	'alpha, middle, factor_a_transposed, factor_b_transposed, dense, difference, opaque), tensor name, dtype, '
 	'shape, scaling alpha/r of a LoRA module, bytes raw and stored, Frobenius norm (summed in element order in '
 	'double; null for dtypes without arithmetic), SHA-256 of the raw bytes.';
+
+create function adapter_to_lora(adapter, shapes json default null) returns adapter
+	as 'MODULE_PATHNAME' language c immutable parallel restricted cost 1000;
+comment on function adapter_to_lora(adapter, json) is
+	'The LoRA adapter that makes the same change to the base weights, of an adapter of type ADALORA, LOHA, '
+	'LOKR or VERA; a LoRA is returned as it is. Exact: a factor''s entry is one product, rounded once, in '
+	'F32 (F64 if one factor is), which products of F32 are rounded to and those of F16 and BF16 fit. The '
+	'rank grows (LoHa: r squared; LoKr: the product of two): adapter_truncate(a, rank) follows. Files of '
+	'these types do not tell which modules are convolutions, nor VeRA''s the inputs of a module: shapes is '
+	'an object from an expression for whole module paths, Python''s, to the shape of the base weight, as '
+	'{".*conv[12]": [64, 32, 3, 3], ".*fc2": [null, 3072]}; null leaves what the file tells. Tensors of '
+	'modules_to_save and biases stay. Errors: 0A000 another type or kind, VeRA without its projections, '
+	'22023 shapes or configuration that do not fit the tensors, or inputs that are not known, 22000 '
+	'tensors that do not fit each other, 2201B bad expression, 22003 weights not finite, overflow.';
+
+create function adapter_extract(adapter, rank integer, drop_others boolean default false,
+	embeddings text default null, fan_in_fan_out boolean default false) returns adapter
+	as 'MODULE_PATHNAME' language c stable parallel restricted cost 1000000;
+comment on function adapter_extract(adapter, integer, boolean, text, boolean) is
+	'The nearest LoRA of at most this rank to what full fine-tuning has done, of a difference: for each tensor '
+	'path.weight of two dimensions (a linear layer or embedding), or of three to five (a convolution), the '
+	'leading terms of its singular value decomposition, scaling 1 (alpha = rank), in its dtype. Frobenius '
+	'error: at most 1.001 times the least possible, and 1e-7 of the norm. Other tensors (norms, biases) that '
+	'are not zero are an error; drop_others leaves them out. embeddings is an expression, Python''s, for '
+	'whole paths of modules that are embeddings; null: the usual names (embed_tokens, wte ...). '
+	'fan_in_fan_out: the linear layers'' weights are stored as (in, out). One tensor is in memory at a time. '
+	'By OpenBLAS; the recipe names the library. Errors: 22023 rank below 1, no such tensor, 0A000 another '
+	'kind, tensors that a LoRA cannot hold, no OpenBLAS, 54000 rank above 512 of a matrix of more than 1024 '
+	'rows and columns, 22003 weights not finite, 2201B bad expression.';
+
+create function adapter_extract(adapter, energy double precision, drop_others boolean default false,
+	embeddings text default null, fan_in_fan_out boolean default false) returns adapter
+	as 'MODULE_PATHNAME', 'adapter_extract_energy' language c stable parallel restricted cost 1000000;
+comment on function adapter_extract(adapter, double precision, boolean, text, boolean) is
+	'The same, each module with the smallest rank, at least 1, that keeps this share of the sum of its '
+	'squared singular values. Error 22023: energy outside (0, 1].';

@@ -18,13 +18,13 @@ typedef struct Made
 	uint8_t    *data;
 } Made;
 
-typedef struct Factored
+typedef struct Restated
 {
 	PaSource	base;
 	PaSource   *stored;
 	const uint32_t *of;
 	Made		made[2];		/* a factor A, a factor B: they are read in turns */
-} Factored;
+} Restated;
 
 static bool
 is_restated(const PaAdapter *adapter)
@@ -204,7 +204,7 @@ fold_row(PaEnv *env, const double *middle, const double *a, uint64_t r, uint64_t
 }
 
 static PaStatus
-fold(PaEnv *env, Factored *self, const PaTensor *to, uint32_t a, uint32_t middle, uint8_t *out)
+fold(PaEnv *env, Restated *self, const PaTensor *to, uint32_t a, uint32_t middle, uint8_t *out)
 {
 	uint64_t	rows = to->shape[0];
 	uint64_t	columns = to->shape[1];
@@ -231,7 +231,7 @@ fold(PaEnv *env, Factored *self, const PaTensor *to, uint32_t a, uint32_t middle
 }
 
 static PaStatus
-make(PaEnv *env, Factored *self, uint32_t tensor, Made *made)
+make(PaEnv *env, Restated *self, uint32_t tensor, Made *made)
 {
 	const PaAdapter *stored = self->stored->adapter;
 	const PaTensor *to = &self->base.adapter->tensors[tensor];
@@ -255,7 +255,7 @@ make(PaEnv *env, Factored *self, uint32_t tensor, Made *made)
 static PaStatus
 restated_read(PaEnv *env, PaSource *source, uint32_t tensor, uint64_t first, size_t n, void *dst)
 {
-	Factored   *self = (Factored *) source;
+	Restated   *self = (Restated *) source;
 	const PaAdapter *stored = self->stored->adapter;
 	const PaTensor *to;
 	const PaTensor *of;
@@ -283,7 +283,7 @@ PaStatus
 pa_restated_source(PaEnv *env, PaSource *stored, const PaAdapter *restated, const uint32_t *of,
 				   PaSource **source)
 {
-	Factored   *self;
+	Restated   *self;
 
 	PA_TRY(PA_NEW(env, &self));
 	self->base.adapter = restated;

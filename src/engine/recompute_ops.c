@@ -9,9 +9,11 @@
 #include <string.h>
 
 #include "engine/evaluate.h"
+#include "engine/extract.h"
 #include "engine/lowrank.h"
 #include "engine/merge.h"
 #include "engine/split.h"
+#include "engine/to_lora.h"
 #include "engine/transform.h"
 #include "engine/union.h"
 
@@ -116,6 +118,32 @@ run_drop_dense(PaEnv *env, PaStep *step, PaBuf *out)
 }
 
 static PaStatus
+run_to_lora(PaEnv *env, PaStep *step, PaBuf *out)
+{
+	bool		same;
+
+	PA_TRY(pa_to_lora(env, step->values[0], pa_recipe_text(step->node, "shapes"), step->reserve, out, &same));
+	if (same)
+		step->same_as = 0;
+	return PA_OK;
+}
+
+static PaStatus
+run_extract(PaEnv *env, PaStep *step, PaBuf *out)
+{
+	int64_t		rank = pa_recipe_integer(step->node, "rank");
+	PaExtractArguments arguments = {
+		.drop_others = pa_recipe_flag(step->node, "drop_others"),
+		.embeddings = pa_recipe_text(step->node, "embeddings"),
+		.fan_in_fan_out = pa_recipe_flag(step->node, "fan_in_fan_out"),
+	};
+
+	PA_TRY(rank > 0 ? pa_lowrank_keep_rank(env, rank, &arguments.keep)
+					: pa_lowrank_keep_energy(env, pa_recipe_number(step->node, "energy"), &arguments.keep));
+	return pa_extract(env, step->values[0], &arguments, step->reserve, out);
+}
+
+static PaStatus
 run_set_base_model(PaEnv *env, PaStep *step, PaBuf *out)
 {
 	return pa_transform_set_base_model(env, step->values[0], pa_recipe_text(step->node, "base_model"),
@@ -160,7 +188,8 @@ static const struct
 	{"select", run_select},			{"set_base_model", run_set_base_model},
 	{"split", run_split},			{"union", run_union},
 	{"drop_dense", run_drop_dense}, {"rename", run_rename},
-	{"plain", run_plain},
+	{"plain", run_plain},			{"to_lora", run_to_lora},
+	{"extract", run_extract},
 };
 
 PaStepRun

@@ -74,6 +74,12 @@ extern PaStatus pa_peft_describe(PaEnv *env, PaConfig *config, uint32_t n, const
 								 PaAdapter **adapter, uint32_t **file_of);
 
 /*
+ * Fills saved_modules: PEFT saves all that stands under a module whose name ends in
+ * an entry of modules_to_save.  Tensors have roles, keys and modules.
+ */
+extern PaStatus pa_peft_find_saved_modules(PaEnv *env, const PaConfig *config, PaAdapter *adapter);
+
+/*
  * By what an adapter that was read from storage is of an unknown variant: the name
  * of a member of its configuration, or of a tensor; NULL: it is of none.
  */

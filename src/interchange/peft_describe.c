@@ -196,9 +196,8 @@ saved_prefix(const PaEndings *saved, const char *path)
 	return 0;
 }
 
-/* PEFT saves all that stands under a module whose name ends in an entry of modules_to_save. */
-static PaStatus
-find_saved_modules(PaEnv *env, const PaConfig *config, PaAdapter *adapter)
+PaStatus
+pa_peft_find_saved_modules(PaEnv *env, const PaConfig *config, PaAdapter *adapter)
 {
 	const char **found;
 	uint32_t	n = 0;
@@ -293,7 +292,7 @@ pa_peft_describe(PaEnv *env, PaConfig *config, uint32_t n, const PaFileTensor *t
 	PA_TRY(PA_NEW_ARRAY(env, adapter->n_modules, &ranks));
 	if (dialect->describe != NULL)
 		PA_TRY(dialect->describe(env, config, adapter, ranks));
-	PA_TRY(find_saved_modules(env, config, adapter));
+	PA_TRY(pa_peft_find_saved_modules(env, config, adapter));
 	PA_TRY(pa_adapter_check(env, adapter, PA_ERR_FILE));
 	PA_TRY(check_not_empty(env, adapter));
 	if (dialect->check_described != NULL)

@@ -17,6 +17,13 @@
 extern PaStatus pa_peft_lora_read(PaEnv *env, const json_t *root, PaConfig *config);
 
 /*
+ * r and the alpha of this name, with their patterns; PA_ERR_CONFIG if one is
+ * missing: types other than LoRA have them too.
+ */
+extern PaStatus pa_peft_read_scaling(PaEnv *env, const json_t *root, const char *alpha_member,
+									 PaConfig *config);
+
+/*
  * Explicit target_modules, the most frequent r and alpha, patterns for the rest
  * (peft_lora_keys.h).  PA_ERR_UNSUPPORTED where alpha and scaling are not of the form.
  */

@@ -47,6 +47,18 @@ static const PaNodeForm node_forms[] = {
 	{"split", 1, 3, {{"of", PA_MEMBER_DIGEST}, {"max_bytes", PA_MEMBER_COUNT}, {"part", PA_MEMBER_COUNT}}},
 	{"plain", 2, 2, {{"of", PA_MEMBER_DIGEST}, {"rank", PA_MEMBER_OPTIONAL_COUNT}}},
 	{"drop_dense", 2, 2, {{"of", PA_MEMBER_DIGEST}, {"tensors", PA_MEMBER_OPTIONAL_TEXT}}},
+	{"to_lora", 2, 2, {{"of", PA_MEMBER_DIGEST}, {"shapes", PA_MEMBER_OPTIONAL_TEXT}}},
+	{"extract",
+	 2,
+	 8,
+	 {{"of", PA_MEMBER_DIGEST},
+	  {"rank", PA_MEMBER_OPTIONAL_COUNT},
+	  {"energy", PA_MEMBER_OPTIONAL_WEIGHT},
+	  {"drop_others", PA_MEMBER_BOOL},
+	  {"embeddings", PA_MEMBER_OPTIONAL_TEXT},
+	  {"fan_in_fan_out", PA_MEMBER_BOOL},
+	  {"numerics", PA_MEMBER_TOLERANCE},
+	  {"library", PA_MEMBER_TEXT}}},
 	{"rename",
 	 2,
 	 3,
@@ -211,9 +223,9 @@ check_node(PaEnv *env, const json_t *node, const char *where, json_int_t version
 		return pa_fail(env, PA_ERR_CONFIG, "recipe node \"%.64s\" has no operation", where);
 	if (form == NULL || form->version > version)
 		return pa_fail(env, PA_ERR_CONFIG, "recipe node \"%.64s\" has an unknown operation", where);
-	/* a truncation is by one of its two measures */
+	/* what has two measures is by one of them */
 	if (has_members(node, form, 1) &&
-		(strcmp(form->op, "truncate") != 0 ||
+		(json_object_get(node, "energy") == NULL ||
 		 json_is_null(json_object_get(node, "rank")) != json_is_null(json_object_get(node, "energy"))))
 		return PA_OK;
 	pa_fail(env, PA_ERR_CONFIG, "recipe node \"%.64s\" is malformed", where);

@@ -12,7 +12,7 @@
 #include "core/json.h"
 
 #define PA_RECIPE_VERSION 2
-#define PA_RECIPE_MAX_MEMBERS 6
+#define PA_RECIPE_MAX_MEMBERS 8
 #define PA_HEX_DOUBLE_BYTES 32
 
 /*

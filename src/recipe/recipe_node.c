@@ -148,6 +148,42 @@ pa_recipe_drop_dense(PaEnv *env, const PaOperand *of, const char *tensors, PaTex
 }
 
 PaStatus
+pa_recipe_to_lora(PaEnv *env, const PaOperand *of, const char *shapes, PaText *recipe)
+{
+	char		hex[2 * PA_SHA256_LENGTH + 1];
+	json_t	   *root;
+
+	pa_hex(hex, of->digest);
+	PA_TRY(pa_recipe_check_text(env, shapes));
+	PA_TRY(
+		pa_recipe_own(env, json_pack("{s:s,s:s,s:s?}", "op", "to_lora", "of", hex, "shapes", shapes), &root));
+	return pa_recipe_write(env, root, 1, of, recipe);
+}
+
+PaStatus
+pa_recipe_extract(PaEnv *env, const PaOperand *of, const PaRecipeExtract *extract, PaText *recipe)
+{
+	char		hex[2 * PA_SHA256_LENGTH + 1];
+	char		share[PA_HEX_DOUBLE_BYTES];
+	uint64_t	rank = extract->rank;
+	json_t	   *root;
+
+	pa_hex(hex, of->digest);
+	pa_hex_double(share, extract->energy);
+	PA_TRY(pa_recipe_check_text(env, extract->embeddings));
+	PA_TRY(pa_recipe_check_text(env, extract->library));
+	PA_TRY(pa_recipe_own(env,
+						 json_pack("{s:s,s:s,s:o,s:s?,s:b,s:s?,s:b,s:s,s:s}", "op", "extract", "of", hex,
+								   "rank", rank > 0 ? json_integer((json_int_t) rank) : json_null(), "energy",
+								   rank > 0 ? NULL : share, "drop_others", (int) extract->drop_others,
+								   "embeddings", extract->embeddings, "fan_in_fan_out",
+								   (int) extract->fan_in_fan_out, "numerics", "tolerance", "library",
+								   extract->library),
+						 &root));
+	return pa_recipe_write(env, root, 1, of, recipe);
+}
+
+PaStatus
 pa_recipe_set_base_model(PaEnv *env, const PaOperand *of, const char *base_model, const char *revision,
 						 PaText *recipe)
 {

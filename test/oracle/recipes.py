@@ -209,6 +209,12 @@ class Evaluator:
             return "adapter_scale(%s, %s)" % (x, number(float.fromhex(node["by"])))
         if op == "plain":
             return "adapter_plain(%s, %s)" % (x, node["rank"] or "null")
+        if op == "to_lora":
+            return "adapter_to_lora(%s, %s)" % (x, "NULL" if node["shapes"] is None else "'%s'" % node["shapes"])
+        if op == "extract":
+            return "adapter_extract(%s, %s, %s, %s, %s)" % (
+                x, node["rank"] or number(float.fromhex(node["energy"])), node["drop_others"],
+                "NULL" if node["embeddings"] is None else "'%s'" % node["embeddings"], node["fan_in_fan_out"])
         if op == "cast":
             return "adapter_cast(%s, '%s')" % (x, node["dtype"])
         if op == "select":

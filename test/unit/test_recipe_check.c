@@ -46,6 +46,18 @@ static const Case cases[] = {
 	{"{\"version\":2,\"root\":{\"op\":\"plain\",\"of\":\"" BB "\"},\"nodes\":{}}", PA_ERR_CONFIG},
 	{"{\"version\":1,\"root\":{\"op\":\"plain\",\"of\":\"" BB "\",\"rank\":null},\"nodes\":{}}",
 	 PA_ERR_CONFIG},
+	{"{\"version\":2,\"root\":{\"op\":\"to_lora\"," OF ",\"shapes\":null},\"nodes\":{}}", PA_OK},
+	{"{\"version\":2,\"root\":{\"op\":\"to_lora\"," OF ",\"shapes\":\"{}\"},\"nodes\":{}}", PA_OK},
+	{"{\"version\":2,\"root\":{\"op\":\"to_lora\"," OF ",\"shapes\":{}},\"nodes\":{}}", PA_ERR_CONFIG},
+	{"{\"version\":1,\"root\":{\"op\":\"to_lora\"," OF ",\"shapes\":null},\"nodes\":{}}", PA_ERR_CONFIG},
+	{"{\"version\":2,\"root\":{\"op\":\"extract\"," OF
+	 ",\"rank\":1,\"energy\":null,\"drop_others\":false,\"embeddings\":null,\"fan_in_fan_out\":false,"
+	 "\"numerics\":\"tolerance\",\"library\":\"L\"},\"nodes\":{}}",
+	 PA_OK},
+	{"{\"version\":2,\"root\":{\"op\":\"extract\"," OF
+	 ",\"rank\":null,\"energy\":null,\"drop_others\":false,\"embeddings\":null,\"fan_in_fan_out\":false,"
+	 "\"numerics\":\"tolerance\",\"library\":\"L\"},\"nodes\":{}}",
+	 PA_ERR_CONFIG},
 	{"{\"version\":0,\"root\":" IMPORT_A ",\"nodes\":{}}", PA_ERR_CONFIG},
 	{"{\"version\":1.0,\"root\":" IMPORT_A ",\"nodes\":{}}", PA_ERR_CONFIG},
 	{"{\"root\":" IMPORT_A ",\"nodes\":{}}", PA_ERR_CONFIG},

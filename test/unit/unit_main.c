@@ -58,6 +58,7 @@
 	SUITE(pairing) \
 	SUITE(stack) \
 	SUITE(transform) \
+	SUITE(to_lora) \
 	SUITE(lineage) \
 	SUITE(tree) \
 	SUITE(recipe_write) \
