@@ -91,6 +91,18 @@ def scratch(tag, extension=True):
             admin.execute("DROP DATABASE IF EXISTS %s WITH (FORCE)" % name)
 
 
+def memory(connection, what="VmRSS"):
+    """Of the session's process, in kB."""
+    with open("/proc/%d/status" % connection.info.backend_pid, encoding="ascii") as f:
+        return next(int(line.split()[1]) for line in f if line.startswith(what + ":"))
+
+
+def peak(connection):
+    """The most that the session has had of its own; shared memory is the server's, and how much of it one read
+    brings along depends on what lies beside it there."""
+    return memory(connection, "VmHWM") - memory(connection, "RssShmem")
+
+
 def sqlstate_of(connection, query, parameters=None):
     """None if the query succeeds, else its SQLSTATE."""
     try:

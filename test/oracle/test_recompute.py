@@ -237,11 +237,6 @@ def check_cut(run, connection):
     run.equal(edges_of(connection, digest, ()), sorted(map(repr, recipes.edges(recipe, digest, ()))), "edges to where it was cut")
 
 
-def memory(connection, what):
-    with open("/proc/%d/status" % connection.info.backend_pid, encoding="ascii") as f:
-        return next(int(line.split()[1]) for line in f if line.startswith(what + ":"))
-
-
 def check_memory(run, connection, database, n):
     """n values of 1 MB, each made of the one before: what is held is a few of them."""
     connection.execute("TRUNCATE n")
@@ -255,9 +250,9 @@ def check_memory(run, connection, database, n):
     connection.execute("CREATE TABLE kept_recipe AS SELECT recipe FROM r")
     with harness.connect(database) as fresh:
         fresh.execute("SELECT adapter_digest(0.5 * a) FROM kept")
-        before = memory(fresh, "VmRSS")
+        before = harness.memory(fresh) - harness.memory(fresh, "RssShmem")
         digest = fresh.execute("SELECT adapter_digest(adapter_recompute(recipe, a, NULL, false)) FROM kept, kept_recipe").fetchone()
-        peak = memory(fresh, "VmHWM") - before
+        peak = harness.peak(fresh) - before
     run.equal(digest, connection.execute("SELECT adapter_digest(a) FROM n WHERE id = %d" % (n + 1)).fetchone(), "values of 1 MB")
     print("recomputing %d values of 1 MB: %d kB more than before" % (n, peak))
     run.ok(peak < 24 * 1024, "memory of %d values of 1 MB" % n, "%d kB" % peak)

@@ -253,7 +253,7 @@ def play(run, database, label, counts):
 
 
 def body(run):
-    first, graphs = (int(os.environ.get(*v)) for v in (("PA_FIRST", "0"), ("PA_GRAPHS", "40")))
+    first, graphs = (int(os.environ.get(*v)) for v in (("PA_FIRST", "0"), ("PA_GRAPHS", "24")))
     counts = dict.fromkeys(("recomposed", "refused"), 0)
     with harness.scratch("adversary") as database, harness.connect(database) as later:
         later.execute("CREATE TABLE n (id int PRIMARY KEY, a adapter)")

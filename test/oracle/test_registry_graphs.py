@@ -241,7 +241,7 @@ def check_claims(run, connection, number):
 def body(run):
     seen = dict.fromkeys(("values", "made", "refused", "inexpressible", "unproven"), 0)
     taken = {}
-    graphs = int(os.environ.get("PA_GRAPHS", "60"))
+    graphs = int(os.environ.get("PA_GRAPHS", "36"))
     with harness.scratch("graphs") as database, harness.connect(database) as connection, harness.connect(database) as other:
         connection.execute("CREATE TABLE n (id int PRIMARY KEY, a adapter)")
         connection.execute("CREATE TEMP TABLE made (k int PRIMARY KEY, a adapter)")

@@ -143,7 +143,7 @@ def claims(run, connection):
 
 def clean(run, connection):
     """Every state of a random history verifies, sealed or not; its export too, by both."""
-    n = int(os.environ.get("PA_CLEAN", "200"))
+    n = int(os.environ.get("PA_CLEAN", "120"))
     done, checkpoints = 0, []
     while done < n:
         registry, checkpoints = random_registry.Registry(connection, run.random), []
@@ -312,7 +312,7 @@ class Forger:
 
 
 def forged(run, connection):
-    n, done = int(os.environ.get("PA_FORGED", "200")), 0
+    n, done = int(os.environ.get("PA_FORGED", "120")), 0
     while done < n:
         registry = random_registry.Registry(connection, run.random)
         registry.happen(run.random.randint(8, 40))

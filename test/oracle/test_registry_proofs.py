@@ -170,7 +170,7 @@ class Tlog:
 
 
 def body(run):
-    n, tlog = int(os.environ.get("PA_PROOFS", "1000")), Tlog()
+    n, tlog = int(os.environ.get("PA_PROOFS", "600")), Tlog()
     if not pymerkle_is_there():
         run.skip("proofs against pymerkle (not installed)")
     with harness.scratch("registry_proofs") as database, harness.connect(database) as connection:

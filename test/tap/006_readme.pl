@@ -21,7 +21,8 @@ while ($readme =~ /^```(\w*)\n(.*?)^```$/msg)
 is(join(' ', map { scalar @{ $block{$_} || [] } } qw(sql psql sh python)), '2 1 1 1', 'the blocks that this test knows');
 
 my $node = PostgreSQL::Test::Cluster->new('readme');
-$node->init;
+# (without a locale in the environment initdb takes SQL_ASCII, of which psycopg gives bytes)
+$node->init(extra => ['--encoding=UTF8']);
 $node->start;
 $node->safe_psql('postgres', 'create extension peftarith');
 my $folder = tempdir(CLEANUP => 1);
