@@ -25,7 +25,7 @@ extern PaStatus pa_peft_lora_write(PaEnv *env, json_t *root, const PaAdapter *fa
 /* What a configuration says of a module. */
 typedef struct PaLoraModule
 {
-	const char *path;			/* asked for */
+	const char *path;			/* asked for; sorted */
 	const char *named;			/* with wrappers, which PEFT may have matched; NULL: none */
 	bool		parameter;		/* it is one of target_parameters */
 	double		r;
