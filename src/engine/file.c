@@ -179,24 +179,15 @@ pa_file_tell(PaEnv *env, const PaOpenedFile *opened)
 {
 	const PaResult *result = &opened->result;
 	const char *names;
-	PaBuf		message;
-	PaStatus	status;
 
 	if (env->host->notice == NULL)
 		return PA_OK;
 	PA_TRY(pa_peft_members_set(env, pa_peft_dialect(result->adapter->kind),
 							   result->documents.document[PA_DOCUMENT_CONFIG], &names));
-	if (names == NULL)
-		return PA_OK;
-	PA_TRY(pa_buf_init(env, &message, 0, strlen(names) + 100));
-	status = pa_buf_printf(&message, "adapter configuration has members that PEFT does not have: %s", names);
-	if (status == PA_OK)
-		status = pa_buf_u8(&message, 0);
-	if (status == PA_OK)
-		env->host->notice(env->host->state, (const char *) message.data,
-						  "They are kept, and have no part in arithmetic.");
-	pa_buf_release(&message);
-	return status;
+	if (names != NULL)
+		pa_notice(env, (PaNotice) {.detail = "They are kept, and have no part in arithmetic."},
+				  "adapter configuration has members that PEFT does not have: %s", names);
+	return PA_OK;
 }
 
 PaStatus

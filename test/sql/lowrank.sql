@@ -65,6 +65,17 @@ select tensor, t.data from show(adapter_truncate(with_bias('[[1]]', '[[3]]', '[4
 -- (IA)^3: l - 1.
 select adapter_norm(ia3('q', '[4, 5]')) as five, ia3('q', '[4, 5]') <-> ia3('q', '[4, 6]') as one, ia3('q', '[2, 1]') <=> ia3('q', '[1, 3]') as orthogonal;
 
+-- Every type of whole numbers is a rank, and every other one an energy.
+select adapter_rank(adapter_truncate(a, 1::smallint)) as small, adapter_rank(adapter_truncate(delta(a), 1::bigint)) as big,
+	adapter_rank(adapter_truncate(a, 1.0)) as numeric_energy, adapter_rank(adapter_truncate(a, 1::real)) as real_energy,
+	(select max(kept_rank) from adapter_truncation_error(a, 1::smallint)) as told_small, (select max(kept_rank) from adapter_truncation_error(delta(a), 1::bigint)) as told_big
+from d;
+select fails($$select adapter_truncate(a, 0::smallint) from d$$);
+select fails($$select adapter_truncate(a, -1::bigint) from d$$);
+-- A zero adapter has no direction, and sorts last.
+select name, a <=> b as distance from (select lora('q', '[[1, 2]]', '[[1]]') as a) s,
+	(values ('zero', lora('q', '[[1, 2]]', '[[0]]')), ('far', lora('q', '[[2, -1]]', '[[1]]')), ('near', lora('q', '[[1, 2]]', '[[3]]'))) v(name, b) order by 2;
+
 -- 22023: the rank is at least 1
 select fails($$select adapter_truncate(a, 0) from d$$);
 -- 22023: the energy is in (0, 1]
