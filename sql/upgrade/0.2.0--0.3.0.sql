@@ -143,3 +143,8 @@ comment on operator <-> (adapter, adapter) is
 comment on operator <=> (adapter, adapter) is
 	'Cosine distance of the deltas of two adapters; NaN, which sorts last, if one of them is 0. Error 22000: '
 	'no module in common, or paths that differ by a prefix.';
+comment on function adapter_cast(adapter, text) is
+	'Every tensor in another dtype: F64, F32, F16 or BF16 (any case), rounded once to nearest even; the '
+	'8-bit float types, which are not computed with, are widened. A NOTICE says how many elements became '
+	'zero. Errors: 22023 unknown dtype, 22003 overflow or weights not finite, 0A000 an adapter or dtype '
+	'without arithmetic.';

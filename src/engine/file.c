@@ -173,13 +173,27 @@ check_is_adapter(PaEnv *env, const PaAdapter *adapter)
 	return PA_ERR_CONFIG;
 }
 
+/*
+ * PEFT saves no empty head or embedding.  (In an envelope there can be one, which was
+ * imported before this was asked.)
+ */
+static PaStatus
+check_saved_tensors(PaEnv *env, const PaAdapter *adapter)
+{
+	for (uint32_t i = 0; i < adapter->n_tensors; i++)
+		if (adapter->tensors[i].role == PA_ROLE_DENSE && adapter->tensors[i].elements == 0)
+			return pa_peft_refuse_empty(env, &adapter->tensors[i]);
+	return PA_OK;
+}
+
 /* What came in from outside for the first time: not a dump, nor a value that is there. */
 PaStatus
-pa_file_tell(PaEnv *env, const PaOpenedFile *opened)
+pa_file_receive(PaEnv *env, const PaOpenedFile *opened)
 {
 	const PaResult *result = &opened->result;
 	const char *names;
 
+	PA_TRY(check_saved_tensors(env, result->adapter));
 	if (env->host->notice == NULL)
 		return PA_OK;
 	PA_TRY(pa_peft_members_set(env, pa_peft_dialect(result->adapter->kind),
@@ -206,7 +220,7 @@ pa_file_open(PaEnv *env, PaText file, PaText config, bool require_envelope, PaOp
 	if (!envelope)
 	{
 		PA_TRY(check_is_adapter(env, opened->result.adapter));
-		PA_TRY(pa_file_tell(env, opened));
+		PA_TRY(pa_file_receive(env, opened));
 	}
 	opened->result.documents.document[PA_DOCUMENT_HEADER] = envelope ? st->inner_header : st->header;
 	return choose_recipe(env, st, file, &opened->recipe);

@@ -72,6 +72,9 @@ extern PaStatus pa_peft_name_write(PaEnv *env, const PaDraft *draft, const PaDra
 extern PaStatus pa_peft_describe(PaEnv *env, PaConfig *config, uint32_t n, const PaFileTensor *tensors,
 								 PaAdapter **adapter, uint32_t **file_of);
 
+/* The error of a tensor without elements, which PEFT does not write: PA_ERR_FILE. */
+extern PaStatus pa_peft_refuse_empty(PaEnv *env, const PaTensor *tensor);
+
 /*
  * By what an adapter that was read from storage is of an unknown variant: the name
  * of a member of its configuration, or of a tensor; NULL: it is of none.

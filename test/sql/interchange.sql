@@ -36,6 +36,12 @@ select fails($$select adapter_from_safetensors(safetensors('{"base_model.model.q
 -- Other people's formats are named.
 select fails($$select adapter_from_safetensors('PK\003\004 a zip archive of some length', '{}')$$);
 select fails($$select adapter_from_safetensors('\x80027d7100285801000000', '{}')$$);
+-- What is saved from shards is empty, whatever its shape.
+select split_part(fails(format('select adapter_from_json(%L)', json_build_object('config', json_build_object('peft_type', 'LORA', 'r', 2, 'lora_alpha', 2, 'modules_to_save', json_build_array('h')),
+	'tensors', json_build_object('q.lora_A.weight', a, 'q.lora_B.weight', b, 'h.weight', h)))), E'\n', 1) as error
+from (values ('{"dtype": "F32", "shape": [0], "data": []}'::json, '{"dtype": "F32", "shape": [0], "data": []}'::json, '{"dtype": "F32", "shape": [1], "data": [1]}'::json),
+	('{"dtype": "F32", "shape": [2, 1], "data": [[1], [2]]}', '{"dtype": "F32", "shape": [0], "data": []}', '{"dtype": "F32", "shape": [1], "data": [1]}'),
+	('{"dtype": "F32", "shape": [2, 1], "data": [[1], [2]]}', '{"dtype": "F32", "shape": [1, 2], "data": [[1, 2]]}', '{"dtype": "F32", "shape": [0], "data": []}')) v(a, b, h);
 select fails($$select adapter_from_safetensors('GGUF\003\000\000\000 and so on and so on', '{}')$$);
 
 -- An envelope carries its configuration, so it may not be given twice.

@@ -95,6 +95,11 @@ select fails($$select adapter_truncate(1e30 * delta(lora('q', '[[1]]', '[[1]]', 
 -- 54000: ranks of a sum beyond 1024
 select fails($$select adapter_norm(delta(a) + delta(-a)) from
 	(select lora('q', json_agg(json_build_array(i)), json_build_array(json_agg(i))) as a from generate_series(1, 600) i) s$$);
-
+-- Each of two sums has the limit for itself: from Gram matrices, and where they cancel from the entries.
+select round((a <=> b)::numeric, 9) as same_direction, round((a <-> b)::numeric, 4) as distance, round((a <-> near)::numeric * 1e9, 3) as cancelled from
+	(select lora('q', json_agg(json_build_array(i, 1)), json_build_array(json_agg(1.0 / i)), dtype => 'F64') as a,
+		lora('q', json_agg(json_build_array(i, 1)), json_build_array(json_agg(3.0 / i)), dtype => 'F64') as b,
+		lora('q', json_agg(json_build_array(i, 1)), json_build_array(json_agg(case i when 7 then (1 + 2e-6) / i else 1.0 / i end)), dtype => 'F64') as near
+	from generate_series(1, 600) i) s;
 drop function with_bias;
 drop table d, e;
