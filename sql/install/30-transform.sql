@@ -9,9 +9,10 @@ comment on function adapter_scale(adapter, double precision) is
 create function adapter_cast(adapter, dtype text) returns adapter
 	as 'MODULE_PATHNAME' language c immutable strict parallel restricted cost 1000;
 comment on function adapter_cast(adapter, text) is
-	'Every tensor in another dtype: F64, F32, F16 or BF16 (any case), rounded once to nearest even. Errors: '
-	'22023 unknown dtype, 22003 overflow or weights not finite, 0A000 an adapter or dtype without '
-	'arithmetic.';
+	'Every tensor in another dtype: F64, F32, F16 or BF16 (any case), rounded once to nearest even; the '
+	'8-bit float types, which are not computed with, are widened. A NOTICE says how many elements became '
+	'zero. Errors: 22023 unknown dtype, 22003 overflow or weights not finite, 0A000 an adapter or dtype '
+	'without arithmetic.';
 
 create function adapter_plain(adapter, rank integer default null) returns adapter
 	as 'MODULE_PATHNAME' language c immutable parallel restricted cost 1000;

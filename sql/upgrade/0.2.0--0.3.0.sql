@@ -116,3 +116,98 @@ create function adapter_extract(adapter, energy double precision, drop_others bo
 comment on function adapter_extract(adapter, double precision, boolean, text, boolean) is
 	'The same, each module with the smallest rank, at least 1, that keeps this share of the sum of its '
 	'squared singular values. Error 22023: energy outside (0, 1].';
+
+comment on function adapter_add(adapter, adapter) is
+	'Operator +: terms of both. Evaluated once, in double, and rounded once: the same bits everywhere '
+	'(doc/algebra.md; addition of arXiv 2306.14870). Errors when evaluated: 22000 operands that do not fit, '
+	'no module in common, or paths that differ by a prefix (setting peftarith.unpaired_modules), 0A000 an '
+	'adapter that arithmetic refuses, 22003 weights not finite, or overflow.';
+comment on operator + (adapter, adapter) is
+	'sum of adapters: factors A and B are added, (IA)^3 adds l - 1, differences are added; error 22000: no '
+	'module in common, or paths that differ by a prefix';
+
+comment on aggregate sum(adapter) is
+	'Sum over rows, as + in one expression: added up in double, rounded once, the same digest in every row '
+	'order and with every number of workers. Null for no rows; nulls do not count. Error 22000: as of +.';
+
+comment on aggregate avg(adapter) is
+	'Mean over rows: the merge of arXiv 2306.14870 with equal weights. avg of copies of a is a. Null for no '
+	'rows; nulls do not count. Error 22000: as of +.';
+
+comment on aggregate sum(adapter_delta) is
+	'Sum of the changes of all rows, as + in one expression: rounded once, the same digest in every row '
+	'order and with every number of workers. Null for no rows; nulls do not count. Errors when evaluated: '
+	'22000 base models, shapes, flags or dense tensors that do not fit, no module in common, or paths that '
+	'differ by a prefix (setting peftarith.unpaired_modules), 54000 ranks that add up to more than 1024.';
+
+create function adapter_truncate(adapter_delta, smallint) returns adapter
+	as 'MODULE_PATHNAME', 'adapter_truncate_int2' language c stable strict parallel restricted cost 100000;
+comment on function adapter_truncate(adapter_delta, smallint) is
+	'The same as with a rank of type integer.';
+
+create function adapter_truncate(adapter_delta, bigint) returns adapter
+	as 'MODULE_PATHNAME', 'adapter_truncate_int8' language c stable strict parallel restricted cost 100000;
+comment on function adapter_truncate(adapter_delta, bigint) is
+	'The same as with a rank of type integer.';
+
+create function adapter_truncation_error(adapter_delta, smallint)
+	returns table (module text, full_rank integer, kept_rank integer, relative_error double precision)
+	as 'MODULE_PATHNAME', 'adapter_truncation_error_int2'
+	language c stable strict parallel safe cost 100000 rows 100;
+comment on function adapter_truncation_error(adapter_delta, smallint) is
+	'The same as with a rank of type integer.';
+
+create function adapter_truncation_error(adapter_delta, bigint)
+	returns table (module text, full_rank integer, kept_rank integer, relative_error double precision)
+	as 'MODULE_PATHNAME', 'adapter_truncation_error_int8'
+	language c stable strict parallel safe cost 100000 rows 100;
+comment on function adapter_truncation_error(adapter_delta, bigint) is
+	'The same as with a rank of type integer.';
+comment on function adapter_inner(adapter_delta, adapter_delta) is
+	'Inner product of two deltas: the sum of the products of their entries over all modules; a module that '
+	'one lacks is zero there. Relative to the product of the norms, the error is 1e-8 at most, as long as '
+	'the terms of a sum do not cancel. Errors: as adapter_norm; 22000 kinds, base models or shapes differ, no '
+	'module in common, or paths that differ by a prefix (setting peftarith.unpaired_modules).';
+comment on function adapter_cosine_distance(adapter_delta, adapter_delta) is
+	'Operator <=>: 1 - inner product / (norm norm) of two deltas, from 0 to 2; NaN if a norm is 0 (an adapter '
+	'that was never trained), which ORDER BY puts last. Errors: as adapter_inner.';
+comment on operator <-> (adapter_delta, adapter_delta) is
+	'Frobenius distance of two deltas. Error 22000: no module in common, or paths that differ by a prefix.';
+comment on operator <=> (adapter_delta, adapter_delta) is
+	'Cosine distance of two deltas; NaN, which sorts last, if one of them is 0. Error 22000: no module in '
+	'common, or paths that differ by a prefix.';
+
+create function adapter_truncate(adapter, smallint) returns adapter
+	as 'MODULE_PATHNAME', 'adapter_truncate_int2' language c stable strict parallel restricted cost 100000;
+comment on function adapter_truncate(adapter, smallint) is
+	'The same as with a rank of type integer.';
+
+create function adapter_truncate(adapter, bigint) returns adapter
+	as 'MODULE_PATHNAME', 'adapter_truncate_int8' language c stable strict parallel restricted cost 100000;
+comment on function adapter_truncate(adapter, bigint) is
+	'The same as with a rank of type integer.';
+
+create function adapter_truncation_error(adapter, smallint)
+	returns table (module text, full_rank integer, kept_rank integer, relative_error double precision)
+	as 'MODULE_PATHNAME', 'adapter_truncation_error_int2'
+	language c stable strict parallel safe cost 100000 rows 100;
+comment on function adapter_truncation_error(adapter, smallint) is
+	'The same as with a rank of type integer.';
+
+create function adapter_truncation_error(adapter, bigint)
+	returns table (module text, full_rank integer, kept_rank integer, relative_error double precision)
+	as 'MODULE_PATHNAME', 'adapter_truncation_error_int8'
+	language c stable strict parallel safe cost 100000 rows 100;
+comment on function adapter_truncation_error(adapter, bigint) is
+	'The same as with a rank of type integer.';
+comment on operator <-> (adapter, adapter) is
+	'Frobenius distance of the deltas of two adapters. Error 22000: no module in common, or paths that differ '
+	'by a prefix.';
+comment on operator <=> (adapter, adapter) is
+	'Cosine distance of the deltas of two adapters; NaN, which sorts last, if one of them is 0. Error 22000: '
+	'no module in common, or paths that differ by a prefix.';
+comment on function adapter_cast(adapter, text) is
+	'Every tensor in another dtype: F64, F32, F16 or BF16 (any case), rounded once to nearest even; the '
+	'8-bit float types, which are not computed with, are widened. A NOTICE says how many elements became '
+	'zero. Errors: 22023 unknown dtype, 22003 overflow or weights not finite, 0A000 an adapter or dtype '
+	'without arithmetic.';

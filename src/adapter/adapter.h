@@ -112,6 +112,9 @@ typedef struct PaModule
 	double		scaling;		/* LoRA target: s; else 1 */
 	double		alpha;			/* as the configuration has it; not in the digest */
 	int64_t		tensor[PA_SINGLE_ROLES];	/* index of the tensor of a role, or -1 */
+	/* PA_MODULE_PARAMETER: whole paths of the parameters that it may stand for, sorted; 0: not told */
+	uint32_t	n_parameters;
+	const char **parameters;
 } PaModule;
 
 typedef struct PaTensor

@@ -7,6 +7,7 @@
 #include "adapter/operation.h"
 
 #include "adapter/fault.h"
+#include "core/float8.h"
 
 #define FORM(form) (1u << (form))
 #define COMPUTABLE (FORM(PA_DELTA_PRODUCT) | FORM(PA_DELTA_VECTOR) | FORM(PA_DELTA_TENSORS))
@@ -134,6 +135,11 @@ pa_tensor_require_arithmetic(PaEnv *env, const PaTensor *tensor)
 	/* of an opaque adapter no module can be left out */
 	if (tensor->role == PA_ROLE_OPAQUE)
 		return PA_ERR_UNSUPPORTED;
+	if (pa_dtype_is_float8(tensor->dtype))
+	{
+		pa_hint(env, "adapter_cast(a, 'BF16') or another type widens it, exactly, if it is in the range of that type.");
+		return PA_ERR_UNSUPPORTED;
+	}
 	if (tensor->role == PA_ROLE_DENSE)
 		pa_hint(env, "The adapter can be stored, exported and used as 1 * a; %s leaves the tensor out.",
 				pa_drop_dense_call("a", tensor->key).text);

@@ -275,6 +275,7 @@ pa_combine_plan(PaEnv *env, PaRule rule, uint32_t n_leaves, const PaLeaf *leaves
 		PA_TRY(pa_combine_keyed(env, self, &keyed));
 		PA_TRY(plan_modules(env, self, keyed.n_keys));
 		PA_TRY(pa_combine_plan_keyed(env, self, &keyed));
+		PA_TRY(pa_union_parameters(env, self->n_leaves, adapters, &self->draft.facts));
 		PA_TRY(pa_union_saved_modules(env, self->n_leaves, adapters, &self->draft));
 		pa_free(env, adapters);
 	}

@@ -207,7 +207,15 @@ check_counts(PaEnv *env, uint32_t n, const Paths *operands)
 	pa_free(env, all.path);
 	if (shared == 0)
 		return refuse_disjoint(env, &operands[0], &operands[1]);
-	if (unpaired == 0 || env->host->unpaired(env->host->state, unpaired, modules))
+	if (unpaired > 0 && env->host->unpaired == PA_UNPAIRED_NOTICE)
+		pa_notice(env,
+				  (PaNotice) {
+					  .detail = "An operand that lacks a module counts as no change there.",
+					  .hint = "Set peftarith.unpaired_modules to error or off if that is wrong, or meant.",
+					  .once = true,
+				  },
+				  "%u of %u modules are in some operands only", unpaired, modules);
+	if (unpaired == 0 || env->host->unpaired == PA_UNPAIRED_NOTICE)
 		return PA_OK;
 	pa_fail(env, PA_ERR_MISMATCH, "%u of %u modules are in some operands only", unpaired, modules);
 	pa_hint(env, "Set peftarith.unpaired_modules to notice or off to compute with them nevertheless.");
@@ -235,7 +243,7 @@ pa_pairing_check(PaEnv *env, uint32_t n, const PaAdapter *const *adapters)
 {
 	Paths	   *operands;
 
-	if (env->host->unpaired == NULL)
+	if (env->host->unpaired == PA_UNPAIRED_OFF)
 		return PA_OK;
 	PA_TRY(make_operands(env, &n, adapters, &operands));
 	/* each with the first: whatever is odd among them differs from it, or it from the second */
@@ -257,7 +265,7 @@ pa_pairing_check_union(PaEnv *env, uint32_t n, const PaAdapter *const *adapters)
 {
 	Paths	   *operands;
 
-	if (env->host->unpaired == NULL)
+	if (env->host->unpaired == PA_UNPAIRED_OFF)
 		return PA_OK;
 	PA_TRY(make_operands(env, &n, adapters, &operands));
 	for (uint32_t i = 1; i < n; i++)

@@ -6,8 +6,8 @@
  * Modules pair by their paths.  Paths that differ by what somebody has put in
  * front ("model." and "model.language_model.") pair in no sum, and the result looks
  * as good as another: doc/algebra.md, "Modules that pair".  Nothing is looked at
- * where the host does not ask (PaHost.unpaired): so a recomputation does again
- * what was done.
+ * under PA_UNPAIRED_OFF (PaHost.unpaired): so a recomputation does again what was
+ * done.
  *
  * SPDX-License-Identifier: PostgreSQL
  */

@@ -30,16 +30,16 @@ extern PaStatus pa_scale_source(PaEnv *env, PaSource *parent, const PaAdapter *a
 
 /*
  * The adapter in another dtype; PA_ERR_UNSUPPORTED unless it is an arithmetic
- * one.
+ * one.  Tensors may be of the 8-bit float types, too.
  */
 extern PaStatus pa_cast_draft(PaEnv *env, const PaAdapter *adapter, PaDtype dtype, PaDraft **draft);
 
 /*
  * Tensor i of adapter is the parent's tensor from[i], rounded; beyond the dtype
- * is PA_ERR_RANGE.
+ * is PA_ERR_RANGE.  *vanished rises by each element read that is not zero and becomes so.
  */
 extern PaStatus pa_cast_source(PaEnv *env, PaSource *parent, const PaAdapter *adapter, const uint32_t *from,
-							   PaSource **source);
+							   uint64_t *vanished, PaSource **source);
 
 /*
  * Form product: every scaling 1, alpha = r, and one rank, that which is asked for or

@@ -164,6 +164,7 @@ pa_union_draft(PaEnv *env, uint32_t n, const PaAdapter *const *adapters, PaDraft
 	PA_TRY(PA_NEW_ARRAY(env, offset[n], &moved));
 	PA_TRY(union_modules(env, n, adapters, offset, d, moved));
 	PA_TRY(union_tensors(env, n, adapters, offset, moved, d));
+	PA_TRY(pa_union_parameters(env, n, adapters, &d->facts));
 	PA_TRY(pa_union_saved_modules(env, n, adapters, d));
 	*draft = d;
 	return PA_OK;

@@ -204,31 +204,36 @@ check_is_adapter(PaEnv *env, const PaAdapter *adapter)
 	return PA_ERR_CONFIG;
 }
 
+/*
+ * PEFT saves no empty head or embedding.  (In an envelope there can be one, which was
+ * imported before this was asked.)
+ */
+static PaStatus
+check_saved_tensors(PaEnv *env, const PaAdapter *adapter)
+{
+	for (uint32_t i = 0; i < adapter->n_tensors; i++)
+		if (adapter->tensors[i].role == PA_ROLE_DENSE && adapter->tensors[i].elements == 0)
+			return pa_peft_refuse_empty(env, &adapter->tensors[i]);
+	return PA_OK;
+}
+
 /* What came in from outside for the first time: not a dump, nor a value that is there. */
 PaStatus
-pa_file_tell(PaEnv *env, const PaOpenedFile *opened)
+pa_file_receive(PaEnv *env, const PaOpenedFile *opened)
 {
 	const PaResult *result = &opened->result;
 	const char *names;
-	PaBuf		message;
-	PaStatus	status;
 
+	PA_TRY(check_saved_tensors(env, result->adapter));
 	/* what MLX's has beside the scaling is how it was trained */
 	if (env->host->notice == NULL || opened->config.container == PA_CONTAINER_MLX)
 		return PA_OK;
 	PA_TRY(pa_peft_members_set(env, pa_peft_dialect(result->adapter->kind),
 							   result->documents.document[PA_DOCUMENT_CONFIG], &names));
-	if (names == NULL)
-		return PA_OK;
-	PA_TRY(pa_buf_init(env, &message, 0, strlen(names) + 100));
-	status = pa_buf_printf(&message, "adapter configuration has members that PEFT does not have: %s", names);
-	if (status == PA_OK)
-		status = pa_buf_u8(&message, 0);
-	if (status == PA_OK)
-		env->host->notice(env->host->state, (const char *) message.data,
-						  "They are kept, and have no part in arithmetic.");
-	pa_buf_release(&message);
-	return status;
+	if (names != NULL)
+		pa_notice(env, (PaNotice) {.detail = "They are kept, and have no part in arithmetic."},
+				  "adapter configuration has members that PEFT does not have: %s", names);
+	return PA_OK;
 }
 
 PaStatus
@@ -247,7 +252,7 @@ pa_file_open(PaEnv *env, PaText file, PaText config, bool require_envelope, PaOp
 	if (!envelope)
 	{
 		PA_TRY(check_is_adapter(env, opened->result.adapter));
-		PA_TRY(pa_file_tell(env, opened));
+		PA_TRY(pa_file_receive(env, opened));
 	}
 	opened->result.documents.document[PA_DOCUMENT_HEADER] = envelope ? st->inner_header : st->header;
 	return choose_recipe(env, st, file, &opened->recipe);

@@ -72,7 +72,7 @@ check_sum(PaEnv *env, const PaPlannedSum *sum, const PaStack *const *stacks)
 	for (uint32_t i = 0; sum->n_leaves > 0 && i < sum->draft->facts.n_modules; i++)
 		if (stacks[i] != NULL)
 		{
-			PA_TRY(pa_stack_reader(env, stacks[i], 0, &reader));
+			PA_TRY(pa_stack_reader(env, stacks[i], PA_MAX_STACK_RANK, 0, &reader));
 			pa_stack_reader_release(env, &reader);
 		}
 	return PA_OK;

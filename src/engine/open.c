@@ -7,6 +7,7 @@
 #include "engine/open.h"
 
 #include "interchange/peft.h"
+#include "interchange/peft_parameters.h"
 
 PaStatus
 pa_open_value(PaEnv *env, PaBytes *bytes, PaValue **value)
@@ -17,6 +18,7 @@ pa_open_value(PaEnv *env, PaBytes *bytes, PaValue **value)
 
 	PA_TRY(pa_value_open(env, bytes, value));
 	adapter = pa_value_adapter(*value);
+	PA_TRY(pa_peft_parameters_tell(env, adapter, pa_value_modules(*value)));
 	if (!(adapter->features & PA_FEATURE_NOT_IN_DIGEST))
 		return PA_OK;
 	PA_TRY(pa_value_document(env, *value, PA_DOCUMENT_CONFIG, &config));

@@ -1,7 +1,8 @@
 /*
  * open.h
- *	  A stored value opened for operations: as pa_value_open, and with the name of
- *	  what makes arithmetic refuse it where only its configuration has that.
+ *	  A stored value opened for operations: as pa_value_open, and with what only
+ *	  its names and configuration tell: what makes arithmetic refuse it, and which
+ *	  parameters its modules stand for.
  *
  * SPDX-License-Identifier: PostgreSQL
  */

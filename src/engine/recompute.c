@@ -327,8 +327,9 @@ compute_apart(Run *run, uint32_t number, size_t reserve, PaBuf *out, Held **same
 	PaEnv		env;
 	PaStatus	status;
 
-	/* what was made is made again, whether its operands would pair today or not */
-	host.unpaired = NULL;
+	/* what was made is made again, whether its operands would pair today or not, and was told then */
+	host.unpaired = PA_UNPAIRED_OFF;
+	host.notice = NULL;
 	pa_env_init(&env, &host);
 	status = compute(&env, run, number, reserve, out, same, gone);
 	pa_env_reset(&env);

@@ -51,6 +51,7 @@ PaStatus
 pa_transform_cast(PaEnv *env, PaValue *value, const char *dtype, size_t reserve, PaBuf *out)
 {
 	PaDtype		to = pa_dtype_by_name_any_case(dtype, strlen(dtype));
+	uint64_t	vanished = 0;
 	PaDraft    *draft;
 	PaResult	result;
 	PaSource   *parent;
@@ -67,10 +68,20 @@ pa_transform_cast(PaEnv *env, PaValue *value, const char *dtype, size_t reserve,
 	PA_TRY(pa_view_source(env, value, &parent));
 	PA_TRY(pa_cast_draft(env, parent->adapter, to, &draft));
 	PA_TRY(describe(env, value, draft, &result));
-	PA_TRY(pa_cast_source(env, parent, result.adapter, result.of, &source));
+	PA_TRY(pa_cast_source(env, parent, result.adapter, result.of, &vanished, &source));
 	PA_TRY(pa_operands_single(env, value, &operand));
 	PA_TRY(pa_recipe_cast(env, &operand, pa_dtype_name(to), &recipe));
-	return pa_result_store(env, &result, source, recipe, 1, &operand, reserve, out);
+	PA_TRY(pa_result_store(env, &result, source, recipe, 1, &operand, reserve, out));
+	/* each element was read once, by the one pass that writes */
+	if (vanished > 0)
+		pa_notice(env,
+				  (PaNotice) {
+					  .detail = "They are nearer to zero than to the smallest number of the type.",
+					  .hint = "A wider type, or BF16, which has the range of F32, keeps them.",
+				  },
+				  "elements that were not zero and are zero in %s: %llu", pa_dtype_name(to),
+				  (unsigned long long) vanished);
+	return PA_OK;
 }
 
 PaStatus

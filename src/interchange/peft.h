@@ -73,6 +73,9 @@ extern PaStatus pa_peft_name_write(PaEnv *env, const PaDraft *draft, const PaDra
 extern PaStatus pa_peft_describe(PaEnv *env, PaConfig *config, uint32_t n, const PaFileTensor *tensors,
 								 PaAdapter **adapter, uint32_t **file_of);
 
+/* The error of a tensor without elements, which PEFT does not write: PA_ERR_FILE. */
+extern PaStatus pa_peft_refuse_empty(PaEnv *env, const PaTensor *tensor);
+
 /*
  * Fills saved_modules: PEFT saves all that stands under a module whose name ends in
  * an entry of modules_to_save.  Tensors have roles, keys and modules.

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "adapter/role.h"
+#include "adapter/shape.h"
 #include "core/strings.h"
 #include "interchange/endings.h"
 #include "interchange/peft_dialect.h"
@@ -230,18 +231,23 @@ pa_peft_find_saved_modules(PaEnv *env, const PaConfig *config, PaAdapter *adapte
 	return PA_OK;
 }
 
-/* PEFT writes no empty factor or vector: such a file was saved from shards. */
+PaStatus
+pa_peft_refuse_empty(PaEnv *env, const PaTensor *tensor)
+{
+	pa_fail(env, PA_ERR_FILE, "tensor \"%.300s\" has no elements: its shape is %s", tensor->name,
+			pa_shape_text(tensor).text);
+	pa_detail(env, "Under ZeRO-3 and FSDP each process has shards alone, and what is saved without gathering them is empty.");
+	pa_hint(env, "Gather the shards of the model before saving the adapter.");
+	return PA_ERR_FILE;
+}
+
+/* Before the shapes are compared with each other: what is empty fits nothing. */
 static PaStatus
 check_not_empty(PaEnv *env, const PaAdapter *adapter)
 {
 	for (uint32_t i = 0; i < adapter->n_tensors; i++)
-	{
-		if (pa_role_is_keyed(adapter->tensors[i].role) || adapter->tensors[i].elements > 0)
-			continue;
-		pa_fail(env, PA_ERR_FILE, "tensor \"%.300s\" has no elements", adapter->tensors[i].name);
-		pa_hint(env, "Gather the shards of the model before saving the adapter.");
-		return PA_ERR_FILE;
-	}
+		if (!pa_role_is_keyed(adapter->tensors[i].role) && adapter->tensors[i].elements == 0)
+			return pa_peft_refuse_empty(env, &adapter->tensors[i]);
 	return PA_OK;
 }
 
@@ -289,12 +295,12 @@ pa_peft_describe(PaEnv *env, PaConfig *config, uint32_t n, const PaFileTensor *t
 		(*file_of)[i] = named[i].index;
 	}
 	pa_free(env, named);
+	PA_TRY(check_not_empty(env, adapter));
 	PA_TRY(PA_NEW_ARRAY(env, adapter->n_modules, &ranks));
 	if (dialect->describe != NULL)
 		PA_TRY(dialect->describe(env, config, adapter, ranks));
 	PA_TRY(pa_peft_find_saved_modules(env, config, adapter));
 	PA_TRY(pa_adapter_check(env, adapter, PA_ERR_FILE));
-	PA_TRY(check_not_empty(env, adapter));
 	if (dialect->check_described != NULL)
 		PA_TRY(dialect->check_described(env, adapter, ranks));
 	pa_free(env, ranks);

@@ -36,7 +36,7 @@ extern PaStatus pa_peft_lora_check_described(PaEnv *env, const PaAdapter *adapte
 /* What a configuration says of a module. */
 typedef struct PaLoraModule
 {
-	const char *path;			/* asked for */
+	const char *path;			/* asked for; sorted */
 	const char *named;			/* with wrappers, which PEFT may have matched; NULL: none */
 	bool		parameter;		/* it is one of target_parameters */
 	double		r;

@@ -22,7 +22,7 @@ typedef struct Asked
 	PaParameters parameters;
 	uint32_t	n;
 	PaLoraModule *modules;
-	const char **unwrapped;		/* of each */
+	const char **unwrapped;		/* by which PEFT selects each */
 	bool		wrapped;		/* some have a named path */
 	uint32_t	n_keys;
 	PaPatternKey *keys;
@@ -223,18 +223,32 @@ look_up_values(PaEnv *env, Asked *asked)
 	return PA_OK;
 }
 
+static PaStatus
+find_paths(PaEnv *env, Asked *asked)
+{
+	const char **paths;
+
+	PA_TRY(PA_NEW_ARRAY(env, asked->n, &asked->unwrapped));
+	PA_TRY(PA_NEW_ARRAY(env, asked->n, &paths));
+	for (uint32_t i = 0; i < asked->n; i++)
+		paths[i] = asked->modules[i].path;
+	for (uint32_t i = 0; i < asked->n; i++)
+	{
+		PA_TRY(pa_check_cancel(env));
+		asked->modules[i].parameter = false;
+		asked->wrapped = asked->wrapped || asked->modules[i].named != NULL;
+		PA_TRY(pa_peft_path_selected(env, asked->n, paths, paths[i], &asked->unwrapped[i], NULL));
+	}
+	pa_free(env, paths);
+	return PA_OK;
+}
+
 PaStatus
 pa_peft_config_modules(PaEnv *env, const PaConfig *config, uint32_t n, PaLoraModule *modules)
 {
 	Asked		asked = {.config = config, .n = n, .modules = modules};
 
-	PA_TRY(PA_NEW_ARRAY(env, n, &asked.unwrapped));
-	for (uint32_t i = 0; i < n; i++)
-	{
-		modules[i].parameter = false;
-		asked.wrapped = asked.wrapped || modules[i].named != NULL;
-		PA_TRY(pa_peft_path_unwrapped(env, modules[i].path, &asked.unwrapped[i]));
-	}
+	PA_TRY(find_paths(env, &asked));
 	PA_TRY(
 		pa_peft_parameters(env, config->n_target_parameters, config->target_parameters, &asked.parameters));
 	PA_TRY(find_parameters(env, &asked));
@@ -244,9 +258,6 @@ pa_peft_config_modules(PaEnv *env, const PaConfig *config, uint32_t n, PaLoraMod
 	PA_TRY(PA_NEW_ARRAY(env, asked.n_keys, &asked.module_of));
 	PA_TRY(make_keys(env, &asked, true));
 	PA_TRY(look_up_values(env, &asked));
-	for (uint32_t i = 0; i < n; i++)
-		if (asked.unwrapped[i] != modules[i].path)
-			pa_free(env, (void *) asked.unwrapped[i]);
 	pa_free(env, asked.unwrapped);
 	pa_free(env, asked.parameters.list);
 	pa_free(env, asked.keys);

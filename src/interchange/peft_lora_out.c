@@ -20,17 +20,25 @@
 typedef struct ModuleValues
 {
 	const PaModule *module;
-	const char *unwrapped;
+	const char *unwrapped;		/* by which PEFT selects it */
+	bool		part;			/* of another one, whose r and alpha PEFT gives it */
 	double		r;
 	double		alpha;
 } ModuleValues;
+
+typedef struct TargetPaths
+{
+	size_t		n;
+	const char **path;
+} TargetPaths;
 
 /*
  * The r that stands in the configuration.  Where the factors stack experts the
  * tensor has a multiple of it, and alpha and scaling tell which.
  */
 static PaStatus
-module_values(PaEnv *env, const PaAdapter *facts, const PaModule *module, ModuleValues *v)
+module_values(PaEnv *env, const PaAdapter *facts, const PaModule *module, const TargetPaths *paths,
+			  ModuleValues *v)
 {
 	v->module = module;
 	v->alpha = module->alpha;
@@ -45,7 +53,42 @@ module_values(PaEnv *env, const PaAdapter *facts, const PaModule *module, Module
 	if (!(v->r >= 1 && v->r <= (double) module->rank))
 		return pa_fail(env, PA_ERR_UNSUPPORTED, "alpha and scaling of module \"%.300s\" do not tell its rank",
 					   module->path);
-	return pa_peft_path_unwrapped(env, module->path, &v->unwrapped);
+	return pa_peft_path_selected(env, paths->n, paths->path, module->path, &v->unwrapped, &v->part);
+}
+
+/*
+ * Of n modules: those that are selected by themselves stay, at the beginning.  A part
+ * must have what the whole layer has, for there is no way to write otherwise.
+ */
+static PaStatus
+take_parts_out(PaEnv *env, ModuleValues *v, size_t *n)
+{
+	size_t		kept = 0;
+
+	for (size_t i = 0; i < *n; i++)
+	{
+		const ModuleValues *whole = v + kept;
+
+		PA_TRY(pa_check_cancel(env));
+		if (!v[i].part)
+		{
+			v[kept++] = v[i];
+			continue;
+		}
+		/* its path is the beginning of the part's, so it came before, and not long ago */
+		do
+			whole--;
+		while (whole > v && strcmp(whole->unwrapped, v[i].unwrapped) != 0);
+		if (whole->r == v[i].r && whole->alpha == v[i].alpha)
+			continue;
+		pa_fail(env, PA_ERR_UNSUPPORTED, "module \"%.300s\" has another rank or alpha than \"%.300s\"",
+				v[i].module->path, whole->module->path);
+		pa_detail(env, "PEFT wraps them as one layer, with one rank and one alpha.");
+		pa_hint(env, "Truncate to a rank, not by energy, or leave the layer out with adapter_select().");
+		return PA_ERR_UNSUPPORTED;
+	}
+	*n = kept;
+	return PA_OK;
 }
 
 static int
@@ -171,23 +214,29 @@ pa_peft_lora_write(PaEnv *env, json_t *root, const PaAdapter *facts)
 	const char **others;
 	uint32_t	n_targets = 0;
 	uint32_t	n_others = 0;
+	TargetPaths paths = {0};
 
 	PA_TRY(pa_config_set_layers(env, root, facts));
 	PA_TRY(PA_NEW_ARRAY(env, facts->n_modules, &v));
 	PA_TRY(PA_NEW_ARRAY(env, facts->n_modules, &targets));
+	PA_TRY(PA_NEW_ARRAY(env, facts->n_modules, &paths.path));
+	for (uint32_t i = 0; i < facts->n_modules; i++)
+		if (facts->modules[i].flags & PA_MODULE_TARGET)
+			paths.path[paths.n++] = facts->modules[i].path;
 	PA_TRY(PA_NEW_ARRAY(env, facts->n_modules, &others));
 	for (uint32_t i = 0; i < facts->n_modules; i++)
 	{
 		const PaModule *module = &facts->modules[i];
 
 		if (module->flags & PA_MODULE_TARGET)
-			PA_TRY(module_values(env, facts, module, &v[n++]));
-		if ((module->flags & PA_MODULE_TARGET) && !(module->flags & PA_MODULE_PARAMETER))
+			PA_TRY(module_values(env, facts, module, &paths, &v[n++]));
+		if ((module->flags & PA_MODULE_TARGET) && !(module->flags & PA_MODULE_PARAMETER) && !v[n - 1].part)
 			targets[n_targets++] = v[n - 1].unwrapped;
 		else
 			PA_TRY(pa_peft_path_unwrapped(env, module->path, &others[n_others++]));
 	}
 	PA_TRY(pa_config_set_selection(env, root, "target_modules", n_targets, targets, n_others, others));
+	PA_TRY(take_parts_out(env, v, &n));
 	PA_TRY(set_values(env, root, facts, v, n, false));
 	PA_TRY(set_values(env, root, facts, v, n, true));
 	pa_free(env, v);

@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#include "core/strings.h"
+
 #define PREFIX_MODEL "base_model.model."
 #define PREFIX_BASE "base_model."
 #define WRAPPER ".base_layer"
@@ -166,4 +168,26 @@ pa_peft_path_unwrapped(PaEnv *env, const char *path, const char **unwrapped)
 	}
 	*out = '\0';
 	return PA_OK;
+}
+
+PaStatus
+pa_peft_path_selected(PaEnv *env, size_t n, const char *const *modules, const char *path,
+					  const char **selected, bool *part)
+{
+	size_t		length = strlen(WRAPPER ".");
+
+	if (part != NULL)
+		*part = false;
+	for (const char *at = strstr(path, WRAPPER "."); at != NULL; at = strstr(at + length, WRAPPER "."))
+	{
+		int64_t		whole = pa_find_string(modules, n, path, (size_t) (at - path));
+
+		if (whole < 0)
+			continue;
+		if (part != NULL)
+			*part = true;
+		path = modules[whole];
+		break;
+	}
+	return pa_peft_path_unwrapped(env, path, selected);
 }

@@ -37,4 +37,12 @@ extern PaStatus pa_peft_path_without_wrappers(PaEnv *env, const char *path, cons
 /* The path as it was before PEFT wrapped layers: without ".base_layer" components. */
 extern PaStatus pa_peft_path_unwrapped(PaEnv *env, const char *path, const char **unwrapped);
 
+/*
+ * The unwrapped path by which PEFT selects a module: its own; or, of what is inside the
+ * base layer of another one of these (sorted) and is wrapped with it, that one's.  So
+ * it is with out_proj in torch's MultiheadAttention.  part: which of the two, or NULL.
+ */
+extern PaStatus pa_peft_path_selected(PaEnv *env, size_t n, const char *const *modules, const char *path,
+									  const char **selected, bool *part);
+
 #endif

@@ -13,6 +13,7 @@
 
 #include <sys/mman.h>
 
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "common/sha2.h"
 #include "lib/stringinfo.h"
@@ -22,6 +23,7 @@
 #include "pg/settings.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
 StaticAssertDecl(PG_SHA256_DIGEST_LENGTH == PA_SHA256_LENGTH, "SHA-256 is 32 bytes");
 
@@ -206,33 +208,25 @@ host_made(void *state, const PaIdentity *value, const char *root, size_t n_root,
 	PG_END_TRY();
 }
 
-static bool
-host_unpaired(void *state, uint32_t unpaired, uint32_t modules)
-{
-	Bridge	   *bridge = state;
-
-	bridge->unpaired = unpaired;
-	bridge->modules = modules;
-	return settings_unpaired_modules() != UNPAIRED_ERROR;
-}
-
 /* A callback may not throw: without memory for it there is no notice. */
 static char *
 copy_text(Bridge *bridge, const char *text)
 {
-	char	   *copy = host_alloc(bridge, strlen(text) + 1);
+	char	   *copy = text != NULL ? host_alloc(bridge, strlen(text) + 1) : NULL;
 
 	return copy != NULL ? strcpy(copy, text) : NULL;
 }
 
 /* One for each call of a function: the last one. */
 static void
-host_notice(void *state, const char *message, const char *detail)
+host_notice(void *state, const PaNotice *notice)
 {
 	Bridge	   *bridge = state;
 
-	bridge->notice = copy_text(bridge, message);
-	bridge->notice_detail = copy_text(bridge, detail);
+	bridge->notice.message = copy_text(bridge, notice->message);
+	bridge->notice.detail = copy_text(bridge, notice->detail);
+	bridge->notice.hint = copy_text(bridge, notice->hint);
+	bridge->notice.once = notice->once;
 }
 
 Bridge *
@@ -250,8 +244,7 @@ bridge_open(void)
 	bridge->host.hash_finish = host_hash_finish;
 	bridge->host.notice = host_notice;
 	bridge->host.made = host_made;
-	if (settings_unpaired_modules() != UNPAIRED_OFF)
-		bridge->host.unpaired = host_unpaired;
+	bridge->host.unpaired = settings_unpaired_modules();
 	pa_env_init(&bridge->env, &bridge->host);
 	bridge->callback.func = bridge_abandoned;
 	bridge->callback.arg = bridge;
@@ -260,9 +253,9 @@ bridge_open(void)
 	return bridge;
 }
 
-/* The struct itself stays: its reset callback cannot be taken back. */
-void
-bridge_close(Bridge *bridge)
+/* The core's work is done; the struct itself stays, since its reset callback cannot be taken back. */
+static void
+close_core(Bridge *bridge)
 {
 	if (!bridge->open)
 		return;
@@ -274,8 +267,6 @@ bridge_close(Bridge *bridge)
 			pg_cryptohash_free(bridge->hash[i]);
 		bridge->hash[i] = NULL;
 	}
-	if (bridge->unpaired > 0)
-		settings_notice_unpaired(bridge->unpaired, bridge->modules);
 }
 
 /* In the server's encoding, with ? for what it has not: an error about an error would hide it. */
@@ -329,8 +320,7 @@ bridge_check(Bridge *bridge, PaStatus status)
 
 	error = bridge->env.error;
 	kept = bridge->kept;
-	bridge->unpaired = 0;
-	bridge_close(bridge);
+	close_core(bridge);
 	if ((status == PA_ERR_CANCELLED || status == PA_ERR_HOST || status == PA_ERR_NOMEM) && kept != NULL)
 		ReThrowError(kept);
 	ereport(ERROR,
@@ -339,15 +329,35 @@ bridge_check(Bridge *bridge, PaStatus status)
 			 error.hint[0] != '\0' ? errhint("%s", error_text(error.hint)) : 0));
 }
 
-void
-bridge_tell(Bridge *bridge)
+/* One that is told once: the last statement of a client that was told one. */
+static bool
+was_told(const PaNotice *notice)
 {
-	bridge_close(bridge);
-	if (bridge->notice != NULL)
-		ereport(NOTICE,
-				(errcode(ERRCODE_SUCCESSFUL_COMPLETION), errmsg_internal("%s", error_text(bridge->notice)),
-				 bridge->notice_detail != NULL ? errdetail_internal("%s", error_text(bridge->notice_detail))
-											   : 0));
+	static TimestampTz told_in;
+	TimestampTz statement = GetCurrentStatementStartTimestamp();
+
+	if (!notice->once)
+		return false;
+	if (statement == told_in)
+		return true;
+	told_in = statement;
+	return false;
+}
+
+void
+bridge_close(Bridge *bridge)
+{
+	PaNotice	notice = bridge->notice;
+
+	if (!bridge->open)
+		return;
+	close_core(bridge);
+	if (notice.message == NULL || was_told(&notice))
+		return;
+	ereport(NOTICE,
+			(errcode(ERRCODE_SUCCESSFUL_COMPLETION), errmsg_internal("%s", error_text(notice.message)),
+			 notice.detail != NULL ? errdetail_internal("%s", error_text(notice.detail)) : 0,
+			 notice.hint != NULL ? errhint("%s", error_text(notice.hint)) : 0));
 }
 
 struct varlena *
@@ -370,7 +380,7 @@ bridge_return(Bridge *bridge, PaStatus status, PaBuf *value)
 
 	bridge_check(bridge, status);
 	result = bridge_varlena(value);
-	bridge_tell(bridge);
+	bridge_close(bridge);
 	return PointerGetDatum(result);
 }
 

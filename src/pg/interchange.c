@@ -96,7 +96,7 @@ adapter_import_split(PG_FUNCTION_ARGS)
 	bridge_check(bridge,
 				 pa_split_file(&bridge->env, file, config, parts_max_bytes(PG_GETARG_INT64(2)), &split, &n));
 	parts_return(fcinfo, bridge, split, n);
-	bridge_tell(bridge);
+	bridge_close(bridge);
 	return (Datum) 0;
 }
 

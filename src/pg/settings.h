@@ -9,20 +9,12 @@
 
 #include "pg/compat.h"
 
-typedef enum UnpairedModules
-{
-	UNPAIRED_OFF,
-	UNPAIRED_NOTICE,
-	UNPAIRED_ERROR
-} UnpairedModules;
+#include "core/env.h"
 
 /* When the library is loaded. */
 extern void settings_define(void);
 
 /* peftarith.unpaired_modules */
-extern UnpairedModules settings_unpaired_modules(void);
-
-/* The notice that so many of the operands' modules are in some only; at most one for what the client sent. */
-extern void settings_notice_unpaired(uint32 unpaired, uint32 modules);
+extern PaUnpaired settings_unpaired_modules(void);
 
 #endif

@@ -58,6 +58,7 @@ PAIRS = [("linear", "linear", EXPRESSIONS), ("alpha_half", "alpha_half", EXPRESS
          ("layers_to_transform", "layers_to_transform", EXPRESSIONS), ("regex_targets", "regex_targets", EXPRESSIONS),
          ("target_parameters", "target_parameters", ("merge", "lerp", "scale", "minus")),
          ("parameters_only", "parameters_only", ("merge", "scale", "neutral")),
+         ("attention", "attention", EXPRESSIONS),
          ("modules_to_save", "modules_to_save", MIXABLE), ("saved_block", "saved_block", MIXABLE), ("bias_lora_only", "bias_lora_only", MIXABLE), ("bias_all", "bias_all", MIXABLE),
          ("classifier", "classifier", MIXABLE), ("ia3_saved", "ia3_saved", MIXABLE),
          ("ia3", "ia3", EXPRESSIONS), ("ia3_conv", "ia3_conv", EXPRESSIONS), ("ia3_regex", "ia3_regex", EXPRESSIONS),
@@ -186,9 +187,15 @@ def close(got, wanted, size, tolerance):
     return worst <= tolerance * max(scale, 1e-30), "worst %.3g of %.3g" % (worst, scale)
 
 
+def parameter_of(base, path):
+    """The weight of a module; of torch's MultiheadAttention that of query, key and value."""
+    path = path.replace(".base_layer", "")
+    return path + (".weight" if path + ".weight" in base else ".in_proj_weight")
+
+
 def check_module(run, label, a, x, path, weights, factor, base, merged, tolerance):
     """The merged weight less the base weight against the formula."""
-    parameter = path + ".weight"
+    parameter = parameter_of(base, path)
     if parameter not in base:
         run.ok(False, label, "no parameter " + parameter)
         return
@@ -273,11 +280,16 @@ def check_expression(run, connection, label, expression, a, x, base_name, dtype,
     if a.target_parameters:
         return check_parameters(run, label, a, x, weights, factor, base, model, tolerance)
     merged = merged_parameters(model)
+    for path in (p for p in a.modules if ".base_layer." in p):
+        # PEFT 0.21 merges what is inside a wrapped layer twice, so its delta is asked for
+        name = parameter_of(base, path)
+        with torch.no_grad():
+            merged[name] = base[name] + model.get_submodule("base_model.model." + path).get_delta_weight("default").numpy()
     for path in modules_of(a, x, weights) or sorted(a.modules):
         check_module(run, label, a, x, path, weights, factor, base, merged, tolerance)
     check_dense(run, label, a, x, weights, merged, tolerance)
     changed = {n for n in base if n in merged and not np.array_equal(base[n], merged[n])}
-    allowed = {p + s for p in written.modules for s in (".weight", ".bias")} | {
+    allowed = {parameter_of(base, p) for p in written.modules} | {p + ".bias" for p in written.modules} | {
         p.key.replace(".base_layer", "") for p in written.places.values() if p.role == described.DENSE}
     run.ok(changed <= allowed, label + ": nothing else changes", sorted(changed - allowed)[:3])
 

@@ -36,6 +36,12 @@ select fails($$select adapter_from_safetensors(safetensors('{"base_model.model.q
 -- Other people's formats are named.
 select fails($$select adapter_from_safetensors('PK\003\004 a zip archive of some length', '{}')$$);
 select fails($$select adapter_from_safetensors('\x80027d7100285801000000', '{}')$$);
+-- What is saved from shards is empty, whatever its shape.
+select split_part(fails(format('select adapter_from_json(%L)', json_build_object('config', json_build_object('peft_type', 'LORA', 'r', 2, 'lora_alpha', 2, 'modules_to_save', json_build_array('h')),
+	'tensors', json_build_object('q.lora_A.weight', a, 'q.lora_B.weight', b, 'h.weight', h)))), E'\n', 1) as error
+from (values ('{"dtype": "F32", "shape": [0], "data": []}'::json, '{"dtype": "F32", "shape": [0], "data": []}'::json, '{"dtype": "F32", "shape": [1], "data": [1]}'::json),
+	('{"dtype": "F32", "shape": [2, 1], "data": [[1], [2]]}', '{"dtype": "F32", "shape": [0], "data": []}', '{"dtype": "F32", "shape": [1], "data": [1]}'),
+	('{"dtype": "F32", "shape": [2, 1], "data": [[1], [2]]}', '{"dtype": "F32", "shape": [1, 2], "data": [[1, 2]]}', '{"dtype": "F32", "shape": [0], "data": []}')) v(a, b, h);
 select fails($$select adapter_from_safetensors('GGUF\003\000\000\000 and so on and so on', '{}')$$);
 
 -- An envelope carries its configuration, so it may not be given twice.
@@ -130,6 +136,11 @@ create function lora(members json, others json default '{}', modules text[] defa
 select modules, adapter_config(adapter_scale(lora(config::json, modules => modules::text[]), 1)) -> 'alpha_pattern' as alpha_pattern
 from (values ('{l.q,l.v,l.w}', '{"alpha_pattern": {"q": 16}}'), ('{q,l.q,l.v,l.w}', '{"alpha_pattern": {"^q": 16}}'), ('{l.q,lxq,l.v,l.w}', '{"alpha_pattern": {"l\\.q": 16}}'),
 	('{l.q,x.l.q,l.v,l.w,l.x}', '{"alpha_pattern": {"q": 16}}'), ('{l.q+,l.v,l.w}', '{"alpha_pattern": {"q.": 16}}')) v(modules, config);
+-- A layer inside another one that is wrapped whole (torch's MultiheadAttention) is selected with that one, and has its rank and alpha.
+select module, scaling, (adapter_config(s) -> 'target_modules')::jsonb as targets, (adapter_config(s) -> 'alpha_pattern')::jsonb as alphas
+from (select lora('{"target_modules": ["m", "q"], "alpha_pattern": {"m": 16}}', modules => '{l.m,l.m.base_layer.out,l.q}') as a) t, adapter_scale(a, 0.5) s, adapter_modules(a);
+select fails($$select lora('{"target_modules": ["q"]}', modules => '{l.m.base_layer.out,l.q}')$$);
+select fails($$select 0.5 * lora('{"target_modules": ["m"]}', modules => '{l.m,l.m.base_layer.out}') + 0.5 * lora('{"target_modules": ["out"], "lora_alpha": 4}', modules => '{l.m.base_layer.out}')$$);
 -- What no operation reads is kept where all agree, and the newest version of PEFT.
 select adapter_config(c) -> 'auto_mapping' as auto_mapping, adapter_config(c) -> 'peft_version' as version, adapter_config(c) -> 'note' as note,
 	adapter_config(c) -> 'use_x' as use_x

@@ -138,3 +138,20 @@ select adapter_digest(adapter_recompute(adapter_recipe(one), x, null, false)) = 
 reset peftarith.unpaired_modules;
 select adapter_digest(adapter_recompute(adapter_recipe(two), a, null, false)) = adapter_digest(two) as again from sums, partly group by two;
 drop table apart, partly, sums;
+
+-- target_parameters: what they match counts, not how they are spelled; where the spellings differ whole paths are written.
+create function experts(parameters text, modules text[] default '{l.0.mlp.experts}') returns adapter language sql return adapter_from_json(json_build_object(
+	'config', ('{"peft_type": "LORA", "r": 1, "lora_alpha": 1, "target_modules": ["q"]}'::jsonb || jsonb_build_object('target_parameters', parameters::jsonb)),
+	'tensors', (select jsonb_object_agg(m || t, '{"dtype": "F32", "shape": [2, 2], "data": [[1, 2], [3, 4]]}'::jsonb)
+		from unnest(modules) m, unnest('{.lora_A.weight,.lora_B.weight}'::text[]) t)));
+select s.tensor, s.elements, (adapter_config(c) -> 'target_parameters')::jsonb as parameters
+from (select 0.5 * experts('["mlp.experts.up"]') + 0.5 * adapter_scale(experts('["experts.up"]'), -1) as c) x, show(c) s;
+select (adapter_config(c) -> 'target_parameters')::jsonb as parameters, adapter_digest(1 * c) = adapter_digest(c::text::adapter) as restored
+from unnest(array[0.5 * experts('["mlp.experts.up"]') + 0.25 * experts('["mlp.experts.up"]'),
+	0.5 * experts('["up", "mlp.experts.down"]') + 0.25 * experts('["l.0.mlp.experts.down", "experts.up"]'),
+	adapter(delta(experts('["mlp.experts.up"]', '{l.0.mlp.experts,l.1.mlp.experts}')) + delta(experts('["experts.up"]', '{l.1.mlp.experts,l.2.mlp.experts}')))]) c;
+select (adapter_config(adapter_union(e)) -> 'target_parameters')::jsonb as parameters
+from unnest(array[experts('["mlp.experts.up"]'), experts('["experts.down"]', '{l.1.experts}')]) e;
+select fails($$select experts('["mlp.experts.up"]') + experts('["experts.down"]')$$);
+select fails($$select experts('["mlp.experts.up"]') + experts('["experts.up", "experts.down"]')$$);
+drop function experts;

@@ -15,6 +15,22 @@ select adapter_cast(adapter_cast(a, 'F64'), 'f32') = a as back from (select lora
 select fails($$select adapter_cast(lora('q', '[[65520]]', '[[1]]'), 'F16')$$);
 select fails($$select adapter_cast(lora('q', '[["NaN"]]', '[[1]]'), 'F16')$$);
 select fails($$select adapter_cast(lora('q', '[[1]]', '[[1]]'), 'I8')$$);
+-- What is nearer to zero than to the smallest number is told; what F32 or BF16 hold is not.
+select s.elements from show(adapter_cast(lora('q', '[[1e-30, 0]]', '[[1e-9], [6e-8]]'), 'F16')) s;
+select s.elements from show(adapter_cast(lora('q', '[[1e-30, 0]]', '[[1e-9], [6e-8]]'), 'BF16')) s;
+-- The 8-bit float types are widened; arithmetic refuses them and says so.
+create function narrow(dtype text, a bytea, other text default null) returns adapter language sql return adapter_from_safetensors(
+	decode('a000000000000000', 'hex') || convert_to(rpad(format('{"q.lora_A.weight":{"dtype":"%s","shape":[1,3],"data_offsets":[0,3]},'
+	'"q.lora_B.weight":{"dtype":"%s","shape":[1,1],"data_offsets":[3,4]}}', dtype, coalesce(other, dtype)), 160), 'UTF8') || a || '\x38', '{"peft_type": "LORA", "r": 1, "lora_alpha": 1}');
+select fails($$select adapter_cast(narrow('F8_E4M3', '\x38b87e', 'U8'), 'F32')$$);
+select d, s.dtype, s.elements from unnest(array['F8_E4M3', 'F8_E5M2', 'F8_E8M0', 'F8_E4M3FNUZ', 'F8_E5M2FNUZ']) d, show(adapter_cast(narrow(d, '\x3801b8'), 'F64')) s;
+select fails($$select adapter_cast(narrow('F8_E5M2', '\x387c00'), 'F32')$$);
+select fails($$select adapter_cast(narrow('F8_E5M2', '\x387e00'), 'F32')$$);
+select fails($$select adapter_cast(narrow('F8_E8M0', '\x3801fe'), 'F16')$$);
+select fails($$select 2 * narrow('F8_E4M3', '\x38b87e')$$);
+select adapter_digest(adapter_recompute(adapter_recipe(c), n, null, false)) = d as made_again
+from (select n, c, adapter_digest(c) as d from (select n, adapter_cast(n, 'BF16') as c from narrow('F8_E4M3', '\x38b87e') n) x) s group by d;
+drop function narrow;
 select fails($$select adapter_cast(lora('q', '[[1]]', '[[1]]'), 'float32')$$);
 
 -- An adapter of two modules and a saved head.
