@@ -96,8 +96,8 @@ def memory(connection, what="VmRSS"):
 
 
 def peak(connection):
-    """The most that the session has had of its own; shared memory is the server's, and how much of it one read
-    brings along depends on what lies beside it there."""
+    """The most that the session has had of its own, in kB; shared memory is the server's, and how much of it one
+    read brings along depends on what lies beside it there.  Too low by what of it was first seen after the peak."""
     return memory(connection, "VmHWM") - memory(connection, "RssShmem")
 
 

@@ -112,6 +112,7 @@ def check_recipes(run, connection, count=100):
                            (bad_files.envelope(recipe=near_limit(rng), tensors_=tensors),))
     for sql in ("SELECT adapter_digest(sum(a)) FROM told", "SELECT length(adapter_recipe(sum(a))::text) FROM told"):
         with harness.connect(connection.info.dbname) as fresh:
+            # what a session's first call takes is not asked, nor the shared memory that the table lies in
             fresh.execute("SELECT count(*) FROM told WHERE adapter_recipe(a) IS NULL")
             before = harness.peak(fresh)
             fresh.execute(sql)
