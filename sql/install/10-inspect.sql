@@ -58,9 +58,9 @@ create function adapter_modules(adapter,
 	as 'MODULE_PATHNAME' language c immutable strict parallel safe cost 1000 rows 100;
 comment on function adapter_modules(adapter) is
 	'One row a tensor, in order of name: module path, role (factor_a, factor_b, vector, bias, magnitude, '
-	'dense, difference, opaque), tensor name, dtype, shape, scaling alpha/r of a LoRA module, bytes raw and '
-	'stored, Frobenius norm (summed in element order in double; null for dtypes without arithmetic), SHA-256 '
-	'of the raw bytes.';
+	'alpha, middle, factor_a_transposed, factor_b_transposed, dense, difference, opaque), tensor name, dtype, '
+	'shape, scaling alpha/r of a LoRA module, bytes raw and stored, Frobenius norm (summed in element order in '
+	'double; null for dtypes without arithmetic), SHA-256 of the raw bytes.';
 
 create function adapter_tensor(adapter, name text) returns double precision[]
 	as 'MODULE_PATHNAME' language c immutable strict parallel safe cost 100;
@@ -73,5 +73,13 @@ create function adapter_module_delta(adapter, module text) returns double precis
 comment on function adapter_module_delta(adapter, text) is
 	'What the module adds to the base weight, in that weight''s shape: s * B A, the product summed over the '
 	'rank in order, in double; transposed for fan_in_fan_out and embeddings, kernel shape for convolutions; '
-	'l - 1 for (IA)^3. lora_bias is not part of it. Errors: 42704 no such module, 54000 more than 16777216 '
-	'elements, 0A000 differences (adapter_tensor has them), and an adapter that arithmetic refuses.';
+	'l - 1 for (IA)^3. lora_bias is not part of it. fan_in_fan_out is the configuration''s, which PEFT '
+	'saves as its last layer had it: where that is not so for the module (GPT-2''s c_attn beside lm_head) '
+	'it is the third argument. Errors: 42704 no such module, 54000 more than 16777216 elements, 0A000 '
+	'differences (adapter_tensor has them), and an adapter that arithmetic refuses.';
+
+create function adapter_module_delta(adapter, module text, fan_in_fan_out boolean) returns double precision[]
+	as 'MODULE_PATHNAME' language c immutable strict parallel safe cost 1000;
+comment on function adapter_module_delta(adapter, text, boolean) is
+	'The same for a module whose base weight is known to be stored as (in, out), fan_in_fan_out => true, or '
+	'as (out, in), whatever the configuration says. Errors: those of adapter_module_delta(adapter, text).';

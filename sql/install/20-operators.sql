@@ -7,7 +7,9 @@ create function adapter_add(adapter, adapter) returns adapter
 	as 'MODULE_PATHNAME' language c stable strict parallel restricted;
 comment on function adapter_add(adapter, adapter) is
 	'Operator +: terms of both. Evaluated once, in double, and rounded once: the same bits everywhere '
-	'(doc/algebra.md; addition of arXiv 2306.14870).';
+	'(doc/algebra.md; addition of arXiv 2306.14870). Errors when evaluated: 22000 operands that do not fit, '
+	'no module in common, or paths that differ by a prefix (setting peftarith.unpaired_modules), 0A000 an '
+	'adapter that arithmetic refuses, 22003 weights not finite, or overflow.';
 
 create function adapter_sub(adapter, adapter) returns adapter
 	as 'MODULE_PATHNAME' language c stable strict parallel restricted;
@@ -44,7 +46,8 @@ comment on function adapter_lerp(adapter, adapter, double precision) is
 
 create operator + (leftarg = adapter, rightarg = adapter, function = adapter_add, commutator = +);
 comment on operator + (adapter, adapter) is
-	'sum of adapters: factors A and B are added, (IA)^3 adds l - 1, differences are added';
+	'sum of adapters: factors A and B are added, (IA)^3 adds l - 1, differences are added; error 22000: no '
+	'module in common, or paths that differ by a prefix';
 
 create operator - (leftarg = adapter, rightarg = adapter, function = adapter_sub);
 comment on operator - (adapter, adapter) is 'a + (-b)';

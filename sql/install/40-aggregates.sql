@@ -51,7 +51,7 @@ create aggregate sum(adapter) (
 );
 comment on aggregate sum(adapter) is
 	'Sum over rows, as + in one expression: added up in double, rounded once, the same digest in every row '
-	'order and with every number of workers. Null for no rows; nulls do not count.';
+	'order and with every number of workers. Null for no rows; nulls do not count. Error 22000: as of +.';
 
 create aggregate avg(adapter) (
 	sfunc = adapter_sum_transition,
@@ -65,7 +65,7 @@ create aggregate avg(adapter) (
 );
 comment on aggregate avg(adapter) is
 	'Mean over rows: the merge of arXiv 2306.14870 with equal weights. avg of copies of a is a. Null for no '
-	'rows; nulls do not count.';
+	'rows; nulls do not count. Error 22000: as of +.';
 
 -- Engines that distribute a query know sum and avg by their names and split them
 -- as those of numbers, so that parts are rounded; other names are left alone.

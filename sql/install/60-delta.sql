@@ -261,8 +261,8 @@ create aggregate sum(adapter_delta) (
 comment on aggregate sum(adapter_delta) is
 	'Sum of the changes of all rows, as + in one expression: rounded once, the same digest in every row '
 	'order and with every number of workers. Null for no rows; nulls do not count. Errors when evaluated: '
-	'22000 base models, shapes, flags or dense tensors that do not fit, 54000 ranks that add up to more '
-	'than 1024.';
+	'22000 base models, shapes, flags or dense tensors that do not fit, no module in common, or paths that '
+	'differ by a prefix (setting peftarith.unpaired_modules), 54000 ranks that add up to more than 1024.';
 
 create aggregate avg(adapter_delta) (
 	sfunc = adapter_delta_sum_transition,

@@ -14,6 +14,16 @@ comment on function adapter_truncate(adapter_delta, integer) is
 	'overflow, 54000 rank of the sum above 1024, 0A000 (IA)^3, differences, grouped convolutions, experts, '
 	'no OpenBLAS (package libopenblas0), and those of the sum.';
 
+create function adapter_truncate(adapter_delta, smallint) returns adapter
+	as 'MODULE_PATHNAME', 'adapter_truncate_int2' language c stable strict parallel restricted cost 100000;
+comment on function adapter_truncate(adapter_delta, smallint) is
+	'The same as with a rank of type integer.';
+
+create function adapter_truncate(adapter_delta, bigint) returns adapter
+	as 'MODULE_PATHNAME', 'adapter_truncate_int8' language c stable strict parallel restricted cost 100000;
+comment on function adapter_truncate(adapter_delta, bigint) is
+	'The same as with a rank of type integer.';
+
 create function adapter_truncate(adapter_delta, energy double precision) returns adapter
 	as 'MODULE_PATHNAME', 'adapter_truncate_energy' language c stable strict parallel restricted cost 100000;
 comment on function adapter_truncate(adapter_delta, double precision) is
@@ -37,6 +47,20 @@ comment on function adapter_truncation_error(adapter_delta, integer) is
 	'kept_rank that of the result, relative_error sqrt(sum of the squared singular values left out / sum of '
 	'all), 0 if all are 0. Errors: 22023 rank below 1, and those of adapter_spectrum.';
 
+create function adapter_truncation_error(adapter_delta, smallint)
+	returns table (module text, full_rank integer, kept_rank integer, relative_error double precision)
+	as 'MODULE_PATHNAME', 'adapter_truncation_error_int2'
+	language c stable strict parallel safe cost 100000 rows 100;
+comment on function adapter_truncation_error(adapter_delta, smallint) is
+	'The same as with a rank of type integer.';
+
+create function adapter_truncation_error(adapter_delta, bigint)
+	returns table (module text, full_rank integer, kept_rank integer, relative_error double precision)
+	as 'MODULE_PATHNAME', 'adapter_truncation_error_int8'
+	language c stable strict parallel safe cost 100000 rows 100;
+comment on function adapter_truncation_error(adapter_delta, bigint) is
+	'The same as with a rank of type integer.';
+
 create function adapter_truncation_error(adapter_delta, energy double precision)
 	returns table (module text, full_rank integer, kept_rank integer, relative_error double precision)
 	as 'MODULE_PATHNAME', 'adapter_truncation_error_energy'
@@ -58,7 +82,8 @@ create function adapter_inner(adapter_delta, adapter_delta) returns double preci
 comment on function adapter_inner(adapter_delta, adapter_delta) is
 	'Inner product of two deltas: the sum of the products of their entries over all modules; a module that '
 	'one lacks is zero there. Relative to the product of the norms, the error is 1e-8 at most, as long as '
-	'the terms of a sum do not cancel. Errors: as adapter_norm; 22000 kinds, base models or shapes differ.';
+	'the terms of a sum do not cancel. Errors: as adapter_norm; 22000 kinds, base models or shapes differ, no '
+	'module in common, or paths that differ by a prefix (setting peftarith.unpaired_modules).';
 
 create function adapter_distance(adapter_delta, adapter_delta) returns double precision
 	as 'MODULE_PATHNAME' language c stable strict parallel safe cost 50000;
@@ -68,18 +93,19 @@ comment on function adapter_distance(adapter_delta, adapter_delta) is
 create function adapter_cosine_distance(adapter_delta, adapter_delta) returns double precision
 	as 'MODULE_PATHNAME' language c stable strict parallel safe cost 50000;
 comment on function adapter_cosine_distance(adapter_delta, adapter_delta) is
-	'Operator <=>: 1 - inner product / (norm norm) of two deltas, from 0 to 2; NaN if a norm is 0. Errors: '
-	'as adapter_inner.';
+	'Operator <=>: 1 - inner product / (norm norm) of two deltas, from 0 to 2; NaN if a norm is 0 (an adapter '
+	'that was never trained), which ORDER BY puts last. Errors: as adapter_inner.';
 
 create operator <-> (function = adapter_distance, leftarg = adapter_delta, rightarg = adapter_delta,
 	commutator = <->);
 comment on operator <-> (adapter_delta, adapter_delta) is
-	'Frobenius distance of two deltas.';
+	'Frobenius distance of two deltas. Error 22000: no module in common, or paths that differ by a prefix.';
 
 create operator <=> (function = adapter_cosine_distance, leftarg = adapter_delta, rightarg = adapter_delta,
 	commutator = <=>);
 comment on operator <=> (adapter_delta, adapter_delta) is
-	'Cosine distance of two deltas; NaN if one of them is 0.';
+	'Cosine distance of two deltas; NaN, which sorts last, if one of them is 0. Error 22000: no module in '
+	'common, or paths that differ by a prefix.';
 
 create function adapter_module_norms(adapter_delta)
 	returns table (module text, norm double precision)
@@ -101,6 +127,16 @@ comment on function adapter_truncate(adapter, integer) is
 	'The same for adapters, each taken as its delta; an expression in parameter space is evaluated first. '
 	'Formula, shapes and errors as for adapter_delta.';
 
+create function adapter_truncate(adapter, smallint) returns adapter
+	as 'MODULE_PATHNAME', 'adapter_truncate_int2' language c stable strict parallel restricted cost 100000;
+comment on function adapter_truncate(adapter, smallint) is
+	'The same as with a rank of type integer.';
+
+create function adapter_truncate(adapter, bigint) returns adapter
+	as 'MODULE_PATHNAME', 'adapter_truncate_int8' language c stable strict parallel restricted cost 100000;
+comment on function adapter_truncate(adapter, bigint) is
+	'The same as with a rank of type integer.';
+
 create function adapter_truncate(adapter, energy double precision) returns adapter
 	as 'MODULE_PATHNAME', 'adapter_truncate_energy' language c stable strict parallel restricted cost 100000;
 comment on function adapter_truncate(adapter, double precision) is
@@ -120,6 +156,20 @@ create function adapter_truncation_error(adapter, rank integer)
 comment on function adapter_truncation_error(adapter, integer) is
 	'The same for adapters, each taken as its delta; an expression in parameter space is evaluated first. '
 	'Formula, shapes and errors as for adapter_delta.';
+
+create function adapter_truncation_error(adapter, smallint)
+	returns table (module text, full_rank integer, kept_rank integer, relative_error double precision)
+	as 'MODULE_PATHNAME', 'adapter_truncation_error_int2'
+	language c stable strict parallel safe cost 100000 rows 100;
+comment on function adapter_truncation_error(adapter, smallint) is
+	'The same as with a rank of type integer.';
+
+create function adapter_truncation_error(adapter, bigint)
+	returns table (module text, full_rank integer, kept_rank integer, relative_error double precision)
+	as 'MODULE_PATHNAME', 'adapter_truncation_error_int8'
+	language c stable strict parallel safe cost 100000 rows 100;
+comment on function adapter_truncation_error(adapter, bigint) is
+	'The same as with a rank of type integer.';
 
 create function adapter_truncation_error(adapter, energy double precision)
 	returns table (module text, full_rank integer, kept_rank integer, relative_error double precision)
@@ -155,12 +205,14 @@ comment on function adapter_cosine_distance(adapter, adapter) is
 
 create operator <-> (function = adapter_distance, leftarg = adapter, rightarg = adapter, commutator = <->);
 comment on operator <-> (adapter, adapter) is
-	'Frobenius distance of the deltas of two adapters.';
+	'Frobenius distance of the deltas of two adapters. Error 22000: no module in common, or paths that differ '
+	'by a prefix.';
 
 create operator <=> (function = adapter_cosine_distance, leftarg = adapter, rightarg = adapter,
 	commutator = <=>);
 comment on operator <=> (adapter, adapter) is
-	'Cosine distance of the deltas of two adapters; NaN if one of them is 0.';
+	'Cosine distance of the deltas of two adapters; NaN, which sorts last, if one of them is 0. Error 22000: '
+	'no module in common, or paths that differ by a prefix.';
 
 create function adapter_module_norms(adapter)
 	returns table (module text, norm double precision)

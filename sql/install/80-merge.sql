@@ -8,7 +8,7 @@ comment on function adapter_magnitude_prune(adapter[], double precision[], doubl
 	's b_i, over the adapters that have the module; the result''s scaling is 1. As PEFT''s magnitude_prune, '
 	'at density 1 its linear. flavour: peft. Errors: 22023 no adapters, another number of weights, density '
 	'not in (0, 1], unknown flavour; 22004 nulls; 22003 weights or inputs not finite, overflow; 22000 '
-	'ranks, shapes or base models differ, dense tensors; 0A000 (IA)^3, differences, experts, and what '
+	'ranks, shapes, base models or dense tensors differ; 0A000 (IA)^3, differences, experts, and what '
 	'arithmetic refuses.';
 
 create function adapter_ties(adapters adapter[], weights double precision[], density double precision,

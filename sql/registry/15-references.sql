@@ -15,7 +15,9 @@ begin
 	elsif place > 0 then
 		select a.entry, a.number into entry, number from @registry@.alias a
 			where a.entry = given and a.alias = pointer;
-	else
+	end if;
+	-- (an alias of that name can be there from before it was reserved)
+	if place = 0 or (number is null and pointer = 'latest') then
 		-- a loop, so that only versions that are looked at have their ancestors read
 		for entry, number in
 			select v.entry, v.number from @registry@.version v where v.entry = given order by v.number desc
@@ -27,14 +29,14 @@ begin
 	end if;
 	if number is null then
 		raise exception 'there is no version "%"', ref using errcode = '42704',
-			hint = 'A reference is name@number, name@alias, or name for the newest version that is not '
-				'revoked.';
+			hint = 'A reference is name@number, name@alias, or name (name@latest) for the newest version that '
+				'is not revoked.';
 	end if;
 end
 $$;
 comment on function @registry@.resolve(text) is
-	'Entry and number of the version that a reference means: name@number, name@alias, or name for the '
-	'newest version that is not revoked. Error 42704: none that the reader may see.';
+	'Entry and number of the version that a reference means: name@number, name@alias, or name (name@latest) '
+	'for the newest version that is not revoked. Error 42704: none that the reader may see.';
 
 -- For: reader
 create or replace function @registry@.digest(ref text) returns bytea

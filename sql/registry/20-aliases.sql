@@ -1,5 +1,57 @@
 -- Aliases: every move is checked, written down and told.
 
+-- In words what the constraint says, whose name would say nothing.
+-- For: nobody
+create or replace function @registry@.check_name(what text, name text) returns void
+	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
+begin
+	if name is null
+		or name collate "C" ~ '^[^@[:cntrl:][:space:]]([^@[:cntrl:]]{0,198}[^@[:cntrl:][:space:]])?$' then
+		return;
+	end if;
+	raise exception '% cannot be called "%"', what, left(name, 200) using errcode = '23514',
+		detail = 'A name has 1 to 200 characters, none of them @ or a control character, and no space at an end.',
+		hint = case when name ~ '@' then 'What is before @ in a reference is the name of the entry, what is '
+			'behind it a number or an alias: @registry@.set_alias() makes one.' else 'Choose another name.' end;
+end
+$$;
+comment on function @registry@.check_name(text, text) is
+	'Error 23514 that says what is wrong with the name of an entry or an alias; nothing if it is one.';
+
+-- For: nobody
+create or replace function @registry@.check_entry_name() returns trigger
+	language plpgsql stable parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
+begin
+	perform @registry@.check_name('an entry', new.name);
+	return new;
+end
+$$;
+comment on function @registry@.check_entry_name() is
+	'Trigger: error 23514 in words for what cannot be the name of an entry.';
+
+-- An alias "latest" would stand at a version that is not the latest any more.  One
+-- from before that was reserved can be moved, and restored where the log is empty.
+-- For: nobody
+create or replace function @registry@.check_alias_name() returns trigger
+	language plpgsql stable parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
+begin
+	perform @registry@.check_name('an alias', new.alias);
+	if new.alias ~ '^[0-9]+$' then
+		raise exception 'an alias cannot be called "%"', left(new.alias, 200) using errcode = '23514',
+			detail = 'A number behind @ is that of a version.';
+	end if;
+	if new.alias = 'latest'
+		and not exists (select from @registry@.alias a where a.entry = new.entry and a.alias = 'latest')
+		and exists (select from @registry@.log) then
+		raise exception 'an alias cannot be called "latest"' using errcode = '23514',
+			detail = 'name@latest is the newest version that is not revoked, as name alone is.';
+	end if;
+	return new;
+end
+$$;
+comment on function @registry@.check_alias_name() is
+	'Trigger: error 23514 in words for what cannot be an alias, and for a new one called latest.';
+
 -- For: nobody
 create or replace function @registry@.alias_moved() returns trigger
 	language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$

@@ -41,7 +41,7 @@ comment on function @registry@.cut_off(bytea, jsonb) is
 -- For: log reader, inside
 create or replace function @registry@.recipe_of(node jsonb) returns jsonb
 	language sql stable parallel safe
-	return jsonb_build_object('version', 1, 'root', node, 'nodes', '{}'::jsonb);
+	return jsonb_build_object('version', 2, 'root', node, 'nodes', '{}'::jsonb);
 comment on function @registry@.recipe_of(jsonb) is 'A recipe that tells one story, the node, and no more.';
 
 -- For: nobody

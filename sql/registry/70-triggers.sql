@@ -76,6 +76,12 @@ comment on trigger alias_removed on @registry@.alias is 'Without a version there
 create trigger share_removed before update on @registry@.share
 	for each row when (new.role is null) execute function @registry@.remove_row();
 comment on trigger share_removed on @registry@.share is 'Without a role nothing is shared.';
+create trigger entry_name before insert on @registry@.entry
+	for each row execute function @registry@.check_entry_name();
+comment on trigger entry_name on @registry@.entry is 'A name that cannot be is refused in words.';
+create trigger alias_name before insert on @registry@.alias
+	for each row execute function @registry@.check_alias_name();
+comment on trigger alias_name on @registry@.alias is 'A name that cannot be is refused in words.';
 create trigger alias_moved after insert or update or delete on @registry@.alias
 	for each row execute function @registry@.alias_moved();
 comment on trigger alias_moved on @registry@.alias is 'History and NOTIFY.';

@@ -51,6 +51,10 @@ typedef enum PaRole
 	PA_ROLE_VECTOR = 3,			/* (IA)^3: (out, 1) or feedforward (1, in), convolution (1, n, 1...) */
 	PA_ROLE_BIAS = 4,			/* lora_bias: (out) */
 	PA_ROLE_MAGNITUDE = 5,		/* DoRA */
+	PA_ROLE_ALPHA = 6,			/* one number: the scaling times r (kohya); 0: r */
+	PA_ROLE_MIDDLE = 7,			/* LoCon's middle factor (r, rows of A, kernel...) */
+	PA_ROLE_FACTOR_A_TRANSPOSED = 8,	/* MLX: (in, r) */
+	PA_ROLE_FACTOR_B_TRANSPOSED = 9,	/* MLX: (r, out) */
 	PA_ROLE_DENSE = 128,
 	PA_ROLE_DIFFERENCE = 129,	/* tuned - base, of the parameter's shape */
 	PA_ROLE_OPAQUE = 130		/* what only PEFT knows */
@@ -59,7 +63,14 @@ typedef enum PaRole
 #define PA_ROLE_FIRST_KEYED 128
 
 /* Size of an array over the roles that are not keyed; 0 is none of them. */
-#define PA_SINGLE_ROLES 6
+#define PA_SINGLE_ROLES 10
+
+/* Those that arithmetic sees in another form (algebra/restated.h). */
+static inline bool
+pa_role_is_restated(PaRole role)
+{
+	return role >= PA_ROLE_ALPHA && role <= PA_ROLE_FACTOR_B_TRANSPOSED;
+}
 
 static inline bool
 pa_role_is_keyed(PaRole role)
@@ -80,7 +91,12 @@ pa_role_is_keyed(PaRole role)
 #define PA_FEATURE_MONTECLORA (1u << 9)
 #define PA_FEATURE_VELORA (1u << 10)
 #define PA_FEATURE_UNKNOWN_TENSOR (1u << 11)	/* a lora_ tensor without a role known here */
-#define PA_FEATURE_KNOWN ((1u << 12) - 1)
+#define PA_FEATURE_UNKNOWN_MEMBER (1u << 12)	/* a member of the configuration that announces a variant */
+#define PA_FEATURE_COMPANION (1u << 13) /* a tensor beside the factors, or of another method, as dense */
+#define PA_FEATURE_KNOWN ((1u << 14) - 1)
+
+/* Bits that came after there were digests: what was imported before keeps its own. */
+#define PA_FEATURE_NOT_IN_DIGEST (PA_FEATURE_UNKNOWN_MEMBER | PA_FEATURE_COMPANION)
 
 #define PA_MODULE_TARGET (1u << 0)	/* has a tensor whose role is not dense */
 #define PA_MODULE_FEEDFORWARD (1u << 1) /* (IA)^3 on the input */
@@ -96,6 +112,9 @@ typedef struct PaModule
 	double		scaling;		/* LoRA target: s; else 1 */
 	double		alpha;			/* as the configuration has it; not in the digest */
 	int64_t		tensor[PA_SINGLE_ROLES];	/* index of the tensor of a role, or -1 */
+	/* PA_MODULE_PARAMETER: whole paths of the parameters that it may stand for, sorted; 0: not told */
+	uint32_t	n_parameters;
+	const char **parameters;
 } PaModule;
 
 typedef struct PaTensor
@@ -120,6 +139,7 @@ typedef struct PaAdapter
 	const char *task_type;		/* NULL likewise */
 	const char *bias;			/* LoRA: "none", "all", "lora_only"; others: "none" */
 	uint32_t	features;
+	const char *variant;		/* the member or tensor of the last two of them, for messages; NULL: not told */
 	bool		fan_in_fan_out;
 	bool		lora_bias;
 	bool		rslora;			/* form of the scaling; not in the digest */

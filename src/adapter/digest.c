@@ -111,7 +111,7 @@ add_facts(FieldHash *hash, const PaAdapter *adapter)
 	PA_TRY(add_optstr(hash, adapter->base_revision));
 	PA_TRY(add_optstr(hash, adapter->task_type));
 	PA_TRY(add_str(hash, adapter->bias));
-	PA_TRY(add_u32(hash, adapter->features));
+	PA_TRY(add_u32(hash, adapter->features & ~PA_FEATURE_NOT_IN_DIGEST));
 	PA_TRY(add_u8(hash, adapter->fan_in_fan_out));
 	PA_TRY(add_u8(hash, adapter->lora_bias));
 	PA_TRY(add_list(hash, adapter->n_target_parameters, adapter->target_parameters));
@@ -162,6 +162,22 @@ add_tensors(FieldHash *hash, const PaAdapter *adapter)
 	return PA_OK;
 }
 
+/* What a name alone does not tell, of roles that files had not while names told all. */
+static PaStatus
+add_restated_roles(FieldHash *hash, const PaAdapter *adapter)
+{
+	for (uint32_t i = 0; i < adapter->n_tensors; i++)
+	{
+		const PaTensor *tensor = &adapter->tensors[i];
+
+		if (!pa_role_is_restated(tensor->role))
+			continue;
+		PA_TRY(add_str(hash, tensor->name));
+		PA_TRY(add_u8(hash, (uint8_t) tensor->role));
+	}
+	return PA_OK;
+}
+
 PaStatus
 pa_adapter_digest(PaEnv *env, const PaAdapter *adapter, uint8_t digest[PA_SHA256_LENGTH])
 {
@@ -177,6 +193,7 @@ pa_adapter_digest(PaEnv *env, const PaAdapter *adapter, uint8_t digest[PA_SHA256
 		PA_TRY(add_str(&hash, adapter->opaque_type));
 		PA_TRY(add_bytes(&hash, adapter->settings, PA_SHA256_LENGTH));
 	}
+	PA_TRY(add_restated_roles(&hash, adapter));
 	PA_TRY(flush(&hash));
 	return pa_hash_finish(env, PA_HASH_TENSOR, digest);
 }

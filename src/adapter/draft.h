@@ -29,6 +29,8 @@ typedef struct PaDraftTensor
 typedef struct PaDraft
 {
 	PaAdapter	facts;			/* everything but tensors; modules sorted by path */
+	const struct PaSpelling *spelling;	/* how names are written (interchange); NULL: as PEFT does */
+	PaText		kept;			/* a JSON object, members of its configuration that only pass; or no text */
 	uint32_t	n_tensors;
 	PaDraftTensor *tensors;
 } PaDraft;

@@ -8,6 +8,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 PaStatus
 pa_fail_not_finite(PaEnv *env, const char *name, const uint8_t *digest)
@@ -22,6 +23,20 @@ pa_fail_not_finite(PaEnv *env, const char *name, const uint8_t *digest)
 	}
 	pa_hint(env, "Such an adapter can be stored and exported, but not computed with.");
 	return PA_ERR_RANGE;
+}
+
+/* A name that is no expression for itself, or long, is not quoted: all dense tensors then. */
+PaCallText
+pa_drop_dense_call(const char *adapter, const char *key)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+	PaCallText	out;
+
+	if (key[strspn(key, plain)] == '\0' && strlen(key) <= 256)
+		snprintf(out.text, sizeof(out.text), "adapter_drop_dense(%s, '%s')", adapter, key);
+	else
+		snprintf(out.text, sizeof(out.text), "adapter_drop_dense(%s)", adapter);
+	return out;
 }
 
 PaStatus

@@ -13,6 +13,14 @@
 /* 22003: an input that takes part in arithmetic is NaN or infinite; digest may be NULL. */
 extern PaStatus pa_fail_not_finite(PaEnv *env, const char *name, const uint8_t *digest);
 
+typedef struct PaCallText
+{
+	char		text[320];
+} PaCallText;
+
+/* The call that leaves a dense tensor out, for hints: "adapter_drop_dense(b, 'score.weight')". */
+extern PaCallText pa_drop_dense_call(const char *adapter, const char *key);
+
 /* 22003: a result is beyond its dtype */
 extern PaStatus pa_fail_overflow(PaEnv *env, const PaTensor *tensor);
 

@@ -56,6 +56,18 @@ check_convolution(PaEnv *env, PaStatus code, Factors f)
 	return PA_OK;
 }
 
+/* rows: of what tells the rank */
+static PaStatus
+check_rank(PaEnv *env, const PaModule *module, PaStatus code, const PaTensor *teller, uint64_t rows)
+{
+	if (module->rank == rows)
+		return PA_OK;
+	pa_fail(env, code, "rank of module \"%s\" is %" PRIu64 ", but factor \"%s\" has %" PRIu64 " rows",
+			module->path, module->rank, teller->name, rows);
+	pa_detail(env, "The rank of a module is the number of rows of its factor A.");
+	return code;
+}
+
 static PaStatus
 check_factors(PaEnv *env, const PaModule *module, PaStatus code, Factors f)
 {
@@ -71,14 +83,60 @@ check_factors(PaEnv *env, const PaModule *module, PaStatus code, Factors f)
 		PA_TRY(check_matrix(env, code, f, "(r, in) and (out, r) for a linear module"));
 	else
 		PA_TRY(check_convolution(env, code, f));
-	if (module->rank != f.a->shape[0])
+	return check_rank(env, module, code, f.a, f.a->shape[0]);
+}
+
+/*
+ * LyCORIS's LoCon: A and B are 1x1 convolutions, or matrices, on both sides of the
+ * middle factor, which has the kernel.
+ */
+static PaStatus
+check_middle(PaEnv *env, const PaModule *module, PaStatus code, Factors f, const PaTensor *middle)
+{
+	bool		fits = middle->ndim > 2 && middle->ndim <= 5 && f.a->ndim >= 2 && f.b->ndim >= 2 &&
+		(module->flags & (PA_MODULE_EMBEDDING | PA_MODULE_PARAMETER)) == 0 &&
+		middle->shape[0] == f.b->shape[1] && middle->shape[1] == f.a->shape[0] && middle->shape[0] > 0 &&
+		middle->shape[1] > 0;
+
+	for (int i = 2; i < f.a->ndim; i++)
+		fits = fits && f.a->shape[i] == 1;
+	for (int i = 2; i < f.b->ndim; i++)
+		fits = fits && f.b->shape[i] == 1;
+	if (!fits)
 	{
-		pa_fail(env, code, "rank of module \"%s\" is %" PRIu64 ", but factor \"%s\" has %" PRIu64 " rows",
-				module->path, module->rank, f.a->name, f.a->shape[0]);
-		pa_detail(env, "The rank of a module is the number of rows of its factor A.");
+		pa_fail(env, code, "middle factor \"%s\" of shape %s does not fit its module's factors", middle->name,
+				pa_shape_text(middle).text);
+		pa_detail(env, "LyCORIS writes (r, q, kernel...) between factors (q, in, 1...) and (out, r, 1...).");
 		return code;
 	}
-	return PA_OK;
+	return check_rank(env, module, code, middle, middle->shape[0]);
+}
+
+/* MLX's matrices. */
+static PaStatus
+check_transposed(PaEnv *env, const PaModule *module, PaStatus code, Factors f)
+{
+	if (f.a->ndim == 2 && f.b->ndim == 2 && f.a->shape[1] == f.b->shape[0] && f.a->shape[1] > 0 &&
+		module->flags == PA_MODULE_TARGET && module->rank == f.a->shape[1])
+		return PA_OK;
+	pa_fail(env, code, "factors \"%s\" of shape %s and \"%s\" of shape %s do not belong together", f.a->name,
+			pa_shape_text(f.a).text, f.b->name, pa_shape_text(f.b).text);
+	pa_detail(env, "MLX writes matrices (in, r) and (r, out).");
+	return code;
+}
+
+static PaStatus
+check_alpha(PaEnv *env, const PaAdapter *adapter, const PaModule *module, PaStatus code)
+{
+	const PaTensor *alpha;
+
+	if (module->tensor[PA_ROLE_ALPHA] < 0)
+		return PA_OK;
+	alpha = &adapter->tensors[module->tensor[PA_ROLE_ALPHA]];
+	if (alpha->elements == 1)
+		return PA_OK;
+	return pa_fail(env, code, "alpha \"%s\" of shape %s is not one number", alpha->name,
+				   pa_shape_text(alpha).text);
 }
 
 static PaStatus
@@ -137,10 +195,15 @@ check_magnitude(PaEnv *env, const PaAdapter *adapter, const PaModule *module, Pa
 static PaStatus
 check_module(PaEnv *env, const PaAdapter *adapter, const PaModule *module, PaStatus code)
 {
-	int64_t		a = module->tensor[PA_ROLE_FACTOR_A];
-	int64_t		b = module->tensor[PA_ROLE_FACTOR_B];
+	bool		transposed = module->tensor[PA_ROLE_FACTOR_A_TRANSPOSED] >= 0;
+	int64_t		a = module->tensor[transposed ? PA_ROLE_FACTOR_A_TRANSPOSED : PA_ROLE_FACTOR_A];
+	int64_t		b = module->tensor[transposed ? PA_ROLE_FACTOR_B_TRANSPOSED : PA_ROLE_FACTOR_B];
+	int64_t		middle = module->tensor[PA_ROLE_MIDDLE];
 	Factors		f;
 
+	if (transposed &&
+		(middle >= 0 || module->tensor[PA_ROLE_FACTOR_A] >= 0 || module->tensor[PA_ROLE_FACTOR_B] >= 0))
+		return pa_fail(env, code, "module \"%s\" has factors of two forms", module->path);
 	if (a < 0 || b < 0)
 	{
 		pa_fail(env, code, "module \"%s\" has no factor %s", module->path, a < 0 ? "A" : "B");
@@ -156,7 +219,13 @@ check_module(PaEnv *env, const PaAdapter *adapter, const PaModule *module, PaSta
 		return pa_fail(env, code, "scaling of module \"%s\" is not a number", module->path);
 	f.a = &adapter->tensors[a];
 	f.b = &adapter->tensors[b];
-	PA_TRY(check_factors(env, module, code, f));
+	if (transposed)
+		PA_TRY(check_transposed(env, module, code, f));
+	else if (middle >= 0)
+		PA_TRY(check_middle(env, module, code, f, &adapter->tensors[middle]));
+	else
+		PA_TRY(check_factors(env, module, code, f));
+	PA_TRY(check_alpha(env, adapter, module, code));
 	PA_TRY(check_bias(env, adapter, module, code, f.b));
 	return check_magnitude(env, adapter, module, code, f.b);
 }
@@ -208,7 +277,16 @@ scale_module(PaEnv *env, const PaAdapter *adapter, PaModule *module, double s)
 }
 
 static const PaRole roles[] = {
-	PA_ROLE_FACTOR_A, PA_ROLE_FACTOR_B, PA_ROLE_BIAS, PA_ROLE_MAGNITUDE, PA_ROLE_DENSE, 0,
+	PA_ROLE_FACTOR_A,
+	PA_ROLE_FACTOR_B,
+	PA_ROLE_BIAS,
+	PA_ROLE_MAGNITUDE,
+	PA_ROLE_ALPHA,
+	PA_ROLE_MIDDLE,
+	PA_ROLE_FACTOR_A_TRANSPOSED,
+	PA_ROLE_FACTOR_B_TRANSPOSED,
+	PA_ROLE_DENSE,
+	0,
 };
 static const char *const biases[] = {"none", "all", "lora_only", NULL};
 

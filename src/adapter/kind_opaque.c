@@ -13,11 +13,24 @@
 
 #include <string.h>
 
-/* The types that PEFT's convert_to_lora() takes, by forming the delta and cutting its rank (PEFT 0.21). */
+/* The types that PEFT's convert_to_lora() takes besides LOHA, LOKR and VERA, by forming the delta and cutting
+ * its rank (PEFT 0.21). */
 static const char *const convertible[] = {
-	"C3A",	 "DELORA",	 "FOURIERFT", "GRALORA", "LOHA",   "LOKR", "MISS",
-	"PSOFT", "RANDLORA", "TINYLORA",  "UNILORA", "VBLORA", "VERA", "WAVEFT",
+	"C3A",		"DELORA",	"FOURIERFT", "GRALORA", "MISS",	  "PSOFT",
+	"RANDLORA", "TINYLORA", "UNILORA",	 "VBLORA",	"WAVEFT",
 };
+
+/* Those whose change is a product of what they have (interchange/peft_factored.h). */
+static const char *const factored[] = {"ADALORA", "LOHA", "LOKR", "VERA"};
+
+static bool
+is_among(const char *type, const char *const *types, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(types[i], type) == 0)
+			return true;
+	return false;
+}
 
 static PaStatus
 check_module(PaEnv *env, const PaAdapter *adapter, const PaModule *module, PaStatus code)
@@ -32,15 +45,17 @@ check_module(PaEnv *env, const PaAdapter *adapter, const PaModule *module, PaSta
 static PaStatus
 refuse(PaEnv *env, const PaAdapter *adapter)
 {
-	bool		converts = false;
+	const char *type = adapter->opaque_type;
 
-	for (size_t i = 0; i < sizeof(convertible) / sizeof(convertible[0]); i++)
-		converts = converts || strcmp(convertible[i], adapter->opaque_type) == 0;
 	pa_fail(env, PA_ERR_UNSUPPORTED, "adapter of type %s cannot be computed with", adapter->opaque_type);
 	pa_detail(env,
 			  "Arithmetic is defined for LORA, IA3 and DIFFERENCE; what the tensors of other types do "
 			  "to the base model is known to PEFT alone.");
-	if (converts)
+	if (is_among(type, factored, sizeof(factored) / sizeof(factored[0])))
+		pa_hint(
+			env,
+			"adapter_to_lora(a) makes a LoRA of it; as it is it can be stored, exported and used as 1 * a.");
+	else if (is_among(type, convertible, sizeof(convertible) / sizeof(convertible[0])))
 		pa_hint(env,
 				"It can be stored, exported and used as 1 * a; PEFT's convert_to_lora() makes a LoRA of it.");
 	else

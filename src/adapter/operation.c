@@ -6,6 +6,9 @@
  */
 #include "adapter/operation.h"
 
+#include "adapter/fault.h"
+#include "core/float8.h"
+
 #define FORM(form) (1u << (form))
 #define COMPUTABLE (FORM(PA_DELTA_PRODUCT) | FORM(PA_DELTA_VECTOR) | FORM(PA_DELTA_TENSORS))
 
@@ -63,6 +66,10 @@ static const FeatureRow rows[] = {
 	 "Its configuration has a variant whose effect is not the product of its factors."},
 	{PA_FEATURE_UNKNOWN_TENSOR, "a tensor of an unknown LoRA variant",
 	 "What that tensor does to the effect of the factors is not known."},
+	{PA_FEATURE_UNKNOWN_MEMBER, "a variant of LoRA that is not known here",
+	 "Variants announce themselves by such members of the configuration, and what this one does to the effect of the factors is not known."},
+	{PA_FEATURE_COMPANION, "a tensor that plain LoRA has not",
+	 "What that tensor does to the effect of the factors is not known, and a replacement of a base parameter it is not."},
 };
 
 static PaStatus
@@ -73,7 +80,10 @@ require_plain(PaEnv *env, const PaAdapter *adapter)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (adapter->features & rows[i].bit)
 		{
-			pa_fail(env, PA_ERR_UNSUPPORTED, "adapter uses %s", rows[i].name);
+			bool		told = (rows[i].bit & PA_FEATURE_NOT_IN_DIGEST) && adapter->variant != NULL;
+
+			pa_fail(env, PA_ERR_UNSUPPORTED, "adapter uses %s%s%.300s%s", rows[i].name, told ? ": \"" : "",
+					told ? adapter->variant : "", told ? "\"" : "");
 			pa_detail(env, "%s", rows[i].reason);
 			if (rows[i].bit == PA_FEATURE_INITIALISATION)
 				pa_hint(env,
@@ -125,8 +135,17 @@ pa_tensor_require_arithmetic(PaEnv *env, const PaTensor *tensor)
 	/* of an opaque adapter no module can be left out */
 	if (tensor->role == PA_ROLE_OPAQUE)
 		return PA_ERR_UNSUPPORTED;
-	pa_hint(env,
-			"The adapter can be stored, exported and used as 1 * a; "
-			"adapter_select can leave the tensor's module out.");
+	if (pa_dtype_is_float8(tensor->dtype))
+	{
+		pa_hint(env, "adapter_cast(a, 'BF16') or another type widens it, exactly, if it is in the range of that type.");
+		return PA_ERR_UNSUPPORTED;
+	}
+	if (tensor->role == PA_ROLE_DENSE)
+		pa_hint(env, "The adapter can be stored, exported and used as 1 * a; %s leaves the tensor out.",
+				pa_drop_dense_call("a", tensor->key).text);
+	else
+		pa_hint(env,
+				"The adapter can be stored, exported and used as 1 * a; "
+				"adapter_select can leave the tensor's module out.");
 	return PA_ERR_UNSUPPORTED;
 }

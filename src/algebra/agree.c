@@ -12,6 +12,7 @@
 
 #include "adapter/kind.h"
 #include "adapter/shape.h"
+#include "core/strings.h"
 
 static PaStatus
 agree_base(PaEnv *env, const char *what, const char *a, const char *b)
@@ -25,30 +26,64 @@ agree_base(PaEnv *env, const char *what, const char *a, const char *b)
 	return PA_ERR_MISMATCH;
 }
 
-static PaStatus
-agree_flag(PaEnv *env, const char *name, bool a, bool b)
+static bool
+same_list(uint32_t n, const char *const *a, uint32_t m, const char *const *b)
 {
-	if (a == b)
+	if (n != m)
+		return false;
+	for (uint32_t i = 0; i < n; i++)
+		if (strcmp(a[i], b[i]) != 0)
+			return false;
+	return true;
+}
+
+PaStatus
+pa_agree_parameters(PaEnv *env, const PaModule *a, const PaModule *b)
+{
+	if (same_list(a->n_parameters, a->parameters, b->n_parameters, b->parameters))
 		return PA_OK;
-	pa_fail(env, PA_ERR_MISMATCH, "adapters have different %s: %s and %s", name, a ? "true" : "false",
-			b ? "true" : "false");
-	pa_detail(env, "The same tensors mean different changes to the weights then.");
+	pa_fail(env, PA_ERR_MISMATCH, "module \"%.300s\" stands for other target_parameters in two adapters",
+			a->path);
+	pa_detail(env, "One may stand for %u, beginning with \"%.200s\", the other for %u, beginning with \"%.200s\".",
+			  a->n_parameters, a->n_parameters > 0 ? a->parameters[0] : "", b->n_parameters,
+			  b->n_parameters > 0 ? b->parameters[0] : "");
+	pa_hint(env, "Leave the module out of one of them with adapter_select().");
 	return PA_ERR_MISMATCH;
 }
 
-static PaStatus
-agree_target_parameters(PaEnv *env, const PaAdapter *a, const PaAdapter *b)
+static bool
+same_parameters(uint32_t n, const PaAdapter *const *adapters)
 {
-	bool		same = a->n_target_parameters == b->n_target_parameters;
+	for (uint32_t i = 1; i < n; i++)
+		if (!same_list(adapters[0]->n_target_parameters, adapters[0]->target_parameters,
+					   adapters[i]->n_target_parameters, adapters[i]->target_parameters))
+			return false;
+	return true;
+}
 
-	for (uint32_t i = 0; same && i < a->n_target_parameters; i++)
-		same = strcmp(a->target_parameters[i], b->target_parameters[i]) == 0;
-	if (same)
+PaStatus
+pa_union_parameters(PaEnv *env, uint32_t n, const PaAdapter *const *adapters, PaAdapter *facts)
+{
+	size_t		total = 0;
+	const char **list;
+
+	if (same_parameters(n, adapters))
 		return PA_OK;
-	pa_fail(env, PA_ERR_MISMATCH, "adapters have different target_parameters");
-	pa_detail(env, "One adapter names %u parameters, the other %u.", a->n_target_parameters,
-			  b->n_target_parameters);
-	return PA_ERR_MISMATCH;
+	for (uint32_t i = 0; i < n; i++)
+		for (uint32_t m = 0; m < adapters[i]->n_modules; m++)
+			total += adapters[i]->modules[m].n_parameters;
+	PA_TRY(PA_NEW_ARRAY(env, total, &list));
+	total = 0;
+	for (uint32_t i = 0; i < n; i++)
+	{
+		PA_TRY(pa_check_cancel(env));
+		for (uint32_t m = 0; m < adapters[i]->n_modules; m++)
+			for (uint32_t k = 0; k < adapters[i]->modules[m].n_parameters; k++)
+				list[total++] = adapters[i]->modules[m].parameters[k];
+	}
+	facts->n_target_parameters = (uint32_t) pa_sort_distinct_strings(list, total);
+	facts->target_parameters = list;
+	return PA_OK;
 }
 
 PaStatus
@@ -62,10 +97,14 @@ pa_agree(PaEnv *env, const PaAdapter *a, const PaAdapter *b)
 		return PA_ERR_MISMATCH;
 	}
 	PA_TRY(agree_base(env, "base models", a->base_model, b->base_model));
-	PA_TRY(agree_base(env, "base model revisions", a->base_revision, b->base_revision));
-	PA_TRY(agree_flag(env, "fan_in_fan_out", a->fan_in_fan_out, b->fan_in_fan_out));
-	PA_TRY(agree_flag(env, "lora_bias", a->lora_bias, b->lora_bias));
-	return agree_target_parameters(env, a, b);
+	return agree_base(env, "base model revisions", a->base_revision, b->base_revision);
+}
+
+void
+pa_agree_flags(PaAdapter *facts, const PaAdapter *other)
+{
+	facts->fan_in_fan_out = facts->fan_in_fan_out && other->fan_in_fan_out;
+	facts->lora_bias = facts->lora_bias || other->lora_bias;
 }
 
 PaStatus

@@ -85,6 +85,8 @@ combine_read(PaEnv *env, PaSource *source, uint32_t tensor, uint64_t first, size
 	const PaTensor *to = &source->adapter->tensors[tensor];
 	const PaCombineSum *sum = self->sums[tensor];
 
+	if (sum->layout == PA_LAYOUT_COPY)
+		return pa_combine_read_term(env, self->plan, &sum->terms[0], first, n, dst);
 	for (size_t done = 0; done < n;)
 	{
 		size_t		step = pa_block_step(n - done);

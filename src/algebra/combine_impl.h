@@ -24,7 +24,8 @@ typedef enum PaLayout
 {
 	PA_LAYOUT_SUM,				/* element by element, then the constant unless it is 0 */
 	PA_LAYOUT_ROWS,				/* factor A of a stack: below each other, group by group */
-	PA_LAYOUT_COLUMNS			/* factor B of a stack: side by side */
+	PA_LAYOUT_COLUMNS,			/* factor B of a stack: side by side */
+	PA_LAYOUT_COPY				/* the bytes of its one term, of whatever dtype */
 } PaLayout;
 
 /* A tensor of the result: the terms in the order in which they are computed with. */
@@ -41,7 +42,9 @@ struct PaCombine
 {
 	PaRule		rule;
 	uint32_t	n_leaves;
-	PaLeaf	   *leaves;			/* those that are left, in the order in which they were given */
+	PaLeaf	   *leaves;			/* those that are left, in the order in which they were given; of none, the
+					 * one that the neutral value is of */
+	bool		adds_bias;		/* some leaves have lora_bias: every module of the result has */
 	PaDraft		draft;
 	PaCombineSum *sums;			/* of draft.tensors; without terms: filled with the constant */
 	size_t		room;			/* allocated draft.tensors and sums */
@@ -97,6 +100,12 @@ pa_combine_module(const PaCombine *plan, const PaModuleRef *ref)
 }
 
 static inline const PaTensor *
+pa_combine_keyed_tensor(const PaCombine *plan, const PaKeyedRef *ref)
+{
+	return &pa_combine_adapter(plan, ref->leaf)->tensors[ref->tensor];
+}
+
+static inline const PaTensor *
 pa_combine_tensor(const PaCombine *plan, const PaCombineTerm *term)
 {
 	return &pa_combine_adapter(plan, term->leaf)->tensors[term->tensor];
@@ -130,14 +139,24 @@ extern PaStatus pa_combine_add_term(PaEnv *env, PaDraftTensor *to, PaCombineSum 
 /* combine_keyed.c: the keyed tensors of all leaves, before the modules are planned. */
 extern PaStatus pa_combine_keyed(PaEnv *env, const PaCombine *plan, PaKeyed *keyed);
 
-/*
- * A sum for each key; dense tensors must be in every leaf, with weights that
- * sum to 1.
- */
+/* A sum for each key. */
 extern PaStatus pa_combine_plan_keyed(PaEnv *env, PaCombine *plan, const PaKeyed *keyed);
 
+/* The end of the refs that have the key of refs[i]. */
+extern size_t pa_combine_key_end(const PaKeyed *keyed, size_t i);
+
+/*
+ * combine_dense.c: how the n dense tensors of one key, in order of leaves, come
+ * together: as a sum, or as a copy of any of them; else PA_ERR_MISMATCH.
+ */
+extern PaStatus pa_combine_dense(PaEnv *env, const PaCombine *plan, const PaKeyedRef *refs, uint32_t n,
+								 PaLayout *layout);
+
+/* The n tensors of one key have the same bytes. */
+extern bool pa_combine_same_tensors(const PaCombine *plan, const PaKeyedRef *refs, uint32_t n);
+
 /* combine_neutral.c: the value of a sum whose every leaf has the weights 0 and 0. */
-extern PaStatus pa_combine_neutral(PaEnv *env, PaCombine *plan, const PaAdapter *adapter);
+extern PaStatus pa_combine_neutral(PaEnv *env, PaCombine *plan, uint32_t n_leaves, const PaLeaf *leaves);
 
 /* combine_stack.c: delta space: the ranks add up, and the scaling is 1. */
 extern PaStatus pa_combine_stack_module(PaEnv *env, const PaCombine *plan, PaPairing *pairing);

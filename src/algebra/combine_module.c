@@ -16,6 +16,7 @@
 
 #include "adapter/kind.h"
 #include "adapter/scaling.h"
+#include "algebra/agree.h"
 #include "core/arith.h"
 
 static PaStatus
@@ -135,6 +136,7 @@ pa_combine_pair(PaEnv *env, const PaCombine *plan, const PaModuleRef *refs, uint
 		const PaModule *other = pa_combine_module(plan, &refs[i]);
 
 		PA_TRY(pair_flags(env, &pairing->module, other));
+		PA_TRY(pa_agree_parameters(env, &pairing->module, other));
 		if (plan->rule != PA_RULE_DELTA)
 			PA_TRY(pair_rank(env, &pairing->module, other));
 	}

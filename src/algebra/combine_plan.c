@@ -13,6 +13,7 @@
 
 #include "adapter/operation.h"
 #include "algebra/agree.h"
+#include "algebra/pairing.h"
 #include "algebra/saved_modules.h"
 #include "core/fsum.h"
 #include "core/sort.h"
@@ -54,8 +55,11 @@ plan_facts(PaEnv *env, PaCombine *plan)
 		PA_TRY(pa_check_cancel(env));
 		PA_TRY(pa_adapter_require_arithmetic(env, leaf));
 		for (uint32_t t = 0; t < leaf->n_tensors; t++)
-			PA_TRY(pa_tensor_require_arithmetic(env, &leaf->tensors[t]));
+			if (leaf->tensors[t].role != PA_ROLE_DENSE)
+				PA_TRY(pa_tensor_require_arithmetic(env, &leaf->tensors[t]));
 		PA_TRY(pa_agree(env, first, leaf));
+		pa_agree_flags(facts, leaf);
+		plan->adds_bias = plan->adds_bias || leaf->lora_bias != first->lora_bias;
 		if (!pa_same_text(facts->task_type, leaf->task_type))
 			facts->task_type = NULL;
 		if (!pa_same_text(facts->bias, leaf->bias))
@@ -66,15 +70,11 @@ plan_facts(PaEnv *env, PaCombine *plan)
 }
 
 static PaStatus
-plan_saved_modules(PaEnv *env, PaCombine *plan)
+adapters_of(PaEnv *env, const PaCombine *plan, const PaAdapter ***adapters)
 {
-	const PaAdapter **adapters;
-
-	PA_TRY(PA_NEW_ARRAY(env, plan->n_leaves, &adapters));
+	PA_TRY(PA_NEW_ARRAY(env, plan->n_leaves, adapters));
 	for (uint32_t i = 0; i < plan->n_leaves; i++)
-		adapters[i] = pa_combine_adapter(plan, i);
-	PA_TRY(pa_union_saved_modules(env, plan->n_leaves, adapters, &plan->draft));
-	pa_free(env, adapters);
+		(*adapters)[i] = pa_combine_adapter(plan, i);
 	return PA_OK;
 }
 
@@ -137,6 +137,32 @@ plan_role(PaEnv *env, PaCombine *plan, const PaPairing *pairing, uint32_t module
 	return PA_OK;
 }
 
+/*
+ * Where some adapters have lora_bias and others do not, PEFT looks for one in every
+ * module: what none of them has is zero.  B is the last tensor that was planned.
+ */
+static PaStatus
+plan_zero_bias(PaEnv *env, PaCombine *plan, uint32_t module)
+{
+	const PaDraftTensor *b = &plan->draft.tensors[plan->draft.n_tensors - 1];
+	const PaModule *facts = &plan->draft.facts.modules[module];
+	PaTensor	bias = {.role = PA_ROLE_BIAS, .dtype = b->dtype, .ndim = 1, .shape = {b->shape[0]}};
+	PaDraftTensor *to;
+	PaCombineSum *sum;
+
+	if (b->module != module || b->role == PA_ROLE_BIAS)
+		return PA_OK;
+	if (facts->flags & (PA_MODULE_EMBEDDING | PA_MODULE_PARAMETER))
+	{
+		pa_fail(env, PA_ERR_MISMATCH,
+				"adapters have different lora_bias, and module \"%.300s\" cannot have one", facts->path);
+		pa_detail(env, "PEFT has no lora_bias for embeddings and target_parameters.");
+		pa_hint(env, "Leave the module out with adapter_select().");
+		return PA_ERR_MISMATCH;
+	}
+	return pa_combine_add_sum(env, plan, module, &bias, 0, &to, &sum);
+}
+
 /* Leaves that have the path only for dense tensors say nothing about its factors. */
 static uint32_t
 keep_targets(const PaCombine *plan, PaModuleRef *refs, uint32_t n)
@@ -162,6 +188,8 @@ plan_module(PaEnv *env, PaCombine *plan, PaModuleRef *refs, uint32_t n, uint32_t
 		return PA_OK;
 	for (int role = 1; role < PA_SINGLE_ROLES; role++)
 		PA_TRY(plan_role(env, plan, pairing, module, (PaRole) role));
+	if (plan->adds_bias)
+		PA_TRY(plan_zero_bias(env, plan, module));
 	return PA_OK;
 }
 
@@ -230,6 +258,7 @@ pa_combine_plan(PaEnv *env, PaRule rule, uint32_t n_leaves, const PaLeaf *leaves
 {
 	PaCombine  *self;
 	PaKeyed		keyed;
+	const PaAdapter **adapters;
 
 	if (n_leaves == 0)
 		return pa_fail(env, PA_ERR_INTERNAL, "expression has no leaf");
@@ -237,14 +266,18 @@ pa_combine_plan(PaEnv *env, PaRule rule, uint32_t n_leaves, const PaLeaf *leaves
 	self->rule = rule;
 	PA_TRY(drop_leaves(env, self, n_leaves, leaves));
 	if (self->n_leaves == 0)
-		PA_TRY(pa_combine_neutral(env, self, leaves[0].source->adapter));
+		PA_TRY(pa_combine_neutral(env, self, n_leaves, leaves));
 	else
 	{
 		PA_TRY(plan_facts(env, self));
+		PA_TRY(adapters_of(env, self, &adapters));
+		PA_TRY(pa_pairing_check(env, self->n_leaves, adapters));
 		PA_TRY(pa_combine_keyed(env, self, &keyed));
 		PA_TRY(plan_modules(env, self, keyed.n_keys));
 		PA_TRY(pa_combine_plan_keyed(env, self, &keyed));
-		PA_TRY(plan_saved_modules(env, self));
+		PA_TRY(pa_union_parameters(env, self->n_leaves, adapters, &self->draft.facts));
+		PA_TRY(pa_union_saved_modules(env, self->n_leaves, adapters, &self->draft));
+		pa_free(env, adapters);
 	}
 	*plan = self;
 	*draft = &self->draft;

@@ -36,15 +36,39 @@ part_groups(const PaCombine *plan, const PaModuleRef *ref)
 
 /* What counts is the rank of one product. */
 static PaStatus
-check_rank(PaEnv *env, const PaPairing *pairing, uint64_t rank)
+check_rank(PaEnv *env, const PaPairing *pairing, uint32_t n, uint64_t rank)
 {
-	if (pairing->n == 1 || rank <= PA_MAX_STACK_RANK)
+	if (n <= 1 || rank <= PA_MAX_STACK_RANK)
 		return PA_OK;
 	pa_fail(env, PA_ERR_LIMIT, "rank of module \"%.300s\" would be %llu, more than %d", pairing->module.path,
 			(unsigned long long) rank, PA_MAX_STACK_RANK);
-	pa_detail(env, "In delta space the ranks of %u adapters add up.", pairing->n);
+	pa_detail(env, "In delta space the ranks of %u adapters add up.", n);
 	pa_hint(env, "Sum fewer at a time and make the rank of each sum smaller with adapter_truncate().");
 	return PA_ERR_LIMIT;
+}
+
+/* Of two sums that are compared (weights q and p) each by itself. */
+static PaStatus
+check_ranks(PaEnv *env, const PaCombine *plan, const PaPairing *pairing)
+{
+	uint64_t	ranks[2] = {0};
+	uint32_t	n[2] = {0};
+
+	for (uint32_t i = 0; i < pairing->n; i++)
+	{
+		const PaLeaf *leaf = &plan->leaves[pairing->refs[i].leaf];
+		uint64_t	rank = pa_combine_module(plan, &pairing->refs[i])->rank / pairing->groups;
+
+		for (int sum = 0; sum < 2; sum++)
+		{
+			bool		counts = sum == 0 ? leaf->q != 0 : leaf->p != 0;
+
+			ranks[sum] += counts ? rank : 0;
+			n[sum] += counts;
+		}
+	}
+	PA_TRY(check_rank(env, pairing, n[0], ranks[0]));
+	return check_rank(env, pairing, n[1], ranks[1]);
 }
 
 PaStatus
@@ -67,7 +91,7 @@ pa_combine_stack_module(PaEnv *env, const PaCombine *plan, PaPairing *pairing)
 						   "module \"%.300s\" has different numbers of groups in two adapters", module->path);
 		rank += pa_combine_module(plan, &pairing->refs[i])->rank;
 	}
-	PA_TRY(check_rank(env, pairing, rank / pairing->groups));
+	PA_TRY(check_ranks(env, plan, pairing));
 	pairing->fold = true;
 	module->rank = rank;
 	module->scaling = 1;

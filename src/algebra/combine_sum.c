@@ -24,10 +24,7 @@ pa_combine_add_sum(PaEnv *env, PaCombine *plan, uint32_t module, const PaTensor 
 	*sum = &plan->sums[k];
 	pa_draft_tensor_of(*tensor, like, k);
 	(*tensor)->module = module;
-	(*sum)->n_terms = 0;
-	(*sum)->constant = 0;
-	(*sum)->layout = PA_LAYOUT_SUM;
-	(*sum)->groups = 1;
+	**sum = (PaCombineSum) {.layout = PA_LAYOUT_SUM, .groups = 1};
 	PA_TRY(PA_NEW_ARRAY(env, n, &(*sum)->terms));
 	plan->draft.n_tensors++;
 	return PA_OK;

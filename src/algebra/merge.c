@@ -54,22 +54,8 @@ pa_merge_require(PaEnv *env, uint32_t n_leaves, const PaLeaf *leaves)
 {
 	for (uint32_t i = 0; i < n_leaves; i++)
 	{
-		const PaAdapter *adapter = leaves[i].source->adapter;
-
 		PA_TRY(pa_check_cancel(env));
-		PA_TRY(pa_require(env, adapter, PA_OPERATION_MERGE));
-		for (uint32_t t = 0; t < adapter->n_tensors; t++)
-		{
-			if (adapter->tensors[t].role != PA_ROLE_DENSE)
-				continue;
-			pa_fail(env, PA_ERR_MISMATCH, "merge methods have no rule for dense tensor \"%.300s\"",
-					adapter->tensors[t].key);
-			pa_detail(
-				env,
-				"A dense tensor replaces the base model's; pruning it would remove weights of the model.");
-			pa_hint(env, "Leave its module out with adapter_select().");
-			return PA_ERR_MISMATCH;
-		}
+		PA_TRY(pa_require(env, leaves[i].source->adapter, PA_OPERATION_MERGE));
 	}
 	return PA_OK;
 }
@@ -214,6 +200,8 @@ merge_block(PaEnv *env, MergeSource *self, const PaCombineSum *sum, const PaTens
 
 	if (elects)
 		clear_election(self, n);
+	else if (sum->n_terms == 0)
+		memset(self->acc, 0, n * sizeof(double));	/* a lora_bias that none has */
 	for (uint32_t i = 0; i < sum->n_terms; i++)
 	{
 		PA_TRY(read_term(env, self, &sum->terms[i], &self->prunings[i], first, n));
@@ -232,13 +220,16 @@ merge_read(PaEnv *env, PaSource *source, uint32_t tensor, uint64_t first, size_t
 {
 	MergeSource *self = (MergeSource *) source;
 	const PaTensor *to = &source->adapter->tensors[tensor];
+	const PaCombineSum *sum = self->sums[tensor];
 
+	if (sum->layout == PA_LAYOUT_COPY)
+		return pa_combine_read_term(env, self->plan, &sum->terms[0], first, n, dst);
 	PA_TRY(prepare(env, self, tensor));
 	for (size_t done = 0; done < n;)
 	{
 		size_t		step = pa_block_step(n - done);
 
-		PA_TRY(merge_block(env, self, self->sums[tensor], to, first + done, step,
+		PA_TRY(merge_block(env, self, sum, to, first + done, step,
 						   (uint8_t *) dst + done * (size_t) pa_dtype_plane_width(to->dtype)));
 		done += step;
 	}

@@ -38,7 +38,7 @@ typedef struct PaMerge
 	int64_t		seed;			/* of the draws */
 } PaMerge;
 
-/* 0A000 and 22000 for what has no rule: (IA)^3, dense tensors.  Before pa_combine_plan. */
+/* 0A000 for kinds that have no rule.  Before pa_combine_plan, which refuses dense tensors that differ. */
 extern PaStatus pa_merge_require(PaEnv *env, uint32_t n_leaves, const PaLeaf *leaves);
 
 /* As pa_combine_source.  Uses PA_HASH_FILE while it is read. */

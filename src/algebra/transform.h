@@ -1,7 +1,7 @@
 /*
  * transform.h
  *	  Operations on one adapter: adapter_scale, adapter_cast, adapter_select,
- *	  splitting and union.  Same two steps as combine.h: a draft of what the
+ *	  adapter_rename, splitting and union.  Same two steps as combine.h: a draft of what the
  *	  result is, then a source that computes it.
  *
  * adapter_scale(a, s): LoRA: delta times s: alpha := alpha_for(s_m, r) * |s|,
@@ -30,21 +30,42 @@ extern PaStatus pa_scale_source(PaEnv *env, PaSource *parent, const PaAdapter *a
 
 /*
  * The adapter in another dtype; PA_ERR_UNSUPPORTED unless it is an arithmetic
- * one.
+ * one.  Tensors may be of the 8-bit float types, too.
  */
 extern PaStatus pa_cast_draft(PaEnv *env, const PaAdapter *adapter, PaDtype dtype, PaDraft **draft);
 
 /*
  * Tensor i of adapter is the parent's tensor from[i], rounded; beyond the dtype
- * is PA_ERR_RANGE.
+ * is PA_ERR_RANGE.  *vanished rises by each element read that is not zero and becomes so.
  */
 extern PaStatus pa_cast_source(PaEnv *env, PaSource *parent, const PaAdapter *adapter, const uint32_t *from,
-							   PaSource **source);
+							   uint64_t *vanished, PaSource **source);
 
 /*
- * Keep the modules with keep[module]; none left is PA_ERR_CONFIG.
+ * Form product: every scaling 1, alpha = r, and one rank, that which is asked for or
+ * (0) the largest.  PA_ERR_CONFIG if a module's is larger, PA_ERR_UNSUPPORTED where a
+ * module cannot be filled up.
+ */
+extern PaStatus pa_plain_draft(PaEnv *env, const PaAdapter *adapter, uint64_t rank, PaDraft **draft);
+
+/*
+ * Tensor i of adapter is the parent's tensor from[i], B and its bias times the
+ * scaling, filled up with zeros.
+ */
+extern PaStatus pa_plain_source(PaEnv *env, PaSource *parent, const PaAdapter *adapter, const uint32_t *from,
+								PaSource **source);
+
+/*
+ * Keep the tensors with keep[tensor] and their modules; none left is PA_ERR_CONFIG.
  */
 extern PaStatus pa_select_draft(PaEnv *env, const PaAdapter *adapter, const bool *keep, PaDraft **draft);
+
+/*
+ * Module i under paths[i], tensors of keyed roles and saved modules with it.
+ * PA_ERR_CONFIG for what is no path, and for one path of two modules.
+ */
+extern PaStatus pa_rename_draft(PaEnv *env, const PaAdapter *adapter, const char *const *paths,
+								PaDraft **draft);
 
 /*
  * Cut the modules, in path order, into consecutive groups of at most max_bytes
@@ -59,6 +80,12 @@ extern PaStatus pa_split_groups(PaEnv *env, const PaAdapter *adapter, uint64_t m
  * draft tensor = (adapter << 32) | tensor.
  */
 extern PaStatus pa_union_draft(PaEnv *env, uint32_t n, const PaAdapter *const *adapters, PaDraft **draft);
+
+/*
+ * Before that, where the adapters are not known to be parts of one: PA_ERR_MISMATCH
+ * for one that is another one's modules behind another prefix.
+ */
+extern PaStatus pa_union_check_paths(PaEnv *env, uint32_t n, const PaAdapter *const *adapters);
 
 /* tags[i]: as above, of the adapter's tensor i; arrays are copied. */
 extern PaStatus pa_union_source(PaEnv *env, uint32_t n, PaSource *const *parents, const PaAdapter *adapter,

@@ -1,6 +1,7 @@
 /*
  * transform_select.c
- *	  adapter_select: some of the modules, unchanged.
+ *	  adapter_select and adapter_drop_dense: some of the tensors, unchanged, and
+ *	  the modules that they are of.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
@@ -13,15 +14,20 @@ pa_select_draft(PaEnv *env, const PaAdapter *adapter, const bool *keep, PaDraft 
 {
 	PaDraft    *d;
 	uint32_t   *moved;
+	bool	   *stays;
 	uint32_t	n_modules = 0;
 	uint32_t	n_tensors = 0;
 
 	PA_TRY(pa_draft_of(env, adapter, &d));
 	PA_TRY(PA_NEW_ARRAY(env, adapter->n_modules, &moved));
+	PA_TRY(PA_NEW_ARRAY(env, adapter->n_modules, &stays));
+	for (uint32_t i = 0; i < adapter->n_tensors; i++)
+		if (keep[i])
+			stays[adapter->tensors[i].module] = true;
 	for (uint32_t i = 0; i < adapter->n_modules; i++)
 	{
 		moved[i] = n_modules;
-		if (keep[i])
+		if (stays[i])
 			d->facts.modules[n_modules++] = d->facts.modules[i];
 	}
 	if (n_modules == 0)
@@ -29,11 +35,12 @@ pa_select_draft(PaEnv *env, const PaAdapter *adapter, const bool *keep, PaDraft 
 		pa_fail(env, PA_ERR_CONFIG, "no module of the adapter is selected");
 		pa_detail(env, "The adapter has %u modules; the pattern must match a whole module path.",
 				  adapter->n_modules);
+		pa_hint(env, "adapter_modules() lists the paths of modules and the tensors.");
 		return PA_ERR_CONFIG;
 	}
 	for (uint32_t i = 0; i < adapter->n_tensors; i++)
 	{
-		if (!keep[adapter->tensors[i].module])
+		if (!keep[i])
 			continue;
 		d->tensors[n_tensors] = d->tensors[i];
 		d->tensors[n_tensors].module = moved[adapter->tensors[i].module];

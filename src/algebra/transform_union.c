@@ -11,6 +11,7 @@
 
 #include "adapter/scaling.h"
 #include "algebra/agree.h"
+#include "algebra/pairing.h"
 #include "algebra/saved_modules.h"
 #include "core/sort.h"
 
@@ -19,7 +20,8 @@
  * part of a split has them only if it has the tensor.
  */
 #define FEATURES_OF_TENSORS \
-	(PA_FEATURE_DORA | PA_FEATURE_TRAINABLE_TOKENS | PA_FEATURE_KASA | PA_FEATURE_UNKNOWN_TENSOR)
+	(PA_FEATURE_DORA | PA_FEATURE_TRAINABLE_TOKENS | PA_FEATURE_KASA | PA_FEATURE_UNKNOWN_TENSOR | \
+	 PA_FEATURE_COMPANION)
 
 typedef struct ModuleRef
 {
@@ -47,7 +49,9 @@ union_agree(PaEnv *env, const PaAdapter *a, const PaAdapter *b)
 	const char *what = NULL;
 
 	PA_TRY(pa_agree(env, a, b));
-	if (!pa_same_text(a->task_type, b->task_type))
+	if (a->lora_bias != b->lora_bias)
+		what = "lora_bias";
+	else if (!pa_same_text(a->task_type, b->task_type))
 		what = "task types";
 	else if (!pa_same_text(a->bias, b->bias))
 		what = "bias settings";
@@ -57,6 +61,8 @@ union_agree(PaEnv *env, const PaAdapter *a, const PaAdapter *b)
 		return PA_OK;
 	pa_fail(env, PA_ERR_MISMATCH, "adapters have different %s", what);
 	pa_detail(env, "A union needs adapters that agree in everything but their modules.");
+	if (a->lora_bias != b->lora_bias)
+		pa_hint(env, "A sum, a + b, puts different modules together too, with biases of zero.");
 	return PA_ERR_MISMATCH;
 }
 
@@ -150,6 +156,7 @@ pa_union_draft(PaEnv *env, uint32_t n, const PaAdapter *const *adapters, PaDraft
 	{
 		if (i > 0)
 			PA_TRY(union_agree(env, adapters[0], adapters[i]));
+		pa_agree_flags(&d->facts, adapters[i]);
 		d->facts.features |= adapters[i]->features;
 		offset[i + 1] = offset[i] + adapters[i]->n_modules;
 	}
@@ -157,9 +164,16 @@ pa_union_draft(PaEnv *env, uint32_t n, const PaAdapter *const *adapters, PaDraft
 	PA_TRY(PA_NEW_ARRAY(env, offset[n], &moved));
 	PA_TRY(union_modules(env, n, adapters, offset, d, moved));
 	PA_TRY(union_tensors(env, n, adapters, offset, moved, d));
+	PA_TRY(pa_union_parameters(env, n, adapters, &d->facts));
 	PA_TRY(pa_union_saved_modules(env, n, adapters, d));
 	*draft = d;
 	return PA_OK;
+}
+
+PaStatus
+pa_union_check_paths(PaEnv *env, uint32_t n, const PaAdapter *const *adapters)
+{
+	return pa_pairing_check_union(env, n, adapters);
 }
 
 typedef struct PaUnion

@@ -276,6 +276,21 @@ pa_fail(PaEnv *env, PaStatus code, const char *fmt, ...)
 }
 
 void
+pa_notice(PaEnv *env, PaNotice notice, const char *fmt, ...)
+{
+	char		message[2048];
+	va_list		arguments;
+
+	if (env->host->notice == NULL)
+		return;
+	va_start(arguments, fmt);
+	format_text(message, sizeof(message), fmt, arguments);
+	va_end(arguments);
+	notice.message = message;
+	env->host->notice(env->host->state, &notice);
+}
+
+void
 pa_detail(PaEnv *env, const char *fmt, ...)
 {
 	va_list		args;

@@ -49,6 +49,23 @@ typedef struct PaIdentity
 	const uint8_t *envelope_digest;
 } PaIdentity;
 
+/* What the user should know though nothing is wrong. */
+typedef struct PaNotice
+{
+	const char *message;
+	const char *detail;			/* or NULL */
+	const char *hint;			/* or NULL */
+	bool		once;			/* at most one such for what the client sent */
+} PaNotice;
+
+/* What becomes of operands that share some of their modules only (algebra/pairing.h). */
+typedef enum PaUnpaired
+{
+	PA_UNPAIRED_OFF,			/* nothing is compared */
+	PA_UNPAIRED_NOTICE,
+	PA_UNPAIRED_ERROR
+} PaUnpaired;
+
 typedef struct PaHost
 {
 	void	   *state;			/* passed back to each callback */
@@ -58,9 +75,12 @@ typedef struct PaHost
 	bool		(*hash_begin)(void *state, PaHashSlot slot);
 	bool		(*hash_update)(void *state, PaHashSlot slot, const void *p, size_t n);
 	bool		(*hash_finish)(void *state, PaHashSlot slot, uint8_t out[PA_SHA256_LENGTH]);
+	/* NULL, or takes down a notice; the texts are copied */
+	void		(*notice)(void *state, const PaNotice *notice);
 	/* NULL, or is told of each value that an operation made: the text of its recipe's root, and of what */
 	void		(*made)(void *state, const PaIdentity *value, const char *root, size_t n_root, uint32_t n_operands,
 						const PaIdentity *operands);
+	PaUnpaired	unpaired;
 } PaHost;
 
 typedef struct PaAllocation PaAllocation;
@@ -108,6 +128,10 @@ extern void pa_free(PaEnv *env, void *p);
 
 /* Call clean(arg) at pa_env_reset.  When this fails it has called it already. */
 extern PaStatus pa_defer(PaEnv *env, void (*clean)(void *arg), void *arg);
+
+/* Tell the host, if it listens; printf's format makes the message. */
+extern void pa_notice(PaEnv *env, PaNotice notice, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 
 /* PA_ERR_CANCELLED if the host wants to stop. */
 extern PaStatus pa_check_cancel(PaEnv *env);

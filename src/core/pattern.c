@@ -14,6 +14,7 @@
 
 #include <string.h>
 
+#include "core/limits.h"
 #include "core/pattern_python.h"
 
 /* Steps, nesting and memory of one match; a path matches in some hundred steps. */
@@ -236,6 +237,101 @@ pa_pattern_match(PaEnv *env, PaPattern *p, const char *subject, bool *matches)
 	if (code >= 0 || code == PCRE2_ERROR_NOMATCH)
 		return PA_OK;
 	return match_failed(env, p, code);
+}
+
+static PaStatus
+refuse_template(PaEnv *env, const char *template, const char *reason)
+{
+	pa_fail(env, PA_ERR_REGEX, "invalid replacement: %s", reason);
+	pa_detail(env, "The replacement is \"%.200s\".", template);
+	pa_hint(env, "Groups are \\1 to \\9, \\g<number> and \\g<name>; a backslash is \\\\.");
+	return PA_ERR_REGEX;
+}
+
+/* The number that stands between *at and the end, or of the group of that name; -1: there is none. */
+static int
+group_number(const PaPattern *p, const char *at, size_t n)
+{
+	char		name[64];
+	int			number = 0;
+
+	if (n == 0 || n >= sizeof(name))
+		return -1;
+	memcpy(name, at, n);
+	name[n] = '\0';
+	if (strspn(name, "0123456789") < n)
+		return pcre2_substring_number_from_name(p->code, (PCRE2_SPTR) name);
+	for (size_t i = 0; i < n && number <= MAX_PATTERN_BYTES; i++)
+		number = 10 * number + (name[i] - '0');
+	return number;
+}
+
+/* The group that is spelled at *at, behind a backslash, and *at behind it. */
+static PaStatus
+read_group(PaEnv *env, const PaPattern *p, const char *template, const char **at, uint32_t *group)
+{
+	const char *s = *at;
+	size_t		n = 1;
+	int			number;
+
+	if (s[0] == 'g' && s[1] == '<')
+	{
+		s += 2;
+		n = strcspn(s, ">");
+		if (s[n] == '\0')
+			return refuse_template(env, template, "unfinished name of a group");
+		*at = s + n + 1;
+	}
+	else if (*s >= '1' && *s <= '9' && !(s[1] >= '0' && s[1] <= '9'))
+		*at = s + 1;
+	else
+		return refuse_template(env, template, "a backslash that names no group");
+	number = group_number(p, s, n);
+	if (number < 0 || (uint32_t) number >= pcre2_get_ovector_count(p->data))
+		return refuse_template(env, template, "a group that the expression does not have");
+	*group = (uint32_t) number;
+	return PA_OK;
+}
+
+/* Of the match that was found last. */
+static PaStatus
+expand(PaEnv *env, const PaPattern *p, const char *subject, const char *template, const char **expanded)
+{
+	const PCRE2_SIZE *places = pcre2_get_ovector_pointer(p->data);
+	char		out[PA_MAX_NAME_BYTES];
+	size_t		length = 0;
+
+	for (const char *s = template; *s != '\0';)
+	{
+		const char *piece = s;
+		size_t		n = 1;
+
+		if (*s == '\\' && s[1] != '\\')
+		{
+			uint32_t	group;
+
+			s++;
+			PA_TRY(read_group(env, p, template, &s, &group));
+			piece = places[2 * group] == PCRE2_UNSET ? "" : subject + places[2 * group];
+			n = places[2 * group] == PCRE2_UNSET ? 0 : places[2 * group + 1] - places[2 * group];
+		}
+		else
+			s += *s == '\\' ? 2 : 1;
+		if (n > sizeof(out) - length)
+			return pa_fail(env, PA_ERR_LIMIT, "replacement for \"%.200s\" is longer than %d bytes", subject,
+						   PA_MAX_NAME_BYTES);
+		memcpy(out + length, piece, n);
+		length += n;
+	}
+	return pa_strndup(env, out, length, expanded);
+}
+
+PaStatus
+pa_pattern_expand(PaEnv *env, PaPattern *p, const char *subject, const char *template, bool *matches,
+				  const char **expanded)
+{
+	PA_TRY(pa_pattern_match(env, p, subject, matches));
+	return *matches ? expand(env, p, subject, template, expanded) : PA_OK;
 }
 
 PaStatus

@@ -40,6 +40,15 @@ extern void pa_pattern_share(PaPattern *p, uint64_t n_subjects);
 /* Does the subject match, in the mode that the pattern was compiled for? */
 extern PaStatus pa_pattern_match(PaEnv *env, PaPattern *p, const char *subject, bool *matches);
 
+/*
+ * The same, and of a subject that matches what the template makes of it, as
+ * Python's Match.expand: \1 to \9, \g<number> and \g<name> are groups, empty
+ * where they have matched nothing, \\ is a backslash, and no other escape is
+ * taken (PA_ERR_REGEX).  PA_ERR_LIMIT above PA_MAX_NAME_BYTES.
+ */
+extern PaStatus pa_pattern_expand(PaEnv *env, PaPattern *p, const char *subject, const char *template,
+								  bool *matches, const char **expanded);
+
 /* "^" and the text with every regex special escaped by a backslash, in env memory. */
 extern PaStatus pa_pattern_escape(PaEnv *env, const char *literal, const char **pattern);
 

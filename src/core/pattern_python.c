@@ -11,6 +11,7 @@
  */
 #include "core/pattern_python.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* Python's str.isalnum() and "_"; str.isspace(), which is the Z categories and some controls. */
@@ -32,6 +33,18 @@ typedef enum Before
 	BEFORE_WHOLE_QUANTIFIER
 } Before;
 
+/* The most that PCRE2 repeats. */
+#define MOST_REPEATS 65535
+
+/* A "(" that waits for its ")". */
+typedef struct Open
+{
+	uint32_t	number;			/* of a group that can be referred to; 0: of none */
+	const char *name;			/* or NULL */
+	size_t		n_name;
+	bool		lookbehind;
+} Open;
+
 typedef struct Scan
 {
 	PaEnv	   *env;
@@ -43,6 +56,9 @@ typedef struct Scan
 	bool		caseless;
 	bool		beyond_ascii;	/* a character, or the number of one */
 	bool		refers_back;
+	uint32_t	groups;			/* that were opened so far */
+	size_t		n_open;
+	Open	   *open;
 } Scan;
 
 static void
@@ -162,14 +178,33 @@ character_escape(Scan *s)
 	return PA_OK;
 }
 
+/* Python does not refer to a group from inside it. */
+static PaStatus
+check_reference(Scan *s, uint32_t number, const char *name, size_t n_name)
+{
+	for (size_t i = 0; i < s->n_open; i++)
+	{
+		const Open *open = &s->open[i];
+
+		if (name != NULL ? open->name != NULL && open->n_name == n_name && memcmp(open->name, name, n_name) == 0
+						 : open->number == number)
+			return refuse(s, PA_ERR_REGEX, "cannot refer to an open group");
+	}
+	return PA_OK;
+}
+
 /* \1 to \99; a zero, or three octal digits, is a character. */
 static PaStatus
 back_reference(Scan *s)
 {
 	size_t		n = is_digit(s->p[2]) ? 2 : 1;
+	uint32_t	number = (uint32_t) (s->p[1] - '0');
 
 	if (s->p[1] == '0' || (n == 2 && strspn(s->p + 1, "01234567") >= 3))
 		return character_escape(s);
+	if (n == 2)
+		number = 10 * number + (uint32_t) (s->p[2] - '0');
+	PA_TRY(check_reference(s, number, NULL, 0));
 	s->before = BEFORE_ITEM;
 	s->refers_back = true;
 	s->p++;
@@ -269,6 +304,18 @@ copy_to(Scan *s, char last)
 	return PA_OK;
 }
 
+/* The "(" at p, of which names and the number are kept until its ")". */
+static void
+open_group(Scan *s, bool captures, const char *name)
+{
+	s->open[s->n_open++] = (Open) {
+		.number = captures ? ++s->groups : 0,
+		.name = name,
+		.n_name = name != NULL ? strcspn(name, ">") : 0,
+		.lookbehind = s->p[1] == '?' && s->p[2] == '<',
+	};
+}
+
 /* (?i:...), and (?i) where Python takes it; none of the others has to be read otherwise. */
 static PaStatus
 flags(Scan *s)
@@ -283,7 +330,20 @@ flags(Scan *s)
 	if (strspn(s->p + 2, "ims-") < n - 2)
 		return refuse(s, PA_ERR_UNSUPPORTED, "flags other than i, m and s");
 	s->caseless = s->caseless || memchr(s->p + 2, 'i', n - 2) != NULL;
+	if (!global)
+		open_group(s, false, NULL);
 	copy(s, n + 1);
+	return PA_OK;
+}
+
+/* Python wants one width of all that it looks behind at, PCRE2 of each alternative. */
+static PaStatus
+alternative(Scan *s)
+{
+	for (size_t i = 0; i < s->n_open; i++)
+		if (s->open[i].lookbehind)
+			return refuse(s, PA_ERR_UNSUPPORTED, "alternatives in a look behind");
+	s->before = BEFORE_NOTHING;
 	return PA_OK;
 }
 
@@ -297,23 +357,30 @@ group(Scan *s)
 	s->before = BEFORE_NOTHING;
 	if (s->p[1] != '?')
 	{
+		open_group(s, true, NULL);
 		copy(s, 1);
 		return PA_OK;
 	}
 	if (c != '\0' && strchr(":=!>", c) != NULL)
 	{
+		open_group(s, false, NULL);
 		copy(s, 3);
 		return PA_OK;
 	}
 	if (c == '<' && (s->p[3] == '=' || s->p[3] == '!'))
 	{
+		open_group(s, false, NULL);
 		copy(s, 4);
 		return PA_OK;
 	}
 	if (c == 'P' && s->p[3] == '<')
+	{
+		open_group(s, true, s->p + 4);
 		return copy_to(s, '>');
+	}
 	if (c == 'P' && s->p[3] == '=')
 	{
+		PA_TRY(check_reference(s, 0, s->p + 4, strcspn(s->p + 4, ")")));
 		s->before = BEFORE_ITEM;
 		s->refers_back = true;
 		return copy_to(s, ')');
@@ -361,6 +428,9 @@ brace(Scan *s)
 		return PA_OK;
 	}
 	PA_TRY(quantifier(s));
+	if (strtoul(s->p + 1, NULL, 10) > MOST_REPEATS ||
+		(high > 0 && strtoul(comma + 1, NULL, 10) > MOST_REPEATS))
+		return refuse(s, PA_ERR_UNSUPPORTED, "a repetition of more than 65535");
 	copy(s, 1);
 	if (low == 0)
 		put_text(s, "0");
@@ -387,6 +457,12 @@ construct(Scan *s)
 			PA_TRY(quantifier(s));
 			break;
 		case '|':
+			PA_TRY(alternative(s));
+			break;
+		case ')':
+			s->n_open -= s->n_open > 0;
+			s->before = BEFORE_ITEM;
+			break;
 		case '^':
 		case '$':
 			s->before = BEFORE_NOTHING;
@@ -416,6 +492,13 @@ pa_pattern_from_python(PaEnv *env, const char *source, bool whole, PaPythonPatte
 	*pattern = (PaPythonPattern) {0};
 	PA_TRY(PA_NEW_RAW(env, MOST_BYTES_FOR_ONE * n + 1, &pattern->text));
 	PA_TRY(PA_NEW_ARRAY(env, n + 1, &pattern->places));
+	PA_TRY(PA_NEW_ARRAY(env, n + 3, &s.open));
+	if (!whole)
+	{
+		/* PEFT's prefix of a key is one, and the key itself another, which is open until its end */
+		s.groups = 2;
+		s.open[s.n_open++] = (Open) {.number = 2};
+	}
 	s.out = pattern->text;
 	while (*s.p != '\0')
 	{
@@ -427,6 +510,7 @@ pa_pattern_from_python(PaEnv *env, const char *source, bool whole, PaPythonPatte
 			pattern->places[p - source] = place;
 	}
 	*s.out = '\0';
+	pa_free(env, s.open);
 	pattern->length = (size_t) (s.out - pattern->text);
 	pattern->places[n] = (uint32_t) pattern->length;
 	pattern->caseless = s.caseless;

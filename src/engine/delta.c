@@ -16,11 +16,11 @@
 #include "adapter/operation.h"
 #include "core/arith.h"
 #include "engine/inspect.h"
+#include "engine/view.h"
 
 static const PaTensor *
-tensor_of(PaValue *value, uint32_t module, PaRole role)
+tensor_of(const PaAdapter *adapter, uint32_t module, PaRole role)
 {
-	const PaAdapter *adapter = pa_value_adapter(value);
 	int64_t		index = adapter->modules[module].tensor[role];
 
 	return index < 0 ? NULL : &adapter->tensors[index];
@@ -39,11 +39,10 @@ check_elements(PaEnv *env, const char *what, const char *path, uint64_t elements
 
 /* Shape of s B A: (out, in), (in, out) where the base weight is transposed, a convolution's kernel. */
 static PaStatus
-product_shape(PaEnv *env, PaValue *value, const PaModule *module, PaDelta *delta)
+product_shape(PaEnv *env, const PaAdapter *adapter, const PaModule *module, PaDelta *delta)
 {
-	const PaTensor *a = tensor_of(value, delta->module, PA_ROLE_FACTOR_A);
-	const PaTensor *b = tensor_of(value, delta->module, PA_ROLE_FACTOR_B);
-	bool		linear = a->ndim == 2;
+	const PaTensor *a = tensor_of(adapter, delta->module, PA_ROLE_FACTOR_A);
+	const PaTensor *b = tensor_of(adapter, delta->module, PA_ROLE_FACTOR_B);
 
 	if (module->flags & PA_MODULE_PARAMETER)
 		return pa_fail(env, PA_ERR_UNSUPPORTED, "delta of target parameter \"%.300s\" is not supported",
@@ -56,7 +55,8 @@ product_shape(PaEnv *env, PaValue *value, const PaModule *module, PaDelta *delta
 	delta->ndim = a->ndim;
 	memcpy(delta->shape, a->shape, sizeof(delta->shape));
 	delta->shape[0] = b->shape[0];
-	if (linear && ((module->flags & PA_MODULE_EMBEDDING) || pa_value_adapter(value)->fan_in_fan_out))
+	delta->transposed = a->ndim == 2 && ((module->flags & PA_MODULE_EMBEDDING) || delta->transposed);
+	if (delta->transposed)
 	{
 		delta->shape[0] = a->shape[1];
 		delta->shape[1] = b->shape[0];
@@ -78,16 +78,16 @@ check_one_delta(PaEnv *env, const PaAdapter *adapter, const PaModule *module)
 }
 
 static PaStatus
-delta_shape(PaEnv *env, PaValue *value, const PaModule *module, PaDelta *delta)
+delta_shape(PaEnv *env, const PaAdapter *adapter, const PaModule *module, PaDelta *delta)
 {
 	const PaTensor *vector;
 
-	switch (pa_delta_form(pa_value_adapter(value)))
+	switch (pa_delta_form(adapter))
 	{
 		case PA_DELTA_PRODUCT:
-			return product_shape(env, value, module, delta);
+			return product_shape(env, adapter, module, delta);
 		case PA_DELTA_VECTOR:
-			vector = tensor_of(value, delta->module, PA_ROLE_VECTOR);
+			vector = tensor_of(adapter, delta->module, PA_ROLE_VECTOR);
 			delta->ndim = vector->ndim;
 			memcpy(delta->shape, vector->shape, sizeof(delta->shape));
 			return PA_OK;
@@ -99,12 +99,16 @@ delta_shape(PaEnv *env, PaValue *value, const PaModule *module, PaDelta *delta)
 }
 
 PaStatus
-pa_delta_measure(PaEnv *env, PaValue *value, const char *path, PaDelta *delta)
+pa_delta_measure(PaEnv *env, PaValue *value, const char *path, const bool *fan_in_fan_out, PaDelta *delta)
 {
-	const PaAdapter *adapter = pa_value_adapter(value);
-	int64_t		index = pa_adapter_find_module(adapter, path);
+	const PaAdapter *adapter;
+	PaSource   *source;
+	int64_t		index;
 	const PaModule *module;
 
+	PA_TRY(pa_view_source(env, value, &source));
+	adapter = source->adapter;
+	index = pa_adapter_find_module(adapter, path);
 	if (index < 0)
 		return pa_fail(env, PA_ERR_NOT_FOUND, "adapter has no module \"%.300s\"", path);
 	module = &adapter->modules[index];
@@ -114,7 +118,8 @@ pa_delta_measure(PaEnv *env, PaValue *value, const char *path, PaDelta *delta)
 			PA_TRY(pa_tensor_require_arithmetic(env, &adapter->tensors[module->tensor[role]]));
 	memset(delta, 0, sizeof(*delta));
 	delta->module = (uint32_t) index;
-	PA_TRY(delta_shape(env, value, module, delta));
+	delta->transposed = fan_in_fan_out != NULL ? *fan_in_fan_out : adapter->fan_in_fan_out;
+	PA_TRY(delta_shape(env, adapter, module, delta));
 	delta->elements = 1;
 	for (int i = 0; i < delta->ndim; i++)
 		if (!pa_mul_u64(delta->elements, delta->shape[i], &delta->elements))
@@ -154,27 +159,26 @@ multiply(PaEnv *env, const double *a, const double *b, uint64_t rows, uint64_t r
 }
 
 static PaStatus
-read_factor(PaEnv *env, PaValue *value, const PaTensor *tensor, double **out)
+read_factor(PaEnv *env, PaSource *source, const PaTensor *tensor, double **out)
 {
 	PA_TRY(PA_NEW_ARRAY(env, (size_t) tensor->elements, out));
-	return pa_inspect_read(env, value, tensor, *out);
+	return pa_inspect_read_from(env, source, tensor, *out);
 }
 
 static PaStatus
-read_product(PaEnv *env, PaValue *value, const PaDelta *delta, double *out)
+read_product(PaEnv *env, PaSource *source, const PaDelta *delta, double *out)
 {
-	const PaModule *module = &pa_value_adapter(value)->modules[delta->module];
-	const PaTensor *a = tensor_of(value, delta->module, PA_ROLE_FACTOR_A);
-	const PaTensor *b = tensor_of(value, delta->module, PA_ROLE_FACTOR_B);
-	bool		transpose = a->ndim == 2 &&
-		((module->flags & PA_MODULE_EMBEDDING) || pa_value_adapter(value)->fan_in_fan_out);
+	const PaAdapter *adapter = source->adapter;
+	const PaModule *module = &adapter->modules[delta->module];
+	const PaTensor *a = tensor_of(adapter, delta->module, PA_ROLE_FACTOR_A);
+	const PaTensor *b = tensor_of(adapter, delta->module, PA_ROLE_FACTOR_B);
 	double	   *a_data;
 	double	   *b_data;
 
-	PA_TRY(read_factor(env, value, a, &a_data));
-	PA_TRY(read_factor(env, value, b, &b_data));
+	PA_TRY(read_factor(env, source, a, &a_data));
+	PA_TRY(read_factor(env, source, b, &b_data));
 	PA_TRY(multiply(env, a_data, b_data, b->shape[0], module->rank, a->elements / module->rank,
-					module->scaling, transpose, out));
+					module->scaling, delta->transposed, out));
 	pa_free(env, a_data);
 	pa_free(env, b_data);
 	return PA_OK;
@@ -183,12 +187,17 @@ read_product(PaEnv *env, PaValue *value, const PaDelta *delta, double *out)
 PaStatus
 pa_delta_read(PaEnv *env, PaValue *value, const PaDelta *delta, double *out)
 {
-	switch (pa_delta_form(pa_value_adapter(value)))
+	const PaAdapter *adapter;
+	PaSource   *source;
+
+	PA_TRY(pa_view_source(env, value, &source));
+	adapter = source->adapter;
+	switch (pa_delta_form(adapter))
 	{
 		case PA_DELTA_PRODUCT:
-			return read_product(env, value, delta, out);
+			return read_product(env, source, delta, out);
 		case PA_DELTA_VECTOR:
-			PA_TRY(pa_inspect_read(env, value, tensor_of(value, delta->module, PA_ROLE_VECTOR), out));
+			PA_TRY(pa_inspect_read_from(env, source, tensor_of(adapter, delta->module, PA_ROLE_VECTOR), out));
 			for (uint64_t i = 0; i < delta->elements; i++)
 				out[i] = out[i] - 1;
 			return PA_OK;

@@ -15,13 +15,19 @@
 typedef struct PaDelta
 {
 	uint32_t	module;
+	bool		transposed;		/* the base weight is (in, out), or an embedding's */
 	int			ndim;
 	uint64_t	shape[PA_MAX_NDIM];
 	uint64_t	elements;
 } PaDelta;
 
-/* More than PA_MAX_ARRAY_ELEMENTS is PA_ERR_LIMIT. */
-extern PaStatus pa_delta_measure(PaEnv *env, PaValue *value, const char *path, PaDelta *delta);
+/*
+ * More than PA_MAX_ARRAY_ELEMENTS is PA_ERR_LIMIT.  fan_in_fan_out: of this module;
+ * NULL: the configuration's, which is one for all modules and PEFT saves as its last
+ * layer had it.
+ */
+extern PaStatus pa_delta_measure(PaEnv *env, PaValue *value, const char *path, const bool *fan_in_fan_out,
+								 PaDelta *delta);
 extern PaStatus pa_delta_read(PaEnv *env, PaValue *value, const PaDelta *delta, double *out);
 
 #endif

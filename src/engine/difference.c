@@ -59,7 +59,7 @@ describe_kept(PaEnv *env, PaOpenedFile *tuned, const bool *keep, PaResult *resul
 	for (uint32_t i = 0; i < whole->n_tensors; i++)
 		if (keep[i])
 		{
-			tensors[n] = pa_safetensors_tensor(&whole->tensors[i], 0);
+			tensors[n] = pa_safetensors_tensor(whole, i, 0);
 			kept[n++] = i;
 		}
 	PA_TRY(pa_result_describe_as(env, &tuned->config, tuned->result.documents.document[PA_DOCUMENT_CONFIG], n,

@@ -76,6 +76,27 @@ sum_recipe(PaEnv *env, PaSpace space, const PaOperands *operands, size_t n_terms
 	return pa_recipe_combine(env, operands->n, operands->named, n_terms, written, recipe);
 }
 
+/* What has weight 0 has no say in the configuration either, unless there is nothing else. */
+static PaStatus
+describe(PaEnv *env, const PaOperands *operands, const double *p, const double *q, const PaDraft *draft,
+		 PaResult *result)
+{
+	PaValue   **left;
+	uint32_t	n = 0;
+	bool	   *counts;
+
+	PA_TRY(PA_NEW_ARRAY(env, operands->n, &left));
+	PA_TRY(PA_NEW_ARRAY(env, operands->n, &counts));
+	for (uint32_t i = 0; i < operands->n; i++)
+		counts[operands->place[i]] = p[i] != 0 || q[i] != 0;
+	for (uint32_t i = 0; i < operands->n; i++)
+		if (counts[i])
+			left[n++] = operands->values[i];
+	if (n == 0)
+		return pa_result_describe(env, draft, 1, operands->values, result);
+	return pa_result_describe(env, draft, n, left, result);
+}
+
 PaStatus
 pa_evaluate_terms(PaEnv *env, PaSpace space, uint32_t n_leaves, PaValue *const *leaves, size_t n_terms,
 				  const PaTerm *terms, size_t reserve, PaBuf *out, int64_t *same_as)
@@ -101,7 +122,7 @@ pa_evaluate_terms(PaEnv *env, PaSpace space, uint32_t n_leaves, PaValue *const *
 	if (operands.n != n_leaves)
 		return pa_fail(env, PA_ERR_INTERNAL, "expression has a leaf twice");
 	PA_TRY(plan_sum(env, space, &operands, p, q, &plan, &draft));
-	PA_TRY(pa_result_describe(env, draft, &result));
+	PA_TRY(describe(env, &operands, p, q, draft, &result));
 	PA_TRY(pa_combine_source(env, plan, result.adapter, result.of, &source));
 	PA_TRY(sum_recipe(env, space, &operands, n_terms, terms, &recipe));
 	return pa_result_store(env, &result, source, recipe, operands.n, operands.named, reserve, out);

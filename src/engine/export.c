@@ -11,7 +11,7 @@
 #include "adapter/kind.h"
 #include "core/bytes.h"
 #include "core/limits.h"
-#include "interchange/safetensors.h"
+#include "interchange/peft.h"
 
 /* The header's tensors must be those of the value: order from it. */
 static PaStatus
@@ -47,16 +47,22 @@ envelope_header(PaEnv *env, PaValue *value, PaText inner, const uint32_t *order,
 		.envelope_digest = pa_value_header(value)->envelope_digest,
 	};
 	PaFileTensor *tensors;
+	bool		told;
 	uint64_t	offset = 0;
 
 	PA_TRY(PA_NEW_ARRAY(env, adapter->n_tensors, &tensors));
 	for (uint32_t k = 0; k < adapter->n_tensors; k++)
 	{
-		tensors[k] = pa_safetensors_tensor(&adapter->tensors[order[k]], offset);
+		tensors[k] = pa_safetensors_tensor(adapter, order[k], offset);
 		offset += tensors[k].bytes;
 	}
 	if (pa_kind_methods(adapter->kind)->peft_type == NULL)
 		envelope.kind = pa_text_of(pa_kind_name(adapter->kind));
+	PA_TRY(pa_peft_names_tell(env, adapter, false, &told));
+	if (!told)
+		envelope.names = pa_text_of(PA_NAMES_WRAPPED);
+	if (pa_container_of(adapter) == PA_CONTAINER_DIFFUSION)
+		envelope.names = pa_text_of(PA_NAMES_DIFFUSION);
 	PA_TRY(pa_value_document(env, value, PA_DOCUMENT_CONFIG, &envelope.config));
 	PA_TRY(pa_value_document(env, value, PA_DOCUMENT_RECIPE, &envelope.recipe));
 	return pa_safetensors_envelope_header(env, adapter->n_tensors, tensors, &envelope, header);

@@ -11,6 +11,9 @@
 #include "adapter/fault.h"
 #include "adapter/kind.h"
 #include "core/limits.h"
+#include "interchange/container_alpha.h"
+#include "interchange/container_config.h"
+#include "interchange/peft_members.h"
 #include "interchange/peft_selection.h"
 
 static PaStatus
@@ -59,13 +62,6 @@ choose_config(PaEnv *env, const PaSafetensors *file, bool envelope, bool require
 		pa_hint(env, "Import a file and its adapter_config.json with adapter_from_safetensors().");
 		return PA_ERR_FILE;
 	}
-	if (!envelope && config->text == NULL)
-	{
-		pa_fail(env, PA_ERR_CONFIG, "adapter has no configuration");
-		pa_detail(env, "The scaling of a LoRA adapter is in no tensor, so there is no default.");
-		pa_hint(env, "Pass the text of adapter_config.json as the second argument.");
-		return PA_ERR_CONFIG;
-	}
 	if (!envelope)
 		return PA_OK;
 	if (config->text != NULL)
@@ -81,9 +77,37 @@ choose_config(PaEnv *env, const PaSafetensors *file, bool envelope, bool require
 	return PA_OK;
 }
 
+static PaStatus
+refuse_no_config(PaEnv *env)
+{
+	pa_fail(env, PA_ERR_CONFIG, "adapter has no configuration");
+	pa_detail(env, "The scaling of a LoRA adapter is in no tensor, so there is no default.");
+	pa_hint(env, "Pass the text of adapter_config.json as the second argument.");
+	return PA_ERR_CONFIG;
+}
+
+/* The reading of the file's names, and its configuration where it has none beside it. */
+static PaStatus
+find_container(PaEnv *env, const PaSafetensors *file, PaContainer *container, PaText *config)
+{
+	*container = PA_CONTAINER_PEFT;
+	if (file->names.text != NULL && strcmp(file->names.text, PA_NAMES_DIFFUSION) == 0)
+		*container = PA_CONTAINER_DIFFUSION;
+	if (pa_safetensors_is_envelope(file))
+		return PA_OK;
+	if (config->text == NULL)
+	{
+		PA_TRY(pa_container_config(env, file, container, config));
+		return config->text != NULL ? PA_OK : refuse_no_config(env);
+	}
+	if (file->names.text == NULL)
+		*container = pa_container_of_names(file);
+	return PA_OK;
+}
+
 /* By the type in the configuration, unless the envelope says that it was only stored. */
 static PaStatus
-read_config(PaEnv *env, const PaSafetensors *file, PaText config, PaConfig *read)
+read_by_kind(PaEnv *env, const PaSafetensors *file, PaText config, PaConfig *read)
 {
 	const PaKindMethods *kind;
 
@@ -96,19 +120,42 @@ read_config(PaEnv *env, const PaSafetensors *file, PaText config, PaConfig *read
 	return pa_peft_config_read_as(env, config, kind->id, read);
 }
 
+/*
+ * An envelope says whether wrappers are to be taken off: one that was written
+ * before they were has paths as its names say them, and must keep its digest.
+ */
+static PaStatus
+read_config(PaEnv *env, const PaSafetensors *file, PaText config, PaConfig *read)
+{
+	PA_TRY(read_by_kind(env, file, config, read));
+	read->unwrap_names = !pa_safetensors_is_envelope(file) || file->names.text != NULL;
+	if (file->names.text == NULL || strcmp(file->names.text, PA_NAMES_WRAPPED) == 0 ||
+		strcmp(file->names.text, PA_NAMES_DIFFUSION) == 0)
+		return PA_OK;
+	return pa_fail_later(env, "The file has \"%.100s\" under the metadata key \"%s\".", file->names.text,
+						 PA_META_NAMES);
+}
+
 PaStatus
 pa_file_describe(PaEnv *env, PaOpenedFile *opened, PaText config)
 {
 	const PaSafetensors *file = &opened->file;
 	PaResult   *result = &opened->result;
 	const uint8_t **data;
+	PaContainer container;
 
+	PA_TRY(find_container(env, file, &container, &config));
 	PA_TRY(read_config(env, file, config, &opened->config));
+	if (pa_kind_methods(opened->config.kind)->delta == PA_DELTA_PRODUCT &&
+		opened->config.container == PA_CONTAINER_PEFT)
+		opened->config.container = container;
 	PA_TRY(pa_result_describe_as(env, &opened->config, config, file->n_tensors, file->tensors, result));
 	PA_TRY(pa_peft_check_selection(env, &opened->config, result->adapter));
 	PA_TRY(PA_NEW_ARRAY(env, result->adapter->n_tensors, &data));
 	for (uint32_t i = 0; i < result->adapter->n_tensors; i++)
 		data[i] = file->data + file->tensors[result->of[i]].offset;
+	if (opened->config.container != PA_CONTAINER_PEFT)
+		PA_TRY(pa_alphas_check(env, result->adapter, data));
 	return pa_source_from_memory(env, result->adapter, data, &opened->source);
 }
 
@@ -157,6 +204,38 @@ check_is_adapter(PaEnv *env, const PaAdapter *adapter)
 	return PA_ERR_CONFIG;
 }
 
+/*
+ * PEFT saves no empty head or embedding.  (In an envelope there can be one, which was
+ * imported before this was asked.)
+ */
+static PaStatus
+check_saved_tensors(PaEnv *env, const PaAdapter *adapter)
+{
+	for (uint32_t i = 0; i < adapter->n_tensors; i++)
+		if (adapter->tensors[i].role == PA_ROLE_DENSE && adapter->tensors[i].elements == 0)
+			return pa_peft_refuse_empty(env, &adapter->tensors[i]);
+	return PA_OK;
+}
+
+/* What came in from outside for the first time: not a dump, nor a value that is there. */
+PaStatus
+pa_file_receive(PaEnv *env, const PaOpenedFile *opened)
+{
+	const PaResult *result = &opened->result;
+	const char *names;
+
+	PA_TRY(check_saved_tensors(env, result->adapter));
+	/* what MLX's has beside the scaling is how it was trained */
+	if (env->host->notice == NULL || opened->config.container == PA_CONTAINER_MLX)
+		return PA_OK;
+	PA_TRY(pa_peft_members_set(env, pa_peft_dialect(result->adapter->kind),
+							   result->documents.document[PA_DOCUMENT_CONFIG], &names));
+	if (names != NULL)
+		pa_notice(env, (PaNotice) {.detail = "They are kept, and have no part in arithmetic."},
+				  "adapter configuration has members that PEFT does not have: %s", names);
+	return PA_OK;
+}
+
 PaStatus
 pa_file_open(PaEnv *env, PaText file, PaText config, bool require_envelope, PaOpenedFile *opened)
 {
@@ -171,7 +250,10 @@ pa_file_open(PaEnv *env, PaText file, PaText config, bool require_envelope, PaOp
 		PA_TRY(check_inner_header(env, st));
 	PA_TRY(pa_file_describe(env, opened, config));
 	if (!envelope)
+	{
 		PA_TRY(check_is_adapter(env, opened->result.adapter));
+		PA_TRY(pa_file_receive(env, opened));
+	}
 	opened->result.documents.document[PA_DOCUMENT_HEADER] = envelope ? st->inner_header : st->header;
 	return choose_recipe(env, st, file, &opened->recipe);
 }

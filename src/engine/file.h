@@ -31,4 +31,10 @@ extern PaStatus pa_file_open(PaEnv *env, PaText file, PaText config, bool requir
 /* Describe opened->file, the data of which is in memory, by a configuration. */
 extern PaStatus pa_file_describe(PaEnv *env, PaOpenedFile *opened, PaText config);
 
+/*
+ * What comes in from outside for the first time: saved tensors that are empty are
+ * PA_ERR_FILE, members of the configuration that nobody here knows a notice.
+ */
+extern PaStatus pa_file_receive(PaEnv *env, const PaOpenedFile *opened);
+
 #endif

@@ -36,13 +36,11 @@ pa_inspect_rank(PaEnv *env, PaValue *value, const char *path, uint64_t *rank)
 typedef void (*Visit)(void *state, const PaTensor *tensor, const void *raw, size_t n);
 
 static PaStatus
-visit_blocks(PaEnv *env, PaValue *value, uint32_t tensor, Visit visit, void *state)
+visit_blocks(PaEnv *env, PaSource *source, uint32_t tensor, Visit visit, void *state)
 {
-	const PaTensor *of = &pa_value_adapter(value)->tensors[tensor];
-	PaSource   *source;
+	const PaTensor *of = &source->adapter->tensors[tensor];
 	double	   *raw;
 
-	PA_TRY(pa_value_source(env, value, &source));
 	PA_TRY(PA_NEW_RAW(env, PA_BLOCK_ELEMENTS, &raw));
 	for (uint64_t done = 0; done < of->elements;)
 	{
@@ -69,9 +67,11 @@ PaStatus
 pa_inspect_norm(PaEnv *env, PaValue *value, uint32_t tensor, double *norm)
 {
 	double		sum = 0;
+	PaSource   *source;
 
 	PA_TRY(pa_tensor_require_arithmetic(env, &pa_value_adapter(value)->tensors[tensor]));
-	PA_TRY(visit_blocks(env, value, tensor, visit_squares, &sum));
+	PA_TRY(pa_value_source(env, value, &source));
+	PA_TRY(visit_blocks(env, source, tensor, visit_squares, &sum));
 	*norm = sqrt(sum);
 	return PA_OK;
 }
@@ -110,8 +110,16 @@ visit_widen(void *state, const PaTensor *tensor, const void *raw, size_t n)
 }
 
 PaStatus
+pa_inspect_read_from(PaEnv *env, PaSource *source, const PaTensor *tensor, double *out)
+{
+	return visit_blocks(env, source, (uint32_t) (tensor - source->adapter->tensors), visit_widen, &out);
+}
+
+PaStatus
 pa_inspect_read(PaEnv *env, PaValue *value, const PaTensor *tensor, double *out)
 {
-	return visit_blocks(env, value, (uint32_t) (tensor - pa_value_adapter(value)->tensors), visit_widen,
-						&out);
+	PaSource   *source;
+
+	PA_TRY(pa_value_source(env, value, &source));
+	return pa_inspect_read_from(env, source, tensor, out);
 }

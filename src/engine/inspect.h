@@ -19,4 +19,7 @@ extern PaStatus pa_inspect_norm(PaEnv *env, PaValue *value, uint32_t tensor, dou
 extern PaStatus pa_inspect_measure(PaEnv *env, PaValue *value, const char *name, const PaTensor **tensor);
 extern PaStatus pa_inspect_read(PaEnv *env, PaValue *value, const PaTensor *tensor, double *out);
 
+/* The same of a source, whose tensor it is. */
+extern PaStatus pa_inspect_read_from(PaEnv *env, PaSource *source, const PaTensor *tensor, double *out);
+
 #endif

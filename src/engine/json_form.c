@@ -26,6 +26,7 @@ pa_json_form_import(PaEnv *env, PaText text, size_t reserve, PaBuf *out)
 	memset(&opened, 0, sizeof(opened));
 	PA_TRY(pa_json_form_read(env, text, &opened.file, &config));
 	PA_TRY(pa_file_describe(env, &opened, config));
+	PA_TRY(pa_file_receive(env, &opened));
 	PA_TRY(pa_export_canonical(env, opened.source, &header, sha256));
 	PA_TRY(pa_recipe_import(env, sha256, &opened.recipe));
 	return pa_result_store_imported(env, &opened.result, opened.source, opened.recipe, reserve, out);

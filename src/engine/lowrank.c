@@ -72,7 +72,7 @@ check_sum(PaEnv *env, const PaPlannedSum *sum, const PaStack *const *stacks)
 	for (uint32_t i = 0; sum->n_leaves > 0 && i < sum->draft->facts.n_modules; i++)
 		if (stacks[i] != NULL)
 		{
-			PA_TRY(pa_stack_reader(env, stacks[i], 0, &reader));
+			PA_TRY(pa_stack_reader(env, stacks[i], PA_MAX_STACK_RANK, 0, &reader));
 			pa_stack_reader_release(env, &reader);
 		}
 	return PA_OK;
@@ -160,7 +160,7 @@ pa_lowrank_truncate(PaEnv *env, const PaDeltaSum *sum, PaKeep keep, size_t reser
 	PA_TRY(check_sum(env, &planned, stacks));
 	PA_TRY(pa_blas_open(env));
 	PA_TRY(truncated_draft(env, &planned, stacks, keep, &draft));
-	PA_TRY(pa_result_describe(env, &draft, &result));
+	PA_TRY(pa_result_describe(env, &draft, planned.operands.n, planned.operands.values, &result));
 	PA_TRY(truncated_source(env, &planned, stacks, &draft, &result, &source));
 	PA_TRY(truncate_recipe(env, &planned, keep, &recipe));
 	return pa_result_store(env, &result, source, recipe, planned.operands.n, planned.operands.named, reserve,

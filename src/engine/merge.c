@@ -170,7 +170,7 @@ pa_merge_values(PaEnv *env, uint32_t n, PaValue *const *values, const double *we
 	PA_TRY(pa_operands_open(env, n, values, true, &operands));
 	PA_TRY(make_terms(env, n, weights, &operands, &terms));
 	PA_TRY(plan_merge(env, &operands, n, terms, &plan, &draft));
-	PA_TRY(pa_result_describe(env, draft, &result));
+	PA_TRY(pa_result_describe(env, draft, operands.n, operands.values, &result));
 	PA_TRY(pa_merge_source(env, plan, &merge, result.adapter, result.of, &source));
 	PA_TRY(merge_recipe(env, &operands, n, terms, arguments, &recipe));
 	return pa_result_store(env, &result, source, recipe, operands.n, operands.named, reserve, out);

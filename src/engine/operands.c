@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/sort.h"
+#include "engine/view.h"
 
 typedef struct Given
 {
@@ -75,7 +76,7 @@ add_operand(PaEnv *env, PaOperands *operands, PaValue *value)
 		.state = value,
 	};
 	pa_value_borrow_decoder(value, operands->values[0]);
-	return pa_value_source(env, value, &operands->sources[i]);
+	return pa_view_source(env, value, &operands->sources[i]);
 }
 
 PaStatus

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "core/fsum.h"
+#include "engine/open.h"
 #include "engine/recompute_ops.h"
 
 /* A value: one that was given, or one that was computed and is kept until its last use. */
@@ -285,7 +286,7 @@ prepare(PaEnv *env, const Operand *left, size_t n, PaStep *step, Held **held)
 			memcmp(left[i].held->header.digest, left[i - 1].held->header.digest, PA_SHA256_LENGTH) != 0)
 		{
 			held[step->n_values] = left[i].held;
-			PA_TRY(pa_value_open(env, left[i].held->bytes, &step->values[step->n_values]));
+			PA_TRY(pa_open_value(env, left[i].held->bytes, &step->values[step->n_values]));
 			step->n_values++;
 		}
 		step->terms[step->n_terms++] = (PaTerm) {step->n_values - 1, left[i].u, left[i].v};
@@ -322,10 +323,14 @@ compute(PaEnv *env, Run *run, uint32_t number, size_t reserve, PaBuf *out, Held 
 static PaStatus
 compute_apart(Run *run, uint32_t number, size_t reserve, PaBuf *out, Held **same, bool *gone)
 {
+	PaHost		host = *run->env->host;
 	PaEnv		env;
 	PaStatus	status;
 
-	pa_env_init(&env, run->env->host);
+	/* what was made is made again, whether its operands would pair today or not, and was told then */
+	host.unpaired = PA_UNPAIRED_OFF;
+	host.notice = NULL;
+	pa_env_init(&env, &host);
 	status = compute(&env, run, number, reserve, out, same, gone);
 	pa_env_reset(&env);
 	if (status != PA_OK)

@@ -9,9 +9,11 @@
 #include <string.h>
 
 #include "engine/evaluate.h"
+#include "engine/extract.h"
 #include "engine/lowrank.h"
 #include "engine/merge.h"
 #include "engine/split.h"
+#include "engine/to_lora.h"
 #include "engine/transform.h"
 #include "engine/union.h"
 
@@ -83,10 +85,62 @@ run_cast(PaEnv *env, PaStep *step, PaBuf *out)
 }
 
 static PaStatus
+run_plain(PaEnv *env, PaStep *step, PaBuf *out)
+{
+	bool		same;
+
+	PA_TRY(pa_transform_plain(env, step->values[0], pa_recipe_integer(step->node, "rank"), step->reserve, out,
+							  &same));
+	if (same)
+		step->same_as = 0;
+	return PA_OK;
+}
+
+static PaStatus
 run_select(PaEnv *env, PaStep *step, PaBuf *out)
 {
 	return pa_transform_select(env, step->values[0], pa_recipe_text(step->node, "pattern"),
 							   pa_recipe_flag(step->node, "invert"), step->reserve, out);
+}
+
+static PaStatus
+run_rename(PaEnv *env, PaStep *step, PaBuf *out)
+{
+	return pa_transform_rename(env, step->values[0], pa_recipe_text(step->node, "pattern"),
+							   pa_recipe_text(step->node, "replacement"), step->reserve, out);
+}
+
+static PaStatus
+run_drop_dense(PaEnv *env, PaStep *step, PaBuf *out)
+{
+	return pa_transform_drop_dense(env, step->values[0], pa_recipe_text(step->node, "tensors"), step->reserve,
+								   out);
+}
+
+static PaStatus
+run_to_lora(PaEnv *env, PaStep *step, PaBuf *out)
+{
+	bool		same;
+
+	PA_TRY(pa_to_lora(env, step->values[0], pa_recipe_text(step->node, "shapes"), step->reserve, out, &same));
+	if (same)
+		step->same_as = 0;
+	return PA_OK;
+}
+
+static PaStatus
+run_extract(PaEnv *env, PaStep *step, PaBuf *out)
+{
+	int64_t		rank = pa_recipe_integer(step->node, "rank");
+	PaExtractArguments arguments = {
+		.drop_others = pa_recipe_flag(step->node, "drop_others"),
+		.embeddings = pa_recipe_text(step->node, "embeddings"),
+		.fan_in_fan_out = pa_recipe_flag(step->node, "fan_in_fan_out"),
+	};
+
+	PA_TRY(rank > 0 ? pa_lowrank_keep_rank(env, rank, &arguments.keep)
+					: pa_lowrank_keep_energy(env, pa_recipe_number(step->node, "energy"), &arguments.keep));
+	return pa_extract(env, step->values[0], &arguments, step->reserve, out);
 }
 
 static PaStatus
@@ -128,11 +182,14 @@ static const struct
 	const char *op;
 	PaStepRun	run;
 } operations[] = {
-	{"combine", run_combine},	{"concatenate", run_concatenate},
-	{"truncate", run_truncate}, {"merge", run_merge},
-	{"scale", run_scale},		{"cast", run_cast},
-	{"select", run_select},		{"set_base_model", run_set_base_model},
-	{"split", run_split},		{"union", run_union},
+	{"combine", run_combine},		{"concatenate", run_concatenate},
+	{"truncate", run_truncate},		{"merge", run_merge},
+	{"scale", run_scale},			{"cast", run_cast},
+	{"select", run_select},			{"set_base_model", run_set_base_model},
+	{"split", run_split},			{"union", run_union},
+	{"drop_dense", run_drop_dense}, {"rename", run_rename},
+	{"plain", run_plain},			{"to_lora", run_to_lora},
+	{"extract", run_extract},
 };
 
 PaStepRun

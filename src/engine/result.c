@@ -6,11 +6,60 @@
  */
 #include "engine/result.h"
 
-PaStatus
-pa_result_describe(PaEnv *env, const PaDraft *draft, PaResult *result)
+#include "engine/dress.h"
+#include "interchange/peft_kept.h"
+
+/* Whose configuration says nothing that PEFT's would keep. */
+static bool
+is_mlx(const PaValue *value)
 {
+	return pa_container_of(pa_value_adapter(value)) == PA_CONTAINER_MLX;
+}
+
+/* One configuration at a time: operands may be very many. */
+static PaStatus
+keep_members(PaEnv *env, uint32_t n, PaValue *const *operands, PaText *text)
+{
+	PaKept		kept;
+
+	PA_TRY(pa_peft_kept_begin(env, &kept));
+	for (uint32_t i = 0; i < n; i++)
+	{
+		PaText		config;
+
+		PA_TRY(pa_check_cancel(env));
+		PA_TRY(pa_value_document(env, operands[i], PA_DOCUMENT_CONFIG, &config));
+		PA_TRY(pa_peft_kept_add(env, &kept, pa_value_adapter(operands[i])->kind,
+								is_mlx(operands[i]) ? pa_text_of("{}") : config));
+		pa_value_release_document(env, operands[i], &config);
+	}
+	return pa_json_write(env, kept.members, PA_JSON_SORTED, text);
+}
+
+static PaStatus
+find_spelling(PaEnv *env, uint32_t n, PaValue *const *operands, PaResult *result)
+{
+	const PaAdapter **adapters;
+
+	PA_TRY(PA_NEW_ARRAY(env, n, &adapters));
+	for (uint32_t i = 0; i < n; i++)
+		adapters[i] = pa_value_adapter(operands[i]);
+	result->spelling = pa_spelling_of_result(n, adapters);
+	result->mlx = pa_containers_are_mlx(n, adapters);
+	pa_free(env, adapters);
+	return PA_OK;
+}
+
+PaStatus
+pa_result_describe(PaEnv *env, const PaDraft *draft, uint32_t n, PaValue *const *operands, PaResult *result)
+{
+	PaDraft		keeping = *draft;
+
 	*result = (PaResult) {0};
-	return pa_peft_describe_draft(env, draft, &result->documents.document[PA_DOCUMENT_CONFIG],
+	PA_TRY(keep_members(env, n, operands, &keeping.kept));
+	PA_TRY(find_spelling(env, n, operands, result));
+	keeping.spelling = result->spelling;
+	return pa_peft_describe_draft(env, &keeping, &result->documents.document[PA_DOCUMENT_CONFIG],
 								  &result->adapter, &result->of);
 }
 
@@ -72,6 +121,7 @@ pa_result_store(PaEnv *env, PaResult *result, PaSource *source, PaText recipe, u
 	PaValueHeader header;
 	PaStatus	status = PA_OK;
 
+	PA_TRY(pa_dress(env, result, &source));
 	PA_TRY(store(env, result, source, recipe, reserve, out, &header));
 	if (env->host->made != NULL)
 		status = tell_host(env, &header, recipe, n_operands, operands);

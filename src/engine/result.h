@@ -24,11 +24,17 @@ typedef struct PaResult
 {
 	PaAdapter  *adapter;
 	uint32_t   *of;				/* which tensor of the draft, or of the list, tensor i is */
+	const PaSpelling *spelling; /* of a draft's names; NULL: PEFT's */
+	bool		mlx;			/* it is written as MLX has it, if it can be */
 	PaDocuments documents;
 } PaResult;
 
-/* The configuration is composed, and names are where the draft leaves them open. */
-extern PaStatus pa_result_describe(PaEnv *env, const PaDraft *draft, PaResult *result);
+/*
+ * The configuration is composed, and names are where the draft leaves them open.
+ * What the operands' configurations agree in and no operation reads is kept.
+ */
+extern PaStatus pa_result_describe(PaEnv *env, const PaDraft *draft, uint32_t n, PaValue *const *operands,
+								   PaResult *result);
 
 /* By a configuration that stays. */
 extern PaStatus pa_result_describe_kept(PaEnv *env, const PaDraft *draft, PaText config, PaResult *result);

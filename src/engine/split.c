@@ -124,6 +124,7 @@ pa_split_value(PaEnv *env, PaValue *value, uint64_t max_bytes, PaSplit **split, 
 	PA_TRY(pa_value_source(env, value, &self->source));
 	PA_TRY(pa_value_document(env, value, PA_DOCUMENT_CONFIG, &self->config_text));
 	PA_TRY(pa_peft_config_read_as(env, self->config_text, self->whole->kind, &self->config));
+	self->config.container = pa_container_of(self->whole);
 	PA_TRY(pa_operands_single(env, value, &self->operand));
 	PA_TRY(cut(env, self, max_bytes, n_parts));
 	*split = self;
@@ -142,7 +143,7 @@ pa_split_part(PaEnv *env, PaSplit *self, uint32_t part, size_t reserve, PaBuf *o
 
 	PA_TRY(PA_NEW_ARRAY(env, n, &tensors));
 	for (uint32_t i = 0; i < n; i++)
-		tensors[i] = pa_safetensors_tensor(&self->whole->tensors[member[i]], 0);
+		tensors[i] = pa_safetensors_tensor(self->whole, member[i], 0);
 	PA_TRY(pa_result_describe_as(env, &self->config, self->config_text, n, tensors, &result));
 	for (uint32_t i = 0; i < n; i++)
 		result.of[i] = member[result.of[i]];

@@ -1,6 +1,7 @@
 /*
  * transform.c
- *	  Operations on one value: adapter_scale, adapter_cast, adapter_select and
+ *	  Operations on one value: adapter_scale, adapter_cast, adapter_plain,
+ *	  adapter_select, adapter_drop_dense, adapter_rename and
  *	  adapter_set_base_model.  Each is a draft, its description, a source and a
  *	  recipe node.
  *
@@ -15,12 +16,13 @@
 #include "core/pattern.h"
 #include "engine/operands.h"
 #include "engine/result.h"
+#include "engine/view.h"
 
 /* The result described, with the operand's tensor for each of its own in place of the draft's. */
 static PaStatus
-describe(PaEnv *env, const PaDraft *draft, PaResult *result)
+describe(PaEnv *env, PaValue *value, const PaDraft *draft, PaResult *result)
 {
-	PA_TRY(pa_result_describe(env, draft, result));
+	PA_TRY(pa_result_describe(env, draft, 1, &value, result));
 	for (uint32_t i = 0; i < result->adapter->n_tensors; i++)
 		result->of[i] = (uint32_t) draft->tensors[result->of[i]].tag;
 	return PA_OK;
@@ -36,9 +38,9 @@ pa_transform_scale(PaEnv *env, PaValue *value, double s, size_t reserve, PaBuf *
 	PaOperand	operand;
 	PaText		recipe;
 
-	PA_TRY(pa_scale_draft(env, pa_value_adapter(value), s, &draft));
-	PA_TRY(describe(env, draft, &result));
-	PA_TRY(pa_value_source(env, value, &parent));
+	PA_TRY(pa_view_source(env, value, &parent));
+	PA_TRY(pa_scale_draft(env, parent->adapter, s, &draft));
+	PA_TRY(describe(env, value, draft, &result));
 	PA_TRY(pa_scale_source(env, parent, result.adapter, result.of, s, &source));
 	PA_TRY(pa_operands_single(env, value, &operand));
 	PA_TRY(pa_recipe_scale(env, &operand, s, &recipe));
@@ -49,6 +51,7 @@ PaStatus
 pa_transform_cast(PaEnv *env, PaValue *value, const char *dtype, size_t reserve, PaBuf *out)
 {
 	PaDtype		to = pa_dtype_by_name_any_case(dtype, strlen(dtype));
+	uint64_t	vanished = 0;
 	PaDraft    *draft;
 	PaResult	result;
 	PaSource   *parent;
@@ -62,39 +65,28 @@ pa_transform_cast(PaEnv *env, PaValue *value, const char *dtype, size_t reserve,
 		pa_hint(env, "The types that can be computed with are F64, F32, F16 and BF16.");
 		return PA_ERR_CONFIG;
 	}
-	PA_TRY(pa_cast_draft(env, pa_value_adapter(value), to, &draft));
-	PA_TRY(describe(env, draft, &result));
-	PA_TRY(pa_value_source(env, value, &parent));
-	PA_TRY(pa_cast_source(env, parent, result.adapter, result.of, &source));
+	PA_TRY(pa_view_source(env, value, &parent));
+	PA_TRY(pa_cast_draft(env, parent->adapter, to, &draft));
+	PA_TRY(describe(env, value, draft, &result));
+	PA_TRY(pa_cast_source(env, parent, result.adapter, result.of, &vanished, &source));
 	PA_TRY(pa_operands_single(env, value, &operand));
 	PA_TRY(pa_recipe_cast(env, &operand, pa_dtype_name(to), &recipe));
-	return pa_result_store(env, &result, source, recipe, 1, &operand, reserve, out);
-}
-
-static PaStatus
-match_modules(PaEnv *env, const PaAdapter *adapter, const char *pattern, bool invert, bool **keep)
-{
-	PaPattern  *compiled;
-
-	PA_TRY(pa_pattern_compile(env, pattern, PA_PATTERN_WHOLE, &compiled));
-	pa_pattern_share(compiled, adapter->n_modules);
-	PA_TRY(PA_NEW_ARRAY(env, adapter->n_modules, keep));
-	for (uint32_t i = 0; i < adapter->n_modules; i++)
-	{
-		bool		matches;
-
-		PA_TRY(pa_pattern_match(env, compiled, adapter->modules[i].path, &matches));
-		(*keep)[i] = matches != invert;
-	}
-	pa_pattern_release(env, compiled);
+	PA_TRY(pa_result_store(env, &result, source, recipe, 1, &operand, reserve, out));
+	/* each element was read once, by the one pass that writes */
+	if (vanished > 0)
+		pa_notice(env,
+				  (PaNotice) {
+					  .detail = "They are nearer to zero than to the smallest number of the type.",
+					  .hint = "A wider type, or BF16, which has the range of F32, keeps them.",
+				  },
+				  "elements that were not zero and are zero in %s: %llu", pa_dtype_name(to),
+				  (unsigned long long) vanished);
 	return PA_OK;
 }
 
 PaStatus
-pa_transform_select(PaEnv *env, PaValue *value, const char *pattern, bool invert, size_t reserve, PaBuf *out)
+pa_transform_plain(PaEnv *env, PaValue *value, int64_t rank, size_t reserve, PaBuf *out, bool *same)
 {
-	const PaAdapter *adapter = pa_value_adapter(value);
-	bool	   *keep;
 	PaDraft    *draft;
 	PaResult	result;
 	PaSource   *parent;
@@ -102,14 +94,181 @@ pa_transform_select(PaEnv *env, PaValue *value, const char *pattern, bool invert
 	PaOperand	operand;
 	PaText		recipe;
 
-	PA_TRY(pa_adapter_require_arithmetic(env, adapter));
-	PA_TRY(match_modules(env, adapter, pattern, invert, &keep));
-	PA_TRY(pa_select_draft(env, adapter, keep, &draft));
-	PA_TRY(describe(env, draft, &result));
-	PA_TRY(pa_value_source(env, value, &parent));
+	PA_TRY(pa_view_source(env, value, &parent));
+	PA_TRY(pa_adapter_require_arithmetic(env, parent->adapter));
+	*same = pa_delta_form(parent->adapter) != PA_DELTA_PRODUCT;
+	if			(*same)
+		return PA_OK;
+	PA_TRY(pa_plain_draft(env, parent->adapter, (uint64_t) rank, &draft));
+	PA_TRY(describe(env, value, draft, &result));
+	PA_TRY(pa_plain_source(env, parent, result.adapter, result.of, &source));
+	PA_TRY(pa_operands_single(env, value, &operand));
+	PA_TRY(pa_recipe_plain(env, &operand, (uint64_t) rank, &recipe));
+	return pa_result_store(env, &result, source, recipe, 1, &operand, reserve, out);
+}
+
+/* The tensors of the modules whose path matches, or does not. */
+static PaStatus
+match_modules(PaEnv *env, const PaAdapter *adapter, const char *pattern, bool invert, bool *keep)
+{
+	PaPattern  *compiled;
+	bool	   *matches;
+
+	PA_TRY(pa_pattern_compile(env, pattern, PA_PATTERN_WHOLE, &compiled));
+	pa_pattern_share(compiled, adapter->n_modules);
+	PA_TRY(PA_NEW_ARRAY(env, adapter->n_modules, &matches));
+	for (uint32_t i = 0; i < adapter->n_modules; i++)
+		PA_TRY(pa_pattern_match(env, compiled, adapter->modules[i].path, &matches[i]));
+	for (uint32_t i = 0; i < adapter->n_tensors; i++)
+		keep[i] = matches[adapter->tensors[i].module] != invert;
+	pa_pattern_release(env, compiled);
+	return PA_OK;
+}
+
+/* All tensors but the dense ones whose key matches; pattern NULL: but the dense ones. */
+static PaStatus
+match_dense(PaEnv *env, const PaAdapter *adapter, const char *pattern, bool *keep)
+{
+	PaPattern  *compiled = NULL;
+
+	if (pattern != NULL)
+	{
+		PA_TRY(pa_pattern_compile(env, pattern, PA_PATTERN_WHOLE, &compiled));
+		pa_pattern_share(compiled, adapter->n_tensors);
+	}
+	for (uint32_t i = 0; i < adapter->n_tensors; i++)
+	{
+		bool		matches = adapter->tensors[i].role == PA_ROLE_DENSE;
+
+		PA_TRY(pa_check_cancel(env));
+		if (matches && compiled != NULL)
+			PA_TRY(pa_pattern_match(env, compiled, adapter->tensors[i].key, &matches));
+		keep[i] = !matches;
+	}
+	if (compiled != NULL)
+		pa_pattern_release(env, compiled);
+	return PA_OK;
+}
+
+/* The tensors that are kept, as they are. */
+static PaStatus
+store_kept(PaEnv *env, PaValue *value, PaSource *parent, const bool *keep, const PaOperand *operand,
+		   PaText recipe, size_t reserve, PaBuf *out)
+{
+	PaDraft    *draft;
+	PaResult	result;
+	PaSource   *source;
+
+	PA_TRY(pa_select_draft(env, parent->adapter, keep, &draft));
+	PA_TRY(describe(env, value, draft, &result));
 	PA_TRY(pa_source_subset(env, result.adapter, parent, result.of, &source));
+	return pa_result_store(env, &result, source, recipe, 1, operand, reserve, out);
+}
+
+PaStatus
+pa_transform_select(PaEnv *env, PaValue *value, const char *pattern, bool invert, size_t reserve, PaBuf *out)
+{
+	const PaAdapter *adapter;
+	PaSource   *parent;
+	bool	   *keep;
+	PaOperand	operand;
+	PaText		recipe;
+
+	PA_TRY(pa_view_parts(env, value, &parent));
+	adapter = parent->adapter;
+	PA_TRY(pa_adapter_require_arithmetic(env, adapter));
+	PA_TRY(PA_NEW_ARRAY(env, adapter->n_tensors, &keep));
+	PA_TRY(match_modules(env, adapter, pattern, invert, keep));
 	PA_TRY(pa_operands_single(env, value, &operand));
 	PA_TRY(pa_recipe_select(env, &operand, pattern, invert, &recipe));
+	return store_kept(env, value, parent, keep, &operand, recipe, reserve, out);
+}
+
+PaStatus
+pa_transform_drop_dense(PaEnv *env, PaValue *value, const char *tensors, size_t reserve, PaBuf *out)
+{
+	const PaAdapter *adapter;
+	PaSource   *parent;
+	bool	   *keep;
+	PaOperand	operand;
+	PaText		recipe;
+
+	PA_TRY(pa_view_parts(env, value, &parent));
+	adapter = parent->adapter;
+	PA_TRY(pa_adapter_require_arithmetic(env, adapter));
+	PA_TRY(PA_NEW_ARRAY(env, adapter->n_tensors, &keep));
+	PA_TRY(match_dense(env, adapter, tensors, keep));
+	PA_TRY(pa_operands_single(env, value, &operand));
+	PA_TRY(pa_recipe_drop_dense(env, &operand, tensors, &recipe));
+	return store_kept(env, value, parent, keep, &operand, recipe, reserve, out);
+}
+
+static PaStatus
+new_paths(PaEnv *env, const PaAdapter *adapter, const char *pattern, const char *replacement,
+		  const char ***paths)
+{
+	PaPattern  *compiled;
+	bool		any = false;
+
+	PA_TRY(pa_pattern_compile(env, pattern, PA_PATTERN_WHOLE, &compiled));
+	pa_pattern_share(compiled, adapter->n_modules);
+	PA_TRY(PA_NEW_ARRAY(env, adapter->n_modules, paths));
+	for (uint32_t i = 0; i < adapter->n_modules; i++)
+	{
+		bool		matches;
+
+		(*paths)[i] = adapter->modules[i].path;
+		PA_TRY(
+			pa_pattern_expand(env, compiled, adapter->modules[i].path, replacement, &matches, &(*paths)[i]));
+		any = any || matches;
+	}
+	pa_pattern_release(env, compiled);
+	if (any)
+		return PA_OK;
+	pa_fail(env, PA_ERR_CONFIG, "no module of the adapter is renamed");
+	if (adapter->n_modules > 0)
+		pa_detail(env, "The pattern must match a whole module path, as \"%.300s\".",
+				  adapter->modules[0].path);
+	return PA_ERR_CONFIG;
+}
+
+/* A path can be one in every respect but that of names: PEFT would take it apart otherwise. */
+static PaStatus
+describe_new_paths(PaEnv *env, PaValue *value, const PaDraft *draft, PaResult *result)
+{
+	PaStatus	status = describe(env, value, draft, result);
+	PaError		error = env->error;
+
+	if (status != PA_ERR_INTERNAL && status != PA_ERR_FILE)
+		return status;
+	pa_fail(env, PA_ERR_CONFIG, "renamed modules cannot be told by PEFT's tensor names and configuration");
+	pa_detail(env, "From their names it would be read: %s.", error.message);
+	pa_hint(env, "Write the replacement so that each path is one that the base model can have.");
+	return PA_ERR_CONFIG;
+}
+
+PaStatus
+pa_transform_rename(PaEnv *env, PaValue *value, const char *pattern, const char *replacement, size_t reserve,
+					PaBuf *out)
+{
+	const PaAdapter *adapter;
+	const char **paths;
+	PaDraft    *draft;
+	PaResult	result;
+	PaSource   *parent;
+	PaSource   *source;
+	PaOperand	operand;
+	PaText		recipe;
+
+	PA_TRY(pa_view_parts(env, value, &parent));
+	adapter = parent->adapter;
+	PA_TRY(pa_adapter_require_arithmetic(env, adapter));
+	PA_TRY(new_paths(env, adapter, pattern, replacement, &paths));
+	PA_TRY(pa_rename_draft(env, adapter, paths, &draft));
+	PA_TRY(describe_new_paths(env, value, draft, &result));
+	PA_TRY(pa_source_subset(env, result.adapter, parent, result.of, &source));
+	PA_TRY(pa_operands_single(env, value, &operand));
+	PA_TRY(pa_recipe_rename(env, &operand, pattern, replacement, &recipe));
 	return pa_result_store(env, &result, source, recipe, 1, &operand, reserve, out);
 }
 
@@ -126,9 +285,10 @@ describe_renamed(PaEnv *env, PaValue *value, const char *base_model, const char 
 	PA_TRY(pa_value_document(env, value, PA_DOCUMENT_CONFIG, &before));
 	PA_TRY(pa_peft_config_rename(env, before, base_model, revision, &after));
 	PA_TRY(pa_peft_config_read_as(env, after, adapter->kind, &config));
+	config.container = pa_container_of(adapter);
 	PA_TRY(PA_NEW_ARRAY(env, adapter->n_tensors, &tensors));
 	for (uint32_t i = 0; i < adapter->n_tensors; i++)
-		tensors[i] = pa_safetensors_tensor(&adapter->tensors[i], 0);
+		tensors[i] = pa_safetensors_tensor(adapter, i, 0);
 	PA_TRY(pa_result_describe_as(env, &config, after, adapter->n_tensors, tensors, result));
 	return pa_value_document(env, value, PA_DOCUMENT_HEADER, &result->documents.document[PA_DOCUMENT_HEADER]);
 }

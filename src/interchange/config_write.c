@@ -6,6 +6,7 @@
  */
 #include "interchange/config_write.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "core/pattern.h"
@@ -25,6 +26,14 @@ append(PaEnv *env, json_t *array, json_t *value)
 	if (value == NULL || json_array_append_new(array, value) != 0)
 		return pa_fail(env, PA_ERR_NOMEM, "out of memory");
 	return PA_OK;
+}
+
+PaStatus
+pa_config_set_number(PaEnv *env, json_t *object, const char *key, double v)
+{
+	bool		whole = v == nearbyint(v) && fabs(v) < 9007199254740992.0 && !(v == 0 && signbit(v));
+
+	return pa_config_set(env, object, key, whole ? json_integer((json_int_t) v) : json_real(v));
 }
 
 PaStatus

@@ -17,6 +17,9 @@
 /* Sets a member; value is taken over, and NULL is "out of memory". */
 extern PaStatus pa_config_set(PaEnv *env, json_t *object, const char *key, json_t *value);
 
+/* An integral value as an integer, as people write lora_alpha. */
+extern PaStatus pa_config_set_number(PaEnv *env, json_t *object, const char *key, double v);
+
 /* A string, or null for NULL. */
 extern PaStatus pa_config_set_text(PaEnv *env, json_t *root, const char *key, const char *s);
 

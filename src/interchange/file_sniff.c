@@ -23,6 +23,14 @@ typedef struct Magic
 static const char *const pickle = "Python pickle";
 static const char *const hint_save =
 	"Write the adapter again with PEFT's save_pretrained(), whose default is safetensors.";
+static const char *const hint_torch =
+	"Save it again with PEFT's save_pretrained(), or in Python: safetensors.torch.save_file(torch.load('adapter_model.bin', weights_only=True), "
+	"'adapter_model.safetensors').";
+static const char *const hint_npz =
+	"Its arrays carry PEFT's tensor names or another program's: safetensors.numpy.save_file(dict(numpy.load(file)), "
+	"'adapter_model.safetensors') writes them under the names that they have.";
+static const char *const hint_gguf =
+	"llama.cpp's converter does not go back: pass the PEFT folder that the file was made from.";
 static const char *const hint_unpack = "Decompress it first.";
 static const char *const hint_convert = "Convert it to PEFT's safetensors form first.";
 static const char *const hint_folder =
@@ -61,13 +69,24 @@ is_json(const uint8_t *p, size_t n)
 	return p[n - 1] == '}' || p[n - 1] == ']';
 }
 
+/* The name of a zip archive's first member, whose length stands before it; no more than is there. */
+static bool
+zip_begins_with(const uint8_t *p, size_t length, const char *end)
+{
+	size_t		n = length >= 30 ? (size_t) p[26] | (size_t) p[27] << 8 : 0;
+	size_t		m = strlen(end);
+
+	return memcmp(p, "PK\003\004", 4) == 0 && n >= m && length - 30 >= n &&
+		memcmp(p + 30 + n - m, end, m) == 0;
+}
+
 PaStatus
 pa_file_sniff(PaEnv *env, const uint8_t *p, size_t length)
 {
 	const Magic magics[] = {
 		{4, "PK\003\004", "a zip archive (.pt, .bin or .npz)", hint_save},
 		{4, "PK\005\006", "a zip archive (.pt, .bin or .npz)", hint_save},
-		{4, "GGUF", "GGUF", hint_convert},
+		{4, "GGUF", "GGUF", hint_gguf},
 		{8, "\211HDF\r\n\032\n", "HDF5", hint_convert},
 		{6, "\223NUMPY", "a numpy array", hint_convert},
 		{2, "\037\213", "gzip", hint_unpack},
@@ -84,13 +103,17 @@ pa_file_sniff(PaEnv *env, const uint8_t *p, size_t length)
 		{5, "<html", "an HTML page", "The download seems to have failed."},
 	};
 
+	if (length >= 30 && zip_begins_with(p, length, "/data.pkl"))
+		return refuse(env, "a Python pickle in a zip archive, as torch.save writes it", hint_torch);
+	if (length >= 30 && zip_begins_with(p, length, ".npy"))
+		return refuse(env, "numpy arrays in a zip archive (.npz)", hint_npz);
 	for (size_t i = 0; i < sizeof(magics) / sizeof(magics[0]); i++)
 		if (length >= magics[i].length && memcmp(p, magics[i].bytes, magics[i].length) == 0)
 			return refuse(env, magics[i].type, magics[i].hint);
 	if (length >= 263 && memcmp(p + 257, "ustar", 5) == 0)
 		return refuse(env, "a tar archive", hint_unpack);
 	if (is_pickle(p, length))
-		return refuse(env, pickle, hint_save);
+		return refuse(env, pickle, hint_torch);
 	if (is_json(p, length))
 		return refuse(env, "JSON text", hint_folder);
 	return PA_OK;

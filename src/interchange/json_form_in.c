@@ -299,22 +299,45 @@ read_tensors(PaEnv *env, json_t *tensors, PaSafetensors *file)
 	return PA_OK;
 }
 
+/* The reading of the names, which a configuration does not tell (doc/format.md, "Containers"). */
+static PaStatus
+read_names(PaEnv *env, const json_t *root, PaSafetensors *file)
+{
+	const json_t *names = json_object_get(root, "names");
+
+	if (names == NULL)
+		return PA_OK;
+	file->names = pa_text_of(json_string_value(names));
+	if (file->names.text != NULL && strcmp(file->names.text, PA_NAMES_DIFFUSION) == 0)
+		return PA_OK;
+	pa_fail(env, PA_ERR_TEXT, "names of the adapter is not \"%s\"", PA_NAMES_DIFFUSION);
+	return PA_ERR_TEXT;
+}
+
 PaStatus
 pa_json_form_read(PaEnv *env, PaText text, PaSafetensors *file, PaText *config)
 {
 	json_t	   *root;
 	json_t	   *tensors;
+	json_t	   *read;
+	size_t		n;
 
 	memset(file, 0, sizeof(*file));
 	PA_TRY(pa_json_parse(env, text, "adapter", &root));
 	tensors = json_object_get(root, "tensors");
-	if (json_object_size(root) != 2 || !json_is_object(tensors) ||
-		!json_is_object(json_object_get(root, "config")))
+	read = json_object_get(root, "config");
+	n = 1 + (read != NULL) + (json_object_get(root, "names") != NULL);
+	if (json_object_size(root) != n || !json_is_object(tensors) || (read != NULL && !json_is_object(read)))
 	{
 		pa_fail(env, PA_ERR_TEXT, "JSON is not an adapter");
-		pa_detail(env, "An adapter is an object with the members config and tensors, both objects.");
+		pa_detail(
+			env,
+			"An adapter is an object with the members config and tensors, both objects, and perhaps names.");
 		return PA_ERR_TEXT;
 	}
-	PA_TRY(pa_json_write(env, json_object_get(root, "config"), PA_JSON_PRETTY, config));
+	*config = (PaText) {0};
+	if (read != NULL)
+		PA_TRY(pa_json_write(env, read, PA_JSON_PRETTY, config));
+	PA_TRY(read_names(env, root, file));
 	return read_tensors(env, tensors, file);
 }

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "core/bytes.h"
+#include "interchange/container.h"
 
 /* A block of one tensor that is being written. */
 typedef struct Block
@@ -241,6 +242,8 @@ write_all(PaEnv *env, PaSource *source, PaText config, PaBuf *out)
 	PA_TRY(PA_NEW_RAW(env, (size_t) PA_BLOCK_ELEMENTS * 8, &raw));
 	PA_TRY(pa_buf_bytes(out, "{\"config\": ", 11));
 	PA_TRY(pa_buf_bytes(out, config.text, config.length));
+	if (pa_container_of(source->adapter) == PA_CONTAINER_DIFFUSION)
+		PA_TRY(pa_buf_printf(out, ", \"names\": \"%s\"", PA_NAMES_DIFFUSION));
 	PA_TRY(pa_buf_bytes(out, ", \"tensors\": {", 14));
 	for (uint32_t i = 0; i < source->adapter->n_tensors; i++)
 	{

@@ -17,11 +17,12 @@
 #include "adapter/draft.h"
 #include "core/json.h"
 #include "core/pattern.h"
+#include "interchange/container.h"
 
 /*
  * A rank_pattern or alpha_pattern entry, in the document's order.  A key that is
- * "^" and an escaped path, as composed configurations have them, is compared as
- * text: there may be thousands.  So is one of letters, digits and dots.
+ * "^" and an escaped path, or a plain one (plain_keys.h), as composed
+ * configurations have them, is compared as text: there may be thousands.
  */
 typedef struct PaPatternValue
 {
@@ -33,6 +34,17 @@ typedef struct PaPatternValue
 /* Strings and lists point into the document, which lives until pa_env_reset. */
 typedef struct PaConfig
 {
+	/* not of the document: whether wrappers are taken off names, and what was taken off */
+	bool		unwrap_names;
+	const char **named_paths;	/* of each module the path with its wrappers; NULL: it has none */
+	bool		composed;		/* it was written by paths, not by names */
+
+	/* nor these: how names are read, and whether the tensors' ranks are r and alpha */
+	PaContainer container;
+	bool		implied;
+	bool		scaled;			/* every module has this scaling */
+	double		scale;
+
 	/* every dialect */
 	PaKind		kind;
 	const char *base_model;		/* NULL: null or absent */
@@ -51,6 +63,7 @@ typedef struct PaConfig
 	/* LoRA */
 	const char *bias;			/* "none", "all", "lora_only"; others: "none" */
 	uint32_t	features;		/* others: none */
+	const char *variant;		/* the member that announces an unknown one; NULL: none */
 	bool		lora_bias;
 	bool		rslora;
 	double		r;

@@ -13,7 +13,8 @@
 
 #include "adapter/kind.h"
 #include "interchange/config_read.h"
-#include "interchange/peft_dialect.h"
+#include "interchange/mlx_config.h"
+#include "interchange/peft_members.h"
 
 static PaStatus
 read_kind(PaEnv *env, const json_t *root, PaConfig *config)
@@ -49,7 +50,12 @@ read_members(PaEnv *env, const json_t *root, PaConfig *config)
 	PA_TRY(pa_config_read_string(env, root, "revision", &config->base_revision));
 	PA_TRY(pa_config_read_string(env, root, "task_type", &config->task_type));
 	config->bias = "none";
-	return dialect->read != NULL ? dialect->read(env, root, config) : PA_OK;
+	if (dialect->read != NULL)
+		PA_TRY(dialect->read(env, root, config));
+	PA_TRY(pa_peft_member_variant(env, dialect, root, &config->variant));
+	if (config->variant != NULL)
+		config->features |= PA_FEATURE_UNKNOWN_MEMBER;
+	return PA_OK;
 }
 
 PaStatus
@@ -59,6 +65,8 @@ pa_peft_config_read(PaEnv *env, PaText text, PaConfig *config)
 
 	memset(config, 0, sizeof(*config));
 	PA_TRY(parse(env, text, &root));
+	if (pa_mlx_config_is(root))
+		return pa_mlx_config_read(env, root, config);
 	PA_TRY(read_kind(env, root, config));
 	return read_members(env, root, config);
 }
@@ -70,6 +78,8 @@ pa_peft_config_read_as(PaEnv *env, PaText text, PaKind kind, PaConfig *config)
 
 	memset(config, 0, sizeof(*config));
 	PA_TRY(parse(env, text, &root));
+	if (pa_mlx_config_is(root) && kind == PA_KIND_LORA)
+		return pa_mlx_config_read(env, root, config);
 	PA_TRY(read_kind(env, root, config));
 	config->kind = kind;
 	return read_members(env, root, config);

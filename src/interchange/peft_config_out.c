@@ -12,7 +12,9 @@
 
 #include "adapter/operation.h"
 #include "interchange/config_write.h"
+#include "interchange/mlx_config.h"
 #include "interchange/peft_dialect.h"
+#include "interchange/peft_kept.h"
 
 PaStatus
 pa_peft_config_write(PaEnv *env, const PaDraft *draft, PaText *text)
@@ -23,7 +25,7 @@ pa_peft_config_write(PaEnv *env, const PaDraft *draft, PaText *text)
 
 	PA_TRY(pa_json_own(env, root));
 	PA_TRY(pa_require(env, facts, PA_OPERATION_PARTS));
-	if (facts->features & ~PA_FEATURE_UNKNOWN_TENSOR)
+	if (facts->features & ~(PA_FEATURE_UNKNOWN_TENSOR | PA_FEATURE_COMPANION))
 		return pa_fail(env, PA_ERR_UNSUPPORTED,
 					   "adapter has features that a composed configuration cannot have");
 	if (dialect->write != NULL)
@@ -32,6 +34,8 @@ pa_peft_config_write(PaEnv *env, const PaDraft *draft, PaText *text)
 	PA_TRY(pa_config_set_text(env, root, "base_model_name_or_path", facts->base_model));
 	PA_TRY(pa_config_set_text(env, root, "revision", facts->base_revision));
 	PA_TRY(pa_config_set_text(env, root, "task_type", facts->task_type));
+	if (draft->kept.text != NULL)
+		PA_TRY(pa_peft_kept_write(env, draft->kept, root));
 	return pa_json_write(env, root, PA_JSON_PRETTY, text);
 }
 
@@ -41,7 +45,8 @@ pa_peft_config_rename(PaEnv *env, PaText text, const char *base_model, const cha
 	json_t	   *root;
 
 	PA_TRY(pa_json_parse(env, text, "adapter configuration", &root));
-	PA_TRY(pa_config_set_text(env, root, "base_model_name_or_path", base_model));
+	PA_TRY(pa_config_set_text(env, root, pa_mlx_config_is(root) ? "model" : "base_model_name_or_path",
+							  base_model));
 	PA_TRY(pa_config_set_text(env, root, "revision", revision));
 	PA_TRY(pa_json_write(env, root, PA_JSON_PRETTY, renamed));
 	if (renamed->length > PA_MAX_CONFIG_BYTES)

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "adapter/role.h"
+#include "adapter/shape.h"
 #include "core/strings.h"
 #include "interchange/endings.h"
 #include "interchange/peft_dialect.h"
@@ -32,10 +33,38 @@ compare_named(const void *a, const void *b)
 	return strcmp(((const Named *) a)->from->name, ((const Named *) b)->from->name);
 }
 
+/*
+ * Where the module is known, its path is what the name says, or what it says
+ * without wrappers: values of before wrappers were taken off have the former.
+ */
+static PaStatus
+parse_name(PaEnv *env, PaPeftReading how, Named *named)
+{
+	const PaFileTensor *from = named->from;
+
+	if (from->module == NULL)
+		return pa_peft_name_parse(env, &how, from->name, &named->name);
+	for (int unwrap = 0; unwrap < 2; unwrap++)
+	{
+		how.unwrap = unwrap;
+		PA_TRY(pa_peft_name_parse(env, &how, from->name, &named->name));
+		if (!how.unwrap && strcmp(named->name.path, from->module) == 0)
+			break;
+	}
+	return PA_OK;
+}
+
 /* The tensors in name order, each name parsed. */
 static PaStatus
-parse_names(PaEnv *env, PaKind kind, uint32_t n, const PaFileTensor *tensors, Named **named)
+parse_names(PaEnv *env, const PaConfig *config, uint32_t n, const PaFileTensor *tensors, Named **named)
 {
+	PaPeftReading how = {
+		.kind = config->kind,
+		.container = config->container,
+		.unwrap = config->unwrap_names && config->container == PA_CONTAINER_PEFT &&
+			pa_peft_dialect(config->kind)->n_suffixes > 0,
+	};
+
 	if (n > PA_MAX_TENSORS)
 		return pa_fail(env, PA_ERR_LIMIT, "adapter has %u tensors, more than %d", n, PA_MAX_TENSORS);
 	PA_TRY(PA_NEW_ARRAY(env, n, named));
@@ -45,6 +74,11 @@ parse_names(PaEnv *env, PaKind kind, uint32_t n, const PaFileTensor *tensors, Na
 		(*named)[i].index = i;
 	}
 	qsort(*named, n, sizeof(Named), compare_named);
+	for (uint32_t i = 0; how.container == PA_CONTAINER_PEFT && how.adapter == NULL && i < n; i++)
+	{
+		PA_TRY(pa_check_cancel(env));
+		PA_TRY(pa_peft_name_adapter(env, how.kind, (*named)[i].from->name, &how.adapter));
+	}
 	for (uint32_t i = 0; i < n; i++)
 	{
 		const char *name = (*named)[i].from->name;
@@ -52,12 +86,12 @@ parse_names(PaEnv *env, PaKind kind, uint32_t n, const PaFileTensor *tensors, Na
 		PA_TRY(pa_check_cancel(env));
 		if (i > 0 && strcmp((*named)[i - 1].from->name, name) == 0)
 			return pa_fail(env, PA_ERR_FILE, "tensor \"%.300s\" is there twice", name);
-		PA_TRY(pa_peft_name_parse(env, kind, name, &(*named)[i].name));
+		PA_TRY(parse_name(env, how, &(*named)[i]));
 	}
 	return PA_OK;
 }
 
-/* Two names that differ only in their prefix are one tensor to PEFT. */
+/* Two names that differ only in their prefix, or in what is taken off, are one tensor. */
 static PaStatus
 check_keys(PaEnv *env, uint32_t n, const Named *named)
 {
@@ -65,13 +99,14 @@ check_keys(PaEnv *env, uint32_t n, const Named *named)
 
 	PA_TRY(PA_NEW_ARRAY(env, n, &keys));
 	for (uint32_t i = 0; i < n; i++)
-		keys[i] = named[i].from->name + named[i].name.prefix;
+		keys[i] = named[i].name.key;
 	pa_sort_strings(keys, n);
 	for (uint32_t i = 1; i < n; i++)
 	{
 		if (strcmp(keys[i - 1], keys[i]) != 0)
 			continue;
 		pa_fail(env, PA_ERR_FILE, "tensor \"%.300s\" is there twice, under two prefixes", keys[i]);
+		pa_detail(env, "What trainers put into names, as \"_orig_mod.\", is taken off.");
 		return PA_ERR_FILE;
 	}
 	pa_free(env, keys);
@@ -79,8 +114,9 @@ check_keys(PaEnv *env, uint32_t n, const Named *named)
 }
 
 static PaStatus
-make_modules(PaEnv *env, uint32_t n, const Named *named, PaAdapter *adapter)
+make_modules(PaEnv *env, PaConfig *config, uint32_t n, const Named *named, PaAdapter *adapter)
 {
+	uint32_t	n_tensors = n;
 	const char **paths;
 
 	PA_TRY(PA_NEW_ARRAY(env, n, &paths));
@@ -97,6 +133,14 @@ make_modules(PaEnv *env, uint32_t n, const Named *named, PaAdapter *adapter)
 		module->scaling = 1;
 		module->alpha = 1;
 		pa_module_clear(module);
+	}
+	PA_TRY(PA_NEW_ARRAY(env, n, &config->named_paths));
+	for (uint32_t i = 0; i < n_tensors; i++)
+	{
+		int64_t		m = pa_adapter_find_module(adapter, named[i].name.path);
+
+		if (!config->composed && named[i].name.named != named[i].name.path)
+			config->named_paths[m] = named[i].name.named;
 	}
 	pa_free(env, paths);
 	return PA_OK;
@@ -153,9 +197,8 @@ saved_prefix(const PaEndings *saved, const char *path)
 	return 0;
 }
 
-/* PEFT saves all that stands under a module whose name ends in an entry of modules_to_save. */
-static PaStatus
-find_saved_modules(PaEnv *env, const PaConfig *config, PaAdapter *adapter)
+PaStatus
+pa_peft_find_saved_modules(PaEnv *env, const PaConfig *config, PaAdapter *adapter)
 {
 	const char **found;
 	uint32_t	n = 0;
@@ -188,18 +231,23 @@ find_saved_modules(PaEnv *env, const PaConfig *config, PaAdapter *adapter)
 	return PA_OK;
 }
 
-/* PEFT writes no empty factor or vector: such a file was saved from shards. */
+PaStatus
+pa_peft_refuse_empty(PaEnv *env, const PaTensor *tensor)
+{
+	pa_fail(env, PA_ERR_FILE, "tensor \"%.300s\" has no elements: its shape is %s", tensor->name,
+			pa_shape_text(tensor).text);
+	pa_detail(env, "Under ZeRO-3 and FSDP each process has shards alone, and what is saved without gathering them is empty.");
+	pa_hint(env, "Gather the shards of the model before saving the adapter.");
+	return PA_ERR_FILE;
+}
+
+/* Before the shapes are compared with each other: what is empty fits nothing. */
 static PaStatus
 check_not_empty(PaEnv *env, const PaAdapter *adapter)
 {
 	for (uint32_t i = 0; i < adapter->n_tensors; i++)
-	{
-		if (pa_role_is_keyed(adapter->tensors[i].role) || adapter->tensors[i].elements > 0)
-			continue;
-		pa_fail(env, PA_ERR_FILE, "tensor \"%.300s\" has no elements", adapter->tensors[i].name);
-		pa_hint(env, "Gather the shards of the model before saving the adapter.");
-		return PA_ERR_FILE;
-	}
+		if (!pa_role_is_keyed(adapter->tensors[i].role) && adapter->tensors[i].elements == 0)
+			return pa_peft_refuse_empty(env, &adapter->tensors[i]);
 	return PA_OK;
 }
 
@@ -212,6 +260,7 @@ copy_facts(const PaConfig *config, PaAdapter *adapter)
 	adapter->task_type = config->task_type;
 	adapter->bias = config->bias;
 	adapter->features = config->features;
+	adapter->variant = config->variant;
 	adapter->fan_in_fan_out = config->fan_in_fan_out;
 	adapter->lora_bias = config->lora_bias;
 	adapter->rslora = config->rslora;
@@ -227,15 +276,15 @@ pa_peft_describe(PaEnv *env, PaConfig *config, uint32_t n, const PaFileTensor *t
 {
 	PaAdapter  *adapter;
 	Named	   *named;
-	const PaPeftDialect *dialect = pa_peft_dialect(config->kind);
+	const PaPeftDialect *dialect = pa_container_dialect(config->container, config->kind);
 	double	   *ranks;
 
-	PA_TRY(parse_names(env, config->kind, n, tensors, &named));
-	if (!dialect->keyed.any_name)
+	PA_TRY(parse_names(env, config, n, tensors, &named));
+	if (!dialect->keyed.any_name || config->container != PA_CONTAINER_PEFT)
 		PA_TRY(check_keys(env, n, named));
 	PA_TRY(PA_NEW(env, &adapter));
 	copy_facts(config, adapter);
-	PA_TRY(make_modules(env, n, named, adapter));
+	PA_TRY(make_modules(env, config, n, named, adapter));
 	PA_TRY(PA_NEW_ARRAY(env, n, &adapter->tensors));
 	PA_TRY(PA_NEW_ARRAY(env, n, file_of));
 	adapter->n_tensors = n;
@@ -246,12 +295,12 @@ pa_peft_describe(PaEnv *env, PaConfig *config, uint32_t n, const PaFileTensor *t
 		(*file_of)[i] = named[i].index;
 	}
 	pa_free(env, named);
+	PA_TRY(check_not_empty(env, adapter));
 	PA_TRY(PA_NEW_ARRAY(env, adapter->n_modules, &ranks));
 	if (dialect->describe != NULL)
 		PA_TRY(dialect->describe(env, config, adapter, ranks));
-	PA_TRY(find_saved_modules(env, config, adapter));
+	PA_TRY(pa_peft_find_saved_modules(env, config, adapter));
 	PA_TRY(pa_adapter_check(env, adapter, PA_ERR_FILE));
-	PA_TRY(check_not_empty(env, adapter));
 	if (dialect->check_described != NULL)
 		PA_TRY(dialect->check_described(env, adapter, ranks));
 	pa_free(env, ranks);

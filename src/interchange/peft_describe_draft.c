@@ -32,6 +32,7 @@ name_tensors(PaEnv *env, const PaDraft *draft, PaFileTensor **tensors)
 			to->name = from->name;
 		else
 			PA_TRY(pa_peft_name_write(env, draft, from, &to->name));
+		to->module = draft->facts.modules[from->module].path;
 		measured.name = to->name;
 		memcpy(measured.shape, from->shape, sizeof(measured.shape));
 		PA_TRY(pa_tensor_measure(env, &measured, PA_ERR_LIMIT));
@@ -108,9 +109,8 @@ spell_as(const PaAdapter *facts, bool rslora, PaModule *modules)
 	return all;
 }
 
-/* Plain if it can be; rank-stabilised if only that can be. */
-static PaStatus
-spell_scalings(PaEnv *env, const PaDraft *draft, PaDraft *spelled)
+PaStatus
+pa_peft_spell_scalings(PaEnv *env, const PaDraft *draft, PaDraft *spelled)
 {
 	const PaAdapter *facts = &draft->facts;
 	PaModule   *modules;
@@ -143,17 +143,67 @@ check_same(PaEnv *env, const PaAdapter *meant, const PaAdapter *read)
 	return PA_ERR_UNSUPPORTED;
 }
 
-PaStatus
-pa_peft_describe_kept(PaEnv *env, const PaDraft *draft, PaText config, PaAdapter **adapter,
-					  uint32_t **draft_of)
+/*
+ * Names that stay must tell the paths in one way, or an envelope could not say in
+ * which.  Where some have lost their wrappers and others are of before wrappers
+ * were taken off, the draft without its names gets PEFT's.
+ */
+static PaStatus
+without_names(PaEnv *env, const PaDraft *draft, const PaAdapter *adapter, PaDraft *unnamed)
+{
+	bool		told;
+
+	*unnamed = *draft;
+	if (draft->spelling != NULL)
+		return PA_OK;
+	PA_TRY(pa_peft_names_tell(env, adapter, false, &told));
+	if (!told)
+		PA_TRY(pa_peft_names_tell(env, adapter, true, &told));
+	if (told)
+		return PA_OK;
+	PA_TRY(PA_NEW_ARRAY(env, draft->n_tensors, &unnamed->tensors));
+	for (uint32_t i = 0; i < draft->n_tensors; i++)
+	{
+		unnamed->tensors[i] = draft->tensors[i];
+		unnamed->tensors[i].name = NULL;
+	}
+	return PA_OK;
+}
+
+static PaStatus
+describe_once(PaEnv *env, const PaDraft *draft, PaText config, bool composed, PaAdapter **adapter,
+			  uint32_t **draft_of)
 {
 	PaFileTensor *tensors;
 	PaConfig	read;
 
 	PA_TRY(name_tensors(env, draft, &tensors));
 	PA_TRY(pa_peft_config_read(env, config, &read));
+	read.composed = composed;
+	if (draft->spelling != NULL)
+		read.container = PA_CONTAINER_DIFFUSION;
 	PA_TRY(pa_peft_describe(env, &read, draft->n_tensors, tensors, adapter, draft_of));
 	return check_same(env, &draft->facts, *adapter);
+}
+
+static PaStatus
+describe(PaEnv *env, const PaDraft *draft, PaText config, bool composed, PaAdapter **adapter,
+		 uint32_t **draft_of)
+{
+	PaDraft		unnamed;
+
+	PA_TRY(describe_once(env, draft, config, composed, adapter, draft_of));
+	PA_TRY(without_names(env, draft, *adapter, &unnamed));
+	if (unnamed.tensors == draft->tensors)
+		return PA_OK;
+	return describe_once(env, &unnamed, config, composed, adapter, draft_of);
+}
+
+PaStatus
+pa_peft_describe_kept(PaEnv *env, const PaDraft *draft, PaText config, PaAdapter **adapter,
+					  uint32_t **draft_of)
+{
+	return describe(env, draft, config, false, adapter, draft_of);
 }
 
 PaStatus
@@ -162,7 +212,7 @@ pa_peft_describe_draft(PaEnv *env, const PaDraft *draft, PaText *config, PaAdapt
 {
 	PaDraft		spelled;
 
-	PA_TRY(spell_scalings(env, draft, &spelled));
+	PA_TRY(pa_peft_spell_scalings(env, draft, &spelled));
 	PA_TRY(pa_peft_config_write(env, &spelled, config));
-	return pa_peft_describe_kept(env, &spelled, *config, adapter, draft_of);
+	return describe(env, &spelled, *config, true, adapter, draft_of);
 }

@@ -54,6 +54,13 @@ typedef struct PaPeftDialect
 	const char *family;
 
 	/*
+	 * The members that PEFT's configuration has, up to a NULL (peft_members.h), and
+	 * whether others may announce a variant of it.  NULL: they are not judged.
+	 */
+	const char *const *members;
+	bool		has_variants;
+
+	/*
 	 * Its own members of a configuration; NULL: has none.  One that cannot be
 	 * composed says so in write.
 	 */
@@ -71,6 +78,9 @@ typedef struct PaPeftDialect
 } PaPeftDialect;
 
 extern const PaPeftDialect *pa_peft_dialect(PaKind kind);	/* NULL if unknown */
+
+/* That by which the names of a file of this container are read; of another kind than LoRA it is PEFT's. */
+extern const PaPeftDialect *pa_container_dialect(PaContainer container, PaKind kind);
 
 /* All of them; the last is followed by NULL. */
 extern const PaPeftDialect *const pa_peft_dialects[];

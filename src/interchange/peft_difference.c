@@ -9,8 +9,16 @@
 #include "interchange/peft_dialect.h"
 #include "interchange/peft_path.h"
 
+static const char *const members[] = {
+	"auto_mapping",	  "base_model_name_or_path",
+	"inference_mode", "peft_type",
+	"peft_version",	  "revision",
+	"task_type",	  NULL,
+};
+
 const PaPeftDialect pa_peft_difference = {
 	.kind = PA_KIND_DIFFERENCE,
+	.members = members,
 	.keyed =
 		{
 			.role = PA_ROLE_DIFFERENCE,

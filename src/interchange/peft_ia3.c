@@ -102,10 +102,31 @@ describe(PaEnv *env, PaConfig *config, PaAdapter *adapter, double *ranks)
 		PA_TRY(is_feedforward(env, config, &endings, &adapter->tensors[vector], module->path, &is));
 		if (is)
 			module->flags |= PA_MODULE_FEEDFORWARD;
+		if (is || config->named_paths[i] == NULL)
+			continue;
+		PA_TRY(is_feedforward(env, config, &endings, &adapter->tensors[vector], config->named_paths[i], &is));
+		if (is)
+			module->flags |= PA_MODULE_FEEDFORWARD;
 	}
 	pa_endings_release(env, &endings);
 	return PA_OK;
 }
+
+/* IA3Config's. */
+static const char *const members[] = {"auto_mapping",
+									  "base_model_name_or_path",
+									  "exclude_modules",
+									  "fan_in_fan_out",
+									  "feedforward_modules",
+									  "inference_mode",
+									  "init_ia3_weights",
+									  "modules_to_save",
+									  "peft_type",
+									  "peft_version",
+									  "revision",
+									  "target_modules",
+									  "task_type",
+									  NULL};
 
 const PaPeftDialect pa_peft_ia3 = {
 	.kind = PA_KIND_IA3,
@@ -116,6 +137,7 @@ const PaPeftDialect pa_peft_ia3 = {
 	.n_own_components = sizeof(own_components) / sizeof(own_components[0]),
 	.forms = ".ia3_l",
 	.family = "ia3_",
+	.members = members,
 	.read = read_members,
 	.write = write_members,
 	.describe = describe,

@@ -87,10 +87,10 @@ read_alpha(PaEnv *env, const json_t *v, const char *what, double *alpha)
 }
 
 static PaStatus
-missing(PaEnv *env, const char *member)
+missing(PaEnv *env, const char *member, const char *alpha)
 {
 	pa_fail(env, PA_ERR_CONFIG, "adapter configuration has no %s", member);
-	pa_detail(env, "The scaling of a module is lora_alpha / r, and no tensor tells it.");
+	pa_detail(env, "The scaling of a module is %s / r, and no tensor tells it.", alpha);
 	pa_hint(env, "Pass the whole text of the adapter_config.json that PEFT wrote.");
 	return PA_ERR_CONFIG;
 }
@@ -168,25 +168,31 @@ read_bias(PaEnv *env, const json_t *root, PaConfig *config)
 }
 
 PaStatus
-pa_peft_lora_read(PaEnv *env, const json_t *root, PaConfig *config)
+pa_peft_read_scaling(PaEnv *env, const json_t *root, const char *alpha_member, PaConfig *config)
 {
 	const json_t *r = json_object_get(root, "r");
-	const json_t *alpha = json_object_get(root, "lora_alpha");
+	const json_t *alpha = json_object_get(root, alpha_member);
 
-	PA_TRY(pa_config_read_layers(env, root, config));
 	if (r == NULL || json_is_null(r))
-		return missing(env, "r");
+		return missing(env, "r", alpha_member);
 	if (alpha == NULL || json_is_null(alpha))
-		return missing(env, "lora_alpha");
+		return missing(env, alpha_member, alpha_member);
 	PA_TRY(read_rank(env, r, "r", &config->r));
-	PA_TRY(read_alpha(env, alpha, "lora_alpha", &config->alpha));
+	PA_TRY(read_alpha(env, alpha, alpha_member, &config->alpha));
+	PA_TRY(read_patterns(env, root, "rank_pattern", read_rank, &config->rank_patterns,
+						 &config->n_rank_patterns));
+	return read_patterns(env, root, "alpha_pattern", read_alpha, &config->alpha_patterns,
+						 &config->n_alpha_patterns);
+}
+
+PaStatus
+pa_peft_lora_read(PaEnv *env, const json_t *root, PaConfig *config)
+{
+	PA_TRY(pa_config_read_layers(env, root, config));
+	PA_TRY(pa_peft_read_scaling(env, root, "lora_alpha", config));
 	PA_TRY(pa_config_read_flag(env, root, "use_rslora", &config->rslora));
 	PA_TRY(pa_config_read_flag(env, root, "lora_bias", &config->lora_bias));
 	PA_TRY(read_bias(env, root, config));
-	PA_TRY(read_patterns(env, root, "rank_pattern", read_rank, &config->rank_patterns,
-						 &config->n_rank_patterns));
-	PA_TRY(read_patterns(env, root, "alpha_pattern", read_alpha, &config->alpha_patterns,
-						 &config->n_alpha_patterns));
 	PA_TRY(pa_config_read_names(env, root, "target_parameters", &config->target_parameters,
 								&config->n_target_parameters));
 	config->n_target_parameters = (uint32_t) pa_sort_distinct_strings(config->target_parameters,

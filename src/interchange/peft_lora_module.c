@@ -22,9 +22,11 @@ typedef struct Asked
 	PaParameters parameters;
 	uint32_t	n;
 	PaLoraModule *modules;
-	const char **unwrapped;		/* of each */
+	const char **unwrapped;		/* by which PEFT selects each */
+	bool		wrapped;		/* some have a named path */
 	uint32_t	n_keys;
 	PaPatternKey *keys;
+	PaPatternKey *named;		/* the same with named paths; read if wrapped */
 	uint32_t   *module_of;		/* of each key; keys of one module are neighbours */
 } Asked;
 
@@ -44,10 +46,12 @@ find_in_list(PaEnv *env, const json_t *target, Asked *asked)
 	for (uint32_t i = 0; i < asked->n; i++)
 	{
 		const char *path = asked->unwrapped[i];
+		const char *named = asked->modules[i].named;
 
 		PA_TRY(pa_check_cancel(env));
 		asked->modules[i].parameter = asked->modules[i].parameter ||
-			!pa_endings_match(&endings, path, strlen(path), true);
+			!(pa_endings_match(&endings, path, strlen(path), true) ||
+			  (named != NULL && pa_endings_match(&endings, named, strlen(named), true)));
 	}
 	pa_endings_release(env, &endings);
 	pa_free(env, names);
@@ -68,6 +72,8 @@ find_by_expression(PaEnv *env, const char *text, Asked *asked)
 		if (asked->modules[i].parameter)
 			continue;
 		PA_TRY(pa_pattern_match(env, pattern, asked->unwrapped[i], &is));
+		if (!is && asked->modules[i].named != NULL)
+			PA_TRY(pa_pattern_match(env, pattern, asked->modules[i].named, &is));
 		asked->modules[i].parameter = !is;
 	}
 	pa_pattern_release(env, pattern);
@@ -100,9 +106,9 @@ find_parameters(PaEnv *env, Asked *asked)
 	return find_by_expression(env, json_string_value(target), asked);
 }
 
-/* Calls for each key of each module; keys NULL: only counts them. */
+/* Fills the keys of each module; fill false: only counts them. */
 static PaStatus
-make_keys(PaEnv *env, Asked *asked, PaPatternKey *keys)
+make_keys(PaEnv *env, Asked *asked, bool fill)
 {
 	uint32_t	n = 0;
 
@@ -119,9 +125,11 @@ make_keys(PaEnv *env, Asked *asked, PaPatternKey *keys)
 				return pa_fail(env, PA_ERR_LIMIT,
 							   "modules of the adapter have more than %d parameters of target_parameters",
 							   PA_MAX_PATTERN_KEYS);
-			if (keys != NULL)
+			if (fill)
 			{
-				keys[n] = (PaPatternKey) {asked->unwrapped[i], name};
+				asked->keys[n] = asked->named[n] = (PaPatternKey) {asked->unwrapped[i], name};
+				if (asked->modules[i].named != NULL)
+					asked->named[n].path = asked->modules[i].named;
 				asked->module_of[n] = i;
 			}
 			n++;
@@ -158,6 +166,48 @@ take_values(PaEnv *env, Asked *asked, const double *r, const double *alpha)
 	return PA_OK;
 }
 
+/*
+ * The values of one table.  PEFT has matched the paths of the model that it was
+ * given, wrapped or not, and no file says which: a key that is for one of the two
+ * paths was written for it, and where both have a key it must be one value.
+ */
+static PaStatus
+look_up(PaEnv *env, const Asked *asked, uint32_t n_patterns, const PaPatternValue *patterns, double other,
+		double **result)
+{
+	double	   *values;
+	double	   *named;
+
+	PA_TRY(PA_NEW_ARRAY(env, asked->n_keys, &values));
+	PA_TRY(PA_NEW_ARRAY(env, asked->n_keys, &named));
+	*result = values;
+	for (uint32_t k = 0; k < asked->n_keys; k++)
+		values[k] = named[k] = NAN;
+	PA_TRY(pa_peft_patterns_look_up(env, n_patterns, patterns, asked->n_keys, asked->keys, values));
+	if (asked->wrapped)
+		PA_TRY(pa_peft_patterns_look_up(env, n_patterns, patterns, asked->n_keys, asked->named, named));
+	for (uint32_t k = 0; k < asked->n_keys; k++)
+	{
+		if (isnan(values[k]))
+			values[k] = named[k];
+		if (isnan(values[k]))
+			values[k] = other;
+		else if (!isnan(named[k]) && named[k] != values[k])
+		{
+			pa_fail(env, PA_ERR_UNSUPPORTED,
+					"module \"%.300s\" has two values in a pattern of its configuration",
+					asked->keys[k].path);
+			pa_detail(env, "It has %.15g by this path and %.15g as \"%.300s\".", values[k], named[k],
+					  asked->named[k].path);
+			pa_hint(env,
+					"Write the key of the pattern so that it matches both paths, or only the right one.");
+			return PA_ERR_UNSUPPORTED;
+		}
+	}
+	pa_free(env, named);
+	return PA_OK;
+}
+
 static PaStatus
 look_up_values(PaEnv *env, Asked *asked)
 {
@@ -165,20 +215,31 @@ look_up_values(PaEnv *env, Asked *asked)
 	double	   *r;
 	double	   *alpha;
 
-	PA_TRY(PA_NEW_ARRAY(env, asked->n_keys, &r));
-	PA_TRY(PA_NEW_ARRAY(env, asked->n_keys, &alpha));
-	for (uint32_t k = 0; k < asked->n_keys; k++)
-	{
-		r[k] = config->r;
-		alpha[k] = config->alpha;
-	}
-	PA_TRY(pa_peft_patterns_look_up(env, config->n_rank_patterns, config->rank_patterns, asked->n_keys,
-									asked->keys, r));
-	PA_TRY(pa_peft_patterns_look_up(env, config->n_alpha_patterns, config->alpha_patterns, asked->n_keys,
-									asked->keys, alpha));
+	PA_TRY(look_up(env, asked, config->n_rank_patterns, config->rank_patterns, config->r, &r));
+	PA_TRY(look_up(env, asked, config->n_alpha_patterns, config->alpha_patterns, config->alpha, &alpha));
 	PA_TRY(take_values(env, asked, r, alpha));
 	pa_free(env, r);
 	pa_free(env, alpha);
+	return PA_OK;
+}
+
+static PaStatus
+find_paths(PaEnv *env, Asked *asked)
+{
+	const char **paths;
+
+	PA_TRY(PA_NEW_ARRAY(env, asked->n, &asked->unwrapped));
+	PA_TRY(PA_NEW_ARRAY(env, asked->n, &paths));
+	for (uint32_t i = 0; i < asked->n; i++)
+		paths[i] = asked->modules[i].path;
+	for (uint32_t i = 0; i < asked->n; i++)
+	{
+		PA_TRY(pa_check_cancel(env));
+		asked->modules[i].parameter = false;
+		asked->wrapped = asked->wrapped || asked->modules[i].named != NULL;
+		PA_TRY(pa_peft_path_selected(env, asked->n, paths, paths[i], &asked->unwrapped[i], NULL));
+	}
+	pa_free(env, paths);
 	return PA_OK;
 }
 
@@ -187,26 +248,20 @@ pa_peft_config_modules(PaEnv *env, const PaConfig *config, uint32_t n, PaLoraMod
 {
 	Asked		asked = {.config = config, .n = n, .modules = modules};
 
-	PA_TRY(PA_NEW_ARRAY(env, n, &asked.unwrapped));
-	for (uint32_t i = 0; i < n; i++)
-	{
-		modules[i].parameter = false;
-		PA_TRY(pa_peft_path_unwrapped(env, modules[i].path, &asked.unwrapped[i]));
-	}
+	PA_TRY(find_paths(env, &asked));
 	PA_TRY(
 		pa_peft_parameters(env, config->n_target_parameters, config->target_parameters, &asked.parameters));
 	PA_TRY(find_parameters(env, &asked));
-	PA_TRY(make_keys(env, &asked, NULL));
+	PA_TRY(make_keys(env, &asked, false));
 	PA_TRY(PA_NEW_ARRAY(env, asked.n_keys, &asked.keys));
+	PA_TRY(PA_NEW_ARRAY(env, asked.n_keys, &asked.named));
 	PA_TRY(PA_NEW_ARRAY(env, asked.n_keys, &asked.module_of));
-	PA_TRY(make_keys(env, &asked, asked.keys));
+	PA_TRY(make_keys(env, &asked, true));
 	PA_TRY(look_up_values(env, &asked));
-	for (uint32_t i = 0; i < n; i++)
-		if (asked.unwrapped[i] != modules[i].path)
-			pa_free(env, (void *) asked.unwrapped[i]);
 	pa_free(env, asked.unwrapped);
 	pa_free(env, asked.parameters.list);
 	pa_free(env, asked.keys);
+	pa_free(env, asked.named);
 	pa_free(env, asked.module_of);
 	return PA_OK;
 }

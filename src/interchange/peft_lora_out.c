@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "interchange/config_write.h"
+#include "interchange/peft_lora_keys.h"
 #include "interchange/peft_parameters.h"
 #include "interchange/peft_path.h"
 
@@ -19,26 +20,25 @@
 typedef struct ModuleValues
 {
 	const PaModule *module;
-	const char *unwrapped;
+	const char *unwrapped;		/* by which PEFT selects it */
+	bool		part;			/* of another one, whose r and alpha PEFT gives it */
 	double		r;
 	double		alpha;
 } ModuleValues;
 
-/* An integral value as an integer, as people write lora_alpha. */
-static json_t *
-number(double v)
+typedef struct TargetPaths
 {
-	if (v == nearbyint(v) && fabs(v) < 9007199254740992.0 && !(v == 0 && signbit(v)))
-		return json_integer((json_int_t) v);
-	return json_real(v);
-}
+	size_t		n;
+	const char **path;
+} TargetPaths;
 
 /*
  * The r that stands in the configuration.  Where the factors stack experts the
  * tensor has a multiple of it, and alpha and scaling tell which.
  */
 static PaStatus
-module_values(PaEnv *env, const PaAdapter *facts, const PaModule *module, ModuleValues *v)
+module_values(PaEnv *env, const PaAdapter *facts, const PaModule *module, const TargetPaths *paths,
+			  ModuleValues *v)
 {
 	v->module = module;
 	v->alpha = module->alpha;
@@ -53,7 +53,42 @@ module_values(PaEnv *env, const PaAdapter *facts, const PaModule *module, Module
 	if (!(v->r >= 1 && v->r <= (double) module->rank))
 		return pa_fail(env, PA_ERR_UNSUPPORTED, "alpha and scaling of module \"%.300s\" do not tell its rank",
 					   module->path);
-	return pa_peft_path_unwrapped(env, module->path, &v->unwrapped);
+	return pa_peft_path_selected(env, paths->n, paths->path, module->path, &v->unwrapped, &v->part);
+}
+
+/*
+ * Of n modules: those that are selected by themselves stay, at the beginning.  A part
+ * must have what the whole layer has, for there is no way to write otherwise.
+ */
+static PaStatus
+take_parts_out(PaEnv *env, ModuleValues *v, size_t *n)
+{
+	size_t		kept = 0;
+
+	for (size_t i = 0; i < *n; i++)
+	{
+		const ModuleValues *whole = v + kept;
+
+		PA_TRY(pa_check_cancel(env));
+		if (!v[i].part)
+		{
+			v[kept++] = v[i];
+			continue;
+		}
+		/* its path is the beginning of the part's, so it came before, and not long ago */
+		do
+			whole--;
+		while (whole > v && strcmp(whole->unwrapped, v[i].unwrapped) != 0);
+		if (whole->r == v[i].r && whole->alpha == v[i].alpha)
+			continue;
+		pa_fail(env, PA_ERR_UNSUPPORTED, "module \"%.300s\" has another rank or alpha than \"%.300s\"",
+				v[i].module->path, whole->module->path);
+		pa_detail(env, "PEFT wraps them as one layer, with one rank and one alpha.");
+		pa_hint(env, "Truncate to a rank, not by energy, or leave the layer out with adapter_select().");
+		return PA_ERR_UNSUPPORTED;
+	}
+	*n = kept;
+	return PA_OK;
 }
 
 static int
@@ -86,85 +121,87 @@ most_frequent(double *values, size_t n)
 	return best;
 }
 
-/* rank_pattern or alpha_pattern as it is written. */
-typedef struct Patterns
+static double
+value_of(const ModuleValues *v, bool alpha)
 {
-	json_t	   *object;
-	PaParameters parameters;
-	size_t		bytes;			/* of the keys so far */
-} Patterns;
-
-static PaStatus
-set_key(PaEnv *env, Patterns *to, const char *key, double value)
-{
-	PA_TRY(pa_check_cancel(env));
-	to->bytes += strlen(key);
-	if (to->bytes > PA_MAX_CONFIG_BYTES)
-		return pa_fail(env, PA_ERR_LIMIT, "adapter configuration would be larger than %zu bytes",
-					   PA_MAX_CONFIG_BYTES);
-	return pa_config_set(env, to->object, key, number(value));
+	return alpha ? v->alpha : v->r;
 }
 
-/* The pattern "^path\\.name" for a parameter of the module whose pattern this is. */
+/* path.name, or the path alone for NULL. */
 static PaStatus
-set_parameter(PaEnv *env, Patterns *to, const char *module, const char *name, double value)
+path_of_parameter(PaEnv *env, const char *path, const char *name, const char **whole)
 {
-	size_t		n = strlen(module);
-	const char *escaped;
-	char	   *whole;
+	size_t		n = strlen(path);
+	char	   *p;
 
-	PA_TRY(pa_pattern_escape(env, name, &escaped));
-	PA_TRY(PA_NEW_RAW(env, n + strlen(escaped) + 2, &whole));
-	memcpy(whole, module, n);
-	memcpy(whole + n, "\\.", 2);
-	strcpy(whole + n + 2, escaped + 1); /* without its "^" */
-	PA_TRY(set_key(env, to, whole, value));
-	pa_free(env, whole);
-	pa_free(env, (void *) escaped);
+	*whole = path;
+	if (name == NULL)
+		return PA_OK;
+	PA_TRY(PA_NEW_RAW(env, n + strlen(name) + 2, &p));
+	memcpy(p, path, n);
+	p[n] = '.';
+	strcpy(p + n + 1, name);
+	*whole = p;
 	return PA_OK;
 }
 
-/* Every key that PEFT may look the module up by. */
+/* Every path that PEFT looks a module up by, with its value; keys NULL: only counts them. */
 static PaStatus
-set_module(PaEnv *env, Patterns *to, const ModuleValues *v, double value)
+make_keys(PaEnv *env, const PaParameters *parameters, const ModuleValues *v, size_t n_modules, bool alpha,
+		  PaKeyValue *keys, uint32_t *n)
 {
-	PaParameterWalk walk = {0};
-	const char *key;
-	const char *name;
+	*n = 0;
+	for (size_t i = 0; i < n_modules; i++)
+	{
+		PaParameterWalk walk = {0};
+		const char *name = NULL;
+		bool		parameter = (v[i].module->flags & PA_MODULE_PARAMETER) != 0;
 
-	PA_TRY(pa_pattern_escape(env, v->unwrapped, &key));
-	if (!(v->module->flags & PA_MODULE_PARAMETER))
-		PA_TRY(set_key(env, to, key, value));
-	else
-		while (pa_peft_parameters_next(&to->parameters, v->unwrapped, &walk, &name))
-			PA_TRY(set_parameter(env, to, key, name, value));
-	pa_free(env, (void *) key);
+		PA_TRY(pa_check_cancel(env));
+		while (!parameter || pa_peft_parameters_next(parameters, v[i].unwrapped, &walk, &name))
+		{
+			if (*n == PA_MAX_PATTERN_KEYS)
+				return pa_fail(env, PA_ERR_LIMIT,
+							   "modules of the adapter have more than %d parameters of target_parameters",
+							   PA_MAX_PATTERN_KEYS);
+			if (keys != NULL)
+			{
+				keys[*n].value = value_of(&v[i], alpha);
+				PA_TRY(path_of_parameter(env, v[i].unwrapped, name, &keys[*n].path));
+			}
+			(*n)++;
+			if (!parameter)
+				break;
+		}
+	}
 	return PA_OK;
 }
 
+/* r and rank_pattern, or lora_alpha and alpha_pattern. */
 static PaStatus
 set_values(PaEnv *env, json_t *root, const PaAdapter *facts, const ModuleValues *v, size_t n, bool alpha)
 {
-	Patterns	to = {.object = pa_json_object()};
+	json_t	   *object = pa_json_object();
+	PaParameters parameters;
+	PaKeyValue *keys;
+	uint32_t	n_keys;
 	double	   *values;
 	double		usual;
 
-	PA_TRY(pa_config_set(env, root, alpha ? "alpha_pattern" : "rank_pattern", to.object));
-	PA_TRY(pa_peft_parameters(env, facts->n_target_parameters, facts->target_parameters, &to.parameters));
+	PA_TRY(pa_config_set(env, root, alpha ? "alpha_pattern" : "rank_pattern", object));
 	PA_TRY(PA_NEW_ARRAY(env, n, &values));
 	for (size_t i = 0; i < n; i++)
-		values[i] = alpha ? v[i].alpha : v[i].r;
+		values[i] = value_of(&v[i], alpha);
 	usual = most_frequent(values, n);
 	pa_free(env, values);
-	PA_TRY(pa_config_set(env, root, alpha ? "lora_alpha" : "r", number(usual)));
-	for (size_t i = 0; i < n; i++)
-	{
-		double		value = alpha ? v[i].alpha : v[i].r;
-
-		if (value != usual)
-			PA_TRY(set_module(env, &to, &v[i], value));
-	}
-	pa_free(env, to.parameters.list);
+	PA_TRY(pa_config_set_number(env, root, alpha ? "lora_alpha" : "r", usual));
+	PA_TRY(pa_peft_parameters(env, facts->n_target_parameters, facts->target_parameters, &parameters));
+	PA_TRY(make_keys(env, &parameters, v, n, alpha, NULL, &n_keys));
+	PA_TRY(PA_NEW_ARRAY(env, n_keys, &keys));
+	PA_TRY(make_keys(env, &parameters, v, n, alpha, keys, &n_keys));
+	PA_TRY(pa_peft_keys_write(env, object, n_keys, keys, usual));
+	pa_free(env, keys);
+	pa_free(env, parameters.list);
 	return PA_OK;
 }
 
@@ -177,23 +214,29 @@ pa_peft_lora_write(PaEnv *env, json_t *root, const PaAdapter *facts)
 	const char **others;
 	uint32_t	n_targets = 0;
 	uint32_t	n_others = 0;
+	TargetPaths paths = {0};
 
 	PA_TRY(pa_config_set_layers(env, root, facts));
 	PA_TRY(PA_NEW_ARRAY(env, facts->n_modules, &v));
 	PA_TRY(PA_NEW_ARRAY(env, facts->n_modules, &targets));
+	PA_TRY(PA_NEW_ARRAY(env, facts->n_modules, &paths.path));
+	for (uint32_t i = 0; i < facts->n_modules; i++)
+		if (facts->modules[i].flags & PA_MODULE_TARGET)
+			paths.path[paths.n++] = facts->modules[i].path;
 	PA_TRY(PA_NEW_ARRAY(env, facts->n_modules, &others));
 	for (uint32_t i = 0; i < facts->n_modules; i++)
 	{
 		const PaModule *module = &facts->modules[i];
 
 		if (module->flags & PA_MODULE_TARGET)
-			PA_TRY(module_values(env, facts, module, &v[n++]));
-		if ((module->flags & PA_MODULE_TARGET) && !(module->flags & PA_MODULE_PARAMETER))
+			PA_TRY(module_values(env, facts, module, &paths, &v[n++]));
+		if ((module->flags & PA_MODULE_TARGET) && !(module->flags & PA_MODULE_PARAMETER) && !v[n - 1].part)
 			targets[n_targets++] = v[n - 1].unwrapped;
 		else
 			PA_TRY(pa_peft_path_unwrapped(env, module->path, &others[n_others++]));
 	}
 	PA_TRY(pa_config_set_selection(env, root, "target_modules", n_targets, targets, n_others, others));
+	PA_TRY(take_parts_out(env, v, &n));
 	PA_TRY(set_values(env, root, facts, v, n, false));
 	PA_TRY(set_values(env, root, facts, v, n, true));
 	pa_free(env, v);

@@ -4,7 +4,7 @@
  *	  peft_lora_patterns.h.
  *
  * Keys that are a path are found in a sorted list, and those that have no
- * metacharacter but "." are compared: libraries write one for each module.
+ * metacharacter but "." by plain_keys.h: libraries write one for each module.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
@@ -12,6 +12,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+
+#include "interchange/plain_keys.h"
 
 /* A text of a pattern, and which. */
 typedef struct Entry
@@ -117,45 +119,44 @@ find_equal(PaEnv *env, Search *search, bool literals)
 	return PA_OK;
 }
 
-/* An expression of which every character but "." is itself. */
+/* Neither a path in full nor plain: PCRE2 has to be asked. */
 static bool
-is_plain(const PaPatternValue *pattern)
+is_expression(const PaPatternValue *pattern)
 {
-	const char *s = pattern->key;
-
-	while ((*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') || (*s >= '0' && *s <= '9') ||
-		   (*s != '\0' && strchr("._-", *s) != NULL))
-		s++;
-	return *s == '\0';
+	return pattern->literal == NULL && !pa_plain_key(pattern->key);
 }
 
-/* A plain expression at the end of a path, or behind a dot; "." is any one character. */
-static bool
-plain_matches(const char *expression, size_t n, const char *path)
+/* The plain keys, all at once. */
+static PaStatus
+find_plain(PaEnv *env, Search *search)
 {
-	const char *s = path + strlen(path);
+	PaPlainKeys plain;
+	PaPlainKey *list;
+	PaPlainWalk walk;
+	uint32_t	n = 0;
+	uint32_t	i;
 
-	while (n-- > 0)
+	PA_TRY(PA_NEW_ARRAY(env, search->n_patterns, &list));
+	for (i = 0; i < search->n_patterns; i++)
+		if (search->patterns[i].literal == NULL && !is_expression(&search->patterns[i]))
+			list[n++] = (PaPlainKey) {search->patterns[i].key, i};
+	PA_TRY(pa_plain_keys(env, n, list, &plain));
+	for (uint32_t k = 0; n > 0 && k < search->n_keys; k++)
 	{
-		if (s == path)
-			return false;
-		s--;
-		if (expression[n] == '.')
-			while (s > path && ((unsigned char) *s & 0xC0) == 0x80)
-				s--;
-		else if (*s != expression[n])
-			return false;
+		PA_TRY(pa_check_cancel(env));
+		PA_TRY(pa_plain_walk(env, spell(search, k), &walk));
+		while (pa_plain_keys_next(&plain, &walk, &i))
+			search->found[k] = i < search->found[k] ? i : search->found[k];
+		pa_plain_walk_release(env, &walk);
 	}
-	return s == path || s[-1] == '.';
+	pa_plain_keys_release(env, &plain);
+	return PA_OK;
 }
 
 /* The expression i, for the keys that have no pattern before it. */
 static PaStatus
 match_keys(PaEnv *env, Search *search, uint32_t i, PaPattern *compiled)
 {
-	const char *expression = search->patterns[i].key;
-	size_t		n = strlen(expression);
-
 	PA_TRY(pa_check_cancel(env));
 	for (uint32_t k = 0; k < search->n_keys; k++)
 	{
@@ -163,10 +164,7 @@ match_keys(PaEnv *env, Search *search, uint32_t i, PaPattern *compiled)
 
 		if (search->found[k] <= i)
 			continue;
-		if (compiled == NULL)
-			matches = plain_matches(expression, n, spell(search, k));
-		else
-			PA_TRY(pa_pattern_match(env, compiled, spell(search, k), &matches));
+		PA_TRY(pa_pattern_match(env, compiled, spell(search, k), &matches));
 		if (matches)
 			search->found[k] = i;
 	}
@@ -180,7 +178,7 @@ count_matches(PaEnv *env, const Search *search, uint64_t *n)
 	uint32_t	n_expressions = 0;
 
 	for (uint32_t i = 0; i < search->n_patterns; i++)
-		n_expressions += search->patterns[i].literal == NULL && !is_plain(&search->patterns[i]);
+		n_expressions += is_expression(&search->patterns[i]);
 	*n = (uint64_t) n_expressions * search->n_keys;
 	if (*n <= PA_MAX_PATTERN_MATCHES)
 		return PA_OK;
@@ -202,13 +200,8 @@ find_matching(PaEnv *env, Search *search)
 		const PaPatternValue *pattern = &search->patterns[i];
 		PaPattern  *compiled = NULL;
 
-		if (pattern->literal != NULL)
+		if (!is_expression(pattern))
 			continue;
-		if (is_plain(pattern))
-		{
-			PA_TRY(match_keys(env, search, i, NULL));
-			continue;
-		}
 		PA_TRY(pa_pattern_compile(env, pattern->key, PA_PATTERN_KEY, &compiled));
 		pa_pattern_share(compiled, n_matches);
 		PA_TRY(match_keys(env, search, i, compiled));
@@ -230,6 +223,7 @@ pa_peft_patterns_look_up(PaEnv *env, uint32_t n_patterns, const PaPatternValue *
 	for (uint32_t k = 0; k < n_keys; k++)
 		search.found[k] = n_patterns;
 	PA_TRY(find_equal(env, &search, true));
+	PA_TRY(find_plain(env, &search));
 	PA_TRY(find_matching(env, &search));
 	PA_TRY(find_equal(env, &search, false));
 	for (uint32_t k = 0; k < n_keys; k++)

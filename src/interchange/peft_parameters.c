@@ -10,6 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/strings.h"
+#include "interchange/peft_path.h"
+
 static int
 compare_modules(const char *a, size_t n, const char *b, size_t m)
 {
@@ -111,4 +114,56 @@ pa_peft_parameters_have(const PaParameters *parameters, const char *unwrapped)
 	const char *name;
 
 	return pa_peft_parameters_next(parameters, unwrapped, &walk, &name);
+}
+
+static PaStatus
+whole_path(PaEnv *env, const char *path, const char *name, const char **whole)
+{
+	size_t		n = strlen(path);
+	char	   *p;
+
+	PA_TRY(PA_NEW_RAW(env, n + strlen(name) + 2, &p));
+	memcpy(p, path, n);
+	p[n] = '.';
+	strcpy(p + n + 1, name);
+	*whole = p;
+	return PA_OK;
+}
+
+static PaStatus
+tell_module(PaEnv *env, const PaParameters *parameters, PaModule *module, uint32_t *left)
+{
+	const char *unwrapped;
+	const char *name;
+	uint32_t	n = 0;
+
+	PA_TRY(pa_peft_path_unwrapped(env, module->path, &unwrapped));
+	for (PaParameterWalk walk = {0}; pa_peft_parameters_next(parameters, unwrapped, &walk, &name);)
+		n++;
+	if (n > *left)
+		return pa_fail(env, PA_ERR_LIMIT,
+					   "modules of the adapter have more than %d parameters of target_parameters",
+					   PA_MAX_PATTERN_KEYS);
+	*left -= n;
+	PA_TRY(PA_NEW_ARRAY(env, n, &module->parameters));
+	for (PaParameterWalk walk = {0}; pa_peft_parameters_next(parameters, unwrapped, &walk, &name);)
+		PA_TRY(whole_path(env, unwrapped, name, &module->parameters[module->n_parameters++]));
+	module->n_parameters = (uint32_t) pa_sort_distinct_strings(module->parameters, module->n_parameters);
+	return pa_check_cancel(env);
+}
+
+PaStatus
+pa_peft_parameters_tell(PaEnv *env, const PaAdapter *adapter, PaModule *modules)
+{
+	PaParameters parameters;
+	uint32_t	left = PA_MAX_PATTERN_KEYS;
+
+	if (adapter->n_target_parameters == 0)
+		return PA_OK;
+	PA_TRY(pa_peft_parameters(env, adapter->n_target_parameters, adapter->target_parameters, &parameters));
+	for (uint32_t i = 0; i < adapter->n_modules; i++)
+		if (modules[i].flags & PA_MODULE_PARAMETER)
+			PA_TRY(tell_module(env, &parameters, &modules[i], &left));
+	pa_free(env, parameters.list);
+	return PA_OK;
 }

@@ -11,7 +11,7 @@
 #ifndef PA_PEFT_PARAMETERS_H
 #define PA_PEFT_PARAMETERS_H
 
-#include "core/env.h"
+#include "adapter/adapter.h"
 
 typedef struct PaParameter
 {
@@ -46,5 +46,12 @@ extern bool pa_peft_parameters_next(const PaParameters *parameters, const char *
 
 /* Does one that names its module stand in the module of this path? */
 extern bool pa_peft_parameters_have(const PaParameters *parameters, const char *unwrapped);
+
+/*
+ * Tell the modules under target_parameters the whole paths of the parameters that each
+ * may stand for: two adapters mean the same by one where these are the same, however
+ * their lists spell it.  PA_ERR_LIMIT above PA_MAX_PATTERN_KEYS of them.
+ */
+extern PaStatus pa_peft_parameters_tell(PaEnv *env, const PaAdapter *adapter, PaModule *modules);
 
 #endif

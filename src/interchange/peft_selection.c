@@ -169,24 +169,40 @@ has_layer(PaEnv *env, const PaConfig *config, const char *path, bool *has)
 	return PA_OK;
 }
 
-static PaStatus
-check_module(PaEnv *env, const PaConfig *config, const Selector *target, const Selector *exclude,
-			 const char *path)
+typedef struct Selection
 {
+	const PaConfig *config;
+	Selector	target;
+	Selector	exclude;
+	size_t		n;
+	const char **paths;			/* of the modules that PEFT selects so */
+} Selection;
+
+static bool
+is_selected(const PaModule *module)
+{
+	return (module->flags & (PA_MODULE_TARGET | PA_MODULE_PARAMETER)) == PA_MODULE_TARGET;
+}
+
+/* The member that leaves the module of this path out; NULL: it is selected. */
+static PaStatus
+leaves_out(PaEnv *env, const Selection *selection, const char *path, const char **left_out)
+{
+	const PaConfig *config = selection->config;
 	const char *member = NULL;
 	const char *unwrapped;
 	bool		is;
 
 	PA_TRY(pa_check_cancel(env));
-	PA_TRY(pa_peft_path_unwrapped(env, path, &unwrapped));
-	if (exclude->given)
+	PA_TRY(pa_peft_path_selected(env, selection->n, selection->paths, path, &unwrapped, NULL));
+	if (selection->exclude.given)
 	{
-		PA_TRY(selects(env, exclude, unwrapped, &is));
+		PA_TRY(selects(env, &selection->exclude, unwrapped, &is));
 		member = is ? "exclude_modules" : member;
 	}
-	if (target->given)
+	if (selection->target.given)
 	{
-		PA_TRY(selects(env, target, unwrapped, &is));
+		PA_TRY(selects(env, &selection->target, unwrapped, &is));
 		member = is ? member : "target_modules";
 	}
 	if (json_is_array(config->target_modules))
@@ -194,10 +210,26 @@ check_module(PaEnv *env, const PaConfig *config, const Selector *target, const S
 		PA_TRY(has_layer(env, config, unwrapped, &is));
 		member = is ? member : "layers_to_transform";
 	}
-	if (unwrapped != path)
-		pa_free(env, (void *) unwrapped);
+	*left_out = member;
+	return PA_OK;
+}
+
+/* Whether the model was wrapped before PEFT selected or afterwards, the file does not say: either will do. */
+static PaStatus
+check_module(PaEnv *env, const Selection *selection, const char *path, const char *named)
+{
+	const char *member;
+	const char *of_named;
+
+	PA_TRY(leaves_out(env, selection, path, &member));
 	if (member == NULL)
 		return PA_OK;
+	if (named != NULL)
+	{
+		PA_TRY(leaves_out(env, selection, named, &of_named));
+		if (of_named == NULL)
+			return PA_OK;
+	}
 	pa_fail(env, PA_ERR_CONFIG, "module \"%.300s\" is left out by %s of the adapter configuration", path,
 			member);
 	pa_detail(env, "PEFT would not load its tensors.");
@@ -208,13 +240,17 @@ check_module(PaEnv *env, const PaConfig *config, const Selector *target, const S
 PaStatus
 pa_peft_check_selection(PaEnv *env, const PaConfig *config, const PaAdapter *adapter)
 {
-	Selector	target;
-	Selector	exclude;
+	Selection	selection = {.config = config};
 
-	PA_TRY(make_selector(env, config->target_modules, adapter->n_modules, &target));
-	PA_TRY(make_selector(env, config->exclude_modules, adapter->n_modules, &exclude));
+	PA_TRY(make_selector(env, config->target_modules, adapter->n_modules, &selection.target));
+	PA_TRY(make_selector(env, config->exclude_modules, adapter->n_modules, &selection.exclude));
+	PA_TRY(PA_NEW_ARRAY(env, adapter->n_modules, &selection.paths));
 	for (uint32_t i = 0; i < adapter->n_modules; i++)
-		if ((adapter->modules[i].flags & (PA_MODULE_TARGET | PA_MODULE_PARAMETER)) == PA_MODULE_TARGET)
-			PA_TRY(check_module(env, config, &target, &exclude, adapter->modules[i].path));
+		if (is_selected(&adapter->modules[i]))
+			selection.paths[selection.n++] = adapter->modules[i].path;
+	for (uint32_t i = 0; i < adapter->n_modules; i++)
+		if (is_selected(&adapter->modules[i]))
+			PA_TRY(check_module(env, &selection, adapter->modules[i].path, config->named_paths[i]));
+	pa_free(env, selection.paths);
 	return PA_OK;
 }

@@ -28,10 +28,11 @@ typedef struct PaFileTensor
 	uint64_t	shape[PA_MAX_NDIM];
 	uint64_t	bytes;
 	uint64_t	offset;			/* into the data region */
+	const char *module;			/* its path where it is known; NULL: the name says it */
 } PaFileTensor;
 
-/* A tensor of an adapter as it is in a file, at this offset. */
-extern PaFileTensor pa_safetensors_tensor(const PaTensor *tensor, uint64_t offset);
+/* Tensor i of an adapter as it is in a file, at this offset. */
+extern PaFileTensor pa_safetensors_tensor(const PaAdapter *adapter, uint32_t i, uint64_t offset);
 
 /* Reserved keys of an envelope's __metadata__; every other with this prefix is a later version's. */
 #define PA_META_PREFIX "peftarith."
@@ -40,6 +41,12 @@ extern PaFileTensor pa_safetensors_tensor(const PaTensor *tensor, uint64_t offse
 #define PA_META_HEADER "peftarith.header"
 #define PA_META_DIGEST "peftarith.envelope_digest"
 #define PA_META_KIND "peftarith.kind"
+#define PA_META_NAMES "peftarith.names"
+
+/* What stands under PA_META_NAMES: names have wrappers that the modules' paths have not. */
+#define PA_NAMES_WRAPPED "wrapped"
+/* they are read as those of a file for a diffusion model (container.h) */
+#define PA_NAMES_DIFFUSION "diffusion"
 
 typedef struct PaSafetensors
 {
@@ -53,6 +60,8 @@ typedef struct PaSafetensors
 	PaText		inner_header;
 	PaText		envelope_digest;	/* hexadecimal, or what stands there */
 	PaText		kind;			/* the one that the configuration is read as; none: that of its type */
+	PaText		names;			/* PA_NAMES_..., or none: PEFT's, and paths are as they say them */
+	const json_t *metadata;		/* of the header; NULL: none */
 } PaSafetensors;
 
 /* Whether there is one of the reserved keys that hold documents. */
@@ -78,6 +87,10 @@ extern PaStatus pa_safetensors_read_header(PaEnv *env, PaText header, uint64_t d
 extern PaStatus pa_safetensors_canonical_header(PaEnv *env, const PaAdapter *adapter, PaText *header,
 												uint32_t **order);
 
+/* The same with this metadata, an object of strings. */
+extern PaStatus pa_safetensors_header(PaEnv *env, const PaAdapter *adapter, const json_t *metadata,
+									  PaText *header, uint32_t **order);
+
 /* The place of a dtype in the canonical order: lower ones come first. */
 extern int pa_safetensors_place(PaDtype dtype);
 
@@ -91,6 +104,7 @@ typedef struct PaEnvelope
 	PaText		inner_header;
 	const uint8_t *envelope_digest; /* PA_SHA256_LENGTH, or NULL */
 	PaText		kind;
+	PaText		names;
 } PaEnvelope;
 
 /*

@@ -155,7 +155,7 @@ read_metadata(PaEnv *env, json_t *metadata, PaStatus code, PaSafetensors *out)
 	} reserved[] = {
 		{PA_META_CONFIG, &out->config},		  {PA_META_RECIPE, &out->recipe},
 		{PA_META_HEADER, &out->inner_header}, {PA_META_DIGEST, &out->envelope_digest},
-		{PA_META_KIND, &out->kind},
+		{PA_META_KIND, &out->kind},			  {PA_META_NAMES, &out->names},
 	};
 	const char *key;
 	json_t	   *v;
@@ -166,6 +166,7 @@ read_metadata(PaEnv *env, json_t *metadata, PaStatus code, PaSafetensors *out)
 		return PA_OK;
 	if (!json_is_object(metadata))
 		return pa_fail(env, code, "%s of the safetensors file is not an object", METADATA);
+	out->metadata = metadata;
 	json_object_foreach(metadata, key, v)
 	{
 		if (!json_is_string(v))

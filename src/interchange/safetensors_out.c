@@ -27,14 +27,16 @@ pa_safetensors_place(PaDtype dtype)
 }
 
 PaFileTensor
-pa_safetensors_tensor(const PaTensor *tensor, uint64_t offset)
+pa_safetensors_tensor(const PaAdapter *adapter, uint32_t i, uint64_t offset)
 {
+	const PaTensor *tensor = &adapter->tensors[i];
 	PaFileTensor result = {
 		.name = tensor->name,
 		.dtype = tensor->dtype,
 		.ndim = tensor->ndim,
 		.bytes = tensor->bytes,
 		.offset = offset,
+		.module = adapter->modules[tensor->module].path,
 	};
 
 	memcpy(result.shape, tensor->shape, sizeof(result.shape));
@@ -92,11 +94,31 @@ take_text(PaEnv *env, PaBuf *buf, PaStatus status, PaText *text)
 }
 
 static PaStatus
-canonical_text(PaBuf *buf, const PaAdapter *adapter, const uint32_t *order)
+write_metadata(PaBuf *buf, const json_t *metadata)
+{
+	const char *key;
+	json_t	   *v;
+	bool		first = true;
+
+	PA_TRY(pa_buf_printf(buf, "{\"__metadata__\":{"));
+	json_object_foreach((json_t *) metadata, key, v)
+	{
+		if (!first)
+			PA_TRY(pa_buf_u8(buf, ','));
+		first = false;
+		PA_TRY(pa_json_quote(buf, pa_text_of(key)));
+		PA_TRY(pa_buf_u8(buf, ':'));
+		PA_TRY(pa_json_quote(buf, pa_text(json_string_value(v), json_string_length(v))));
+	}
+	return pa_buf_u8(buf, '}');
+}
+
+static PaStatus
+canonical_text(PaBuf *buf, const PaAdapter *adapter, const json_t *metadata, const uint32_t *order)
 {
 	uint64_t	offset = 0;
 
-	PA_TRY(pa_buf_printf(buf, "{\"__metadata__\":{\"format\":\"pt\"}"));
+	PA_TRY(write_metadata(buf, metadata));
 	for (uint32_t k = 0; k < adapter->n_tensors; k++)
 	{
 		const PaTensor *t = &adapter->tensors[order[k]];
@@ -111,6 +133,18 @@ canonical_text(PaBuf *buf, const PaAdapter *adapter, const uint32_t *order)
 PaStatus
 pa_safetensors_canonical_header(PaEnv *env, const PaAdapter *adapter, PaText *header, uint32_t **order)
 {
+	json_t	   *metadata = pa_json_object();
+
+	PA_TRY(pa_json_own(env, metadata));
+	if (json_object_set_new(metadata, "format", json_string("pt")) != 0)
+		return pa_fail(env, PA_ERR_NOMEM, "out of memory");
+	return pa_safetensors_header(env, adapter, metadata, header, order);
+}
+
+PaStatus
+pa_safetensors_header(PaEnv *env, const PaAdapter *adapter, const json_t *metadata, PaText *header,
+					  uint32_t **order)
+{
 	Placed	   *placed;
 	PaBuf		buf;
 
@@ -123,7 +157,7 @@ pa_safetensors_canonical_header(PaEnv *env, const PaAdapter *adapter, PaText *he
 		(*order)[i] = placed[i].index;
 	pa_free(env, placed);
 	PA_TRY(pa_buf_init(env, &buf, 0, 128 * ((size_t) adapter->n_tensors + 1)));
-	return take_text(env, &buf, canonical_text(&buf, adapter, *order), header);
+	return take_text(env, &buf, canonical_text(&buf, adapter, metadata, *order), header);
 }
 
 static PaStatus
@@ -157,6 +191,7 @@ envelope_text(PaBuf *buf, uint32_t n, const PaFileTensor *tensors, const PaEnvel
 	PA_TRY(write_document(buf, PA_META_RECIPE, envelope->recipe));
 	PA_TRY(write_document(buf, PA_META_HEADER, envelope->inner_header));
 	PA_TRY(write_document(buf, PA_META_KIND, envelope->kind));
+	PA_TRY(write_document(buf, PA_META_NAMES, envelope->names));
 	if (envelope->envelope_digest != NULL)
 	{
 		pa_hex(hex, envelope->envelope_digest);

@@ -19,6 +19,12 @@
 /* Windows stay in the second-level cache. */
 #define WINDOW_BYTES ((size_t) 256 * 1024)
 
+/* Two sums of the largest rank. */
+#define MOST_RANK (2 * PA_MAX_STACK_RANK)
+
+/* Lines and columns of the delta that are formed at a time where there is no QR. */
+#define BLOCK_LINES 256
+
 /* Less than this of the terms' sum of squares has lost half the digits. */
 #define CANCELLED 0x1p-26
 
@@ -45,10 +51,9 @@ static PaStatus
 gram_of_factor(PaEnv *env, Geometry *self, PaFactor factor, double *gram)
 {
 	uint64_t	lines = self->reader.slab[factor].lines;
-	uint64_t	room = pa_stack_window(&self->reader, factor,
-									   WINDOW_BYTES > self->rank * self->rank * sizeof(double)
-										   ? WINDOW_BYTES
-										   : self->rank * self->rank * sizeof(double));
+	size_t		square = self->rank < PA_MAX_STACK_RANK ? self->rank : PA_MAX_STACK_RANK;
+	size_t		bytes = square * square * sizeof(double);
+	uint64_t	room = pa_stack_window(&self->reader, factor, WINDOW_BYTES > bytes ? WINDOW_BYTES : bytes);
 	int			rank = (int) self->rank;
 	double	   *window;
 
@@ -169,21 +174,113 @@ products_by_qr(PaEnv *env, Geometry *self, double *products)
 	return PA_OK;
 }
 
+typedef struct Block
+{
+	uint64_t	rows;
+	uint64_t	columns;
+	double	   *b;				/* rows x rank, row-major */
+	double	   *weighted;
+	double	   *a;				/* columns x rank, column-major */
+	double	   *delta[SUMS];	/* rows x columns, column-major */
+} Block;
+
+/* A block of the deltas d, e and d - e, and what it adds to their products. */
+static PaStatus
+add_block(PaEnv *env, const Geometry *self, Block *block, double *products)
+{
+	size_t		n = (size_t) (block->rows * block->columns);
+	int			rank = (int) self->rank;
+
+	for (int i = 0; i < SUMS; i++)
+	{
+		for (uint64_t row = 0; row < block->rows; row++)
+			for (size_t k = 0; k < self->rank; k++)
+				block->weighted[row * self->rank + k] = block->b[row * self->rank + k] * self->weights[i][k];
+		PA_TRY(pa_check_cancel(env));
+		pa_blas_gemm(true, true, (int) block->rows, (int) block->columns, rank, block->weighted, rank,
+					 block->a, (int) block->columns, 0, block->delta[i], (int) block->rows);
+		products[i] += product_of_cores(block->delta[i], block->delta[i], n);
+	}
+	products[SUMS] += product_of_cores(block->delta[SUM_D], block->delta[SUM_E], n);
+	return PA_OK;
+}
+
+static PaStatus
+make_block(PaEnv *env, const Geometry *self, Block *block)
+{
+	block->rows = self->reader.slab[PA_FACTOR_B].room;
+	block->columns = self->reader.slab[PA_FACTOR_A].room;
+	block->rows = block->rows < BLOCK_LINES ? block->rows : BLOCK_LINES;
+	block->columns = block->columns < BLOCK_LINES ? block->columns : BLOCK_LINES;
+	PA_TRY(PA_NEW_ARRAY(env, (size_t) block->rows * self->rank, &block->b));
+	PA_TRY(PA_NEW_ARRAY(env, (size_t) block->rows * self->rank, &block->weighted));
+	PA_TRY(PA_NEW_ARRAY(env, (size_t) block->columns * self->rank, &block->a));
+	for (int i = 0; i < SUMS; i++)
+		PA_TRY(PA_NEW_ARRAY(env, (size_t) (block->rows * block->columns), &block->delta[i]));
+	return PA_OK;
+}
+
+static void
+release_block(PaEnv *env, Block *block)
+{
+	pa_free(env, block->a);
+	pa_free(env, block->b);
+	pa_free(env, block->weighted);
+	for (int i = 0; i < SUMS; i++)
+		pa_free(env, block->delta[i]);
+}
+
+/*
+ * The same products from the deltas' own entries, block by block: for ranks whose QR
+ * could not be cut into short calls.  It costs as much as that where the rank is half
+ * of the columns.
+ */
+static PaStatus
+products_by_blocks(PaEnv *env, Geometry *self, double *products)
+{
+	uint64_t	n_columns = self->reader.slab[PA_FACTOR_A].lines;
+	uint64_t	n_rows = self->reader.slab[PA_FACTOR_B].lines;
+	Block		block;
+	uint64_t	rows;
+	uint64_t	columns;
+
+	PA_TRY(make_block(env, self, &block));
+	rows = block.rows;
+	columns = block.columns;
+	for (int i = 0; i <= SUMS; i++)
+		products[i] = 0;
+	for (uint64_t column = 0; column < n_columns; column += columns)
+	{
+		block.columns = n_columns - column < columns ? n_columns - column : columns;
+		PA_TRY(pa_stack_read_a(env, &self->reader, column, block.columns, block.a, (size_t) block.columns));
+		for (uint64_t row = 0; row < n_rows; row += rows)
+		{
+			block.rows = n_rows - row < rows ? n_rows - row : rows;
+			PA_TRY(pa_stack_read_b(env, &self->reader, row, block.rows, block.b));
+			PA_TRY(add_block(env, self, &block, products));
+		}
+	}
+	release_block(env, &block);
+	return PA_OK;
+}
+
 static PaStatus
 factors(PaEnv *env, Geometry *self, PaProducts *products)
 {
 	double		p[SUMS + 1];
-	bool		by_qr = false;
+	bool		again = false;
 
 	PA_TRY(make_gram(env, self));
 	for (int i = 0; i < SUMS; i++)
 	{
 		p[i] = product_by_gram(self, i, i);
-		by_qr = by_qr || cancelled(self, i, p[i]);
+		again = again || cancelled(self, i, p[i]);
 	}
 	p[SUMS] = product_by_gram(self, SUM_D, SUM_E);
-	if (by_qr)
+	if (again && self->rank <= PA_MAX_STACK_RANK)
 		PA_TRY(products_by_qr(env, self, p));
+	else if (again)
+		PA_TRY(products_by_blocks(env, self, p));
 	pa_scaled_add(&products->dd, p[SUM_D], 2 * self->exponent[SUM_D]);
 	pa_scaled_add(&products->ee, p[SUM_E], 2 * self->exponent[SUM_E]);
 	pa_scaled_add(&products->xx, p[SUM_X], 2 * self->exponent[SUM_X]);
@@ -195,7 +292,7 @@ static PaStatus
 begin(PaEnv *env, const PaStack *stack, const double *const *leaf_weights, size_t budget, Geometry *self)
 {
 	*self = (Geometry) {.rank = (size_t) stack->rank};
-	PA_TRY(pa_stack_reader(env, stack, budget, &self->reader));
+	PA_TRY(pa_stack_reader(env, stack, MOST_RANK, budget, &self->reader));
 	PA_TRY(pa_blas_open(env));
 	PA_TRY(pa_stack_scale(env, &self->reader, &self->scale));
 	for (int i = 0; i < SUMS; i++)

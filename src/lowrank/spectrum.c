@@ -97,7 +97,7 @@ pa_spectrum(PaEnv *env, const PaStack *stack, const double *leaf_weights, size_t
 
 	PA_TRY(check_kind(env, stack));
 	*self = (PaSpectrum) {0};
-	PA_TRY(pa_stack_reader(env, stack, budget, &self->reader));
+	PA_TRY(pa_stack_reader(env, stack, PA_MAX_STACK_RANK, budget, &self->reader));
 	PA_TRY(pa_blas_open(env));
 	PA_TRY(apply_weights(env, self, leaf_weights));
 	square = (size_t) stack->rank * (size_t) stack->rank;

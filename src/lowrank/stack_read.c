@@ -22,7 +22,7 @@ part_width(const PaStackPart *part, PaFactor factor)
 }
 
 static PaStatus
-check_stack(PaEnv *env, const PaStack *stack)
+check_stack(PaEnv *env, const PaStack *stack, uint32_t most_rank)
 {
 	if (stack->groups > 1)
 	{
@@ -31,10 +31,10 @@ check_stack(PaEnv *env, const PaStack *stack)
 		pa_hint(env, "Leave the module out with adapter_select().");
 		return PA_ERR_UNSUPPORTED;
 	}
-	if (stack->rank <= PA_MAX_STACK_RANK)
+	if (stack->rank <= most_rank)
 		return PA_OK;
-	pa_fail(env, PA_ERR_LIMIT, "rank of module \"%.300s\" is %llu, more than %d", stack->path,
-			(unsigned long long) stack->rank, PA_MAX_STACK_RANK);
+	pa_fail(env, PA_ERR_LIMIT, "rank of module \"%.300s\" is %llu, more than %u", stack->path,
+			(unsigned long long) stack->rank, most_rank);
 	pa_hint(env,
 			"Sum fewer adapters at a time and make the rank of each sum smaller with adapter_truncate().");
 	return PA_ERR_LIMIT;
@@ -58,9 +58,9 @@ begin_slab(PaEnv *env, PaStackReader *reader, PaFactor factor, uint64_t lines)
 }
 
 PaStatus
-pa_stack_reader(PaEnv *env, const PaStack *stack, size_t budget, PaStackReader *reader)
+pa_stack_reader(PaEnv *env, const PaStack *stack, uint32_t most_rank, size_t budget, PaStackReader *reader)
 {
-	PA_TRY(check_stack(env, stack));
+	PA_TRY(check_stack(env, stack, most_rank));
 	*reader = (PaStackReader) {.stack = stack, .budget = budget, .rank = (uint32_t) stack->rank};
 	PA_TRY(begin_slab(env, reader, PA_FACTOR_A, stack->columns));
 	return begin_slab(env, reader, PA_FACTOR_B, stack->rows);

@@ -49,10 +49,11 @@ typedef struct PaStackReader
 } PaStackReader;
 
 /*
- * PA_ERR_LIMIT if the rank is beyond PA_MAX_STACK_RANK, PA_ERR_UNSUPPORTED for
- * a stack that is not one product; nothing is allocated before that.
+ * PA_ERR_LIMIT if the rank is beyond most_rank, PA_ERR_UNSUPPORTED for a stack
+ * that is not one product; nothing is allocated before that.
  */
-extern PaStatus pa_stack_reader(PaEnv *env, const PaStack *stack, size_t budget, PaStackReader *reader);
+extern PaStatus pa_stack_reader(PaEnv *env, const PaStack *stack, uint32_t most_rank, size_t budget,
+								PaStackReader *reader);
 
 /* Free the slabs, before pa_env_reset does. */
 extern void pa_stack_reader_release(PaEnv *env, PaStackReader *reader);

@@ -13,14 +13,17 @@
 
 #include <sys/mman.h>
 
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "common/sha2.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "pg/evaluated.h"
+#include "pg/settings.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
 StaticAssertDecl(PG_SHA256_DIGEST_LENGTH == PA_SHA256_LENGTH, "SHA-256 is 32 bytes");
 
@@ -205,6 +208,27 @@ host_made(void *state, const PaIdentity *value, const char *root, size_t n_root,
 	PG_END_TRY();
 }
 
+/* A callback may not throw: without memory for it there is no notice. */
+static char *
+copy_text(Bridge *bridge, const char *text)
+{
+	char	   *copy = text != NULL ? host_alloc(bridge, strlen(text) + 1) : NULL;
+
+	return copy != NULL ? strcpy(copy, text) : NULL;
+}
+
+/* One for each call of a function: the last one. */
+static void
+host_notice(void *state, const PaNotice *notice)
+{
+	Bridge	   *bridge = state;
+
+	bridge->notice.message = copy_text(bridge, notice->message);
+	bridge->notice.detail = copy_text(bridge, notice->detail);
+	bridge->notice.hint = copy_text(bridge, notice->hint);
+	bridge->notice.once = notice->once;
+}
+
 Bridge *
 bridge_open(void)
 {
@@ -218,7 +242,9 @@ bridge_open(void)
 	bridge->host.hash_begin = host_hash_begin;
 	bridge->host.hash_update = host_hash_update;
 	bridge->host.hash_finish = host_hash_finish;
+	bridge->host.notice = host_notice;
 	bridge->host.made = host_made;
+	bridge->host.unpaired = settings_unpaired_modules();
 	pa_env_init(&bridge->env, &bridge->host);
 	bridge->callback.func = bridge_abandoned;
 	bridge->callback.arg = bridge;
@@ -227,9 +253,9 @@ bridge_open(void)
 	return bridge;
 }
 
-/* The struct itself stays: its reset callback cannot be taken back. */
-void
-bridge_close(Bridge *bridge)
+/* The core's work is done; the struct itself stays, since its reset callback cannot be taken back. */
+static void
+close_core(Bridge *bridge)
 {
 	if (!bridge->open)
 		return;
@@ -294,13 +320,44 @@ bridge_check(Bridge *bridge, PaStatus status)
 
 	error = bridge->env.error;
 	kept = bridge->kept;
-	bridge_close(bridge);
+	close_core(bridge);
 	if ((status == PA_ERR_CANCELLED || status == PA_ERR_HOST || status == PA_ERR_NOMEM) && kept != NULL)
 		ReThrowError(kept);
 	ereport(ERROR,
 			(errcode(sqlstate_of(status)), errmsg_internal("%s", error_text(error.message)),
 			 error.detail[0] != '\0' ? errdetail_internal("%s", error_text(error.detail)) : 0,
 			 error.hint[0] != '\0' ? errhint("%s", error_text(error.hint)) : 0));
+}
+
+/* One that is told once: the last statement of a client that was told one. */
+static bool
+was_told(const PaNotice *notice)
+{
+	static TimestampTz told_in;
+	TimestampTz statement = GetCurrentStatementStartTimestamp();
+
+	if (!notice->once)
+		return false;
+	if (statement == told_in)
+		return true;
+	told_in = statement;
+	return false;
+}
+
+void
+bridge_close(Bridge *bridge)
+{
+	PaNotice	notice = bridge->notice;
+
+	if (!bridge->open)
+		return;
+	close_core(bridge);
+	if (notice.message == NULL || was_told(&notice))
+		return;
+	ereport(NOTICE,
+			(errcode(ERRCODE_SUCCESSFUL_COMPLETION), errmsg_internal("%s", error_text(notice.message)),
+			 notice.detail != NULL ? errdetail_internal("%s", error_text(notice.detail)) : 0,
+			 notice.hint != NULL ? errhint("%s", error_text(notice.hint)) : 0));
 }
 
 struct varlena *

@@ -8,6 +8,9 @@
  * bridge_check() raises it once the core has returned.  bridge_check() also
  * turns a PaError into ereport with the SQLSTATE of the one table in bridge.c.
  *
+ * What the core tells (pa_notice) is raised when the bridge is closed, the last of
+ * it, unless that is after an error.
+ *
  * Memory comes from the context that was current at bridge_open(), huge
  * allocations allowed; so a PaBuf that the core filled is a palloc'ed chunk of
  * that context.  If an error is raised elsewhere while a Bridge is open, its
@@ -33,13 +36,14 @@ typedef struct Bridge
 	MemoryContextCallback callback;
 	pg_cryptohash_ctx *hash[PA_HASH_SLOTS];
 	ErrorData  *kept;			/* the server's error that a callback caught */
+	PaNotice	notice;			/* in UTF-8; without a message: there is none */
 	bool		open;
 } Bridge;
 
 /* A bridge in the current memory context. */
 extern Bridge *bridge_open(void);
 
-/* Release everything the core still owns and the hashes. */
+/* Release everything the core still owns and the hashes; raise the NOTICE that it left, if any. */
 extern void bridge_close(Bridge *bridge);
 
 /* Return if status is PA_OK; else close the bridge and raise the error. */

@@ -253,11 +253,13 @@ adapter_module_delta(PG_FUNCTION_ARGS)
 {
 	Bridge	   *bridge = bridge_open();
 	PaValue    *value = datum_value(bridge, PG_GETARG_DATUM(0));
+	bool		fan_in_fan_out = PG_NARGS() > 2 && PG_GETARG_BOOL(2);
 	PaDelta		delta;
 	ArrayType  *array;
 
 	bridge_check(bridge,
-				 pa_delta_measure(&bridge->env, value, bridge_text_argument(PG_GETARG_DATUM(1)), &delta));
+				 pa_delta_measure(&bridge->env, value, bridge_text_argument(PG_GETARG_DATUM(1)),
+								  PG_NARGS() > 2 ? &fan_in_fan_out : NULL, &delta));
 	array = make_array(delta.ndim, delta.shape, delta.elements);
 	if (delta.elements > 0)
 		bridge_check(bridge, pa_delta_read(&bridge->env, value, &delta, (double *) ARR_DATA_PTR(array)));

@@ -15,9 +15,13 @@
 #include "utils/tuplestore.h"
 
 PG_FUNCTION_INFO_V1(adapter_truncate);
+PG_FUNCTION_INFO_V1(adapter_truncate_int2);
+PG_FUNCTION_INFO_V1(adapter_truncate_int8);
 PG_FUNCTION_INFO_V1(adapter_truncate_energy);
 PG_FUNCTION_INFO_V1(adapter_spectrum);
 PG_FUNCTION_INFO_V1(adapter_truncation_error);
+PG_FUNCTION_INFO_V1(adapter_truncation_error_int2);
+PG_FUNCTION_INFO_V1(adapter_truncation_error_int8);
 PG_FUNCTION_INFO_V1(adapter_truncation_error_energy);
 PG_FUNCTION_INFO_V1(adapter_norm);
 PG_FUNCTION_INFO_V1(adapter_inner);
@@ -28,12 +32,13 @@ PG_FUNCTION_INFO_V1(adapter_module_geometry);
 
 #define MOST_COLUMNS 6
 
+/* Every type of whole numbers is a rank: clients send small ones as smallint. */
 static PaKeep
-rank_argument(FunctionCallInfo fcinfo, Bridge *bridge)
+keep_rank(Bridge *bridge, int64 rank)
 {
 	PaKeep		keep;
 
-	bridge_check(bridge, pa_lowrank_keep_rank(&bridge->env, PG_GETARG_INT32(1), &keep));
+	bridge_check(bridge, pa_lowrank_keep_rank(&bridge->env, rank, &keep));
 	return keep;
 }
 
@@ -61,7 +66,23 @@ adapter_truncate(PG_FUNCTION_ARGS)
 {
 	Bridge	   *bridge = bridge_open();
 
-	return truncate_to(fcinfo, bridge, rank_argument(fcinfo, bridge));
+	return truncate_to(fcinfo, bridge, keep_rank(bridge, PG_GETARG_INT32(1)));
+}
+
+Datum
+adapter_truncate_int2(PG_FUNCTION_ARGS)
+{
+	Bridge	   *bridge = bridge_open();
+
+	return truncate_to(fcinfo, bridge, keep_rank(bridge, PG_GETARG_INT16(1)));
+}
+
+Datum
+adapter_truncate_int8(PG_FUNCTION_ARGS)
+{
+	Bridge	   *bridge = bridge_open();
+
+	return truncate_to(fcinfo, bridge, keep_rank(bridge, PG_GETARG_INT64(1)));
 }
 
 Datum
@@ -136,7 +157,27 @@ adapter_truncation_error(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	bridge = bridge_open();
-	return truncation_errors(fcinfo, bridge, rank_argument(fcinfo, bridge));
+	return truncation_errors(fcinfo, bridge, keep_rank(bridge, PG_GETARG_INT32(1)));
+}
+
+Datum
+adapter_truncation_error_int2(PG_FUNCTION_ARGS)
+{
+	Bridge	   *bridge;
+
+	InitMaterializedSRF(fcinfo, 0);
+	bridge = bridge_open();
+	return truncation_errors(fcinfo, bridge, keep_rank(bridge, PG_GETARG_INT16(1)));
+}
+
+Datum
+adapter_truncation_error_int8(PG_FUNCTION_ARGS)
+{
+	Bridge	   *bridge;
+
+	InitMaterializedSRF(fcinfo, 0);
+	bridge = bridge_open();
+	return truncation_errors(fcinfo, bridge, keep_rank(bridge, PG_GETARG_INT64(1)));
 }
 
 Datum
@@ -223,6 +264,7 @@ adapter_module_geometry(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	bridge = bridge_open();
+	bridge->host.unpaired = PA_UNPAIRED_OFF;	/* each module is told by itself, whoever has it */
 	geometry(fcinfo, bridge, true, &n, &modules);
 	for (uint32_t i = 0; i < n; i++)
 		put_row(fcinfo,

@@ -12,6 +12,7 @@
 #include "pg/slices.h"
 
 #include "access/detoast.h"
+#include "engine/open.h"
 #include "fmgr.h"
 
 /* Window of a sequential reader, and what the windows of values read side by side may take in all. */
@@ -140,7 +141,7 @@ slices_value(Bridge *bridge, struct varlena *flat, size_t n)
 {
 	PaValue    *value;
 
-	bridge_check(bridge, pa_value_open(&bridge->env, slices_bytes(bridge, flat, n), &value));
+	bridge_check(bridge, pa_open_value(&bridge->env, slices_bytes(bridge, flat, n), &value));
 	return value;
 }
 

@@ -1,6 +1,6 @@
 /*
  * transform.c
- *	  Functions from one adapter to another: scale, cast, select,
+ *	  Functions from one adapter to another: scale, cast, select, drop_dense,
  *	  set_base_model, split; and the aggregate that puts parts together again.
  *	  Each evaluates its argument and is a recipe node of its own.
  *
@@ -17,7 +17,10 @@
 
 PG_FUNCTION_INFO_V1(adapter_scale);
 PG_FUNCTION_INFO_V1(adapter_cast);
+PG_FUNCTION_INFO_V1(adapter_plain);
 PG_FUNCTION_INFO_V1(adapter_select);
+PG_FUNCTION_INFO_V1(adapter_rename);
+PG_FUNCTION_INFO_V1(adapter_drop_dense);
 PG_FUNCTION_INFO_V1(adapter_set_base_model);
 PG_FUNCTION_INFO_V1(adapter_split);
 PG_FUNCTION_INFO_V1(adapter_union_transition);
@@ -45,6 +48,31 @@ adapter_cast(PG_FUNCTION_ARGS)
 	return bridge_return(bridge, pa_transform_cast(&bridge->env, value, dtype, VARHDRSZ, &out), &out);
 }
 
+/* Not strict: null is the largest rank of the adapter. */
+Datum
+adapter_plain(PG_FUNCTION_ARGS)
+{
+	int32		rank = PG_ARGISNULL(1) ? 0 : PG_GETARG_INT32(1);
+	Bridge	   *bridge;
+	PaBuf		out;
+	PaStatus	status;
+	bool		same = false;
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	if (!PG_ARGISNULL(1) && rank < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("rank %d is out of range", rank),
+				 errhint("It is a whole number from 1 on, or null for the largest rank of the adapter.")));
+	bridge = bridge_open();
+	status = pa_transform_plain(&bridge->env, datum_value(bridge, PG_GETARG_DATUM(0)), rank, VARHDRSZ, &out,
+								&same);
+	if (status != PA_OK || !same)
+		return bridge_return(bridge, status, &out);
+	bridge_close(bridge);
+	PG_RETURN_DATUM(PG_GETARG_DATUM(0));
+}
+
 Datum
 adapter_select(PG_FUNCTION_ARGS)
 {
@@ -56,6 +84,37 @@ adapter_select(PG_FUNCTION_ARGS)
 
 	return bridge_return(bridge, pa_transform_select(&bridge->env, value, pattern, invert, VARHDRSZ, &out),
 						 &out);
+}
+
+Datum
+adapter_rename(PG_FUNCTION_ARGS)
+{
+	Bridge	   *bridge = bridge_open();
+	PaValue    *value = datum_value(bridge, PG_GETARG_DATUM(0));
+	const char *pattern = bridge_text_argument(PG_GETARG_DATUM(1));
+	const char *replacement = bridge_text_argument(PG_GETARG_DATUM(2));
+	PaBuf		out;
+
+	return bridge_return(bridge,
+						 pa_transform_rename(&bridge->env, value, pattern, replacement, VARHDRSZ, &out),
+						 &out);
+}
+
+/* Not strict: null is every dense tensor. */
+Datum
+adapter_drop_dense(PG_FUNCTION_ARGS)
+{
+	Bridge	   *bridge;
+	PaValue    *value;
+	const char *tensors;
+	PaBuf		out;
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	bridge = bridge_open();
+	value = datum_value(bridge, PG_GETARG_DATUM(0));
+	tensors = PG_ARGISNULL(1) ? NULL : bridge_text_argument(PG_GETARG_DATUM(1));
+	return bridge_return(bridge, pa_transform_drop_dense(&bridge->env, value, tensors, VARHDRSZ, &out), &out);
 }
 
 /* Not strict: null names no base model. */

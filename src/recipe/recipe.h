@@ -3,7 +3,7 @@
  *	  How a value was made: a JSON document, a DAG with one node per digest.
  *	  doc/format.md, "Recipe", has the grammar.
  *
- *   {"version":1,"root":NODE,"nodes":{"<64 hex digits>":NODE,...}}
+ *   {"version":N,"root":NODE,"nodes":{"<64 hex digits>":NODE,...}}
  *
  * root is the value itself; nodes holds what its operands (and theirs) were
  * made of, keyed by digest.  Weights are hexadecimal floats (as Python's
@@ -61,12 +61,31 @@ extern PaStatus pa_recipe_concatenate(PaEnv *env, uint32_t n_operands, const PaO
 /*
  * {"op":"truncate","terms":[...],"rank":n or null,"energy":hex or null,
  * "numerics":"tolerance","library":text}.  energy is used if rank is 0.  The
- * result is the library's within the tolerance of doc/algebra.md; every other
- * operation is exact and has no such members.
+ * result is the library's within the tolerance of doc/algebra.md, and so is an
+ * extraction's; every other operation is exact and has no such members.
  */
 extern PaStatus pa_recipe_truncate(PaEnv *env, uint32_t n_operands, const PaOperand *operands, size_t n_terms,
 								   const PaTerm *terms, uint64_t rank, double energy, const char *library,
 								   PaText *recipe);
+
+/* What an extraction's recipe says besides its operand. */
+typedef struct PaRecipeExtract
+{
+	uint64_t	rank;			/* 0: by energy */
+	double		energy;
+	bool		drop_others;
+	const char *embeddings;		/* or NULL */
+	bool		fan_in_fan_out;
+	const char *library;
+} PaRecipeExtract;
+
+/*
+ * {"op":"extract","of":digest,"rank":n or null,"energy":hex or null,"drop_others":bool,
+ * "embeddings":text or null,"fan_in_fan_out":bool,"numerics":"tolerance","library":text};
+ * recipes of version 2 have it
+ */
+extern PaStatus pa_recipe_extract(PaEnv *env, const PaOperand *of, const PaRecipeExtract *extract,
+								  PaText *recipe);
 
 /* What a merge's recipe says besides its terms. */
 typedef struct PaRecipeMerge
@@ -92,9 +111,22 @@ extern PaStatus pa_recipe_scale(PaEnv *env, const PaOperand *of, double by, PaTe
 /* {"op":"cast","of":digest,"dtype":text} */
 extern PaStatus pa_recipe_cast(PaEnv *env, const PaOperand *of, const char *dtype, PaText *recipe);
 
+/* {"op":"plain","of":digest,"rank":n or null}; 0: null */
+extern PaStatus pa_recipe_plain(PaEnv *env, const PaOperand *of, uint64_t rank, PaText *recipe);
+
 /* {"op":"select","of":digest,"pattern":text,"invert":bool} */
 extern PaStatus pa_recipe_select(PaEnv *env, const PaOperand *of, const char *pattern, bool invert,
 								 PaText *recipe);
+
+/* {"op":"rename","of":digest,"pattern":text,"replacement":text}; recipes of version 2 have it */
+extern PaStatus pa_recipe_rename(PaEnv *env, const PaOperand *of, const char *pattern,
+								 const char *replacement, PaText *recipe);
+
+/* {"op":"drop_dense","of":digest,"tensors":text or null}; recipes of version 2 have it */
+extern PaStatus pa_recipe_drop_dense(PaEnv *env, const PaOperand *of, const char *tensors, PaText *recipe);
+
+/* {"op":"to_lora","of":digest,"shapes":text or null}; recipes of version 2 have it */
+extern PaStatus pa_recipe_to_lora(PaEnv *env, const PaOperand *of, const char *shapes, PaText *recipe);
 
 /*
  * {"op":"set_base_model","of":digest,"base_model":text or null,"revision":text

@@ -15,10 +15,11 @@
 #include "core/limits.h"
 
 static const PaNodeForm node_forms[] = {
-	{"import", 1, {{"sha256", PA_MEMBER_DIGEST}}},
-	{"combine", 1, {{"terms", PA_MEMBER_TERMS}}},
-	{"concatenate", 1, {{"terms", PA_MEMBER_WEIGHTED_TERMS}}},
+	{"import", 1, 1, {{"sha256", PA_MEMBER_DIGEST}}},
+	{"combine", 1, 1, {{"terms", PA_MEMBER_TERMS}}},
+	{"concatenate", 1, 1, {{"terms", PA_MEMBER_WEIGHTED_TERMS}}},
 	{"truncate",
+	 1,
 	 5,
 	 {{"terms", PA_MEMBER_WEIGHTED_TERMS},
 	  {"rank", PA_MEMBER_OPTIONAL_COUNT},
@@ -26,6 +27,7 @@ static const PaNodeForm node_forms[] = {
 	  {"numerics", PA_MEMBER_TOLERANCE},
 	  {"library", PA_MEMBER_TEXT}}},
 	{"merge",
+	 1,
 	 6,
 	 {{"method", PA_MEMBER_TEXT},
 	  {"flavour", PA_MEMBER_TEXT},
@@ -33,22 +35,44 @@ static const PaNodeForm node_forms[] = {
 	  {"density", PA_MEMBER_WEIGHT},
 	  {"majority_sign", PA_MEMBER_OPTIONAL_TEXT},
 	  {"seed", PA_MEMBER_OPTIONAL_INTEGER}}},
-	{"scale", 2, {{"of", PA_MEMBER_DIGEST}, {"by", PA_MEMBER_WEIGHT}}},
-	{"cast", 2, {{"of", PA_MEMBER_DIGEST}, {"dtype", PA_MEMBER_DTYPE}}},
-	{"select", 3, {{"of", PA_MEMBER_DIGEST}, {"pattern", PA_MEMBER_TEXT}, {"invert", PA_MEMBER_BOOL}}},
+	{"scale", 1, 2, {{"of", PA_MEMBER_DIGEST}, {"by", PA_MEMBER_WEIGHT}}},
+	{"cast", 1, 2, {{"of", PA_MEMBER_DIGEST}, {"dtype", PA_MEMBER_DTYPE}}},
+	{"select", 1, 3, {{"of", PA_MEMBER_DIGEST}, {"pattern", PA_MEMBER_TEXT}, {"invert", PA_MEMBER_BOOL}}},
 	{"set_base_model",
+	 1,
 	 3,
 	 {{"of", PA_MEMBER_DIGEST},
 	  {"base_model", PA_MEMBER_OPTIONAL_TEXT},
 	  {"revision", PA_MEMBER_OPTIONAL_TEXT}}},
-	{"split", 3, {{"of", PA_MEMBER_DIGEST}, {"max_bytes", PA_MEMBER_COUNT}, {"part", PA_MEMBER_COUNT}}},
-	{"union", 1, {{"of", PA_MEMBER_DIGESTS}}},
+	{"split", 1, 3, {{"of", PA_MEMBER_DIGEST}, {"max_bytes", PA_MEMBER_COUNT}, {"part", PA_MEMBER_COUNT}}},
+	{"plain", 2, 2, {{"of", PA_MEMBER_DIGEST}, {"rank", PA_MEMBER_OPTIONAL_COUNT}}},
+	{"drop_dense", 2, 2, {{"of", PA_MEMBER_DIGEST}, {"tensors", PA_MEMBER_OPTIONAL_TEXT}}},
+	{"to_lora", 2, 2, {{"of", PA_MEMBER_DIGEST}, {"shapes", PA_MEMBER_OPTIONAL_TEXT}}},
+	{"extract",
+	 2,
+	 8,
+	 {{"of", PA_MEMBER_DIGEST},
+	  {"rank", PA_MEMBER_OPTIONAL_COUNT},
+	  {"energy", PA_MEMBER_OPTIONAL_WEIGHT},
+	  {"drop_others", PA_MEMBER_BOOL},
+	  {"embeddings", PA_MEMBER_OPTIONAL_TEXT},
+	  {"fan_in_fan_out", PA_MEMBER_BOOL},
+	  {"numerics", PA_MEMBER_TOLERANCE},
+	  {"library", PA_MEMBER_TEXT}}},
+	{"rename",
+	 2,
+	 3,
+	 {{"of", PA_MEMBER_DIGEST}, {"pattern", PA_MEMBER_TEXT}, {"replacement", PA_MEMBER_TEXT}}},
+	{"union", 1, 1, {{"of", PA_MEMBER_DIGESTS}}},
 };
 
 static const PaNodeForm term_form = {
-	"term", 3, {{"of", PA_MEMBER_DIGEST}, {"u", PA_MEMBER_WEIGHT}, {"v", PA_MEMBER_WEIGHT}}};
+	"term", 1, 3, {{"of", PA_MEMBER_DIGEST}, {"u", PA_MEMBER_WEIGHT}, {"v", PA_MEMBER_WEIGHT}}};
 
-static const PaNodeForm weighted_term_form = {"term", 2, {{"of", PA_MEMBER_DIGEST}, {"w", PA_MEMBER_WEIGHT}}};
+static const PaNodeForm weighted_term_form = {"term",
+											  1,
+											  2,
+											  {{"of", PA_MEMBER_DIGEST}, {"w", PA_MEMBER_WEIGHT}}};
 
 const PaNodeForm *
 pa_recipe_form(const json_t *op)
@@ -59,6 +83,19 @@ pa_recipe_form(const json_t *op)
 		if (strcmp(node_forms[i].op, name) == 0)
 			return &node_forms[i];
 	return NULL;
+}
+
+int
+pa_recipe_text_version(const char *node)
+{
+	static const char start[] = "{\"op\":\"";
+	const char *op = node + strlen(start);
+
+	for (size_t i = 0; i < sizeof(node_forms) / sizeof(node_forms[0]); i++)
+		if (strcspn(op, "\"") == strlen(node_forms[i].op) &&
+			memcmp(op, node_forms[i].op, strlen(node_forms[i].op)) == 0)
+			return node_forms[i].version;
+	return PA_RECIPE_VERSION;
 }
 
 const PaNodeForm *
@@ -175,20 +212,20 @@ is_member(const json_t *value, PaMemberType type)
 	return false;
 }
 
-/* where: "root", or the digest that the node belongs to */
+/* where: "root", or the digest that the node belongs to; version: the document's */
 static PaStatus
-check_node(PaEnv *env, const json_t *node, const char *where)
+check_node(PaEnv *env, const json_t *node, const char *where, json_int_t version)
 {
 	const json_t *op = json_object_get(node, "op");
 	const PaNodeForm *form = pa_recipe_form(op);
 
 	if (!json_is_object(node) || op == NULL)
 		return pa_fail(env, PA_ERR_CONFIG, "recipe node \"%.64s\" has no operation", where);
-	if (form == NULL)
+	if (form == NULL || form->version > version)
 		return pa_fail(env, PA_ERR_CONFIG, "recipe node \"%.64s\" has an unknown operation", where);
-	/* a truncation is by one of its two measures */
+	/* what has two measures is by one of them */
 	if (has_members(node, form, 1) &&
-		(strcmp(form->op, "truncate") != 0 ||
+		(json_object_get(node, "energy") == NULL ||
 		 json_is_null(json_object_get(node, "rank")) != json_is_null(json_object_get(node, "energy"))))
 		return PA_OK;
 	pa_fail(env, PA_ERR_CONFIG, "recipe node \"%.64s\" is malformed", where);
@@ -206,7 +243,7 @@ pa_recipe_story(const json_t *stories, size_t i)
 
 /* A node, or an array of at least two. */
 static PaStatus
-check_stories(PaEnv *env, const json_t *stories, const char *digest)
+check_stories(PaEnv *env, const json_t *stories, const char *digest, json_int_t version)
 {
 	const json_t *node;
 
@@ -215,7 +252,7 @@ check_stories(PaEnv *env, const json_t *stories, const char *digest)
 	for (size_t i = 0; (node = pa_recipe_story(stories, i)) != NULL; i++)
 	{
 		PA_TRY(pa_check_cancel(env));
-		PA_TRY(check_node(env, node, digest));
+		PA_TRY(check_node(env, node, digest, version));
 	}
 	return PA_OK;
 }
@@ -243,7 +280,7 @@ pa_recipe_check_document(PaEnv *env, const json_t *document)
 					   (long long) json_integer_value(version));
 	if (json_object_size(document) != 3 || !json_is_object(nodes))
 		return pa_fail(env, PA_ERR_CONFIG, "recipe does not have the members version, root and nodes");
-	PA_TRY(check_node(env, json_object_get(document, "root"), "root"));
+	PA_TRY(check_node(env, json_object_get(document, "root"), "root", json_integer_value(version)));
 	json_object_foreach(nodes, key, node)
 	{
 		uint8_t		digest[PA_SHA256_LENGTH];
@@ -251,7 +288,7 @@ pa_recipe_check_document(PaEnv *env, const json_t *document)
 		PA_TRY(pa_check_cancel(env));
 		if (!pa_unhex(digest, key, strlen(key)))
 			return pa_fail(env, PA_ERR_CONFIG, "recipe node \"%.64s\" is not named by a digest", key);
-		PA_TRY(check_stories(env, node, key));
+		PA_TRY(check_stories(env, node, key, json_integer_value(version)));
 	}
 	return PA_OK;
 }

@@ -11,8 +11,8 @@
 #include "recipe/recipe.h"
 #include "core/json.h"
 
-#define PA_RECIPE_VERSION 1
-#define PA_RECIPE_MAX_MEMBERS 6
+#define PA_RECIPE_VERSION 2
+#define PA_RECIPE_MAX_MEMBERS 8
 #define PA_HEX_DOUBLE_BYTES 32
 
 /*
@@ -50,12 +50,16 @@ typedef struct PaMemberForm
 typedef struct PaNodeForm
 {
 	const char *op;
+	int			version;		/* of the first recipes that have it */
 	int			n_members;
 	PaMemberForm member[PA_RECIPE_MAX_MEMBERS];
 } PaNodeForm;
 
 /* NULL if op is no operation (or no string) */
 extern const PaNodeForm *pa_recipe_form(const json_t *op);
+
+/* The version of recipes that has the operation of a node in the text that pa_recipe_write gives it. */
+extern int pa_recipe_text_version(const char *node);
 
 /* The form of one item of a member that is an array of terms; NULL for other members */
 extern const PaNodeForm *pa_recipe_term_form(PaMemberType type);

@@ -89,6 +89,20 @@ pa_recipe_cast(PaEnv *env, const PaOperand *of, const char *dtype, PaText *recip
 }
 
 PaStatus
+pa_recipe_plain(PaEnv *env, const PaOperand *of, uint64_t rank, PaText *recipe)
+{
+	char		hex[2 * PA_SHA256_LENGTH + 1];
+	json_t	   *root;
+
+	pa_hex(hex, of->digest);
+	PA_TRY(pa_recipe_own(env,
+						 json_pack("{s:s,s:s,s:o}", "op", "plain", "of", hex, "rank",
+								   rank > 0 ? json_integer((json_int_t) rank) : json_null()),
+						 &root));
+	return pa_recipe_write(env, root, 1, of, recipe);
+}
+
+PaStatus
 pa_recipe_select(PaEnv *env, const PaOperand *of, const char *pattern, bool invert, PaText *recipe)
 {
 	char		hex[2 * PA_SHA256_LENGTH + 1];
@@ -99,6 +113,72 @@ pa_recipe_select(PaEnv *env, const PaOperand *of, const char *pattern, bool inve
 	PA_TRY(pa_recipe_own(env,
 						 json_pack("{s:s,s:s,s:s,s:b}", "op", "select", "of", hex, "pattern", pattern,
 								   "invert", (int) invert),
+						 &root));
+	return pa_recipe_write(env, root, 1, of, recipe);
+}
+
+PaStatus
+pa_recipe_rename(PaEnv *env, const PaOperand *of, const char *pattern, const char *replacement,
+				 PaText *recipe)
+{
+	char		hex[2 * PA_SHA256_LENGTH + 1];
+	json_t	   *root;
+
+	pa_hex(hex, of->digest);
+	PA_TRY(pa_recipe_check_text(env, pattern));
+	PA_TRY(pa_recipe_check_text(env, replacement));
+	PA_TRY(pa_recipe_own(env,
+						 json_pack("{s:s,s:s,s:s,s:s}", "op", "rename", "of", hex, "pattern", pattern,
+								   "replacement", replacement),
+						 &root));
+	return pa_recipe_write(env, root, 1, of, recipe);
+}
+
+PaStatus
+pa_recipe_drop_dense(PaEnv *env, const PaOperand *of, const char *tensors, PaText *recipe)
+{
+	char		hex[2 * PA_SHA256_LENGTH + 1];
+	json_t	   *root;
+
+	pa_hex(hex, of->digest);
+	PA_TRY(pa_recipe_check_text(env, tensors));
+	PA_TRY(pa_recipe_own(env, json_pack("{s:s,s:s,s:s?}", "op", "drop_dense", "of", hex, "tensors", tensors),
+						 &root));
+	return pa_recipe_write(env, root, 1, of, recipe);
+}
+
+PaStatus
+pa_recipe_to_lora(PaEnv *env, const PaOperand *of, const char *shapes, PaText *recipe)
+{
+	char		hex[2 * PA_SHA256_LENGTH + 1];
+	json_t	   *root;
+
+	pa_hex(hex, of->digest);
+	PA_TRY(pa_recipe_check_text(env, shapes));
+	PA_TRY(
+		pa_recipe_own(env, json_pack("{s:s,s:s,s:s?}", "op", "to_lora", "of", hex, "shapes", shapes), &root));
+	return pa_recipe_write(env, root, 1, of, recipe);
+}
+
+PaStatus
+pa_recipe_extract(PaEnv *env, const PaOperand *of, const PaRecipeExtract *extract, PaText *recipe)
+{
+	char		hex[2 * PA_SHA256_LENGTH + 1];
+	char		share[PA_HEX_DOUBLE_BYTES];
+	uint64_t	rank = extract->rank;
+	json_t	   *root;
+
+	pa_hex(hex, of->digest);
+	pa_hex_double(share, extract->energy);
+	PA_TRY(pa_recipe_check_text(env, extract->embeddings));
+	PA_TRY(pa_recipe_check_text(env, extract->library));
+	PA_TRY(pa_recipe_own(env,
+						 json_pack("{s:s,s:s,s:o,s:s?,s:b,s:s?,s:b,s:s,s:s}", "op", "extract", "of", hex,
+								   "rank", rank > 0 ? json_integer((json_int_t) rank) : json_null(), "energy",
+								   rank > 0 ? NULL : share, "drop_others", (int) extract->drop_others,
+								   "embeddings", extract->embeddings, "fan_in_fan_out",
+								   (int) extract->fan_in_fan_out, "numerics", "tolerance", "library",
+								   extract->library),
 						 &root));
 	return pa_recipe_write(env, root, 1, of, recipe);
 }

@@ -437,9 +437,24 @@ write_stories(PaBuf *buf, const json_t *stories)
 	return pa_buf_printf(buf, "%s", n == 1 ? "" : "]");
 }
 
+/* The version that a document needs for the nodes of a digest. */
+static int
+version_of(const json_t *stories)
+{
+	int			version = 1;
+
+	for (size_t i = 0; i < json_array_size(stories); i++)
+	{
+		int			needs = pa_recipe_text_version(json_string_value(json_array_get(stories, i)));
+
+		version = needs > version ? needs : version;
+	}
+	return version;
+}
+
 static PaStatus
 write_nodes(PaEnv *env, const json_t *root, uint32_t n_operands, const PaOperand *operands, json_t *map,
-			size_t room, PaBuf *buf)
+			size_t room, PaBuf *buf, int *version)
 {
 	Walk		walk = {.env = env, .map = map, .seen = pa_json_object(), .room = room};
 
@@ -449,6 +464,9 @@ write_nodes(PaEnv *env, const json_t *root, uint32_t n_operands, const PaOperand
 	PA_TRY(choose_nodes(&walk, root, n_operands, operands));
 	for (size_t i = 0; i < walk.n_chosen; i++)
 	{
+		int			needs = version_of(json_object_get(map, walk.chosen[i]));
+
+		*version = needs > *version ? needs : *version;
 		PA_TRY(pa_buf_printf(buf, "%s\"%s\":", i > 0 ? "," : "", walk.chosen[i]));
 		PA_TRY(write_stories(buf, json_object_get(map, walk.chosen[i])));
 	}
@@ -458,8 +476,12 @@ write_nodes(PaEnv *env, const json_t *root, uint32_t n_operands, const PaOperand
 	return PA_OK;
 }
 
-/* A quote inside a string has a backslash before it, so neither is found in one. */
-#define ROOT_BEGINS "{\"version\":%d,\"root\":"
+/*
+ * A quote inside a string has a backslash before it, so neither is found in one.
+ * The version is a digit that is put in last, when all nodes are known.
+ */
+#define VERSION_BEGINS "{\"version\":"
+#define ROOT_BEGINS VERSION_BEGINS "0,\"root\":"
 #define ROOT_ENDS ",\"nodes\":{"
 
 /* The root is measured first: one that is too large costs no reading of operands. */
@@ -469,9 +491,11 @@ write_document(PaEnv *env, const json_t *root, uint32_t n, const PaOperand *oper
 {
 	static const char tail[] = "}}";
 	Merge		merge = {.env = env, .scratch = scratch};
+	int			version;
 
-	PA_TRY(pa_buf_printf(buf, ROOT_BEGINS, PA_RECIPE_VERSION));
+	PA_TRY(pa_buf_printf(buf, "%s", ROOT_BEGINS));
 	PA_TRY(write_node(buf, root));
+	version = pa_recipe_form(json_object_get(root, "op"))->version;
 	PA_TRY(pa_buf_printf(buf, "%s", ROOT_ENDS));
 	if (buf->length + strlen(tail) > PA_MAX_RECIPE_BYTES)
 		return pa_fail(env, PA_ERR_LIMIT, "recipe has more than %zu bytes", PA_MAX_RECIPE_BYTES);
@@ -481,7 +505,8 @@ write_document(PaEnv *env, const json_t *root, uint32_t n, const PaOperand *oper
 	PA_TRY(pa_json_own(env, merge.nodes));
 	PA_TRY(merge_operands(&merge, n, operands));
 	PA_TRY(write_nodes(env, root, n, operands, merge.roots, PA_MAX_RECIPE_BYTES - strlen(tail) - buf->length,
-					   buf));
+					   buf, &version));
+	buf->data[strlen(VERSION_BEGINS)] = (uint8_t) ('0' + version);
 	json_object_clear(merge.roots);
 	json_object_clear(merge.nodes);
 	return pa_buf_bytes(buf, tail, strlen(tail));

@@ -79,6 +79,12 @@ extern PaStatus pa_value_open(PaEnv *env, PaBytes *bytes, PaValue **value);
 extern const PaValueHeader *pa_value_header(const PaValue *value);
 extern const PaAdapter *pa_value_adapter(const PaValue *value);
 
+/* Names what the adapter's features do not tell (PaAdapter.variant); the text must live as long. */
+extern void pa_value_name_variant(PaValue *value, const char *variant);
+
+/* Its modules, to be told what only their names and the configuration tell (engine/open.h). */
+extern PaModule *pa_value_modules(PaValue *value);
+
 /* Bytes that a tensor takes in storage. */
 extern uint64_t pa_value_stored_bytes(const PaValue *value, uint32_t tensor);
 

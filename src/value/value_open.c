@@ -61,6 +61,18 @@ pa_value_header(const PaValue *value)
 	return &value->layout.header;
 }
 
+void
+pa_value_name_variant(PaValue *value, const char *variant)
+{
+	value->adapter.variant = variant;
+}
+
+PaModule *
+pa_value_modules(PaValue *value)
+{
+	return value->adapter.modules;
+}
+
 const PaAdapter *
 pa_value_adapter(const PaValue *value)
 {

@@ -23,6 +23,7 @@ from collections import namedtuple
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "oracle"))
 
+import bad_containers           # noqa: E402
 import safetensors_lite as st   # noqa: E402
 
 Case = namedtuple("Case", "name file config verdict wire")
@@ -370,8 +371,11 @@ def lora_tensors():
     case("factors: grouped convolution", t(m__lora_A__weight=f32(4, 2, 3, 3), m__lora_B__weight=f32(6, 2, 1, 1)), None, cfg(r=4))
     case("factors: groups that do not divide", t(m__lora_A__weight=f32(4, 2, 3, 3), m__lora_B__weight=f32(6, 3, 1, 1)), FILE | CONFIG, cfg(r=4))
     case("factors: embedding", t(m__lora_embedding_A=f32(1, 9), m__lora_embedding_B=f32(4, 1)), None)
-    for label, name in (("adapter name in A", "m.lora_A.default.weight"), ("adapter name in B", "m.lora_B.default.weight"),
-                        ("adapter name in an embedding", "m.lora_embedding_A.default"), ("embedding with .weight", "m.lora_embedding_A.weight"),
+    case("name: adapter's own in all", st.canonical({"m.lora_A.default.weight": f32(1, 2), "m.lora_B.default.weight": f32(2, 1)}), None)
+    case("name: two adapters' own", st.canonical({"m.lora_A.default.weight": f32(1, 2), "m.lora_B.other.weight": f32(2, 1)}), FILE)
+    case("name: twice without wrappers", good(**{"base_model.model._orig_mod.m.lora_A.weight": f32(1, 2)}), FILE)
+    for label, name in (("adapter name in A alone", "m.lora_A.default.weight"), ("adapter name in B alone", "m.lora_B.default.weight"),
+                        ("adapter name in an embedding alone", "m.lora_embedding_A.default"), ("embedding with .weight", "m.lora_embedding_A.weight"),
                         ("lora_A without .weight", "m.lora_A"), ("lora_A.bias", "m.lora_A.bias")):
         case("name: " + label, good(**{name: f32(1, 2)}), FILE)
     case("name: path empty", st.canonical({"lora_A.weight": f32(1, 2), "lora_B.weight": f32(2, 1)}), FILE)
@@ -576,6 +580,8 @@ def cases():
         for group in (lengths, magics, json_syntax, duplicates, entries, shapes, metadata, accepted,
                       lora_tensors, ia3_tensors, configurations, envelopes):
             group()
+        for group in bad_containers.GROUPS:
+            group(case)
         names = [c.name for c in CASES]
         assert len(names) == len(set(names)), sorted(n for n in names if names.count(n) > 1)
     return CASES

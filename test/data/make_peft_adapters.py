@@ -58,6 +58,18 @@ class Experts(nn.Module):
         return self.fc(torch.einsum("bi,eij->bj", x, self.experts.weight)[:, :4])
 
 
+class Attention(nn.Module):
+    """A layer that PEFT wraps with another one inside it."""
+
+    def __init__(self):
+        super().__init__()
+        self.mha = nn.MultiheadAttention(8, 2)
+        self.fc = nn.Linear(8, 8)
+
+    def forward(self, x):
+        return self.fc(self.mha(x, x, x)[0])
+
+
 def gpt2():
     from transformers import GPT2Config, GPT2LMHeadModel
     return GPT2LMHeadModel(GPT2Config(n_embd=8, n_layer=2, n_head=2, vocab_size=20, n_positions=16,
@@ -78,7 +90,7 @@ def roberta():
         max_position_embeddings=16, num_labels=3))
 
 
-BASES = {"mixed": Mixed, "experts": Experts, "gpt2": gpt2, "llama": llama, "roberta": roberta}
+BASES = {"mixed": Mixed, "experts": Experts, "attention": Attention, "gpt2": gpt2, "llama": llama, "roberta": roberta}
 
 
 def base(name, dtype="F32"):
@@ -119,11 +131,13 @@ SETTINGS = [
     ("trainable_tokens", "mixed", lambda: lora(trainable_token_indices={"embed": [0, 3, 9]}), ALL),
     ("target_parameters", "experts", lambda: lora(target_modules=["fc"], target_parameters=["experts.weight"], lora_alpha=8), ("F32", "BF16")),
     ("parameters_only", "experts", lambda: lora(target_modules=[], target_parameters=["experts.weight"], lora_alpha=2), ("F32",)),
+    ("attention", "attention", lambda: lora(target_modules=["mha", "fc"], lora_alpha=8, alpha_pattern={"mha": 2}, rank_pattern={"mha": 2}), ("F32",)),
     ("regex_targets", "mixed", lambda: lora(target_modules=r".*layers\.[02]\.fc_a"), ("F32",)),
     ("pissa", "mixed", lambda: lora(init_lora_weights="pissa"), ("F32",)),
     ("gaussian", "mixed", lambda: lora(init_lora_weights="gaussian"), ("F32",)),
     ("gpt2", "gpt2", lambda: lora(target_modules=["c_attn", "c_proj"], fan_in_fan_out=True, lora_alpha=8, task_type="CAUSAL_LM"), ALL),
     ("llama_all_linear", "llama", lambda: lora(target_modules="all-linear", task_type="CAUSAL_LM"), ("F32", "BF16")),
+    ("locked_embedding", "llama", lambda: lora(target_modules=["q_proj", "embed_tokens"], task_type="CAUSAL_LM"), ("F32",)),
     ("layers_to_transform", "llama", lambda: lora(target_modules=["q_proj", "v_proj"], layers_to_transform=[1], task_type="CAUSAL_LM"), ("F32",)),
     ("layer_replication", "llama", lambda: lora(target_modules=["q_proj"], layer_replication=[[0, 2], [1, 2]], task_type="CAUSAL_LM"), ("F32",)),
     ("alora", "llama", lambda: lora(target_modules=["q_proj"], alora_invocation_tokens=[1, 2], task_type="CAUSAL_LM"), ("F32",)),

@@ -321,8 +321,8 @@ check_looks(PaEnv *env, PaValue *value)
 		limited_proper(env, pa_inspect_norm(env, value, i, &norm), "norm");
 	for (uint32_t i = 0; i < adapter->n_modules && i < 4; i++)
 	{
-		if (limited_proper(env, pa_delta_measure(env, value, adapter->modules[i].path, &delta), "delta") !=
-				PA_OK ||
+		if (limited_proper(env, pa_delta_measure(env, value, adapter->modules[i].path, NULL, &delta),
+						   "delta") != PA_OK ||
 			delta.elements > 100000)
 			continue;
 		limited_insist(PA_NEW_ARRAY(env, delta.elements, &out) == PA_OK, "memory", env);

@@ -83,7 +83,7 @@ done
 # Names of tensors are PEFT's: only interchange knows them.
 for room in $rooms; do
 	[ "$room" != interchange ] || continue
-	grep -nE '"[^"]*(lora_A|lora_B|lora_embedding|ia3_l|lora_magnitude)' src/"$room"/*.[ch] 2>/dev/null |
+	grep -nE '"[^"]*(lora_A|lora_B|lora_embedding|ia3_l|lora_magnitude|lora_down|lora_up|lora_mid|lora_linear)' src/"$room"/*.[ch] 2>/dev/null |
 		fail_lines "tensor name outside src/interchange" || true
 done
 

@@ -11,14 +11,15 @@ released=$(mktemp)
 for script in sql/released/*.sql.gz; do gzip -dc "$script" >>"$released"; done
 functions=$(c_functions sql/install/*.sql "$released")
 rm -f "$released"
-diff <({ echo Pg_magic_func; printf '%s\n' $functions; printf 'pg_finfo_%s\n' $functions; } | sort) \
+diff <({ echo Pg_magic_func; echo _PG_init; printf '%s\n' $functions; printf 'pg_finfo_%s\n' $functions; } | sort) \
 	<(nm -D --defined-only peftarith.so | awk '{ print $3 }' | sed 's/@.*//' | sort) |
 	grep '^[<>]' | fail_lines "wanted (<) and exported (>) symbols differ" || true
 
 # Which loops the processor runs is found out once; every answer gives the same
 # bytes.  Which library was loaded is found out once.  What a backend has evaluated
-# it remembers, and no operation reads.
-chosen_loops='^src/(codec/planes|kernel/kernel)_choose.c: chosen$|^src/lowrank/blas.c: library$|^src/pg/evaluated.c: (ring|n_noted|next_place|last_serial|memory)$'
+# it remembers, and no operation reads.  Settings are the server's to change, and say
+# what is refused or told, never what a result is.
+chosen_loops='^src/(codec/planes|kernel/kernel)_choose.c: chosen$|^src/lowrank/blas.c: library$|^src/pg/evaluated.c: (ring|n_noted|next_place|last_serial|memory)$|^src/pg/settings.c: (unpaired_modules|noticed_in)$'
 for room in $server_free pg; do
 	for object in src/"$room"/*.o; do
 		[ -e "$object" ] || continue

@@ -15,7 +15,7 @@ import numpy as np
 
 import rounding
 import safetensors_lite as st
-from described import (A, ARITHMETIC, B, BIAS, DENSE, DTYPE_IDS, EMBEDDING, PARAMETER, VECTOR, Adapter)
+from described import (A, ARITHMETIC, B, BIAS, DENSE, DTYPE_IDS, EMBEDDING, MAGNITUDE, PARAMETER, VECTOR, Adapter)
 
 MISMATCH, RANGE, DIVISION, LIMIT = "22000", "22003", "22012", "54000"
 UNSUPPORTED, ARGUMENT = "0A000", "22023"
@@ -122,7 +122,7 @@ def evaluate(terms):
     ordered = totals(terms)
     live = [(a, p, q) for a, p, q in ordered if p != 0 or q != 0]
     if not live:
-        return neutral(ordered[0][0])
+        return neutral([a for a, _, _ in ordered])
     if len(live) == 1 and live[0][1] == 1 and live[0][2] == 1:
         return live[0][0]
     return combine(live)
@@ -132,7 +132,7 @@ def evaluate_delta(terms):
     ordered = totals(terms)
     live = [(a, p, w) for a, p, w in ordered if w != 0]
     if not live:
-        return neutral(ordered[0][0])
+        return neutral([a for a, _, _ in ordered])
     if len(live) == 1 and live[0][2] == 1:
         return live[0][0]
     return concatenate(live)
@@ -150,6 +150,9 @@ def facts_like(a):
     return r
 
 
+CHANGED = (A, B, BIAS, VECTOR, MAGNITUDE)     # what arithmetic computes with: dense tensors may stay
+
+
 def unsupported(a, places=None):
     """Why arithmetic refuses an adapter for what it is."""
     reasons = [(UNSUPPORTED, "features %x" % a.features)] if a.features else []
@@ -164,21 +167,28 @@ def refuse(reasons):
         raise Refusal(*reasons)
 
 
-def neutral(a):
-    reasons = unsupported(a)
-    if any(p.role == DENSE for p in a.places.values()):
-        reasons.append((MISMATCH, "dense tensors have no neutral value"))
+def neutral(adapters):
+    """Of the first; its dense tensors stay, unless another adapter has other ones."""
+    a = adapters[0]
+    reasons = unsupported(a, CHANGED)
+    for place, (_, t) in a.placed().items():
+        others = [b.placed().get(place) for b in adapters]
+        if place[1] == DENSE and any(o is not None and not same_tensor(o[1], t) for o in others):
+            reasons.append((MISMATCH, "dense tensors of different neutral values"))
     refuse(reasons)
     r = facts_like(a)
     placed = a.placed()
     for path, m in r.modules.items():
         m.scaling = 1.0
-        if a.kind == 1:
+        if a.kind == 1 and (path, B, None) in placed:
             # experts are stacked r times; B of a convolution has r / groups columns
             columns = placed[path, B, None][1].shape[1]
             m.rank //= m.r if m.flags & PARAMETER else columns
             m.r = 1 if m.flags & PARAMETER else m.rank
-    for (path, role, _), (name, t) in placed.items():
+    for (path, role, key), (name, t) in placed.items():
+        if role == DENSE:
+            r.add(path, role, key, t)
+            continue
         shape = list(t.shape)
         if role == A:
             shape[0] = r.modules[path].rank
@@ -226,7 +236,34 @@ def stacked_shape(role, shape):
     return {A: shape[1:], B: (shape[0], *shape[2:])}.get(role, shape)
 
 
-def plan_reasons(live, stacked=False):
+def same_tensor(x, y):
+    return (x.dtype, tuple(x.shape), bytes(x.data)) == (y.dtype, tuple(y.shape), bytes(y.data))
+
+
+def kept(live, places, mixtures=True):
+    """Is a dense tensor, as the live leaves have it, carried over?  Where there is a mixture it is one."""
+    first = places[0]
+    mixed = mixtures and len(places) == len(live) and abs(exact_sum([q for _, _, q in live]) - 1) <= 1e-9
+    if mixed and all(t.dtype in ARITHMETIC for t in places):
+        return False
+    return all(same_tensor(first, t) for t in places)
+
+
+def dense_reasons(live, places, mixtures=True):
+    if kept(live, places, mixtures):
+        return []
+    reasons = [] if mixtures else [(MISMATCH, "a dense tensor in a merge")]
+    reasons += [(UNSUPPORTED, "dtype %s" % t.dtype) for t in places if t.dtype not in ARITHMETIC]
+    if len({tuple(t.shape) for t in places}) > 1:
+        reasons.append((MISMATCH, "shapes of a dense tensor"))
+    if len(places) < len(live):
+        reasons.append((MISMATCH, "a leaf lacks a dense tensor"))
+    if abs(exact_sum([q for _, _, q in live]) - 1) > 1e-9:
+        reasons.append((MISMATCH, "weights of a dense tensor"))
+    return reasons
+
+
+def plan_reasons(live, stacked=False, mixtures=True):
     """Every refusal that does not need the weights."""
     reasons = []
     flags = {}
@@ -236,25 +273,25 @@ def plan_reasons(live, stacked=False):
     if any(len(f) > 1 for f in flags.values()):
         reasons.append((MISMATCH, "modules of different sorts or ranks"))
     for a, _, _ in live:
-        reasons += unsupported(a)
+        reasons += unsupported(a, CHANGED)
     reasons += same(live, "kinds", lambda a: a.kind)
     reasons += same(live, "base models", lambda a: (a.base_model, a.base_revision))
-    reasons += same(live, "fan_in_fan_out", lambda a: a.fan_in_fan_out)
-    reasons += same(live, "lora_bias", lambda a: a.lora_bias)
+    if len({a.lora_bias for a, _, _ in live}) > 1 and any(
+            m.flags & (EMBEDDING | PARAMETER) for a, _, _ in live for m in a.modules.values()):
+        reasons.append((MISMATCH, "lora_bias of what cannot have one"))
     reasons += same(live, "target_parameters", lambda a: tuple(a.target_parameters))
     shapes, dense = {}, {}
     for a, _, _ in live:
         for place, (_, t) in a.placed().items():
+            if place[1] == DENSE:
+                dense.setdefault(place, []).append(t)
+                continue
             shapes.setdefault(place, set()).add(
                 (len(t.shape), stacked_shape(place[1], t.shape) if stacked else t.shape))
-            if place[1] == DENSE:
-                dense.setdefault(place, []).append(a)
     if any(len(s) > 1 for s in shapes.values()):
         reasons.append((MISMATCH, "shapes or ranks differ"))
-    if any(len(have) < len(live) for have in dense.values()):
-        reasons.append((MISMATCH, "a leaf lacks a dense tensor"))
-    if dense and abs(exact_sum([q for _, _, q in live]) - 1) > 1e-9:
-        reasons.append((MISMATCH, "weights of a dense tensor"))
+    for places in dense.values():
+        reasons += dense_reasons(live, places, mixtures)
     return reasons
 
 
@@ -282,11 +319,22 @@ def common_facts(live):
         r.task_type = None
     if len({a.bias for a, _, _ in live}) > 1:
         r.bias = "none"
+    r.fan_in_fan_out = all(a.fan_in_fan_out for a, _, _ in live)
+    r.lora_bias = any(a.lora_bias for a, _, _ in live)
     r.saved_modules = sorted({s for a, _, _ in live for s in a.saved_modules}, key=str.encode)
     for a, _, _ in live:
         for path, m in a.modules.items():
             r.modules.setdefault(path, m.copy())
     return r
+
+
+def add_zero_biases(r, live):
+    """Where some have lora_bias every module has one, as PEFT looks for it."""
+    if len({a.lora_bias for a, _, _ in live}) == 1:
+        return
+    for (path, role, key), (_, t) in list(r.placed().items()):
+        if role == B and (path, BIAS, None) not in r.placed():
+            r.add(path, BIAS, None, tensor(np.zeros(t.shape[:1]), t.dtype, path))
 
 
 def number_of(x):
@@ -340,8 +388,12 @@ def combine(live):
             reasons.append((UNSUPPORTED, "no alpha for the scaling"))
     refuse(reasons)
     for (path, role, key), inputs in by_place(live).items():
+        if role == DENSE and kept(live, [t for *_, t in inputs]):
+            r.add(path, role, key, inputs[0][-1])
+            continue
         fold = role != DENSE and folded[path]
         r.add(path, role, key, weighted_sum(path, role, inputs, fold))
+    add_zero_biases(r, live)
     return r
 
 
@@ -374,10 +426,13 @@ def concatenate(live):
             reasons.append((LIMIT, "rank of " + path))
     refuse(reasons)
     for (path, role, key), inputs in by_place(live).items():
-        if role in (A, B):
+        if role == DENSE and kept(live, [t for *_, t in inputs]):
+            r.add(path, role, key, inputs[0][-1])
+        elif role in (A, B):
             r.add(path, role, key, stacked(path, role, inputs, groups[path]))
         else:
             r.add(path, role, key, weighted_sum(path, role, inputs, role == BIAS))
+    add_zero_biases(r, live)
     return r
 
 

@@ -255,6 +255,10 @@ def describe(file, text):
     for path, m in a.modules.items():
         if a.kind == 1:
             parameter = parameter_of(config, path)
+            # what is inside a wrapped layer is wrapped with it, with its rank and alpha
+            whole = path.partition(".base_layer.")[0]
+            if whole in a.modules:
+                path = whole
             m.flags |= PARAMETER if parameter else 0
             key = path + "." + parameter if parameter else path
             m.scaling = scaling_of(config, key)

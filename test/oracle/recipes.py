@@ -207,10 +207,22 @@ class Evaluator:
         x = left[node["of"]]
         if op == "scale":
             return "adapter_scale(%s, %s)" % (x, number(float.fromhex(node["by"])))
+        if op == "plain":
+            return "adapter_plain(%s, %s)" % (x, node["rank"] or "null")
+        if op == "to_lora":
+            return "adapter_to_lora(%s, %s)" % (x, "NULL" if node["shapes"] is None else "'%s'" % node["shapes"])
+        if op == "extract":
+            return "adapter_extract(%s, %s, %s, %s, %s)" % (
+                x, node["rank"] or number(float.fromhex(node["energy"])), node["drop_others"],
+                "NULL" if node["embeddings"] is None else "'%s'" % node["embeddings"], node["fan_in_fan_out"])
         if op == "cast":
             return "adapter_cast(%s, '%s')" % (x, node["dtype"])
         if op == "select":
             return "adapter_select(%s, '%s', %s)" % (x, node["pattern"], node["invert"])
+        if op == "rename":
+            return "adapter_rename(%s, '%s', '%s')" % (x, node["pattern"], node["replacement"])
+        if op == "drop_dense":
+            return "adapter_drop_dense(%s, %s)" % (x, "NULL" if node["tensors"] is None else "'%s'" % node["tensors"])
         if op == "set_base_model":
             return "adapter_set_base_model(%s, %s, %s)" % (
                 x, *("NULL" if node[k] is None else "'%s'" % node[k] for k in ("base_model", "revision")))

@@ -105,19 +105,19 @@ def merge(adapters, weights, method, density, seed, majority):
     for a in adapters:
         if a.kind != 1:
             reasons.append((UNSUPPORTED, "kind"))
-        if any(p.role == DENSE for p in a.places.values()):
-            reasons.append((MISMATCH, "dense"))
         if any(m.flags & PARAMETER for m in a.modules.values()):
             reasons.append((UNSUPPORTED, "experts"))
     for w in weights:
         if not math.isfinite(w):
             reasons.append((RANGE, "weight"))
     live = [(a, 0.0, 0.0 if w == 0 else w) for a, w in zip(adapters, weights)]
-    reasons += algebra.plan_reasons(live)
+    reasons += algebra.plan_reasons(live, mixtures=False)
     algebra.refuse(reasons)
     r = algebra.facts_like(adapters[0])
     r.rslora = False
-    r.saved_modules = []
+    r.fan_in_fan_out = all(a.fan_in_fan_out for a in adapters)
+    r.lora_bias = any(a.lora_bias for a in adapters)
+    r.saved_modules = sorted({s for a in adapters for s in a.saved_modules}, key=str.encode)
     if len({a.task_type for a in adapters}) > 1:
         r.task_type = None
     if len({a.bias for a in adapters}) > 1:
@@ -127,7 +127,10 @@ def merge(adapters, weights, method, density, seed, majority):
             r.modules.setdefault(path, m.copy())
     for m in r.modules.values():
         m.scaling, m.r = 1.0, m.rank
-    for (path, role, _), inputs in algebra.by_place(live).items():
+    for (path, role, key), inputs in algebra.by_place(live).items():
+        if role == DENSE:
+            r.add(path, role, key, inputs[0][-1])
+            continue
         pruned, coefficients, dtype = [], [], None
         for a, _, w, name, t in inputs:
             x = algebra.values_of(t, name)
@@ -143,6 +146,7 @@ def merge(adapters, weights, method, density, seed, majority):
         with np.errstate(all="ignore"):
             total = merged(pruned, coefficients, majority if "ties" in method else None)
         r.add(path, role, None, algebra.tensor(total, dtype, inputs[0][3]))
+    algebra.add_zero_biases(r, live)
     return r
 
 

@@ -289,12 +289,19 @@ def check_refusals(bench):
                      target_modules=[], **dict({"r": 2}, **config))
 
     dense = {"base_model.model.head.weight": st.of_array("F32", np.ones((2, 2), dtype="f4"))}
+    other = {"base_model.model.head.weight": st.of_array("F32", np.zeros((2, 2), dtype="f4"))}
+    wide = {"base_model.model.head.weight": st.of_array("F32", np.ones((3, 2), dtype="f4"))}
+    long = {"base_model.model.head.weight": st.of_array("F32", np.ones((1, 4), dtype="f4"))}
+    ints = {"base_model.model.head.weight": st.Tensor("I32", (2, 2), np.ones((2, 2), dtype="f4").tobytes())}
     count = {"base_model.model.head.n": st.Tensor("I64", (), bytes(8))}
+    more = {"base_model.model.head.n": st.Tensor("I64", (), bytes([1] * 8))}
     broken = {"base_model.model.head.w": st.of_array("F32", np.array([math.nan, math.inf], dtype="f4"))}
     magnitude = {"base_model.model.m.lora_magnitude_vector": st.of_array("F32", np.ones(2, dtype="f4"))}
     add = lambda l: binary("+", l[0], l[1])     # noqa: E731
     half = lambda l: unary("w*", l[0], 0.5)     # noqa: E731
     blend = lambda l: binary("lerp", l[0], l[1], 0.5)   # noqa: E731
+    three = lambda l: binary("lerp", blend(l), l[2], 0.5)    # noqa: E731
+    zero = lambda l: unary("w*", add(l), 0.0)   # noqa: E731
     table = [
         ("kinds", [x, vector()], add, "22000"),
         ("base models", [x, plain(base_model_name_or_path="b")], add, "22000"),
@@ -303,18 +310,28 @@ def check_refusals(bench):
         ("ranks", [x, plain(a=((1, 2), (3, 4)), b=((1, 2), (3, 4)))], add, "22000"),
         ("shapes of A", [x, plain(a=((1, 2, 3),))], add, "22000"),
         ("shapes of B", [x, plain(b=((1,), (2,), (3,)))], add, "22000"),
-        ("fan_in_fan_out", [x, plain(fan_in_fan_out=True)], add, "22000"),
-        ("lora_bias", [x, plain(lora_bias=True)], add, "22000"),
+        ("fan_in_fan_out", [x, plain(fan_in_fan_out=True)], add, None),
+        ("lora_bias", [x, plain(lora_bias=True)], add, None),
         ("scaling 0 against 1", [x, plain(alpha=0)], add, "22000"),
         ("scaling -1 against 1", [x, plain(alpha=-1)], add, "22000"),
         ("scaling 0 on both sides", [plain(alpha=0), plain(alpha=0, a=((9, 9),))], add, None),
         ("negative scaling on both sides", [plain(alpha=-2), plain(alpha=-2, a=((9, 9),))], add, None),
-        ("dense missing", [x, plain(extra=dense, modules_to_save=["head"])], blend, "22000"),
-        ("dense with weights 2", [plain(extra=dense), plain(extra=dense, a=((5, 6),))], add, "22000"),
+        ("dense missing", [x, plain(extra=dense, modules_to_save=["head"])], blend, None),
+        ("dense missing, another one with it", [x, plain(extra=dense), plain(extra=other)], three, "22000"),
+        ("dense missing, the same with it", [x, plain(extra=dense), plain(extra=dense, a=((5, 6),))], three, None),
+        ("equal dense with weights 2", [plain(extra=dense), plain(extra=dense, a=((5, 6),))], add, None),
+        ("dense with weights 2", [plain(extra=dense), plain(extra=other, a=((5, 6),))], add, "22000"),
+        ("dense of other shapes", [plain(extra=dense), plain(extra=wide)], blend, "22000"),
+        ("equal bytes of other shapes", [plain(extra=dense), plain(extra=long)], add, "22000"),
+        ("equal bytes of other dtypes", [plain(extra=dense), plain(extra=ints)], blend, "0A000"),
         ("dense with weights 1", [plain(extra=dense), plain(extra=dense, a=((5, 6),))], blend, None),
-        ("dense halved", [plain(extra=dense)], half, "22000"),
-        ("dense of no weight", [plain(extra=dense)], lambda l: unary("w*", l[0], 0.0), "22000"),
-        ("dense integer", [plain(extra=count), plain(extra=count, a=((5, 6),))], blend, "0A000"),
+        ("dense halved", [plain(extra=dense)], half, None),
+        ("dense of no weight", [plain(extra=dense)], lambda l: unary("w*", l[0], 0.0), None),
+        ("dense of no weights", [plain(extra=dense), plain(extra=other)], zero, "22000"),
+        ("equal dense of no weights", [plain(extra=dense), plain(extra=dense, a=((5, 6),))], zero, None),
+        ("equal dense integer", [plain(extra=count), plain(extra=count, a=((5, 6),))], blend, None),
+        ("dense integer", [plain(extra=count), plain(extra=more, a=((5, 6),))], blend, "0A000"),
+        ("equal dense NaN halved", [plain(extra=broken)], half, None),
         ("scale leaves dense alone", [plain(extra=dense)], lambda l: unary("scale", l[0], 2.0), None),
         ("scale leaves dense integers alone", [plain(extra=count)], lambda l: unary("scale", l[0], 2.0), None),
         ("scale leaves dense NaN alone", [plain(extra=broken)], lambda l: unary("scale", l[0], -2.0), None),

@@ -21,6 +21,7 @@ import numpy as np
 import described
 import harness
 import rounding
+import safetensors_lite as st
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "data"))
 
@@ -57,6 +58,7 @@ PAIRS = [("linear", "linear", EXPRESSIONS), ("alpha_half", "alpha_half", EXPRESS
          ("layers_to_transform", "layers_to_transform", EXPRESSIONS), ("regex_targets", "regex_targets", EXPRESSIONS),
          ("target_parameters", "target_parameters", ("merge", "lerp", "scale", "minus")),
          ("parameters_only", "parameters_only", ("merge", "scale", "neutral")),
+         ("attention", "attention", EXPRESSIONS),
          ("modules_to_save", "modules_to_save", MIXABLE), ("saved_block", "saved_block", MIXABLE), ("bias_lora_only", "bias_lora_only", MIXABLE), ("bias_all", "bias_all", MIXABLE),
          ("classifier", "classifier", MIXABLE), ("ia3_saved", "ia3_saved", MIXABLE),
          ("ia3", "ia3", EXPRESSIONS), ("ia3_conv", "ia3_conv", EXPRESSIONS), ("ia3_regex", "ia3_regex", EXPRESSIONS),
@@ -64,7 +66,17 @@ PAIRS = [("linear", "linear", EXPRESSIONS), ("alpha_half", "alpha_half", EXPRESS
          # scalings that differ are folded; modules that one side lacks
          ("linear", "alpha_double", EXPRESSIONS), ("linear", "alpha_pattern", EXPRESSIONS), ("alpha_half", "regex_targets", EXPRESSIONS),
          ("regex_targets", "linear", EXPRESSIONS), ("lora_bias", "lora_bias_half", EXPRESSIONS), ("conv2d", "conv2d_half", EXPRESSIONS),
-         ("rslora", "rank3", EXPRESSIONS), ("embedding", "embedding_double", EXPRESSIONS)]
+         ("rslora", "rank3", EXPRESSIONS), ("embedding", "embedding_double", EXPRESSIONS),
+         # dense tensors that are the same in both, or in one alone; PEFT saves the frozen embedding by itself
+         ("modules_to_save", "saved_same", EXPRESSIONS), ("modules_to_save", "linear", EXPRESSIONS),
+         ("linear", "bias_lora_only", ("merge", "minus", "lerp")), ("bias_lora_only", "bias_same", EXPRESSIONS),
+         ("locked_embedding", "locked_embedding", EXPRESSIONS),
+         # a lora_bias that one lacks; a flag that PEFT corrects; heads that old files do not declare
+         ("lora_bias", "linear", EXPRESSIONS), ("linear", "lora_bias", ("merge", "minus")),
+         ("gpt2", "gpt2_false", EXPRESSIONS), ("classifier_old", "classifier_untasked", MIXABLE[:2])]
+EDITS = {"gpt2_false": ("gpt2", {"fan_in_fan_out": False}), "classifier_old": ("classifier", {"modules_to_save": None}),
+         "classifier_untasked": ("classifier", {"modules_to_save": None, "task_type": None})}
+SAME = {"saved_same": "modules_to_save", "bias_same": "bias_lora_only"}     # with the other side's dense tensors
 CHANGES = {"lora_bias_half": ("lora_bias", {"lora_alpha": 2}), "conv2d_half": ("conv2d", {"lora_alpha": 2}),
            "rank3": ("alpha_real", {"lora_alpha": 3}), "embedding_double": ("embedding", {"lora_alpha": 8})}
 
@@ -175,9 +187,15 @@ def close(got, wanted, size, tolerance):
     return worst <= tolerance * max(scale, 1e-30), "worst %.3g of %.3g" % (worst, scale)
 
 
+def parameter_of(base, path):
+    """The weight of a module; of torch's MultiheadAttention that of query, key and value."""
+    path = path.replace(".base_layer", "")
+    return path + (".weight" if path + ".weight" in base else ".in_proj_weight")
+
+
 def check_module(run, label, a, x, path, weights, factor, base, merged, tolerance):
     """The merged weight less the base weight against the formula."""
-    parameter = path + ".weight"
+    parameter = parameter_of(base, path)
     if parameter not in base:
         run.ok(False, label, "no parameter " + parameter)
         return
@@ -214,14 +232,16 @@ def check_module(run, label, a, x, path, weights, factor, base, merged, toleranc
 
 
 def check_dense(run, label, a, x, weights, merged, tolerance):
-    for (path, role, key), (_, t) in a.placed().items():
-        if role != described.DENSE:
-            continue
-        wanted = 0.0
-        for side, w in ((a, weights[0]), (x, weights[1])):
-            if w:
-                wanted = wanted + w[1] * values(side.placed()[path, role, key][1])
+    """A mixture, or what is the same in all that have it."""
+    used = [(side, w[1]) for side, w in ((a, weights[0]), (x, weights[1])) if w] or [(a, 0.0)]
+    for path, role, key in sorted({p for side, _ in used for p in side.placed() if p[1] == described.DENSE}):
+        have = [(values(side.placed()[path, role, key][1]), w) for side, w in used if (path, role, key) in side.placed()]
+        wanted = have[0][0]
+        if len(have) == len(used) and abs(sum(w for _, w in have) - 1) <= 1e-9:
+            wanted = sum(w * v for v, w in have)
         name = key.replace(".base_layer", "")
+        if name.endswith(".weight") and any((path, described.A, None) in side.placed() for side, _ in used):
+            continue    # the merged weight has the delta too: check_module
         if name not in merged:
             run.ok(False, label + " " + key, "not in the model")
             continue
@@ -260,11 +280,16 @@ def check_expression(run, connection, label, expression, a, x, base_name, dtype,
     if a.target_parameters:
         return check_parameters(run, label, a, x, weights, factor, base, model, tolerance)
     merged = merged_parameters(model)
+    for path in (p for p in a.modules if ".base_layer." in p):
+        # PEFT 0.21 merges what is inside a wrapped layer twice, so its delta is asked for
+        name = parameter_of(base, path)
+        with torch.no_grad():
+            merged[name] = base[name] + model.get_submodule("base_model.model." + path).get_delta_weight("default").numpy()
     for path in modules_of(a, x, weights) or sorted(a.modules):
         check_module(run, label, a, x, path, weights, factor, base, merged, tolerance)
     check_dense(run, label, a, x, weights, merged, tolerance)
     changed = {n for n in base if n in merged and not np.array_equal(base[n], merged[n])}
-    allowed = {p + s for p in written.modules for s in (".weight", ".bias")} | {
+    allowed = {parameter_of(base, p) for p in written.modules} | {p + ".bias" for p in written.modules} | {
         p.key.replace(".base_layer", "") for p in written.places.values() if p.role == described.DENSE}
     run.ok(changed <= allowed, label + ": nothing else changes", sorted(changed - allowed)[:3])
 
@@ -297,7 +322,7 @@ def check_parameters(run, label, a, x, weights, factor, base, model, tolerance):
 
 
 def build(folder, setting, dtype, seed):
-    name, changes = CHANGES.get(setting, (setting, {}))
+    name, changes = CHANGES.get(setting, (origin(setting), {}))
 
     def change(config):
         for k, v in changes.items():
@@ -306,7 +331,25 @@ def build(folder, setting, dtype, seed):
     with open(os.path.join(folder, "adapter_model.safetensors"), "rb") as f:
         file = f.read()
     with open(os.path.join(folder, "adapter_config.json"), encoding="utf-8") as f:
-        return base_name, file, f.read()
+        config = f.read()
+    if setting in EDITS:
+        config = json.dumps(dict(json.loads(config), **EDITS[setting][1]))
+    return base_name, file, config
+
+
+def origin(setting):
+    """The maker's setting that one is made from."""
+    return SAME.get(setting) or CHANGES.get(setting, EDITS.get(setting, (setting,)))[0]
+
+
+def with_dense_of(file, config, other):
+    """The file with the dense tensors of another one."""
+    _, tensors = st.read(file)
+    _, theirs = st.read(other)
+    for name, place in described.describe(file, config).places.items():
+        if place.role == described.DENSE:
+            tensors[name] = theirs[name]
+    return st.canonical(tensors)
 
 
 def check_pair(run, connection, root, left, right, dtype, expressions):
@@ -316,6 +359,9 @@ def check_pair(run, connection, root, left, right, dtype, expressions):
     sides = []
     for name, setting, seed in (("a", left, 2 * run.seed), ("x", right, 2 * run.seed + 1)):
         base_name, file, config = build(os.path.join(place, name), setting, dtype, seed)
+        if setting in SAME:
+            file = with_dense_of(file, config, first)
+        first = file
         connection.execute("INSERT INTO t SELECT %s, adapter_from_safetensors(%b, %s::json)", (name, file, config))
         sides.append(described.describe(file, config))
     for expression in expressions:
@@ -332,8 +378,8 @@ def body(run):
             harness.connect(database) as connection:
         connection.execute("CREATE TABLE t (name text PRIMARY KEY, v adapter)")
         for left, right, expressions in PAIRS:
-            for dtype in dtypes[left]:
-                if dtype not in dtypes.get(CHANGES.get(right, (right,))[0], ()):
+            for dtype in dtypes[origin(left)]:
+                if dtype not in dtypes.get(origin(right), ()):
                     continue
                 try:
                     check_pair(run, connection, root, left, right, dtype, expressions)

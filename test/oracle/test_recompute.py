@@ -104,6 +104,8 @@ class Graph:
             self.add("adapter_cast(%s, '%s')" % (self.pick(), rng.choice(("F32", "BF16", "F64", "F16"))))
         elif kind < 0.84:
             self.add("adapter_select(%s, '[ab].*', %s)" % (self.pick(), rng.choice(("true", "false"))))
+        elif kind < 0.86:
+            self.add("adapter_drop_dense(%s, %s)" % (self.pick(), rng.choice(("NULL", "'a.*'"))))
         elif kind < 0.88:
             self.add("adapter_set_base_model(%s, '%s')" % (self.pick(), rng.choice("mmo")))
         else:

@@ -1,3 +1,5 @@
+-- Modules that some operands lack are meant here.
+set peftarith.unpaired_modules = off;
 -- adapter_delta: the algebra of the changes, beside that of adapter.
 create table v (name text primary key, a adapter);
 insert into v values
@@ -150,8 +152,9 @@ create function with_head(head json) returns adapter language sql immutable as $
 $$;
 select s.* from show(0.25 * delta(with_head('[4, 8]')) + 0.75 * delta(with_head('[8, 4]'))) s;
 select fails($$select change(delta(with_head('[4, 8]')) + delta(with_head('[8, 4]')))$$);
-select fails($$select change(0.5 * delta(with_head('[4, 8]')) + 0.5 * delta(lora('q', '[[1]]', '[[2]]')))$$);
-select fails($$select change(0 * delta(with_head('[4, 8]')))$$);
+-- What is the same in all that have it stays.
+select s.* from show(delta(with_head('[4, 8]')) - 3 * delta(lora('q', '[[1]]', '[[2]]'))) s;
+select s.* from show(delta(with_head('[4, 8]')) - delta(with_head('[4, 8]'))) s;
 
 -- Stored columns, comparison, order.
 create table d (n int primary key, d adapter_delta);

@@ -1,3 +1,5 @@
+-- Modules that some operands lack are meant here.
+set peftarith.unpaired_modules = off;
 -- Full fine-tuning as a task vector: tuned - base by tensor name.
 create function file(header text, data bytea) returns bytea language sql immutable as $$
 	select decode(string_agg(lpad(to_hex((octet_length(header)::bigint >> (8 * i)) & 255), 2, '0'), '' order by i), 'hex') || convert_to(header, 'UTF8') || data

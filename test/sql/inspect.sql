@@ -36,6 +36,9 @@ select adapter_module_delta(adapter_from_json('{"config": {"peft_type": "LORA", 
 select adapter_module_delta(adapter_from_json('{"config": {"peft_type": "LORA", "r": 1, "lora_alpha": 1, "fan_in_fan_out": true},
 	"tensors": {"base_model.model.c.lora_A.weight": {"dtype": "F32", "shape": [1, 3], "data": [1, 2, 3]},
 	            "base_model.model.c.lora_B.weight": {"dtype": "F32", "shape": [2, 1], "data": [1, 10]}}}'), 'c');
+-- Whatever the configuration says: GPT-2's c_attn under a flag that is another layer's; an embedding is transposed anyhow.
+select adapter_module_delta(a, 'q') as by_configuration, adapter_module_delta(a, 'q', true) as transposed, adapter_module_delta(a, 'q', fan_in_fan_out => false) as plain
+from (select lora('q', '[[1, 2, 3]]', '[[1], [10]]') as a) s;
 -- A convolution in the shape of its kernel.
 select adapter_module_delta(adapter_from_json('{"config": {"peft_type": "LORA", "r": 1, "lora_alpha": 1},
 	"tensors": {"base_model.model.c.lora_A.weight": {"dtype": "F32", "shape": [1, 1, 1, 2], "data": [1, 2]},

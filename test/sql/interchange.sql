@@ -11,6 +11,8 @@ insert into files values ('two',
 
 select adapter_to_safetensors(a) = file as same_file, adapter_config(a)::text = config as same_config
 from files, adapter_from_safetensors(file, config::json) a;
+-- It was said once, where it came in; from here on it is only so.
+set client_min_messages = warning;
 select s.* from files, adapter_from_safetensors(file, config::json) a, show(a) s;
 select adapter_recipe(a) #>> '{root,sha256}' = encode(sha256(file), 'hex') as sha256 from files, adapter_from_safetensors(file, config::json) a;
 
@@ -34,6 +36,12 @@ select fails($$select adapter_from_safetensors(safetensors('{"base_model.model.q
 -- Other people's formats are named.
 select fails($$select adapter_from_safetensors('PK\003\004 a zip archive of some length', '{}')$$);
 select fails($$select adapter_from_safetensors('\x80027d7100285801000000', '{}')$$);
+-- What is saved from shards is empty, whatever its shape.
+select split_part(fails(format('select adapter_from_json(%L)', json_build_object('config', json_build_object('peft_type', 'LORA', 'r', 2, 'lora_alpha', 2, 'modules_to_save', json_build_array('h')),
+	'tensors', json_build_object('q.lora_A.weight', a, 'q.lora_B.weight', b, 'h.weight', h)))), E'\n', 1) as error
+from (values ('{"dtype": "F32", "shape": [0], "data": []}'::json, '{"dtype": "F32", "shape": [0], "data": []}'::json, '{"dtype": "F32", "shape": [1], "data": [1]}'::json),
+	('{"dtype": "F32", "shape": [2, 1], "data": [[1], [2]]}', '{"dtype": "F32", "shape": [0], "data": []}', '{"dtype": "F32", "shape": [1], "data": [1]}'),
+	('{"dtype": "F32", "shape": [2, 1], "data": [[1], [2]]}', '{"dtype": "F32", "shape": [1, 2], "data": [[1, 2]]}', '{"dtype": "F32", "shape": [0], "data": []}')) v(a, b, h);
 select fails($$select adapter_from_safetensors('GGUF\003\000\000\000 and so on and so on', '{}')$$);
 
 -- An envelope carries its configuration, so it may not be given twice.
@@ -117,3 +125,38 @@ drop table opaque;
 
 drop table files;
 drop function safetensors;
+reset client_min_messages;
+
+-- Rank 1 and B = A = 1: what is seen is the scaling.
+create function lora(members json, others json default '{}', modules text[] default '{l.q,l.v}') returns adapter language sql return adapter_from_json(
+	json_build_object('config', ('{"peft_type": "LORA", "r": 1, "lora_alpha": 2, "task_type": "CAUSAL_LM"}'::jsonb || members::jsonb),
+		'tensors', (select jsonb_object_agg(m || t, '{"dtype": "F32", "shape": [1, 1], "data": [[1]]}'::jsonb) from unnest(modules) m, unnest('{.lora_A.weight,.lora_B.weight}'::text[]) t)
+			|| others::jsonb));
+-- Keys of patterns are plain paths, which every version of PEFT reads, unless one would be another module's too.
+select modules, adapter_config(adapter_scale(lora(config::json, modules => modules::text[]), 1)) -> 'alpha_pattern' as alpha_pattern
+from (values ('{l.q,l.v,l.w}', '{"alpha_pattern": {"q": 16}}'), ('{q,l.q,l.v,l.w}', '{"alpha_pattern": {"^q": 16}}'), ('{l.q,lxq,l.v,l.w}', '{"alpha_pattern": {"l\\.q": 16}}'),
+	('{l.q,x.l.q,l.v,l.w,l.x}', '{"alpha_pattern": {"q": 16}}'), ('{l.q+,l.v,l.w}', '{"alpha_pattern": {"q.": 16}}')) v(modules, config);
+-- A layer inside another one that is wrapped whole (torch's MultiheadAttention) is selected with that one, and has its rank and alpha.
+select module, scaling, (adapter_config(s) -> 'target_modules')::jsonb as targets, (adapter_config(s) -> 'alpha_pattern')::jsonb as alphas
+from (select lora('{"target_modules": ["m", "q"], "alpha_pattern": {"m": 16}}', modules => '{l.m,l.m.base_layer.out,l.q}') as a) t, adapter_scale(a, 0.5) s, adapter_modules(a);
+select fails($$select lora('{"target_modules": ["q"]}', modules => '{l.m.base_layer.out,l.q}')$$);
+select fails($$select 0.5 * lora('{"target_modules": ["m"]}', modules => '{l.m,l.m.base_layer.out}') + 0.5 * lora('{"target_modules": ["out"], "lora_alpha": 4}', modules => '{l.m.base_layer.out}')$$);
+-- What no operation reads is kept where all agree, and the newest version of PEFT.
+select adapter_config(c) -> 'auto_mapping' as auto_mapping, adapter_config(c) -> 'peft_version' as version, adapter_config(c) -> 'note' as note,
+	adapter_config(c) -> 'use_x' as use_x
+from (select lora('{"auto_mapping": {"base_model_class": "M"}, "peft_version": "0.9.0", "note": "n", "use_x": false}') as a,
+	lora('{"auto_mapping": {"base_model_class": "M"}, "peft_version": "0.21.2.dev0", "note": "n"}') as b,
+	lora('{"auto_mapping": {"base_model_class": "O"}, "lora_alpha": 4, "peft_version": "0.10.0", "use_x": null}') as o) v,
+	unnest(array[adapter_scale(a, 2), adapter_cast(a, 'F64'), 0.5 * a + 0.5 * adapter_scale(b, 2), adapter(delta(a) + delta(b)), a - o, a - adapter_scale(b, 3) + 0 * o,
+		adapter_ties(array[a, adapter_scale(b, 2)], array[1, 1]::float8[], 0.5, 'peft')]) c;
+-- A later variant of LoRA announces itself; it is stored, and is refused by name. Names alone do not make one.
+select config, split_part(fails(format('select adapter_norm(lora(%L))', config)), E'\n', 1) as error
+from unnest(array['{"use_later": true}', '{"later_config": {"a": 1}}', '{"use_later": {"blocks": 2}}', '{"use_later": false, "later_config": null, "x_config": {}, "use_y": 0, "use_z": ""}',
+	'{"loftq_config": {"bits": 4}, "megatron_config": {"a": 1}}']) config;
+select 1 * a = a as itself, adapter_digest(a) = adapter_digest(lora('{}')) as same_digest, a::text::adapter = a as restored, fails('select adapter_scale(lora(''{"use_later": true}''), 2)') as error
+from lora('{"use_later": true}') a;
+-- Tensors beside the factors that PEFT does not write there are no replacements of base parameters; base parameters are.
+select tensor, split_part(fails(format('select adapter_norm(lora(''{}'', json_build_object(%L, %L::json)))', tensor, '{"dtype": "F32", "shape": [1], "data": [1]}')), E'\n', 1) as error
+from unnest(array['l.q.alpha', 'l.q.dora_scale', 'l.q.diff', 'l.q.diff_b', 'l.n.diff', 'l.k.hada_w1_a', 'l.k.lokr_w1', 'l.q.lora_mid.weight', 'l.q.reshape_weight',
+	'l.q.bias', 'l.q.base_layer.anything', 'l.q.in_proj_weight', 'act.alpha']) tensor;
+drop function lora(json, json, text[]);

@@ -1,3 +1,5 @@
+-- Modules that some operands lack are meant here.
+set peftarith.unpaired_modules = off;
 -- Truncation, spectra and geometry, from the factors.
 
 -- The delta [[3, 0], [0, 4]] as rank 2: singular values 4 and 3, norm 5.
@@ -63,6 +65,17 @@ select tensor, t.data from show(adapter_truncate(with_bias('[[1]]', '[[3]]', '[4
 -- (IA)^3: l - 1.
 select adapter_norm(ia3('q', '[4, 5]')) as five, ia3('q', '[4, 5]') <-> ia3('q', '[4, 6]') as one, ia3('q', '[2, 1]') <=> ia3('q', '[1, 3]') as orthogonal;
 
+-- Every type of whole numbers is a rank, and every other one an energy.
+select adapter_rank(adapter_truncate(a, 1::smallint)) as small, adapter_rank(adapter_truncate(delta(a), 1::bigint)) as big,
+	adapter_rank(adapter_truncate(a, 1.0)) as numeric_energy, adapter_rank(adapter_truncate(a, 1::real)) as real_energy,
+	(select max(kept_rank) from adapter_truncation_error(a, 1::smallint)) as told_small, (select max(kept_rank) from adapter_truncation_error(delta(a), 1::bigint)) as told_big
+from d;
+select fails($$select adapter_truncate(a, 0::smallint) from d$$);
+select fails($$select adapter_truncate(a, -1::bigint) from d$$);
+-- A zero adapter has no direction, and sorts last.
+select name, a <=> b as distance from (select lora('q', '[[1, 2]]', '[[1]]') as a) s,
+	(values ('zero', lora('q', '[[1, 2]]', '[[0]]')), ('far', lora('q', '[[2, -1]]', '[[1]]')), ('near', lora('q', '[[1, 2]]', '[[3]]'))) v(name, b) order by 2;
+
 -- 22023: the rank is at least 1
 select fails($$select adapter_truncate(a, 0) from d$$);
 -- 22023: the energy is in (0, 1]
@@ -82,6 +95,11 @@ select fails($$select adapter_truncate(1e30 * delta(lora('q', '[[1]]', '[[1]]', 
 -- 54000: ranks of a sum beyond 1024
 select fails($$select adapter_norm(delta(a) + delta(-a)) from
 	(select lora('q', json_agg(json_build_array(i)), json_build_array(json_agg(i))) as a from generate_series(1, 600) i) s$$);
-
+-- Each of two sums has the limit for itself: from Gram matrices, and where they cancel from the entries.
+select round((a <=> b)::numeric, 9) as same_direction, round((a <-> b)::numeric, 4) as distance, round((a <-> near)::numeric * 1e9, 3) as cancelled from
+	(select lora('q', json_agg(json_build_array(i, 1)), json_build_array(json_agg(1.0 / i)), dtype => 'F64') as a,
+		lora('q', json_agg(json_build_array(i, 1)), json_build_array(json_agg(3.0 / i)), dtype => 'F64') as b,
+		lora('q', json_agg(json_build_array(i, 1)), json_build_array(json_agg(case i when 7 then (1 + 2e-6) / i else 1.0 / i end)), dtype => 'F64') as near
+	from generate_series(1, 600) i) s;
 drop function with_bias;
 drop table d, e;

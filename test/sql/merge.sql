@@ -1,3 +1,5 @@
+-- Modules that some operands lack are meant here.
+set peftarith.unpaired_modules = off;
 -- Three adapters of one module with scaling 1; u_i is the root of the weight.
 create table m as select n, lora('q', a, '[[1], [2]]') as a from (values
 	(1, '[[1, -4, 2, 3]]'::json), (2, '[[3, 1, -2, 3]]'), (3, '[[-9, 2, 1, 3]]')) v(n, a);
@@ -62,14 +64,20 @@ select fails($$select adapter_ties(array(select a from m), '{1, 1, 1}', 0.5, 'me
 select fails($$select adapter_dare_ties(array(select a from m), '{1, 1, 1}', 0.5, 1, 'peft', 'both')$$);
 -- 0A000 (IA)^3
 select fails($$select adapter_ties(array[ia3('q', '[2, 3]')], '{1}', 0.5, 'peft')$$);
--- 22000 a dense tensor, ranks, base models
-select fails($$select adapter_ties(array[adapter_from_json('{"config": {"peft_type": "LORA", "r": 1, "lora_alpha": 1, "modules_to_save": ["head"]}, "tensors": {
-	"base_model.model.q.lora_A.weight": {"dtype": "F32", "shape": [1, 1], "data": [1]}, "base_model.model.q.lora_B.weight": {"dtype": "F32", "shape": [1, 1], "data": [1]},
-	"base_model.model.head.weight": {"dtype": "F32", "shape": [1], "data": [1]}}}')], '{1}', 0.5, 'peft')$$);
+-- A dense tensor that is the same in all that have it stays.
+create function with_head(b real, head json) returns adapter language sql immutable as $$
+	select adapter_from_json(format('{"config": {"peft_type": "LORA", "r": 1, "lora_alpha": 1, "base_model_name_or_path": "tiny", "modules_to_save": ["head"]}, "tensors": {
+		"base_model.model.q.lora_A.weight": {"dtype": "F32", "shape": [1, 1], "data": [1]}, "base_model.model.q.lora_B.weight": {"dtype": "F32", "shape": [1, 1], "data": [%s]},
+		"base_model.model.head.weight": {"dtype": "F32", "shape": [1], "data": %s}}}', b, head)::json)
+$$;
+select s.* from show(adapter_ties(array[with_head(2, '[5]'), with_head(4, '[5]'), lora('q', '[[1]]', '[[3]]')], '{1, 1, 1}', 1, 'peft')) s;
+-- 22000 one that differs, ranks, base models
+select fails($$select adapter_ties(array[with_head(2, '[5]'), with_head(4, '[6]')], '{0.5, 0.5}', 0.5, 'peft')$$);
 select fails($$select adapter_ties(array[lora('q', '[[1]]', '[[1]]'), lora('q', '[[1], [2]]', '[[1, 2]]')], '{1, 1}', 0.5, 'peft')$$);
 select fails($$select adapter_ties(array[lora('q', '[[1]]', '[[1]]'), lora('q', '[[1]]', '[[1]]', '1', 'F32', '"other"')], '{1, 1}', 0.5, 'peft')$$);
 -- 22003 NaN in an input, overflow of the result
 select fails($$select adapter_ties(array[lora('q', '[["NaN"]]', '[[1]]')], '{1}', 0.5, 'peft')$$);
 select fails($$select adapter_dare_linear(array[lora('q', '[[60000]]', '[[1]]', '1', 'F16')], '{4}', 1, 1, 'peft')$$);
 
+drop function with_head;
 drop table m;

@@ -1,3 +1,5 @@
+-- Modules that some operands lack are meant here.
+set peftarith.unpaired_modules = off;
 -- The paper's operators on factors that can be checked by head.
 create table v (name text primary key, a adapter);
 insert into v values
@@ -123,8 +125,71 @@ $$;
 insert into v values ('h', with_head('[4, 8]')), ('k', with_head('[8, 4]')), ('o', lora('q', '[[1]]', '[[2]]'));
 select s.* from v h, v k, show(0.25 * h.a + 0.75 * k.a) s where h.name = 'h' and k.name = 'k';
 select fails($$select adapter_digest(h.a + k.a) from v h, v k where h.name = 'h' and k.name = 'k'$$);
-select fails($$select adapter_digest(0.5 * h.a + 0.5 * o.a) from v h, v o where h.name = 'h' and o.name = 'o'$$);
-select fails($$select adapter_digest(0 * with_head('[4, 8]'))$$);
+-- The same in all that have it: it stays, whatever the weights, and where others lack it.
+select s.* from show(3 * with_head('[4, 8]') - 2 * lora('q', '[[1]]', '[[2]]')) s;
+select s.* from v h, v o, show(0.5 * h.a + 0.5 * o.a) s where h.name = 'h' and o.name = 'o';
+select s.* from show(-with_head('[4, 8]')) s;
+select s.* from show(0 * with_head('[4, 8]')) s;
+-- Recomputed to its digest.
+select (select adapter_recompute(adapter_recipe(-h.a), h.a, null, false)) = -h.a as same from v h where name = 'h' group by h.a;
+-- Also of a type that is not computed with, and what is no number; and beside LoRA factors (a base_layer.weight).
+create function locked(b real, dense json, dtype text default 'F32') returns adapter language sql immutable as $$
+	select adapter_from_json(format(
+		'{"config": {"peft_type": "LORA", "base_model_name_or_path": "tiny", "r": 1, "lora_alpha": 1},
+		  "tensors": {"base_model.model.embed.base_layer.weight": {"dtype": "%s", "shape": [%s], "data": %s},
+		              "base_model.model.embed.lora_A.weight": {"dtype": "F32", "shape": [1, 1], "data": [1]},
+		              "base_model.model.embed.lora_B.weight": {"dtype": "F32", "shape": [1, 1], "data": [%s]}}}',
+		dtype, json_array_length(dense), dense, b)::json)
+$$;
+select adapter_to_json(0.5 * locked(1, '[1, 255]', 'U8') + 0.5 * locked(2, '[1, 255]', 'U8')) #> '{tensors,base_model.model.embed.base_layer.weight}';
+select s.* from show(locked(1, '["NaN", 8]') - locked(2, '["NaN", 8]')) s;
+-- Not the same: a mixture, or a refusal that names the tensor and the call.
+select s.* from show(0.25 * locked(1, '[4, 8]') + 0.75 * locked(2, '[8, 4]')) s;
+select fails($$select adapter_digest(0.5 * h.a + 0.25 * k.a + 0.25 * o.a) from v h, v k, v o where h.name = 'h' and k.name = 'k' and o.name = 'o'$$);
+select fails($$select adapter_digest(0 * h.a + 0 * k.a) from v h, v k where h.name = 'h' and k.name = 'k'$$);
+select fails($$select adapter_digest(0.5 * locked(1, '[1, 255]', 'U8') + 0.5 * locked(2, '[2, 255]', 'U8'))$$);
+drop function locked;
+
+-- fan_in_fan_out says how base weights are stored: no sum depends on it, and the result's on no order.
+create function flagged(config text, b real, bias text default '', path text default 'q', role text default 'lora') returns adapter language sql immutable as $$
+	select adapter_from_json(format(
+		'{"config": {"peft_type": "LORA", "base_model_name_or_path": "tiny", "r": 1, "lora_alpha": 2 %1$s},
+		  "tensors": {"base_model.model.%2$s.%3$s": {"dtype": "F32", "shape": [1, 2], "data": [1, 2]},
+		              "base_model.model.%2$s.%4$s": {"dtype": "F32", "shape": [1, 1], "data": [%5$s]} %6$s}}', config, path,
+		case role when 'lora' then 'lora_A.weight' else 'lora_embedding_A' end, case role when 'lora' then 'lora_B.weight' else 'lora_embedding_B' end, b, bias)::json)
+$$;
+create table flags as select name, flagged(config, b, bias) as a from (values
+	('true', ', "fan_in_fan_out": true', 3, ''), ('false', '', 4, ''),
+	('bias', ', "lora_bias": true', 8, ', "base_model.model.q.lora_B.bias": {"dtype": "F32", "shape": [1], "data": [16]}')) v(name, config, b, bias);
+select x.name, adapter_config(s) -> 'fan_in_fan_out' as flag, adapter_digest(s) = adapter_digest(y.a + x.a) as any_order, adapter_tensor(s, 'base_model.model.q.lora_B.weight') as b
+from flags x, flags y, lateral (select x.a + y.a as s offset 0) s where (x.name, y.name) in (('true', 'false'), ('false', 'true'), ('true', 'true')) order by x.name, y.name;
+select round((x.a <=> y.a)::numeric, 6) as distance, round((adapter_norm(delta(x.a) - delta(y.a)) ^ 2)::numeric, 6) as square from flags x, flags y where x.name = 'true' and y.name = 'false';
+-- A lora_bias that one lacks is zero; every module of the result has one, for PEFT.
+select s.* from flags x, flags y, show(0.5 * x.a + 0.25 * y.a + flagged('', 1, '', 'k')) s where x.name = 'false' and y.name = 'bias';
+select adapter_config(x.a + y.a) -> 'lora_bias' as lora_bias, adapter_digest(x.a + y.a) = adapter_digest(y.a + x.a) as any_order from flags x, flags y where x.name = 'false' and y.name = 'bias';
+select s.* from flags x, flags y, show(adapter(delta(x.a) - delta(y.a))) s where x.name = 'false' and y.name = 'bias';
+select round((adapter_norm(delta(y.a) - delta(x.a)) ^ 2)::numeric, 6) as square from flags x, flags y where x.name = 'false' and y.name = 'bias';
+select s.* from flags x, flags y, show(adapter_ties(array[x.a, y.a, flagged('', 1, '', 'k')], '{1, 1, 1}', 1, 'peft')) s where x.name = 'false' and y.name = 'bias';
+select s.* from flags x, flags y, show(adapter_magnitude_prune(array[x.a, y.a, flagged('', 1, '', 'k')], '{1, 1, 1}', 1, 'peft')) s where x.name = 'false' and y.name = 'bias' and s.tensor ~ 'bias';
+-- 22000 what PEFT has no lora_bias for
+select fails($$select adapter_digest(a + flagged('', 1, '', 'e', 'embedding')) from flags where name = 'bias'$$);
+select fails($$select adapter_union(x) from (select a as x from flags where name = 'bias' union all select flagged('', 1, '', 'k')) s$$);
+select adapter_config(adapter_union(x)) -> 'fan_in_fan_out' as flag from (select a as x from flags where name = 'true' union all select flagged('', 1, '', 'k')) s;
+drop table flags;
+
+-- A head that an old file does not declare (PEFT saves it for the task) is declared where the task is lost.
+create function classifier(task text, path text, head json) returns adapter language sql immutable as $$
+	select adapter_from_json(format(
+		'{"config": {"peft_type": "LORA", "base_model_name_or_path": "tiny", "r": 1, "lora_alpha": 1, "task_type": %s, "modules_to_save": null},
+		  "tensors": {"base_model.model.q.lora_A.weight": {"dtype": "F32", "shape": [1, 1], "data": [1]},
+		              "base_model.model.q.lora_B.weight": {"dtype": "F32", "shape": [1, 1], "data": [2]},
+		              "base_model.model.%s": {"dtype": "F32", "shape": [1], "data": %s}}}', task, path, head)::json)
+$$;
+select path, x || ' ' || y as tasks, adapter_config(0.5 * classifier(x, path, '[1]') + 0.5 * classifier(y, path, '[3]')) -> 'modules_to_save' as saved
+from (values ('score.weight', '"SEQ_CLS"', 'null'), ('score.weight', 'null', '"TOKEN_CLS"'), ('score.weight', '"SEQ_CLS"', '"SEQ_CLS"'), ('score.weight', 'null', 'null'),
+	('m.classifier.out.bias', '"SEQ_CLS"', '"CAUSAL_LM"'), ('qa_outputs.weight', '"QUESTION_ANS"', 'null'), ('qa_outputs.weight', '"SEQ_CLS"', 'null'),
+	('scores.weight', '"SEQ_CLS"', 'null'), ('q.base_layer.bias', '"SEQ_CLS"', 'null')) v(path, x, y);
+drop function flagged, classifier;
 
 -- DoRA can be stored and used as it is, not added.
 create function dora(m json) returns adapter language sql immutable as $$

@@ -76,8 +76,12 @@ create table whole as select adapter_union(a) as a from part;
 create table rest as select 'select' as op, adapter_select(a, 'q') as a from two
 	union all select 'invert', adapter_select(a, 'q', true) from two
 	union all select 'cast', adapter_cast(a, 'BF16') from two
+	union all select 'rename', adapter_rename(a, '(.)', 'l.\1') from two
+	union all select 'renamed twice', adapter_scale(adapter_rename(adapter_rename(a, '(k)', 'l.\1'), 'q', 'l.q'), 2) from two
 	union all select 'base', adapter_set_base_model(a, 'other', 'main') from two
 	union all select 'no base', adapter_set_base_model(a, null) from two
+	union all select 'dense', adapter_drop_dense(a) from two
+	union all select 'dense by name', adapter_scale(adapter_drop_dense(a, 'q.*'), 3) from two
 	union all select 'part', a from part
 	union all select 'whole', a from whole;
 select op, adapter_envelope_digest(adapter_recompute(adapter_recipe(r.a), t.a, null, false)) = adapter_envelope_digest(r.a) as same
@@ -117,7 +121,7 @@ select fails($$select adapter_recompute('[]', a, null, false) from leaf$$);
 select fails($$select adapter_recompute('{}', a, null, false) from leaf$$);
 select fails($$select adapter_recompute('{"version": 1, "root": {"op": "scale", "of": 7, "by": "1"}, "nodes": {}}', a, null, false) from leaf$$);
 select fails($$select adapter_recompute_needs('null', '{}')$$);
-select fails($$select adapter_recipe_edges('{"version": 2}', null, '{}')$$);
+select fails($$select adapter_recipe_edges('{"version": 3}', null, '{}')$$);
 select fails($$select adapter_recipe_edges(claim('{"op": "import", "sha256": "A"}'), '\x00', '{}')$$);
 select fails($$select adapter_recompute_needs(claim('{"op": "import", "sha256": "A"}'), array['\x0011'::bytea])$$);
 select fails($$select adapter_recompute(adapter_recipe(a), a, '\x00', false) from made$$);

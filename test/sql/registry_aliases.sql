@@ -17,7 +17,9 @@ select registry.set_alias('mix', 'production', 2, 1);
 select fails($$select registry.set_alias('mix', 'production', 1, 1)$$);
 select fails($$select registry.set_alias('mix', 'production', 1, null)$$);
 select fails($$select registry.set_alias('mix', 'production', 9)$$);
-select split_part(fails($$select registry.set_alias('mix', '3', 1)$$), E'\n', 1);
+select fails(format('select registry.set_alias(%L, %L, 1)', 'mix', alias)) from unnest(array['3', 'a@b', ' a', '', 'latest']) alias;
+-- name@latest is the newest version that is not revoked.
+select r.* from registry.resolve('mix@latest') r;
 select fails($$update registry.alias set alias = 'other'$$);
 insert into registry.alias (entry, alias, number) values ('mix', 'candidate', 1);
 update registry.alias set number = 2 where alias = 'candidate';

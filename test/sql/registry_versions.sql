@@ -29,7 +29,7 @@ select fails($$insert into registry.version (entry, value, number) select 'x', 2
 select fails($$insert into registry.version (entry, value, erased_at) select 'x', 2 * a, now() from base where name = 'x'$$);
 -- no value, and names that a reference could not hold.
 select fails($$insert into registry.version (entry) values ('x')$$);
-select split_part(fails($$insert into registry.version (entry, value) select 'a@b', a from base where name = 'x'$$), E'\n', 1);
+select fails($$insert into registry.version (entry, value) select 'a@b', a from base where name = 'x'$$);
 
 -- Nothing changes, not in a replica's session either.
 select fails($$update registry.version set message = 'other'$$);

@@ -1,3 +1,5 @@
+-- Modules that some operands lack are meant here.
+set peftarith.unpaired_modules = off;
 -- One entry, 2 * 3 * 5: one number, of that size, whatever the seed; its place and sign are drawn.
 select count(distinct s) > 10 as drawn, min(n) as least, max(n) as most from (
 	select adapter_sketch(lora('q', '[[3]]', '[[5]]', '2'), 8, seed) as s, seed from generate_series(1, 100) seed) t,

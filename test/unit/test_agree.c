@@ -41,9 +41,6 @@ UNIT_TEST(test_refusals)
 	CHECK_STATUS(refusal(env, plain, combine_lora(env, PA_F32, 1, 1, 1, 1, NO_BASE)), PA_ERR_MISMATCH, env);
 	CHECK_STATUS(refusal(env, plain, combine_lora(env, PA_F32, 1, 1, 1, 1, OTHER_REVISION)), PA_ERR_MISMATCH,
 				 env);
-	CHECK_STATUS(refusal(env, plain, combine_lora(env, PA_F32, 1, 1, 1, 1, TRANSPOSED)), PA_ERR_MISMATCH,
-				 env);
-	CHECK_STATUS(refusal(env, plain, combine_lora(env, PA_F32, 1, 1, 1, 1, WITH_BIAS)), PA_ERR_MISMATCH, env);
 	CHECK_STATUS(refusal(env, plain, combine_lora(env, PA_F32, 1, 1, 1, 1, DORA)), PA_ERR_UNSUPPORTED, env);
 	build_begin(&file, NULL);
 	build_lora(&file, "q", PA_F32, 2, 2, 2, &seed);
@@ -62,7 +59,34 @@ UNIT_TEST(test_refusals)
 	build_begin(&file, NULL);
 	build_lora(&file, "q", PA_F32, 1, 2, 2, &seed);
 	build_bytes(&file, "base_model.model.head.weight", "I64", 2, 16, 1);
+	plain = fixture_import(env, &file, PLAIN);
+	build_begin(&file, NULL);
+	build_lora(&file, "q", PA_F32, 1, 2, 2, &seed);
+	build_bytes(&file, "base_model.model.head.weight", "I64", 2, 16, 2);
 	CHECK_STATUS(refusal(env, plain, fixture_import(env, &file, PLAIN)), PA_ERR_UNSUPPORTED, env);
+}
+
+/* What no sum depends on: the flag of the result is that of both, a bias that one lacks is zero. */
+UNIT_TEST(test_flags)
+{
+	PaValue    *v[3] = {combine_lora(env, PA_F32, 1, -2, 4, 0.5, PLAIN),
+					 combine_lora(env, PA_F32, 1, 1, 1, 1, TRANSPOSED),
+					 combine_lora(env, PA_F32, 1, 1, 1, 1, WITH_BIAS)};
+	PaValue    *sum;
+	PaValue    *other;
+
+	CHECK_OK(fixture_sum(env, 2, v, (double[]) {2, 3}, &sum), env);
+	CHECK(!pa_value_adapter(sum)->fan_in_fan_out && !pa_value_adapter(sum)->lora_bias);
+	CHECK(HOLDS(sum, A_OF("q"), 5, -1) && HOLDS(sum, B_OF("q"), 11, 4));
+	CHECK_OK(fixture_sum(env, 2, (PaValue *[]) {v[1], v[0]}, (double[]) {3, 2}, &other), env);
+	CHECK(fixture_same_digest(sum, other));
+	CHECK_OK(fixture_sum(env, 1, &v[1], (double[]) {2}, &sum), env);
+	CHECK(pa_value_adapter(sum)->fan_in_fan_out);
+	CHECK_OK(fixture_sum(env, 1, &v[2], (double[]) {2}, &sum), env);
+	CHECK(fixture_dtype(sum, BIAS_OF("q")) == PA_DTYPE_INVALID);
+	CHECK_OK(fixture_sum(env, 2, (PaValue *[]) {v[0], v[2]}, (double[]) {2, 3}, &sum), env);
+	CHECK(pa_value_adapter(sum)->lora_bias && HOLDS(sum, BIAS_OF("q"), 0, 0));
+	CHECK(HOLDS(sum, B_OF("q"), 11, 4));
 }
 
 /* modules_to_save may name an ancestor of what it saves. */
@@ -92,4 +116,4 @@ UNIT_TEST(test_saved_modules)
 		  strcmp(pa_value_adapter(sum)->saved_modules[1], "m.score") == 0);
 }
 
-UNIT_SUITE(agree, UNIT_CASE(test_refusals), UNIT_CASE(test_saved_modules));
+UNIT_SUITE(agree, UNIT_CASE(test_refusals), UNIT_CASE(test_flags), UNIT_CASE(test_saved_modules));

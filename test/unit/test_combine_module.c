@@ -83,9 +83,51 @@ UNIT_TEST(test_dense)
 	CHECK_OK(fixture_sum(env, 2, v, (double[]) {0.25, 0.75 + 1e-10}, &sum), env);
 	CHECK_STATUS(fixture_sum(env, 2, v, (double[]) {0.25, 0.5}, &sum), PA_ERR_MISMATCH, env);
 	CHECK(strstr(env->error.message, "head.weight") != NULL &&
-		  strstr(env->error.hint, "adapter_select") != NULL);
-	CHECK_STATUS(fixture_sum(env, 2, &v[1], (double[]) {0.5, 0.5}, &sum), PA_ERR_MISMATCH, env);
+		  strstr(env->error.hint, "adapter_drop_dense(a, 'head.weight')") != NULL);
+	CHECK_STATUS(fixture_sum(env, 3, v, (double[]) {0.25, 0.5, 0.25}, &sum), PA_ERR_MISMATCH, env);
 	CHECK_STATUS(fixture_sum(env, 2, v, (double[]) {0, 0}, &sum), PA_ERR_MISMATCH, env);
+}
+
+/* What differs in nothing is kept, of one that has it or of several, whatever the weights. */
+UNIT_TEST(test_dense_kept)
+{
+	PaValue    *v[3] = {with_head(env, "head", 2), NULL, with_head(env, "tail", 8)};
+	PaValue    *sum;
+
+	CHECK_OK(fixture_sum(env, 1, v, (double[]) {-3}, &sum), env);
+	CHECK(HOLDS(sum, "base_model.model.head.weight", 2));
+	v[1] = sum;
+	CHECK(HOLDS(v[1], B_OF("q"), -6));
+	CHECK_OK(fixture_sum(env, 3, v, (double[]) {1, 0.25, 0.5}, &sum), env);
+	CHECK(HOLDS(sum, "base_model.model.head.weight", 2));
+	CHECK(HOLDS(sum, "base_model.model.tail.weight", 8));
+	CHECK_OK(fixture_sum(env, 2, v, (double[]) {0, 0}, &sum), env);
+	CHECK(HOLDS(sum, "base_model.model.head.weight", 2));
+	CHECK(HOLDS(sum, B_OF("q"), 0));
+}
+
+/* The same bytes in another shape are another tensor. */
+UNIT_TEST(test_dense_shapes)
+{
+	PaValue    *v[2];
+	PaValue    *sum;
+
+	for (int i = 0; i < 2; i++)
+	{
+		BuildFile	file;
+		const uint64_t factor[2] = {1, 1};
+		const uint64_t head[2] = {i == 0 ? 2 : 1, i == 0 ? 1 : 2};
+
+		build_begin(&file, NULL);
+		build_tensor(&file, A_OF("q"), PA_F32, 2, factor, (double[]) {i});
+		build_tensor(&file, B_OF("q"), PA_F32, 2, factor, (double[]) {1});
+		build_tensor(&file, "base_model.model.head.weight", PA_F32, 2, head, (double[]) {3, 4});
+		v[i] = fixture_import(env, &file, PLAIN);
+	}
+	CHECK_STATUS(fixture_sum(env, 2, v, (double[]) {1, 1}, &sum), PA_ERR_MISMATCH, env);
+	CHECK(strstr(env->error.message, "different shapes") != NULL &&
+		  strstr(env->error.hint, "adapter_drop_dense(a, 'head.weight')") != NULL);
+	CHECK_STATUS(fixture_sum(env, 2, v, (double[]) {0.5, 0.5}, &sum), PA_ERR_MISMATCH, env);
 }
 
 #define BIASED(alpha) "{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":" alpha ",\"lora_bias\":true}"
@@ -152,4 +194,5 @@ UNIT_TEST(test_experts)
 }
 
 UNIT_SUITE(combine_module, UNIT_CASE(test_scalings), UNIT_CASE(test_ia3), UNIT_CASE(test_dense),
-		   UNIT_CASE(test_bias), UNIT_CASE(test_experts));
+		   UNIT_CASE(test_dense_kept), UNIT_CASE(test_dense_shapes), UNIT_CASE(test_bias),
+		   UNIT_CASE(test_experts));

@@ -82,4 +82,63 @@ UNIT_TEST(too_many_matches)
 	CHECK(values[0] == 0);
 }
 
-UNIT_SUITE(config_lookup, UNIT_CASE(parameters_by_path), UNIT_CASE(endings), UNIT_CASE(too_many_matches));
+/* A text of a few letters and dots, at times with a character of two bytes. */
+static const char *
+random_path(PaEnv *env, uint64_t *state, bool ascii)
+{
+	static const char *const pieces[] = {"a", "b", ".", "a", ".", "\xc3\xa9"};
+	const char *path;
+	char		text[32] = "";
+	int			n = 1 + (int) (unit_random(state) % 7);
+
+	for (int i = 0; i < n; i++)
+		strcat(text, pieces[unit_random(state) % (ascii ? 5 : 6)]);
+	CHECK_OK(pa_strndup(env, text, strlen(text), &path), env);
+	return path;
+}
+
+/* Plain keys, which are looked up all at once, give what each gives as an expression. */
+UNIT_TEST(plain_keys_are_expressions)
+{
+	enum
+	{
+		N = 12
+	};
+	uint64_t	state = unit_seed();
+
+	for (int round = 0; round < 400; round++)
+	{
+		PaPatternValue patterns[N];
+		PaPatternKey keys[N];
+		double		values[N];
+		double		wanted[N];
+
+		for (int i = 0; i < N; i++)
+		{
+			patterns[i] = (PaPatternValue) {.key = random_path(env, &state, true), .value = i};
+			keys[i] = (PaPatternKey) {.path = random_path(env, &state, false)};
+			values[i] = wanted[i] = -1;
+		}
+		CHECK_OK(pa_peft_patterns_look_up(env, N, patterns, N, keys, values), env);
+		for (int i = N - 1; i >= 0; i--)
+		{
+			PaPattern  *expression;
+			bool		matches = false;
+
+			CHECK_OK(pa_pattern_compile(env, patterns[i].key, PA_PATTERN_KEY, &expression), env);
+			for (int k = 0; k < N; k++)
+			{
+				CHECK_OK(pa_pattern_match(env, expression, keys[k].path, &matches), env);
+				wanted[k] = matches ? i : wanted[k];
+			}
+			pa_pattern_release(env, expression);
+		}
+		for (int k = 0; k < N; k++)
+			if (!CHECK(values[k] == wanted[k]))
+				printf("#   %s: %g, not %g\n", keys[k].path, values[k], wanted[k]);
+		pa_env_reset(env);
+	}
+}
+
+UNIT_SUITE(config_lookup, UNIT_CASE(plain_keys_are_expressions), UNIT_CASE(parameters_by_path),
+		   UNIT_CASE(endings), UNIT_CASE(too_many_matches));

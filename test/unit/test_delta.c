@@ -20,7 +20,7 @@ delta_is(PaEnv *env, PaValue *value, const char *path, int ndim, const uint64_t 
 	PaDelta		delta;
 	double	   *got;
 
-	if (pa_delta_measure(env, value, path, &delta) != PA_OK || delta.ndim != ndim ||
+	if (pa_delta_measure(env, value, path, NULL, &delta) != PA_OK || delta.ndim != ndim ||
 		memcmp(delta.shape, shape, (size_t) ndim * sizeof(uint64_t)) != 0 ||
 		PA_NEW_ARRAY(env, delta.elements, &got) != PA_OK || pa_delta_read(env, value, &delta, got) != PA_OK)
 		return false;
@@ -57,7 +57,7 @@ UNIT_TEST(test_delta)
 
 	v = delta_sample(env, "q.lora_A.weight", "q.lora_B.weight", 2, a, b, CONFIG);
 	CHECK(delta_is(env, v, "q", 2, straight_shape, straight));
-	CHECK_STATUS(pa_delta_measure(env, v, "k", &delta), PA_ERR_NOT_FOUND, env);
+	CHECK_STATUS(pa_delta_measure(env, v, "k", NULL, &delta), PA_ERR_NOT_FOUND, env);
 	v = delta_sample(env, "q.lora_A.weight", "q.lora_B.weight", 2, a, b,
 					 "{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":3,\"fan_in_fan_out\":true}");
 	CHECK(delta_is(env, v, "q", 2, transposed_shape, transposed));
@@ -70,12 +70,12 @@ UNIT_TEST(test_delta)
 	build_random(&file, "q.lora_A.weight", PA_F32, 4, a, &seed);
 	build_random(&file, "q.lora_B.weight", PA_F32, 4, (uint64_t[]) {2, 1, 1, 1}, &seed);
 	v = fixture_import(env, &file, CONFIG);
-	CHECK_STATUS(pa_delta_measure(env, v, "q", &delta), PA_ERR_UNSUPPORTED, env);
+	CHECK_STATUS(pa_delta_measure(env, v, "q", NULL, &delta), PA_ERR_UNSUPPORTED, env);
 	/* the outer product of two small factors */
 	build_begin(&file, NULL);
 	build_lora(&file, "q", PA_F16, 1, 5000, 5000, &seed);
 	v = fixture_import(env, &file, "{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":3}");
-	CHECK_STATUS(pa_delta_measure(env, v, "q", &delta), PA_ERR_LIMIT, env);
+	CHECK_STATUS(pa_delta_measure(env, v, "q", NULL, &delta), PA_ERR_LIMIT, env);
 	build_begin(&file, NULL);
 	build_tensor(&file, "k.ia3_l", PA_F32, 2, (uint64_t[]) {2, 1}, (double[]) {1.5, -1});
 	v = fixture_import(env, &file, "{\"peft_type\":\"IA3\",\"feedforward_modules\":[]}");

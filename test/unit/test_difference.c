@@ -124,7 +124,7 @@ UNIT_TEST(refusals)
 	v[1] = fixture_import(
 		env, &file, "{\"peft_type\":\"IA3\",\"base_model_name_or_path\":\"m\",\"feedforward_modules\":[]}");
 	CHECK_STATUS(fixture_sum(env, 2, v, (double[]) {1, 1}, &sum), PA_ERR_MISMATCH, env);
-	CHECK_STATUS(pa_delta_measure(env, v[0], "h", &delta), PA_ERR_UNSUPPORTED, env);
+	CHECK_STATUS(pa_delta_measure(env, v[0], "h", NULL, &delta), PA_ERR_UNSUPPORTED, env);
 	CHECK_STATUS(pa_lowrank_spectrum(env, &deltas, &n, &spectra), PA_ERR_UNSUPPORTED, env);
 	v[0] = MAKE({"h.weight", PA_F32, 2, {1, INFINITY}});
 	CHECK_STATUS(fixture_sum(env, 1, v, (double[]) {2}, &sum), PA_ERR_RANGE, env);

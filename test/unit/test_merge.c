@@ -163,9 +163,16 @@ UNIT_TEST(test_refusals)
 	build_tensor(&file, A_OF("q"), PA_F32, 2, (uint64_t[]) {1, 1}, (double[]) {1});
 	build_tensor(&file, B_OF("q"), PA_F32, 2, (uint64_t[]) {1, 1}, (double[]) {1});
 	build_tensor(&file, "base_model.model.head.weight", PA_F32, 1, (uint64_t[]) {1}, (double[]) {1});
+	v[0] = fixture_import(env, &file, PLAIN);
+	CHECK_OK(merge(env, 1, v, w, how, &m), env);
+	CHECK(HOLDS(m, "base_model.model.head.weight", 1));
+	build_begin(&file, NULL);
+	build_tensor(&file, A_OF("q"), PA_F32, 2, (uint64_t[]) {1, 1}, (double[]) {1});
+	build_tensor(&file, B_OF("q"), PA_F32, 2, (uint64_t[]) {1, 1}, (double[]) {1});
+	build_tensor(&file, "base_model.model.head.weight", PA_F32, 1, (uint64_t[]) {1}, (double[]) {2});
 	v[1] = fixture_import(env, &file, PLAIN);
-	CHECK_STATUS(merge(env, 1, &v[1], w, how, &m), PA_ERR_MISMATCH, env);
-	CHECK(strstr(env->error.hint, "adapter_select") != NULL);
+	CHECK_STATUS(merge(env, 2, v, (double[]) {0.5, 0.5}, how, &m), PA_ERR_MISMATCH, env);
+	CHECK(strstr(env->error.hint, "adapter_drop_dense(a, 'head.weight')") != NULL);
 }
 
 /* A source of one tensor in memory. */

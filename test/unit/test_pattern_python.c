@@ -150,6 +150,16 @@ static const struct
 	{"(?i:\\x41\\u0042)", NULL},
 	{"(?i:(a)\\1)", "a reference"},
 	{"[a-\\d]", "class"},
+	{"(a\\1)", ""},
+	{"(?P<n>a(?P=n))", ""},
+	{"((a)\\2)", NULL},
+	{"(a)(?:b\\1)", NULL},
+	{"(?<=a|bc)d", "look behind"},
+	{"(?<=(?:a|b))d", "look behind"},
+	{"(?<=a)b|c", NULL},
+	{"a{65536}", "65535"},
+	{"a{1,99999}", "65535"},
+	{"a{65535}", NULL},
 };
 
 UNIT_TEST(as_python_reads_them)

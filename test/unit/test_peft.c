@@ -82,7 +82,9 @@ UNIT_TEST(names)
 		const NameRow *row = &name_rows[i];
 		PaPeftName	name;
 
-		if (!CHECK_STATUS(pa_peft_name_parse(env, row->kind, row->name, &name), row->status, env))
+		PaPeftReading how = {.kind = row->kind};
+
+		if (!CHECK_STATUS(pa_peft_name_parse(env, &how, row->name, &name), row->status, env))
 			printf("#   %s\n", row->name);
 		else if (row->status == PA_OK &&
 				 !CHECK(strcmp(name.path, row->path) == 0 && name.role == row->role &&
@@ -191,6 +193,11 @@ UNIT_TEST(features)
 		{"\"arrow_config\":{}", PA_FEATURE_ARROW},
 		{"\"monteclora_config\":{}", PA_FEATURE_MONTECLORA},
 		{"\"velora_config\":{}", PA_FEATURE_VELORA},
+		{"\"use_later\":true", PA_FEATURE_UNKNOWN_MEMBER},
+		{"\"use_later\":[0]", PA_FEATURE_UNKNOWN_MEMBER},
+		{"\"later_config\":{\"a\":null}", PA_FEATURE_UNKNOWN_MEMBER},
+		{"\"use_later\":false,\"later_config\":{},\"use_\":0,\"_config\":null", 0},
+		{"\"used\":true,\"config\":1,\"eva_config\":{\"rho\":2}", 0},
 		{"\"init_lora_weights\":true", 0},
 		{"\"init_lora_weights\":false", 0},
 		{"\"init_lora_weights\":\"gaussian\"", 0},
@@ -448,7 +455,11 @@ UNIT_TEST(contradictions)
 	if (CHECK_OK(describe_with(env, P "m.lora_magnitude_vector", 6, 0, "{" LORA "}", &a), env))
 		CHECK(a->features == PA_FEATURE_DORA);
 	if (CHECK_OK(describe_with(env, P "m.lora_what", 6, 0, "{" LORA "}", &a), env))
-		CHECK(a->features == PA_FEATURE_UNKNOWN_TENSOR);
+		CHECK(a->features == (PA_FEATURE_UNKNOWN_TENSOR | PA_FEATURE_COMPANION));
+	if (CHECK_OK(describe_with(env, P "m.alpha", 6, 0, "{" LORA "}", &a), env))
+		CHECK(a->features == PA_FEATURE_COMPANION && strcmp(a->variant, P "m.alpha") == 0);
+	if (CHECK_OK(describe_with(env, P "n.alpha", 6, 0, "{" LORA ",\"use_later\":1}", &a), env))
+		CHECK(a->features == PA_FEATURE_UNKNOWN_MEMBER && strcmp(a->variant, "use_later") == 0);
 }
 
 UNIT_TEST(factors_of_one_sort)

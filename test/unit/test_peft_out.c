@@ -81,7 +81,7 @@ UNIT_TEST(composed_lora)
 	expect_text(env, d,
 				"{\n"
 				"  \"alpha_pattern\": {\n"
-				"    \"^b\\\\.k\": 0.5\n"
+				"    \"b.k\": 0.5\n"
 				"  },\n"
 				"  \"base_model_name_or_path\": \"some/model\",\n"
 				"  \"bias\": \"none\",\n"
@@ -97,7 +97,7 @@ UNIT_TEST(composed_lora)
 				"  \"peft_type\": \"LORA\",\n"
 				"  \"r\": 4,\n"
 				"  \"rank_pattern\": {\n"
-				"    \"^a\\\\.q\": 2\n"
+				"    \"a.q\": 2\n"
 				"  },\n"
 				"  \"revision\": null,\n"
 				"  \"target_modules\": [\n"
@@ -110,6 +110,30 @@ UNIT_TEST(composed_lora)
 				"  \"use_dora\": false,\n"
 				"  \"use_rslora\": false\n"
 				"}");
+}
+
+/* A plain key is one that gives no other module its value: PEFT takes it for the end of a path, "." for any
+ * character. */
+UNIT_TEST(keys_that_a_plain_path_cannot_say)
+{
+	static const char *const paths[] = {"a.q", "b+c", "x.a.q", "x.b", "y.axq", "z.x.b"};
+	static const uint64_t ranks[] = {2, 2, 3, 4, 3, 4};
+	static const double alphas[] = {8, 6, 3, 3, 3, 3};
+	PaText		text;
+	PaAdapter  *a;
+	uint32_t   *of;
+
+	if (!CHECK_OK(pa_peft_describe_draft(env, lora_draft(env, 6, paths, ranks, alphas), &text, &a, &of), env))
+		return;
+	/* of the ranks 2 is the usual one; of the alphas 3 */
+	CHECK(
+		strstr(
+			text.text,
+			"\"rank_pattern\": {\n    \"x.a.q\": 3,\n    \"x.b\": 4,\n    \"y.axq\": 3,\n    \"z.x.b\": 4\n  }") !=
+		NULL);
+	CHECK(strstr(text.text, "\"alpha_pattern\": {\n    \"^a\\\\.q\": 8,\n    \"^b\\\\+c\": 6\n  }") != NULL);
+	for (uint32_t i = 0; i < 6; i++)
+		CHECK(a->modules[i].rank == ranks[i] && a->modules[i].scaling == alphas[i] / (double) ranks[i]);
 }
 
 /* target_parameters: r follows from alpha and scaling, patterns have the parameter's name */
@@ -133,7 +157,7 @@ UNIT_TEST(composed_parameters)
 	d->facts.n_target_parameters = 2;
 	if (!CHECK_OK(pa_peft_describe_draft(env, d, &text, &a, &of), env))
 		return;
-	CHECK(strstr(text.text, "\"^g\\\\.w\": 3") != NULL && strstr(text.text, "\"^g\\\\.w\": 6") != NULL);
+	CHECK(strstr(text.text, "\"g.w\": 3") != NULL && strstr(text.text, "\"g.w\": 6") != NULL);
 	CHECK(strstr(text.text, "\"target_parameters\": [\n    \"e.w\",\n    \"g.w\"\n  ]") != NULL);
 	CHECK(strstr(text.text, "\"target_modules\": [\n    \"fc\",\n    \"g.fc\"\n  ]") != NULL);
 	CHECK(peft_module(a, "g")->rank == 9 && peft_module(a, "g")->scaling == 2);
@@ -449,7 +473,8 @@ UNIT_TEST(without_memory)
 	CHECK(env->allocations != NULL);
 }
 
-UNIT_SUITE(peft_out, UNIT_CASE(composed_lora), UNIT_CASE(composed_parameters), UNIT_CASE(composed_ia3),
+UNIT_SUITE(peft_out, UNIT_CASE(composed_lora), UNIT_CASE(keys_that_a_plain_path_cannot_say),
+		   UNIT_CASE(composed_parameters), UNIT_CASE(composed_ia3),
 		   UNIT_CASE(feedforward_that_a_list_cannot_say), UNIT_CASE(targets_that_a_list_cannot_say),
 		   UNIT_CASE(names_of_a_draft), UNIT_CASE(random_drafts_come_back), UNIT_CASE(one_spelling),
 		   UNIT_CASE(what_cannot_be_written), UNIT_CASE(alphas_keep_their_bits), UNIT_CASE(renaming),

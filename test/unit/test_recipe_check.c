@@ -31,7 +31,33 @@ static const Case cases[] = {
 	{"[]", PA_ERR_JSON},
 	{ROOT(IMPORT_A) "x", PA_ERR_JSON},
 	{"{\"version\":1,\"version\":1,\"root\":" IMPORT_A ",\"nodes\":{}}", PA_ERR_DUPLICATE_KEY},
-	{"{\"version\":2,\"root\":" IMPORT_A ",\"nodes\":{}}", PA_ERR_UNSUPPORTED},
+	{"{\"version\":2,\"root\":" IMPORT_A ",\"nodes\":{}}", PA_OK},
+	{"{\"version\":3,\"root\":" IMPORT_A ",\"nodes\":{}}", PA_ERR_UNSUPPORTED},
+	{"{\"version\":2,\"root\":{\"op\":\"rename\"," OF
+	 ",\"pattern\":\"a\",\"replacement\":\"\"},\"nodes\":{}}",
+	 PA_OK},
+	{"{\"version\":2,\"root\":{\"op\":\"rename\"," OF ",\"pattern\":\"a\"},\"nodes\":{}}", PA_ERR_CONFIG},
+	/* of a version that has it not */
+	{"{\"version\":1,\"root\":{\"op\":\"rename\"," OF
+	 ",\"pattern\":\"a\",\"replacement\":\"\"},\"nodes\":{}}",
+	 PA_ERR_CONFIG},
+	{"{\"version\":2,\"root\":{\"op\":\"plain\",\"of\":\"" BB "\",\"rank\":null},\"nodes\":{}}", PA_OK},
+	{"{\"version\":2,\"root\":{\"op\":\"plain\",\"of\":\"" BB "\",\"rank\":8},\"nodes\":{}}", PA_OK},
+	{"{\"version\":2,\"root\":{\"op\":\"plain\",\"of\":\"" BB "\"},\"nodes\":{}}", PA_ERR_CONFIG},
+	{"{\"version\":1,\"root\":{\"op\":\"plain\",\"of\":\"" BB "\",\"rank\":null},\"nodes\":{}}",
+	 PA_ERR_CONFIG},
+	{"{\"version\":2,\"root\":{\"op\":\"to_lora\"," OF ",\"shapes\":null},\"nodes\":{}}", PA_OK},
+	{"{\"version\":2,\"root\":{\"op\":\"to_lora\"," OF ",\"shapes\":\"{}\"},\"nodes\":{}}", PA_OK},
+	{"{\"version\":2,\"root\":{\"op\":\"to_lora\"," OF ",\"shapes\":{}},\"nodes\":{}}", PA_ERR_CONFIG},
+	{"{\"version\":1,\"root\":{\"op\":\"to_lora\"," OF ",\"shapes\":null},\"nodes\":{}}", PA_ERR_CONFIG},
+	{"{\"version\":2,\"root\":{\"op\":\"extract\"," OF
+	 ",\"rank\":1,\"energy\":null,\"drop_others\":false,\"embeddings\":null,\"fan_in_fan_out\":false,"
+	 "\"numerics\":\"tolerance\",\"library\":\"L\"},\"nodes\":{}}",
+	 PA_OK},
+	{"{\"version\":2,\"root\":{\"op\":\"extract\"," OF
+	 ",\"rank\":null,\"energy\":null,\"drop_others\":false,\"embeddings\":null,\"fan_in_fan_out\":false,"
+	 "\"numerics\":\"tolerance\",\"library\":\"L\"},\"nodes\":{}}",
+	 PA_ERR_CONFIG},
 	{"{\"version\":0,\"root\":" IMPORT_A ",\"nodes\":{}}", PA_ERR_CONFIG},
 	{"{\"version\":1.0,\"root\":" IMPORT_A ",\"nodes\":{}}", PA_ERR_CONFIG},
 	{"{\"root\":" IMPORT_A ",\"nodes\":{}}", PA_ERR_CONFIG},
@@ -75,6 +101,12 @@ static const Case cases[] = {
 	{ROOT("{\"op\":\"select\"," OF ",\"pattern\":\"\",\"invert\":false}"), PA_OK},
 	{ROOT("{\"op\":\"select\"," OF ",\"pattern\":\"\",\"invert\":0}"), PA_ERR_CONFIG},
 	{ROOT("{\"op\":\"select\"," OF ",\"pattern\":null,\"invert\":false}"), PA_ERR_CONFIG},
+	{"{\"version\":2,\"root\":{\"op\":\"drop_dense\"," OF ",\"tensors\":null},\"nodes\":{}}", PA_OK},
+	{"{\"version\":2,\"root\":{\"op\":\"drop_dense\"," OF ",\"tensors\":\"q\"},\"nodes\":{}}", PA_OK},
+	{"{\"version\":2,\"root\":{\"op\":\"drop_dense\"," OF ",\"tensors\":1},\"nodes\":{}}", PA_ERR_CONFIG},
+	{"{\"version\":1,\"root\":" IMPORT_A ",\"nodes\":{\"" BB "\":{\"op\":\"drop_dense\"," OF
+	 ",\"tensors\":null}}}",
+	 PA_ERR_CONFIG},
 	{ROOT("{\"op\":\"set_base_model\"," OF ",\"base_model\":null,\"revision\":\"r\"}"), PA_OK},
 	{ROOT("{\"op\":\"set_base_model\"," OF ",\"base_model\":null}"), PA_ERR_CONFIG},
 	{ROOT("{\"op\":\"split\"," OF ",\"max_bytes\":10,\"part\":0}"), PA_OK},

@@ -58,6 +58,31 @@ UNIT_TEST(test_nodes)
 		   "\",\"max_bytes\":9223372036854775807,\"part\":7},"
 		   "\"nodes\":{\"" AA "\":" IMPORT_B "}}");
 	CHECK_STATUS(pa_recipe_select(env, &of, "\xff", true, &r), PA_ERR_TEXT, env);
+	CHECK_STATUS(pa_recipe_rename(env, &of, "a", "\xff", &r), PA_ERR_TEXT, env);
+}
+
+/* The version is that of the youngest operation, wherever it is. */
+UNIT_TEST(young_operations)
+{
+	uint8_t		a[PA_SHA256_LENGTH];
+	uint8_t		b[PA_SHA256_LENGTH];
+	PaOperand	of = operand(digest_of(a, 0xaa), ROOT(IMPORT_B));
+	PaText		r;
+
+#define RENAME_A "{\"op\":\"rename\",\"of\":\"" AA "\",\"pattern\":\"(a)\",\"replacement\":\"\\\\1\"}"
+	expect(env, pa_recipe_rename(env, &of, "(a)", "\\1", &r), &r,
+		   "{\"version\":2,\"root\":" RENAME_A ",\"nodes\":{\"" AA "\":" IMPORT_B "}}");
+	of = operand(digest_of(b, 0xbb),
+				 "{\"version\":2,\"root\":" RENAME_A ",\"nodes\":{\"" AA "\":" IMPORT_B "}}");
+	expect(env, pa_recipe_cast(env, &of, "F32", &r), &r,
+		   "{\"version\":2,\"root\":{\"op\":\"cast\",\"of\":\"" BB "\",\"dtype\":\"F32\"},\"nodes\":{\"" AA
+		   "\":" IMPORT_B ",\"" BB "\":" RENAME_A "}}");
+	/* a text is no operation */
+	of = operand(a, ROOT(IMPORT_B));
+	expect(env, pa_recipe_select(env, &of, "{\"op\":\"rename\"", false, &r), &r,
+		   "{\"version\":1,\"root\":{\"op\":\"select\",\"of\":\"" AA
+		   "\",\"pattern\":\"{\\\"op\\\":\\\"rename\\\"\",\"invert\":false},\"nodes\":{\"" AA "\":" IMPORT_B
+		   "}}");
 }
 
 /* Terms in order of digest, u, v; the operands' nodes merged, the union's digests sorted. */
@@ -277,4 +302,4 @@ UNIT_TEST(test_hex_double)
 
 UNIT_SUITE(recipe_write, UNIT_CASE(test_nodes), UNIT_CASE(test_merge), UNIT_CASE(test_weighted),
 		   UNIT_CASE(test_circle), UNIT_CASE(test_told), UNIT_CASE(test_limit), UNIT_CASE(test_totals),
-		   UNIT_CASE(test_hex_double));
+		   UNIT_CASE(test_hex_double), UNIT_CASE(young_operations));

@@ -193,6 +193,9 @@ UNIT_TEST(refuses_every_truncation)
 	free(file);
 }
 
+/* A zip archive up to the length of its first name. */
+#define ZIP "PK\003\004\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+
 UNIT_TEST(names_other_files)
 {
 	static const struct
@@ -202,6 +205,10 @@ UNIT_TEST(names_other_files)
 		const char *type;
 	} files[] = {
 		{"PK\003\004xxxxxxxxxxxx", 16, "zip"},
+		{ZIP "\020\0\0\0archive/data.pkl", 46, "torch.save"},
+		{ZIP "\005\0\0\0a.npy", 35, ".npz"},
+		{ZIP "\377\377\0\0archive/data.pkl", 46, "(.pt, .bin or .npz)"},
+		{ZIP "\003\0\0\0pkl", 33, "(.pt, .bin or .npz)"},
 		{"GGUF\003\0\0\0xxxxxxxx", 16, "GGUF"},
 		{"\211HDF\r\n\032\nxxxxxxxx", 16, "HDF5"},
 		{"\223NUMPY\001\0xxxxxxxx", 16, "numpy"},

@@ -35,6 +35,8 @@
 	SUITE(safetensors) \
 	SUITE(peft) \
 	SUITE(config_lookup) \
+	SUITE(wrapped) \
+	SUITE(container) \
 	SUITE(peft_out) \
 	SUITE(json_form) \
 	SUITE(adapter) \
@@ -53,8 +55,10 @@
 	SUITE(combine_module) \
 	SUITE(combine_order) \
 	SUITE(agree) \
+	SUITE(pairing) \
 	SUITE(stack) \
 	SUITE(transform) \
+	SUITE(to_lora) \
 	SUITE(lineage) \
 	SUITE(tree) \
 	SUITE(recipe_write) \

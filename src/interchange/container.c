@@ -1,0 +1,233 @@
+/*
+ * container.c
+ *	  The spellings, and which of them an adapter has.  See container.h.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#include "interchange/container.h"
+
+#include <string.h>
+
+#include "interchange/peft_dialect.h"
+#include "interchange/peft_lora.h"
+#include "interchange/peft_path.h"
+
+#define KOHYA_A ".lora_down.weight"
+#define KOHYA_B ".lora_up.weight"
+#define KOHYA_MIDDLE ".lora_mid.weight"
+#define PROCESSOR_A "_lora.down.weight"
+#define PROCESSOR_B "_lora.up.weight"
+#define LAYER_A ".lora.down.weight"
+#define LAYER_B ".lora.up.weight"
+#define LINEAR_A ".lora_linear_layer.down.weight"
+#define LINEAR_B ".lora_linear_layer.up.weight"
+#define BARE_A ".lora_A"
+#define BARE_B ".lora_B"
+#define PEFT_A ".lora_A.weight"
+#define PEFT_B ".lora_B.weight"
+
+static const PaSpelling spellings[] = {
+	{KOHYA_A, KOHYA_B, KOHYA_MIDDLE, true, true},  {PROCESSOR_A, PROCESSOR_B, KOHYA_MIDDLE, true, false},
+	{LAYER_A, LAYER_B, KOHYA_MIDDLE, true, false}, {LINEAR_A, LINEAR_B, KOHYA_MIDDLE, true, false},
+	{BARE_A, BARE_B, KOHYA_MIDDLE, true, false},   {PEFT_A, PEFT_B, KOHYA_MIDDLE, false, false},
+};
+
+#define N_SPELLINGS (sizeof(spellings) / sizeof(spellings[0]))
+
+const PaSpelling *const pa_spelling_kohya = &spellings[0];
+const PaSpelling *const pa_spelling_diffusers = &spellings[N_SPELLINGS - 1];
+
+#define FACTORS(a, b) \
+	{a, PA_ROLE_FACTOR_A, PA_MODULE_TARGET, 0}, \
+	{ \
+		b, PA_ROLE_FACTOR_B, PA_MODULE_TARGET, 0 \
+	}
+
+static const PaPeftSuffix suffixes[] = {
+	FACTORS(PEFT_A, PEFT_B),
+	FACTORS(KOHYA_A, KOHYA_B),
+	FACTORS(PROCESSOR_A, PROCESSOR_B),
+	FACTORS(LAYER_A, LAYER_B),
+	FACTORS(LINEAR_A, LINEAR_B),
+	FACTORS(BARE_A, BARE_B),
+	{KOHYA_MIDDLE, PA_ROLE_MIDDLE, PA_MODULE_TARGET, 0},
+	{PA_SPELLING_ALPHA, PA_ROLE_ALPHA, PA_MODULE_TARGET, 0},
+	{".lora_B.bias", PA_ROLE_BIAS, PA_MODULE_TARGET, 0},
+	{".lora_magnitude_vector", PA_ROLE_MAGNITUDE, PA_MODULE_TARGET, PA_FEATURE_DORA},
+	{".dora_scale", PA_ROLE_DENSE, 0, PA_FEATURE_DORA},
+};
+
+static const PaPeftDialect diffusion = {
+	.kind = PA_KIND_LORA,
+	.suffixes = suffixes,
+	.n_suffixes = sizeof(suffixes) / sizeof(suffixes[0]),
+	.keyed = {.role = PA_ROLE_DENSE, .any_name = true, .path = pa_peft_path_of_dense},
+	.describe = pa_peft_lora_describe,
+	.check_described = pa_peft_lora_check_described,
+};
+
+static const PaPeftSuffix mlx_suffixes[] = {
+	{PA_MLX_A, PA_ROLE_FACTOR_A_TRANSPOSED, PA_MODULE_TARGET, 0},
+	{PA_MLX_B, PA_ROLE_FACTOR_B_TRANSPOSED, PA_MODULE_TARGET, 0},
+};
+
+static const PaPeftDialect mlx = {
+	.kind = PA_KIND_LORA,
+	.suffixes = mlx_suffixes,
+	.n_suffixes = sizeof(mlx_suffixes) / sizeof(mlx_suffixes[0]),
+	.keyed = {.role = PA_ROLE_DENSE, .any_name = true, .path = pa_peft_path_of_dense},
+	.describe = pa_peft_lora_describe,
+	.check_described = pa_peft_lora_check_described,
+};
+
+/* Parts of pipelines, as diffusers and ComfyUI name them in front. */
+static const char *const components[] = {
+	"unet.",		   "transformer.", "transformer_2.", "text_encoder.",	 "text_encoder_2.",
+	"text_encoder_3.", "prior.",	   "controlnet.",	 "diffusion_model.",
+};
+
+const PaPeftDialect *
+pa_container_dialect(PaContainer container, PaKind kind)
+{
+	if (kind != PA_KIND_LORA || container == PA_CONTAINER_PEFT)
+		return pa_peft_dialect(kind);
+	return container == PA_CONTAINER_MLX ? &mlx : &diffusion;
+}
+
+static bool
+has_end(const char *name, const char *end)
+{
+	size_t		n = strlen(name);
+
+	return n > strlen(end) && pa_peft_path_ends(name, n, end);
+}
+
+const PaSpelling *
+pa_spelling_foreign(const char *name)
+{
+	for (size_t i = 0; i < N_SPELLINGS; i++)
+		if (spellings[i].foreign && (has_end(name, spellings[i].a) || has_end(name, spellings[i].b)))
+			return &spellings[i];
+	return NULL;
+}
+
+bool
+pa_spelling_has_component(const char *name)
+{
+	for (size_t i = 0; i < sizeof(components) / sizeof(components[0]); i++)
+		if (strncmp(name, components[i], strlen(components[i])) == 0)
+			return true;
+	return false;
+}
+
+static bool
+is_factor(const PaTensor *tensor)
+{
+	return tensor->role == PA_ROLE_FACTOR_A || tensor->role == PA_ROLE_FACTOR_B;
+}
+
+PaContainer
+pa_container_of(const PaAdapter *adapter)
+{
+	for (uint32_t i = 0; i < adapter->n_tensors; i++)
+	{
+		const PaTensor *tensor = &adapter->tensors[i];
+
+		if (tensor->role == PA_ROLE_FACTOR_A_TRANSPOSED || tensor->role == PA_ROLE_FACTOR_B_TRANSPOSED)
+			return PA_CONTAINER_MLX;
+		if (tensor->role == PA_ROLE_ALPHA || tensor->role == PA_ROLE_MIDDLE ||
+			(is_factor(tensor) && pa_spelling_foreign(tensor->name) != NULL))
+			return PA_CONTAINER_DIFFUSION;
+	}
+	return PA_CONTAINER_PEFT;
+}
+
+static bool
+has_factors(const PaAdapter *adapter)
+{
+	for (uint32_t i = 0; i < adapter->n_modules; i++)
+		if (adapter->modules[i].flags & PA_MODULE_TARGET)
+			return true;
+	return false;
+}
+
+bool
+pa_containers_agree(uint32_t n, const PaAdapter *const *adapters)
+{
+	const PaAdapter *first = NULL;
+
+	for (uint32_t i = 0; i < n; i++)
+	{
+		if (!has_factors(adapters[i]))
+			continue;
+		if (first == NULL)
+			first = adapters[i];
+		if (pa_container_of(adapters[i]) != pa_container_of(first))
+			return false;
+	}
+	return true;
+}
+
+bool
+pa_containers_are_mlx(uint32_t n, const PaAdapter *const *adapters)
+{
+	bool		some = false;
+
+	for (uint32_t i = 0; i < n; i++)
+	{
+		if (!has_factors(adapters[i]))
+			continue;
+		some = true;
+		if (pa_container_of(adapters[i]) != PA_CONTAINER_MLX)
+			return false;
+	}
+	return some;
+}
+
+/* How all its factors are spelled; *one is false where they are spelled in several ways. */
+static const PaSpelling *
+spelling_of(const PaAdapter *adapter, bool *one)
+{
+	const PaSpelling *found = NULL;
+	bool		alphas = pa_container_of(adapter) == PA_CONTAINER_DIFFUSION;
+
+	*one = true;
+	for (uint32_t i = 0; i < adapter->n_tensors; i++)
+	{
+		const PaTensor *tensor = &adapter->tensors[i];
+		const PaSpelling *spelling;
+
+		if (!is_factor(tensor))
+			continue;
+		spelling = pa_spelling_foreign(tensor->name);
+		if (spelling == NULL && !alphas && !pa_spelling_has_component(tensor->name))
+			return NULL;
+		if (spelling == NULL)
+			spelling = pa_spelling_diffusers;
+		*one = *one && (found == NULL || found == spelling);
+		found = spelling;
+	}
+	return found;
+}
+
+const PaSpelling *
+pa_spelling_of_result(uint32_t n, const PaAdapter *const *adapters)
+{
+	const PaSpelling *result = NULL;
+
+	for (uint32_t i = 0; i < n; i++)
+	{
+		bool		one;
+		const PaSpelling *spelling;
+
+		if (!has_factors(adapters[i]))
+			continue;
+		spelling = spelling_of(adapters[i], &one);
+		if (spelling == NULL)
+			return NULL;
+		if (!one || (result != NULL && result != spelling))
+			spelling = pa_spelling_diffusers;
+		result = result == pa_spelling_diffusers ? result : spelling;
+	}
+	return result;
+}
