@@ -159,6 +159,13 @@ typedef struct PaAdapter
 /* Texts that may be absent: NULL equals only NULL. */
 extern bool pa_same_text(const char *a, const char *b);
 
+/* What PEFT wraps as a layer: a target that no parameter of target_parameters is. */
+static inline bool
+pa_module_is_layer(const PaModule *module)
+{
+	return (module->flags & (PA_MODULE_TARGET | PA_MODULE_PARAMETER)) == PA_MODULE_TARGET;
+}
+
 /* No tensor of any role. */
 static inline void
 pa_module_clear(PaModule *module)

@@ -226,20 +226,41 @@ look_up_values(PaEnv *env, Asked *asked)
 static PaStatus
 find_paths(PaEnv *env, Asked *asked)
 {
-	const char **paths;
-
 	PA_TRY(PA_NEW_ARRAY(env, asked->n, &asked->unwrapped));
-	PA_TRY(PA_NEW_ARRAY(env, asked->n, &paths));
-	for (uint32_t i = 0; i < asked->n; i++)
-		paths[i] = asked->modules[i].path;
 	for (uint32_t i = 0; i < asked->n; i++)
 	{
 		PA_TRY(pa_check_cancel(env));
 		asked->modules[i].parameter = false;
 		asked->wrapped = asked->wrapped || asked->modules[i].named != NULL;
-		PA_TRY(pa_peft_path_selected(env, asked->n, paths, paths[i], &asked->unwrapped[i], NULL));
+		PA_TRY(pa_peft_path_unwrapped(env, asked->modules[i].path, &asked->unwrapped[i]));
 	}
-	pa_free(env, paths);
+	return PA_OK;
+}
+
+/* What PEFT wraps with a layer has that one's path; what is inside a wrapped parameter, its own. */
+static PaStatus
+find_parts(PaEnv *env, Asked *asked)
+{
+	const char **layers;
+	uint32_t	n = 0;
+
+	PA_TRY(PA_NEW_ARRAY(env, asked->n, &layers));
+	for (uint32_t i = 0; i < asked->n; i++)
+		if (!asked->modules[i].parameter)
+			layers[n++] = asked->modules[i].path;
+	for (uint32_t i = 0; i < asked->n; i++)
+	{
+		const char *selected;
+		bool		part;
+
+		PA_TRY(pa_check_cancel(env));
+		PA_TRY(pa_peft_path_selected(env, n, layers, asked->modules[i].path, &selected, &part));
+		if (!part)
+			continue;
+		asked->unwrapped[i] = selected;
+		asked->modules[i].parameter = false;
+	}
+	pa_free(env, layers);
 	return PA_OK;
 }
 
@@ -252,6 +273,7 @@ pa_peft_config_modules(PaEnv *env, const PaConfig *config, uint32_t n, PaLoraMod
 	PA_TRY(
 		pa_peft_parameters(env, config->n_target_parameters, config->target_parameters, &asked.parameters));
 	PA_TRY(find_parameters(env, &asked));
+	PA_TRY(find_parts(env, &asked));
 	PA_TRY(make_keys(env, &asked, false));
 	PA_TRY(PA_NEW_ARRAY(env, asked.n_keys, &asked.keys));
 	PA_TRY(PA_NEW_ARRAY(env, asked.n_keys, &asked.named));

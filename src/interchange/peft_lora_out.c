@@ -221,7 +221,7 @@ pa_peft_lora_write(PaEnv *env, json_t *root, const PaAdapter *facts)
 	PA_TRY(PA_NEW_ARRAY(env, facts->n_modules, &targets));
 	PA_TRY(PA_NEW_ARRAY(env, facts->n_modules, &paths.path));
 	for (uint32_t i = 0; i < facts->n_modules; i++)
-		if (facts->modules[i].flags & PA_MODULE_TARGET)
+		if (pa_module_is_layer(&facts->modules[i]))
 			paths.path[paths.n++] = facts->modules[i].path;
 	PA_TRY(PA_NEW_ARRAY(env, facts->n_modules, &others));
 	for (uint32_t i = 0; i < facts->n_modules; i++)
@@ -230,7 +230,7 @@ pa_peft_lora_write(PaEnv *env, json_t *root, const PaAdapter *facts)
 
 		if (module->flags & PA_MODULE_TARGET)
 			PA_TRY(module_values(env, facts, module, &paths, &v[n++]));
-		if ((module->flags & PA_MODULE_TARGET) && !(module->flags & PA_MODULE_PARAMETER) && !v[n - 1].part)
+		if (pa_module_is_layer(module) && !v[n - 1].part)
 			targets[n_targets++] = v[n - 1].unwrapped;
 		else
 			PA_TRY(pa_peft_path_unwrapped(env, module->path, &others[n_others++]));

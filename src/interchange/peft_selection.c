@@ -178,12 +178,6 @@ typedef struct Selection
 	const char **paths;			/* of the modules that PEFT selects so */
 } Selection;
 
-static bool
-is_selected(const PaModule *module)
-{
-	return (module->flags & (PA_MODULE_TARGET | PA_MODULE_PARAMETER)) == PA_MODULE_TARGET;
-}
-
 /* The member that leaves the module of this path out; NULL: it is selected. */
 static PaStatus
 leaves_out(PaEnv *env, const Selection *selection, const char *path, const char **left_out)
@@ -246,10 +240,10 @@ pa_peft_check_selection(PaEnv *env, const PaConfig *config, const PaAdapter *ada
 	PA_TRY(make_selector(env, config->exclude_modules, adapter->n_modules, &selection.exclude));
 	PA_TRY(PA_NEW_ARRAY(env, adapter->n_modules, &selection.paths));
 	for (uint32_t i = 0; i < adapter->n_modules; i++)
-		if (is_selected(&adapter->modules[i]))
+		if (pa_module_is_layer(&adapter->modules[i]))
 			selection.paths[selection.n++] = adapter->modules[i].path;
 	for (uint32_t i = 0; i < adapter->n_modules; i++)
-		if (is_selected(&adapter->modules[i]))
+		if (pa_module_is_layer(&adapter->modules[i]))
 			PA_TRY(check_module(env, &selection, adapter->modules[i].path, config->named_paths[i]));
 	pa_free(env, selection.paths);
 	return PA_OK;

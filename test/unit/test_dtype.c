@@ -299,6 +299,7 @@ UNIT_TEST(float8)
 		{PA_F8_E5M2FNUZ, 0x7f, 57344},	{PA_F8_E5M2FNUZ, 0x80, NAN},   {PA_F8_E5M2FNUZ, 0x40, 1},
 		{PA_F8_E5M2FNUZ, 0xff, -57344}, {PA_F8_E5M2FNUZ, 0x01, 0x1p-17},
 	};
+	(void) env;
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 	{

@@ -23,6 +23,9 @@
 
 #define CONFIG "{\"peft_type\": \"LORA\", \"r\": 2, \"lora_alpha\": 3, \"base_model_name_or_path\": \"m\"}\n"
 
+#define ENVELOPE \
+	"{\"peftarith.config\":\"{\\\"peft_type\\\": \\\"LORA\\\", \\\"r\\\": 2, \\\"lora_alpha\\\": 3}\"}"
+
 typedef struct Bytes
 {
 	uint8_t    *p;
@@ -41,6 +44,19 @@ odd_file(uint64_t seed)
 	build_bytes(&file, "base_model.model.extra.weight", "U8", 3, 3, 255);
 	build_bytes(&file, "base_model.model.tiny.weight", "F4", 4, 2, 0x5a);
 	build_lora(&file, "a.q", PA_F64, 2, 3, 4, &seed);
+	bytes.p = build_finish(&file, &bytes.n);
+	return bytes;
+}
+
+/* A head without elements, which was taken once; what only an envelope may have. */
+static Bytes
+file_with_empty_head(const char *metadata, uint64_t seed)
+{
+	BuildFile	file;
+	Bytes		bytes;
+
+	build_begin(&file, metadata);
+	build_lora(&file, "a.q", PA_F32, 2, 3, 4, &seed);
 	build_bytes(&file, "base_model.model.empty.weight", "F32", 0, 0, 0);
 	bytes.p = build_finish(&file, &bytes.n);
 	return bytes;
@@ -89,6 +105,22 @@ UNIT_TEST(test_file)
 	CHECK_OK(export(env, b, PA_EXPORT_FILE, &out), env);
 	CHECK(out.length == file.n && memcmp(out.data, file.p, file.n) == 0);
 	pa_buf_release(&out);
+	free(file.p);
+}
+
+UNIT_TEST(test_empty_head)
+{
+	Bytes		file = file_with_empty_head("{\"format\":\"pt\"}", unit_seed());
+	Bytes		envelope = file_with_empty_head(ENVELOPE, unit_seed());
+	PaValue    *a;
+	PaBuf		out;
+
+	CHECK_STATUS(import(env, file.p, file.n, CONFIG, false, &a), PA_ERR_FILE, env);
+	CHECK_OK(import(env, envelope.p, envelope.n, NULL, true, &a), env);
+	CHECK_OK(export(env, a, PA_EXPORT_ENVELOPE, &out), env);
+	CHECK_OK(import(env, out.data, out.length, NULL, true, &a), env);
+	pa_buf_release(&out);
+	free(envelope.p);
 	free(file.p);
 }
 
@@ -366,6 +398,6 @@ UNIT_TEST(test_injection)
 	free(files[1].p);
 }
 
-UNIT_SUITE(engine, UNIT_CASE(test_file), UNIT_CASE(test_composed), UNIT_CASE(test_envelope_damage),
+UNIT_SUITE(engine, UNIT_CASE(test_file), UNIT_CASE(test_empty_head), UNIT_CASE(test_composed), UNIT_CASE(test_envelope_damage),
 		   UNIT_CASE(test_envelope_refusals), UNIT_CASE(test_many_tensors), UNIT_CASE(test_json),
 		   UNIT_CASE(test_injection));
