@@ -36,7 +36,7 @@ UPGRADE_SCRIPTS = $(patsubst sql/upgrade/%,peftarith--%,$(wildcard sql/upgrade/*
 DATA_built    = $(FRESH_SCRIPT) $(UPGRADE_SCRIPTS)
 
 # --- regression tests, in this order: setup makes what the others use
-REGRESS      = setup type interchange inspect operators transform to_lora names containers compare aggregates delta lowrank extract sketch merge difference recompute lineage tree \
+REGRESS      = setup type interchange inspect operators transform convert names containers compare aggregates delta lowrank extract sketch merge difference recompute lineage tree \
 	registry_setup registry registry_versions registry_references registry_aliases registry_lineage registry_revocation \
 	registry_log registry_verify registry_attestation registry_roles
 REGRESS_OPTS = --inputdir=test

@@ -58,9 +58,9 @@ create function adapter_modules(adapter,
 	as 'MODULE_PATHNAME' language c immutable strict parallel safe cost 1000 rows 100;
 comment on function adapter_modules(adapter) is
 	'One row a tensor, in order of name: module path, role (factor_a, factor_b, vector, bias, magnitude, '
-	'alpha, middle, factor_a_transposed, factor_b_transposed, dense, difference, opaque), tensor name, dtype, '
-	'shape, scaling alpha/r of a LoRA module, bytes raw and stored, Frobenius norm (summed in element order in '
-	'double; null for dtypes without arithmetic), SHA-256 of the raw bytes.';
+	'alpha, middle, factor_a_transposed, factor_b_transposed, dense, difference, opaque), tensor name, '
+	'dtype, shape, scaling alpha/r of a LoRA module, bytes raw and stored, Frobenius norm (summed in '
+	'element order in double; null for dtypes without arithmetic), SHA-256 of the raw bytes.';
 
 create function adapter_tensor(adapter, name text) returns double precision[]
 	as 'MODULE_PATHNAME' language c immutable strict parallel safe cost 100;

@@ -82,8 +82,8 @@ create function adapter_inner(adapter_delta, adapter_delta) returns double preci
 comment on function adapter_inner(adapter_delta, adapter_delta) is
 	'Inner product of two deltas: the sum of the products of their entries over all modules; a module that '
 	'one lacks is zero there. Relative to the product of the norms, the error is 1e-8 at most, as long as '
-	'the terms of a sum do not cancel. Errors: as adapter_norm; 22000 kinds, base models or shapes differ, no '
-	'module in common, or paths that differ by a prefix (setting peftarith.unpaired_modules).';
+	'the terms of a sum do not cancel. Errors: as adapter_norm; 22000 kinds, base models or shapes differ, '
+	'no module in common, or paths that differ by a prefix (setting peftarith.unpaired_modules).';
 
 create function adapter_distance(adapter_delta, adapter_delta) returns double precision
 	as 'MODULE_PATHNAME' language c stable strict parallel safe cost 50000;
@@ -93,8 +93,8 @@ comment on function adapter_distance(adapter_delta, adapter_delta) is
 create function adapter_cosine_distance(adapter_delta, adapter_delta) returns double precision
 	as 'MODULE_PATHNAME' language c stable strict parallel safe cost 50000;
 comment on function adapter_cosine_distance(adapter_delta, adapter_delta) is
-	'Operator <=>: 1 - inner product / (norm norm) of two deltas, from 0 to 2; NaN if a norm is 0 (an adapter '
-	'that was never trained), which ORDER BY puts last. Errors: as adapter_inner.';
+	'Operator <=>: 1 - inner product / (norm norm) of two deltas, from 0 to 2; NaN if a norm is 0 (an '
+	'adapter that was never trained), which ORDER BY puts last. Errors: as adapter_inner.';
 
 create operator <-> (function = adapter_distance, leftarg = adapter_delta, rightarg = adapter_delta,
 	commutator = <->);
@@ -205,8 +205,8 @@ comment on function adapter_cosine_distance(adapter, adapter) is
 
 create operator <-> (function = adapter_distance, leftarg = adapter, rightarg = adapter, commutator = <->);
 comment on operator <-> (adapter, adapter) is
-	'Frobenius distance of the deltas of two adapters. Error 22000: no module in common, or paths that differ '
-	'by a prefix.';
+	'Frobenius distance of the deltas of two adapters. Error 22000: no module in common, or paths that '
+	'differ by a prefix.';
 
 create operator <=> (function = adapter_cosine_distance, leftarg = adapter, rightarg = adapter,
 	commutator = <=>);

@@ -29,8 +29,8 @@ begin
 	end if;
 	if number is null then
 		raise exception 'there is no version "%"', ref using errcode = '42704',
-			hint = 'A reference is name@number, name@alias, or name (name@latest) for the newest version that '
-				'is not revoked.';
+			hint = 'A reference is name@number, name@alias, or name (name@latest) for the newest version '
+				'that is not revoked.';
 	end if;
 end
 $$;

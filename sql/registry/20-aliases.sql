@@ -3,16 +3,19 @@
 -- In words what the constraint says, whose name would say nothing.
 -- For: nobody
 create or replace function @registry@.check_name(what text, name text) returns void
-	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
+	language plpgsql immutable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 begin
 	if name is null
 		or name collate "C" ~ '^[^@[:cntrl:][:space:]]([^@[:cntrl:]]{0,198}[^@[:cntrl:][:space:]])?$' then
 		return;
 	end if;
 	raise exception '% cannot be called "%"', what, left(name, 200) using errcode = '23514',
-		detail = 'A name has 1 to 200 characters, none of them @ or a control character, and no space at an end.',
-		hint = case when name ~ '@' then 'What is before @ in a reference is the name of the entry, what is '
-			'behind it a number or an alias: @registry@.set_alias() makes one.' else 'Choose another name.' end;
+		detail = 'A name has 1 to 200 characters, none of them @ or a control character, and no space at '
+			'either end.',
+		hint = case when name ~ '@'
+			then 'What is before @ in a reference is the name of the entry, what is behind it a number or an '
+				'alias: @registry@.set_alias() makes one.'
+			else 'Choose another name.' end;
 end
 $$;
 comment on function @registry@.check_name(text, text) is

@@ -58,11 +58,11 @@ comment on function adapter_plain(adapter, integer) is
 comment on function adapter_from_safetensors(bytea, json) is
 	'Import a PEFT file (adapter_model.safetensors) with its adapter_config.json. Nothing is lost: '
 	'adapter_to_safetensors gives the same bytes, adapter_config the same text. A file with the keys of an '
-	'envelope needs no configuration, nor does LoRA for a diffusion model as kohya, LyCORIS (LoCon), diffusers '
-	'and ComfyUI write it: the scaling is alpha / r of its alpha tensors, or what lora_adapter_metadata says, '
-	'or 1, and adapter_config is written from that. Errors: 22P03 file, 22032 and 22030 JSON, 22023 '
-	'configuration, 54000 limits, 0A000 a peft_type that is not written as PEFT writes them, and LoHa, LoKr, '
-	'OFT and the like without a configuration.';
+	'envelope needs no configuration, nor does LoRA for a diffusion model as kohya, LyCORIS (LoCon), '
+	'diffusers and ComfyUI write it: the scaling is alpha / r of its alpha tensors, or what '
+	'lora_adapter_metadata says, or 1, and adapter_config is written from that. Errors: 22P03 file, 22032 '
+	'and 22030 JSON, 22023 configuration, 54000 limits, 0A000 a peft_type that is not written as PEFT '
+	'writes them, and LoHa, LoKr, OFT and the like without a configuration.';
 
 comment on function adapter_to_safetensors(adapter) is
 	'The file: the imported bytes, or for a composed adapter a file with the header that the '
@@ -71,15 +71,15 @@ comment on function adapter_to_safetensors(adapter) is
 comment on function adapter_from_json(json) is
 	'A small adapter from its readable form {"config": {...}, "tensors": {name: {"dtype", "shape", '
 	'"data"}}}; numbers are rounded once to the dtype. config may be left out where adapter_from_safetensors '
-	'needs none; "names": "diffusion" says that names are those of a diffusion model''s file. At most 100000 elements. Errors: 22032 not JSON or '
-	'no object, 22P02 another one than this, 22030 a key twice, 22023 configuration, 22003 overflow, 54000, '
-	'0A000 dtypes without a readable form.';
+	'needs none; "names": "diffusion" says that names are those of a diffusion model''s file. At most '
+	'100000 elements. Errors: 22032 not JSON or no object, 22P02 another one than this, 22030 a key twice, '
+	'22023 configuration, 22003 overflow, 54000, 0A000 dtypes without a readable form.';
 
 comment on function adapter_modules(adapter) is
 	'One row a tensor, in order of name: module path, role (factor_a, factor_b, vector, bias, magnitude, '
-	'alpha, middle, factor_a_transposed, factor_b_transposed, dense, difference, opaque), tensor name, dtype, '
-	'shape, scaling alpha/r of a LoRA module, bytes raw and stored, Frobenius norm (summed in element order in '
-	'double; null for dtypes without arithmetic), SHA-256 of the raw bytes.';
+	'alpha, middle, factor_a_transposed, factor_b_transposed, dense, difference, opaque), tensor name, '
+	'dtype, shape, scaling alpha/r of a LoRA module, bytes raw and stored, Frobenius norm (summed in '
+	'element order in double; null for dtypes without arithmetic), SHA-256 of the raw bytes.';
 
 create function adapter_to_lora(adapter, shapes json default null) returns adapter
 	as 'MODULE_PATHNAME' language c immutable parallel restricted cost 1000;
@@ -99,16 +99,16 @@ create function adapter_extract(adapter, rank integer, drop_others boolean defau
 	embeddings text default null, fan_in_fan_out boolean default false) returns adapter
 	as 'MODULE_PATHNAME' language c stable parallel restricted cost 1000000;
 comment on function adapter_extract(adapter, integer, boolean, text, boolean) is
-	'The nearest LoRA of at most this rank to what full fine-tuning has done, of a difference: for each tensor '
-	'path.weight of two dimensions (a linear layer or embedding), or of three to five (a convolution), the '
-	'leading terms of its singular value decomposition, scaling 1 (alpha = rank), in its dtype. Frobenius '
-	'error: at most 1.001 times the least possible, and 1e-7 of the norm. Other tensors (norms, biases) that '
-	'are not zero are an error; drop_others leaves them out. embeddings is an expression, Python''s, for '
-	'whole paths of modules that are embeddings; null: the usual names (embed_tokens, wte ...). '
-	'fan_in_fan_out: the linear layers'' weights are stored as (in, out). One tensor is in memory at a time. '
-	'By OpenBLAS; the recipe names the library. Errors: 22023 rank below 1, no such tensor, 0A000 another '
-	'kind, tensors that a LoRA cannot hold, no OpenBLAS, 54000 rank above 512 of a matrix of more than 1024 '
-	'rows and columns, 22003 weights not finite, 2201B bad expression.';
+	'The nearest LoRA of at most this rank to what full fine-tuning has done, of a difference: for each '
+	'tensor path.weight of two dimensions (a linear layer or embedding), or of three to five (a '
+	'convolution), the leading terms of its singular value decomposition, scaling 1 (alpha = rank), in its '
+	'dtype. Frobenius error: at most 1.001 times the least possible, and 1e-7 of the norm. Other tensors '
+	'(norms, biases) that are not zero are an error; drop_others leaves them out. embeddings is an '
+	'expression, Python''s, for whole paths of modules that are embeddings; null: the usual names '
+	'(embed_tokens, wte ...). fan_in_fan_out: the linear layers'' weights are stored as (in, out). One '
+	'tensor is in memory at a time. By OpenBLAS; the recipe names the library. Errors: 22023 rank below 1, '
+	'no such tensor, 0A000 another kind, tensors that a LoRA cannot hold, no OpenBLAS, 54000 rank above '
+	'512 of a matrix of more than 1024 rows and columns, 22003 weights not finite, 2201B bad expression.';
 
 create function adapter_extract(adapter, energy double precision, drop_others boolean default false,
 	embeddings text default null, fan_in_fan_out boolean default false) returns adapter
@@ -166,11 +166,11 @@ comment on function adapter_truncation_error(adapter_delta, bigint) is
 comment on function adapter_inner(adapter_delta, adapter_delta) is
 	'Inner product of two deltas: the sum of the products of their entries over all modules; a module that '
 	'one lacks is zero there. Relative to the product of the norms, the error is 1e-8 at most, as long as '
-	'the terms of a sum do not cancel. Errors: as adapter_norm; 22000 kinds, base models or shapes differ, no '
-	'module in common, or paths that differ by a prefix (setting peftarith.unpaired_modules).';
+	'the terms of a sum do not cancel. Errors: as adapter_norm; 22000 kinds, base models or shapes differ, '
+	'no module in common, or paths that differ by a prefix (setting peftarith.unpaired_modules).';
 comment on function adapter_cosine_distance(adapter_delta, adapter_delta) is
-	'Operator <=>: 1 - inner product / (norm norm) of two deltas, from 0 to 2; NaN if a norm is 0 (an adapter '
-	'that was never trained), which ORDER BY puts last. Errors: as adapter_inner.';
+	'Operator <=>: 1 - inner product / (norm norm) of two deltas, from 0 to 2; NaN if a norm is 0 (an '
+	'adapter that was never trained), which ORDER BY puts last. Errors: as adapter_inner.';
 comment on operator <-> (adapter_delta, adapter_delta) is
 	'Frobenius distance of two deltas. Error 22000: no module in common, or paths that differ by a prefix.';
 comment on operator <=> (adapter_delta, adapter_delta) is
@@ -201,8 +201,8 @@ create function adapter_truncation_error(adapter, bigint)
 comment on function adapter_truncation_error(adapter, bigint) is
 	'The same as with a rank of type integer.';
 comment on operator <-> (adapter, adapter) is
-	'Frobenius distance of the deltas of two adapters. Error 22000: no module in common, or paths that differ '
-	'by a prefix.';
+	'Frobenius distance of the deltas of two adapters. Error 22000: no module in common, or paths that '
+	'differ by a prefix.';
 comment on operator <=> (adapter, adapter) is
 	'Cosine distance of the deltas of two adapters; NaN, which sorts last, if one of them is 0. Error 22000: '
 	'no module in common, or paths that differ by a prefix.';

@@ -137,7 +137,9 @@ pa_tensor_require_arithmetic(PaEnv *env, const PaTensor *tensor)
 		return PA_ERR_UNSUPPORTED;
 	if (pa_dtype_is_float8(tensor->dtype))
 	{
-		pa_hint(env, "adapter_cast(a, 'BF16') or another type widens it, exactly, if it is in the range of that type.");
+		pa_hint(
+			env,
+			"adapter_cast(a, 'BF16') or another type widens it, exactly, if it is in the range of that type.");
 		return PA_ERR_UNSUPPORTED;
 	}
 	if (tensor->role == PA_ROLE_DENSE)

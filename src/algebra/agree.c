@@ -44,7 +44,8 @@ pa_agree_parameters(PaEnv *env, const PaModule *a, const PaModule *b)
 		return PA_OK;
 	pa_fail(env, PA_ERR_MISMATCH, "module \"%.300s\" stands for other target_parameters in two adapters",
 			a->path);
-	pa_detail(env, "One may stand for %u, beginning with \"%.200s\", the other for %u, beginning with \"%.200s\".",
+	pa_detail(env,
+			  "One may stand for %u, beginning with \"%.200s\", the other for %u, beginning with \"%.200s\".",
 			  a->n_parameters, a->n_parameters > 0 ? a->parameters[0] : "", b->n_parameters,
 			  b->n_parameters > 0 ? b->parameters[0] : "");
 	pa_hint(env, "Leave the module out of one of them with adapter_select().");

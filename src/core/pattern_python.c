@@ -58,7 +58,7 @@ typedef struct Scan
 	bool		refers_back;
 	uint32_t	groups;			/* that were opened so far */
 	size_t		n_open;
-	Open	   *open;
+	Open	   *opened;
 } Scan;
 
 static void
@@ -184,10 +184,11 @@ check_reference(Scan *s, uint32_t number, const char *name, size_t n_name)
 {
 	for (size_t i = 0; i < s->n_open; i++)
 	{
-		const Open *open = &s->open[i];
+		const Open *open = &s->opened[i];
 
-		if (name != NULL ? open->name != NULL && open->n_name == n_name && memcmp(open->name, name, n_name) == 0
-						 : open->number == number)
+		if (name != NULL
+				? open->name != NULL && open->n_name == n_name && memcmp(open->name, name, n_name) == 0
+				: open->number == number)
 			return refuse(s, PA_ERR_REGEX, "cannot refer to an open group");
 	}
 	return PA_OK;
@@ -308,7 +309,7 @@ copy_to(Scan *s, char last)
 static void
 open_group(Scan *s, bool captures, const char *name)
 {
-	s->open[s->n_open++] = (Open) {
+	s->opened[s->n_open++] = (Open) {
 		.number = captures ? ++s->groups : 0,
 		.name = name,
 		.n_name = name != NULL ? strcspn(name, ">") : 0,
@@ -341,7 +342,7 @@ static PaStatus
 alternative(Scan *s)
 {
 	for (size_t i = 0; i < s->n_open; i++)
-		if (s->open[i].lookbehind)
+		if (s->opened[i].lookbehind)
 			return refuse(s, PA_ERR_UNSUPPORTED, "alternatives in a look behind");
 	s->before = BEFORE_NOTHING;
 	return PA_OK;
@@ -492,12 +493,12 @@ pa_pattern_from_python(PaEnv *env, const char *source, bool whole, PaPythonPatte
 	*pattern = (PaPythonPattern) {0};
 	PA_TRY(PA_NEW_RAW(env, MOST_BYTES_FOR_ONE * n + 1, &pattern->text));
 	PA_TRY(PA_NEW_ARRAY(env, n + 1, &pattern->places));
-	PA_TRY(PA_NEW_ARRAY(env, n + 3, &s.open));
+	PA_TRY(PA_NEW_ARRAY(env, n + 3, &s.opened));
 	if (!whole)
 	{
 		/* PEFT's prefix of a key is one, and the key itself another, which is open until its end */
 		s.groups = 2;
-		s.open[s.n_open++] = (Open) {.number = 2};
+		s.opened[s.n_open++] = (Open) {.number = 2};
 	}
 	s.out = pattern->text;
 	while (*s.p != '\0')
@@ -510,7 +511,7 @@ pa_pattern_from_python(PaEnv *env, const char *source, bool whole, PaPythonPatte
 			pattern->places[p - source] = place;
 	}
 	*s.out = '\0';
-	pa_free(env, s.open);
+	pa_free(env, s.opened);
 	pattern->length = (size_t) (s.out - pattern->text);
 	pattern->places[n] = (uint32_t) pattern->length;
 	pattern->caseless = s.caseless;

@@ -8,23 +8,8 @@
 
 #include <string.h>
 
-#include "interchange/peft_dialect.h"
-#include "interchange/peft_lora.h"
+#include "interchange/container_spellings.h"
 #include "interchange/peft_path.h"
-
-#define KOHYA_A ".lora_down.weight"
-#define KOHYA_B ".lora_up.weight"
-#define KOHYA_MIDDLE ".lora_mid.weight"
-#define PROCESSOR_A "_lora.down.weight"
-#define PROCESSOR_B "_lora.up.weight"
-#define LAYER_A ".lora.down.weight"
-#define LAYER_B ".lora.up.weight"
-#define LINEAR_A ".lora_linear_layer.down.weight"
-#define LINEAR_B ".lora_linear_layer.up.weight"
-#define BARE_A ".lora_A"
-#define BARE_B ".lora_B"
-#define PEFT_A ".lora_A.weight"
-#define PEFT_B ".lora_B.weight"
 
 static const PaSpelling spellings[] = {
 	{KOHYA_A, KOHYA_B, KOHYA_MIDDLE, true, true},  {PROCESSOR_A, PROCESSOR_B, KOHYA_MIDDLE, true, false},
@@ -37,62 +22,11 @@ static const PaSpelling spellings[] = {
 const PaSpelling *const pa_spelling_kohya = &spellings[0];
 const PaSpelling *const pa_spelling_diffusers = &spellings[N_SPELLINGS - 1];
 
-#define FACTORS(a, b) \
-	{a, PA_ROLE_FACTOR_A, PA_MODULE_TARGET, 0}, \
-	{ \
-		b, PA_ROLE_FACTOR_B, PA_MODULE_TARGET, 0 \
-	}
-
-static const PaPeftSuffix suffixes[] = {
-	FACTORS(PEFT_A, PEFT_B),
-	FACTORS(KOHYA_A, KOHYA_B),
-	FACTORS(PROCESSOR_A, PROCESSOR_B),
-	FACTORS(LAYER_A, LAYER_B),
-	FACTORS(LINEAR_A, LINEAR_B),
-	FACTORS(BARE_A, BARE_B),
-	{KOHYA_MIDDLE, PA_ROLE_MIDDLE, PA_MODULE_TARGET, 0},
-	{PA_SPELLING_ALPHA, PA_ROLE_ALPHA, PA_MODULE_TARGET, 0},
-	{".lora_B.bias", PA_ROLE_BIAS, PA_MODULE_TARGET, 0},
-	{".lora_magnitude_vector", PA_ROLE_MAGNITUDE, PA_MODULE_TARGET, PA_FEATURE_DORA},
-	{".dora_scale", PA_ROLE_DENSE, 0, PA_FEATURE_DORA},
-};
-
-static const PaPeftDialect diffusion = {
-	.kind = PA_KIND_LORA,
-	.suffixes = suffixes,
-	.n_suffixes = sizeof(suffixes) / sizeof(suffixes[0]),
-	.keyed = {.role = PA_ROLE_DENSE, .any_name = true, .path = pa_peft_path_of_dense},
-	.describe = pa_peft_lora_describe,
-	.check_described = pa_peft_lora_check_described,
-};
-
-static const PaPeftSuffix mlx_suffixes[] = {
-	{PA_MLX_A, PA_ROLE_FACTOR_A_TRANSPOSED, PA_MODULE_TARGET, 0},
-	{PA_MLX_B, PA_ROLE_FACTOR_B_TRANSPOSED, PA_MODULE_TARGET, 0},
-};
-
-static const PaPeftDialect mlx = {
-	.kind = PA_KIND_LORA,
-	.suffixes = mlx_suffixes,
-	.n_suffixes = sizeof(mlx_suffixes) / sizeof(mlx_suffixes[0]),
-	.keyed = {.role = PA_ROLE_DENSE, .any_name = true, .path = pa_peft_path_of_dense},
-	.describe = pa_peft_lora_describe,
-	.check_described = pa_peft_lora_check_described,
-};
-
 /* Parts of pipelines, as diffusers and ComfyUI name them in front. */
 static const char *const components[] = {
 	"unet.",		   "transformer.", "transformer_2.", "text_encoder.",	 "text_encoder_2.",
 	"text_encoder_3.", "prior.",	   "controlnet.",	 "diffusion_model.",
 };
-
-const PaPeftDialect *
-pa_container_dialect(PaContainer container, PaKind kind)
-{
-	if (kind != PA_KIND_LORA || container == PA_CONTAINER_PEFT)
-		return pa_peft_dialect(kind);
-	return container == PA_CONTAINER_MLX ? &mlx : &diffusion;
-}
 
 static bool
 has_end(const char *name, const char *end)

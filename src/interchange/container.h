@@ -32,6 +32,9 @@ typedef struct PaSpelling
 	bool		alphas;			/* it has an alpha tensor in every module */
 } PaSpelling;
 
+/* Of what comes in a container that is not PEFT's. */
+extern const PaKind pa_container_kind;
+
 #define PA_SPELLING_ALPHA ".alpha"
 
 #define PA_MLX_A ".lora_a"

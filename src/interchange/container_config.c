@@ -181,7 +181,7 @@ PaStatus
 pa_container_config(PaEnv *env, const PaSafetensors *file, PaContainer *container, PaText *config)
 {
 	Signs		signs = read_signs(file);
-	PaConfig	implied = {.kind = PA_KIND_LORA, .bias = "none", .implied = true};
+	PaConfig	implied = {.kind = pa_container_kind, .bias = "none", .implied = true};
 	PaAdapter  *adapter;
 	uint32_t   *file_of;
 

@@ -77,7 +77,7 @@ read_config(PaEnv *env, json_t *members, PaConfig *config)
 		PA_TRY(pa_config_set(env, members, "peft_type", json_string("LORA")));
 	PA_TRY(pa_json_write(env, members, PA_JSON_COMPACT, &text));
 	PA_TRY(pa_peft_config_read(env, text, config));
-	if (config->kind == PA_KIND_LORA)
+	if (config->kind == pa_container_kind)
 		return PA_OK;
 	return pa_fail(env, PA_ERR_UNSUPPORTED, "adapter of type %.100s has no adapter_config.json beside it",
 				   json_string_value(json_object_get(members, "peft_type")));

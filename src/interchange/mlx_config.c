@@ -102,7 +102,7 @@ read_scale(PaEnv *env, const json_t *root, PaConfig *config)
 PaStatus
 pa_mlx_config_read(PaEnv *env, const json_t *root, PaConfig *config)
 {
-	config->kind = PA_KIND_LORA;
+	config->kind = pa_container_kind;
 	config->container = PA_CONTAINER_MLX;
 	config->bias = "none";
 	PA_TRY(pa_config_read_string(env, root, "model", &config->base_model));

@@ -48,7 +48,7 @@ read(PaEnv *env, const json_t *root)
 
 		if (v == NULL || json_is_null(v) || (json_is_array(v) && json_array_size(v) == 0))
 			continue;
-		pa_fail(env, PA_ERR_UNSUPPORTED, "AdaLoRA with %s cannot be converted to LoRA", refused[i]);
+		pa_fail(env, PA_ERR_UNSUPPORTED, "cannot convert AdaLoRA with %s to LoRA", refused[i]);
 		pa_detail(env, "What it does is not the change of one weight by a product.");
 		return PA_ERR_UNSUPPORTED;
 	}

@@ -78,7 +78,7 @@ pa_peft_config_read_as(PaEnv *env, PaText text, PaKind kind, PaConfig *config)
 
 	memset(config, 0, sizeof(*config));
 	PA_TRY(parse(env, text, &root));
-	if (pa_mlx_config_is(root) && kind == PA_KIND_LORA)
+	if (pa_mlx_config_is(root) && kind == pa_container_kind)
 		return pa_mlx_config_read(env, root, config);
 	PA_TRY(read_kind(env, root, config));
 	config->kind = kind;

@@ -236,7 +236,9 @@ pa_peft_refuse_empty(PaEnv *env, const PaTensor *tensor)
 {
 	pa_fail(env, PA_ERR_FILE, "tensor \"%.300s\" has no elements: its shape is %s", tensor->name,
 			pa_shape_text(tensor).text);
-	pa_detail(env, "Under ZeRO-3 and FSDP each process has shards alone, and what is saved without gathering them is empty.");
+	pa_detail(
+		env,
+		"Under ZeRO-3 and FSDP each process has shards alone, and what is saved without gathering them is empty.");
 	pa_hint(env, "Gather the shards of the model before saving the adapter.");
 	return PA_ERR_FILE;
 }

@@ -28,7 +28,7 @@ static const char *const rule =
 static PaStatus
 refuse_without_projections(PaEnv *env)
 {
-	pa_fail(env, PA_ERR_UNSUPPORTED, "VeRA adapter without its projections cannot be converted to LoRA");
+	pa_fail(env, PA_ERR_UNSUPPORTED, "cannot convert a VeRA adapter without its projections to LoRA");
 	pa_detail(env, "Without save_projection PEFT draws vera_A and vera_B from a seed, by torch's generator.");
 	pa_hint(env, "Load it with PEFT, set save_projection of its configuration to true, and save it again.");
 	return PA_ERR_UNSUPPORTED;

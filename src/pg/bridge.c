@@ -329,11 +329,12 @@ bridge_check(Bridge *bridge, PaStatus status)
 			 error.hint[0] != '\0' ? errhint("%s", error_text(error.hint)) : 0));
 }
 
-/* One that is told once: the last statement of a client that was told one. */
+/* When the last statement began that was told something which is told once. */
+static TimestampTz told_in;
+
 static bool
 was_told(const PaNotice *notice)
 {
-	static TimestampTz told_in;
 	TimestampTz statement = GetCurrentStatementStartTimestamp();
 
 	if (!notice->once)

@@ -24,8 +24,8 @@ settings_define(void)
 							 "What happens when operands share some of their modules only.",
 							 "With notice or error, operands that share no module, or whose modules "
 							 "differ by a prefix, are an error; with off nothing is compared.",
-							 &unpaired_modules, PA_UNPAIRED_NOTICE, unpaired_values, PGC_USERSET, 0, NULL, NULL,
-							 NULL);
+							 &unpaired_modules, PA_UNPAIRED_NOTICE, unpaired_values, PGC_USERSET, 0, NULL,
+							 NULL, NULL);
 	MarkGUCPrefixReserved("peftarith");
 }
 

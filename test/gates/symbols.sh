@@ -18,8 +18,8 @@ diff <({ echo Pg_magic_func; echo _PG_init; printf '%s\n' $functions; printf 'pg
 # Which loops the processor runs is found out once; every answer gives the same
 # bytes.  Which library was loaded is found out once.  What a backend has evaluated
 # it remembers, and no operation reads.  Settings are the server's to change, and say
-# what is refused or told, never what a result is.
-chosen_loops='^src/(codec/planes|kernel/kernel)_choose.c: chosen$|^src/lowrank/blas.c: library$|^src/pg/evaluated.c: (ring|n_noted|next_place|last_serial|memory)$|^src/pg/settings.c: (unpaired_modules|noticed_in)$'
+# what is refused or told, never what a result is; of what is told once, when it was.
+chosen_loops='^src/(codec/planes|kernel/kernel)_choose.c: chosen$|^src/lowrank/blas.c: library$|^src/pg/evaluated.c: (ring|n_noted|next_place|last_serial|memory)$|^src/pg/settings.c: unpaired_modules$|^src/pg/bridge.c: told_in$'
 for room in $server_free pg; do
 	for object in src/"$room"/*.o; do
 		[ -e "$object" ] || continue

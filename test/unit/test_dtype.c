@@ -289,14 +289,14 @@ UNIT_TEST(float8)
 		int			byte;
 		double		value;		/* NAN: none */
 	} rows[] = {
-		{PA_F8_E4M3, 0x38, 1},			{PA_F8_E4M3, 0x7e, 448},	   {PA_F8_E4M3, 0xfe, -448},
-		{PA_F8_E4M3, 0x7f, NAN},		{PA_F8_E4M3, 0xff, NAN},	   {PA_F8_E4M3, 0x01, 0x1p-9},
-		{PA_F8_E4M3, 0x08, 0x1p-6},		{PA_F8_E5M2, 0x7b, 57344},	   {PA_F8_E5M2, 0x7c, INFINITY},
-		{PA_F8_E5M2, 0xfc, -INFINITY},	{PA_F8_E5M2, 0x7d, NAN},	   {PA_F8_E5M2, 0x01, 0x1p-16},
-		{PA_F8_E5M2, 0x3e, 1.5},		{PA_F8_E8M0, 0, 0x1p-127},	   {PA_F8_E8M0, 127, 1},
-		{PA_F8_E8M0, 254, 0x1p127},		{PA_F8_E8M0, 255, NAN},		   {PA_F8_E4M3FNUZ, 0x7f, 240},
-		{PA_F8_E4M3FNUZ, 0x80, NAN},	{PA_F8_E4M3FNUZ, 0x40, 1},	   {PA_F8_E4M3FNUZ, 0x01, 0x1p-10},
-		{PA_F8_E5M2FNUZ, 0x7f, 57344},	{PA_F8_E5M2FNUZ, 0x80, NAN},   {PA_F8_E5M2FNUZ, 0x40, 1},
+		{PA_F8_E4M3, 0x38, 1},			{PA_F8_E4M3, 0x7e, 448},		 {PA_F8_E4M3, 0xfe, -448},
+		{PA_F8_E4M3, 0x7f, NAN},		{PA_F8_E4M3, 0xff, NAN},		 {PA_F8_E4M3, 0x01, 0x1p-9},
+		{PA_F8_E4M3, 0x08, 0x1p-6},		{PA_F8_E5M2, 0x7b, 57344},		 {PA_F8_E5M2, 0x7c, INFINITY},
+		{PA_F8_E5M2, 0xfc, -INFINITY},	{PA_F8_E5M2, 0x7d, NAN},		 {PA_F8_E5M2, 0x01, 0x1p-16},
+		{PA_F8_E5M2, 0x3e, 1.5},		{PA_F8_E8M0, 0, 0x1p-127},		 {PA_F8_E8M0, 127, 1},
+		{PA_F8_E8M0, 254, 0x1p127},		{PA_F8_E8M0, 255, NAN},			 {PA_F8_E4M3FNUZ, 0x7f, 240},
+		{PA_F8_E4M3FNUZ, 0x80, NAN},	{PA_F8_E4M3FNUZ, 0x40, 1},		 {PA_F8_E4M3FNUZ, 0x01, 0x1p-10},
+		{PA_F8_E5M2FNUZ, 0x7f, 57344},	{PA_F8_E5M2FNUZ, 0x80, NAN},	 {PA_F8_E5M2FNUZ, 0x40, 1},
 		{PA_F8_E5M2FNUZ, 0xff, -57344}, {PA_F8_E5M2FNUZ, 0x01, 0x1p-17},
 	};
 	(void) env;
@@ -306,7 +306,8 @@ UNIT_TEST(float8)
 		double		values[PA_FLOAT8_VALUES];
 
 		pa_float8_values(rows[i].dtype, values);
-		if (!CHECK(isnan(rows[i].value) ? isnan(values[rows[i].byte]) : values[rows[i].byte] == rows[i].value))
+		if (!CHECK(isnan(rows[i].value) ? isnan(values[rows[i].byte])
+										: values[rows[i].byte] == rows[i].value))
 			printf("#   %s %02x: %g\n", pa_dtype_name(rows[i].dtype), rows[i].byte, values[rows[i].byte]);
 	}
 	for (int dtype = 1; dtype < PA_DTYPE_COUNT; dtype++)

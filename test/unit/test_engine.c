@@ -398,6 +398,6 @@ UNIT_TEST(test_injection)
 	free(files[1].p);
 }
 
-UNIT_SUITE(engine, UNIT_CASE(test_file), UNIT_CASE(test_empty_head), UNIT_CASE(test_composed), UNIT_CASE(test_envelope_damage),
-		   UNIT_CASE(test_envelope_refusals), UNIT_CASE(test_many_tensors), UNIT_CASE(test_json),
-		   UNIT_CASE(test_injection));
+UNIT_SUITE(engine, UNIT_CASE(test_file), UNIT_CASE(test_empty_head), UNIT_CASE(test_composed),
+		   UNIT_CASE(test_envelope_damage), UNIT_CASE(test_envelope_refusals), UNIT_CASE(test_many_tensors),
+		   UNIT_CASE(test_json), UNIT_CASE(test_injection));

@@ -1,5 +1,5 @@
 /*
- * to_lora.c
+ * convert.c
  *	  Other types of PEFT as LoRA.
  *
  * SPDX-License-Identifier: PostgreSQL
