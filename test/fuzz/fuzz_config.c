@@ -150,10 +150,8 @@ make_draft(PaEnv *env, const PaAdapter *adapter, PaDraft *draft)
 {
 	PaDraftTensor *tensors;
 
-	draft->facts = *adapter;
 	limited_insist(PA_NEW_ARRAY(env, adapter->n_tensors, &tensors) == PA_OK, "memory", env);
-	draft->tensors = tensors;
-	draft->n_tensors = adapter->n_tensors;
+	*draft = (PaDraft) {.facts = *adapter, .tensors = tensors, .n_tensors = adapter->n_tensors};
 	for (uint32_t i = 0; i < adapter->n_tensors; i++)
 	{
 		const PaTensor *t = &adapter->tensors[i];

@@ -105,11 +105,15 @@ check_made(PaEnv *env, PaBuf *buf, KeptValue *of)
 	return made;
 }
 
+/* An envelope can have what a file may not: no target, or a head without elements. */
 static bool
-has_target(PaValue *value)
+can_be_file(PaValue *value)
 {
 	const PaAdapter *adapter = pa_value_adapter(value);
 
+	for (uint32_t i = 0; i < adapter->n_tensors; i++)
+		if (adapter->tensors[i].role == PA_ROLE_DENSE && adapter->tensors[i].elements == 0)
+			return false;
 	for (uint32_t i = 0; i < adapter->n_modules; i++)
 		if (adapter->modules[i].flags & PA_MODULE_TARGET)
 			return true;
@@ -135,7 +139,7 @@ check_file(PaEnv *env, PaValue *value, const uint8_t *file, size_t length)
 					   "import") == PA_OK)
 		limited_insist(same_digest(value, open_value(env, &buf)), "digest of an exported file", env);
 	else
-		limited_insist(!has_target(value), "exported file comes back", env);
+		limited_insist(!can_be_file(value), "exported file comes back", env);
 	pa_buf_release(&out);
 }
 
