@@ -6,6 +6,8 @@
  */
 #include "adapter/role.h"
 
+#include <string.h>
+
 _Static_assert(PA_ROLE_FACTOR_A == 1 && PA_ROLE_FACTOR_B == 2 && PA_ROLE_VECTOR == 3 && PA_ROLE_BIAS == 4 &&
 				   PA_ROLE_MAGNITUDE == 5 && PA_ROLE_ALPHA == 6 && PA_ROLE_MIDDLE == 7 &&
 				   PA_ROLE_FACTOR_A_TRANSPOSED == 8 && PA_ROLE_FACTOR_B_TRANSPOSED == 9 &&
@@ -44,4 +46,18 @@ pa_role_name(PaRole role)
 	const PaRoleRow *row = pa_role(role);
 
 	return row != NULL ? row->name : "?";
+}
+
+PaStatus
+pa_role_by_name(PaEnv *env, const char *name, const PaRoleRow **row)
+{
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+	{
+		*row = &rows[i];
+		if (strcmp(rows[i].name, name) == 0)
+			return PA_OK;
+	}
+	pa_fail(env, PA_ERR_CONFIG, "unknown role \"%.64s\"", name);
+	pa_hint(env, "Dense tensors have the role dense; adapter_modules() tells those of an adapter's tensors.");
+	return PA_ERR_CONFIG;
 }

@@ -44,6 +44,9 @@ typedef struct PaRoleRow
 /* NULL if the number is no role. */
 extern const PaRoleRow *pa_role(PaRole role);
 
+/* The role that adapter_modules calls so; PA_ERR_CONFIG if there is none. */
+extern PaStatus pa_role_by_name(PaEnv *env, const char *name, const PaRoleRow **row);
+
 /* Its name, "?" if there is no such role. */
 extern const char *pa_role_name(PaRole role);
 

@@ -111,10 +111,15 @@ run_rename(PaEnv *env, PaStep *step, PaBuf *out)
 }
 
 static PaStatus
-run_drop_dense(PaEnv *env, PaStep *step, PaBuf *out)
+run_select_tensors(PaEnv *env, PaStep *step, PaBuf *out)
 {
-	return pa_transform_drop_dense(env, step->values[0], pa_recipe_text(step->node, "tensors"), step->reserve,
-								   out);
+	PaTensorSelection selection = {
+		.tensors = pa_recipe_text(step->node, "tensors"),
+		.role = pa_recipe_text(step->node, "role"),
+		.invert = pa_recipe_flag(step->node, "invert"),
+	};
+
+	return pa_transform_select_tensors(env, step->values[0], &selection, step->reserve, out);
 }
 
 static PaStatus
@@ -182,13 +187,20 @@ static const struct
 	const char *op;
 	PaStepRun	run;
 } operations[] = {
-	{"combine", run_combine},		{"concatenate", run_concatenate},
-	{"truncate", run_truncate},		{"merge", run_merge},
-	{"scale", run_scale},			{"cast", run_cast},
-	{"select", run_select},			{"set_base_model", run_set_base_model},
-	{"split", run_split},			{"union", run_union},
-	{"drop_dense", run_drop_dense}, {"rename", run_rename},
-	{"plain", run_plain},			{"to_lora", run_to_lora},
+	{"combine", run_combine},
+	{"concatenate", run_concatenate},
+	{"truncate", run_truncate},
+	{"merge", run_merge},
+	{"scale", run_scale},
+	{"cast", run_cast},
+	{"select", run_select},
+	{"set_base_model", run_set_base_model},
+	{"split", run_split},
+	{"union", run_union},
+	{"select_tensors", run_select_tensors},
+	{"rename", run_rename},
+	{"plain", run_plain},
+	{"to_lora", run_to_lora},
 	{"extract", run_extract},
 };
 

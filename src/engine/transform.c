@@ -1,7 +1,7 @@
 /*
  * transform.c
  *	  Operations on one value: adapter_scale, adapter_cast, adapter_plain,
- *	  adapter_select, adapter_drop_dense, adapter_rename and
+ *	  adapter_select, adapter_select_tensors, adapter_rename and
  *	  adapter_set_base_model.  Each is a draft, its description, a source and a
  *	  recipe node.
  *
@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "adapter/operation.h"
+#include "adapter/role.h"
 #include "algebra/transform.h"
 #include "core/pattern.h"
 #include "engine/operands.h"
@@ -125,28 +126,60 @@ match_modules(PaEnv *env, const PaAdapter *adapter, const char *pattern, bool in
 	return PA_OK;
 }
 
-/* All tensors but the dense ones whose key matches; pattern NULL: but the dense ones. */
+/* The tensors of the role (NULL: of any) whose key matches (NULL: any), or the others. */
 static PaStatus
-match_dense(PaEnv *env, const PaAdapter *adapter, const char *pattern, bool *keep)
+match_tensors(PaEnv *env, const PaAdapter *adapter, const PaTensorSelection *selection, bool *keep)
 {
+	const PaRoleRow *role = NULL;
 	PaPattern  *compiled = NULL;
 
-	if (pattern != NULL)
+	if (selection->role != NULL)
+		PA_TRY(pa_role_by_name(env, selection->role, &role));
+	if (selection->tensors != NULL)
 	{
-		PA_TRY(pa_pattern_compile(env, pattern, PA_PATTERN_WHOLE, &compiled));
+		PA_TRY(pa_pattern_compile(env, selection->tensors, PA_PATTERN_WHOLE, &compiled));
 		pa_pattern_share(compiled, adapter->n_tensors);
 	}
 	for (uint32_t i = 0; i < adapter->n_tensors; i++)
 	{
-		bool		matches = adapter->tensors[i].role == PA_ROLE_DENSE;
+		bool		matches = role == NULL || adapter->tensors[i].role == role->id;
 
 		PA_TRY(pa_check_cancel(env));
 		if (matches && compiled != NULL)
 			PA_TRY(pa_pattern_match(env, compiled, adapter->tensors[i].key, &matches));
-		keep[i] = !matches;
+		keep[i] = matches != selection->invert;
 	}
 	if (compiled != NULL)
 		pa_pattern_release(env, compiled);
+	return PA_OK;
+}
+
+/* Factors, bias and alpha of a module are one change: all of them or none. */
+static PaStatus
+check_undivided(PaEnv *env, const PaAdapter *adapter, const bool *keep)
+{
+	uint32_t   *first;
+
+	PA_TRY(PA_NEW_ARRAY(env, adapter->n_modules, &first));
+	for (uint32_t i = 0; i < adapter->n_tensors; i++)
+	{
+		const PaTensor *tensor = &adapter->tensors[i];
+		uint32_t   *seen = &first[tensor->module];
+
+		if (pa_role_is_keyed(tensor->role))
+			continue;
+		if (*seen == 0)
+			*seen = i + 1;
+		if (keep[i] == keep[*seen - 1])
+			continue;
+		pa_fail(env, PA_ERR_CONFIG, "selection divides the tensors of module \"%.300s\"",
+				adapter->modules[tensor->module].path);
+		pa_detail(env, "\"%.300s\" is %s, and \"%.300s\" is %s.", adapter->tensors[*seen - 1].key,
+				  keep[*seen - 1] ? "selected" : "left out", tensor->key, keep[i] ? "selected" : "left out");
+		pa_hint(env, "They are one change to the weights; adapter_select() selects whole modules.");
+		return PA_ERR_CONFIG;
+	}
+	pa_free(env, first);
 	return PA_OK;
 }
 
@@ -185,7 +218,8 @@ pa_transform_select(PaEnv *env, PaValue *value, const char *pattern, bool invert
 }
 
 PaStatus
-pa_transform_drop_dense(PaEnv *env, PaValue *value, const char *tensors, size_t reserve, PaBuf *out)
+pa_transform_select_tensors(PaEnv *env, PaValue *value, const PaTensorSelection *selection, size_t reserve,
+							PaBuf *out)
 {
 	const PaAdapter *adapter;
 	PaSource   *parent;
@@ -197,9 +231,11 @@ pa_transform_drop_dense(PaEnv *env, PaValue *value, const char *tensors, size_t 
 	adapter = parent->adapter;
 	PA_TRY(pa_adapter_require_arithmetic(env, adapter));
 	PA_TRY(PA_NEW_ARRAY(env, adapter->n_tensors, &keep));
-	PA_TRY(match_dense(env, adapter, tensors, keep));
+	PA_TRY(match_tensors(env, adapter, selection, keep));
+	PA_TRY(check_undivided(env, adapter, keep));
 	PA_TRY(pa_operands_single(env, value, &operand));
-	PA_TRY(pa_recipe_drop_dense(env, &operand, tensors, &recipe));
+	PA_TRY(pa_recipe_select_tensors(env, &operand, selection->tensors, selection->role, selection->invert,
+									&recipe));
 	return store_kept(env, value, parent, keep, &operand, recipe, reserve, out);
 }
 

@@ -1,7 +1,7 @@
 /*
  * transform.h
  *	  Operations on one value: adapter_scale, adapter_cast, adapter_plain,
- *	  adapter_select, adapter_drop_dense, adapter_rename, adapter_set_base_model.
+ *	  adapter_select, adapter_select_tensors, adapter_rename, adapter_set_base_model.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
@@ -29,9 +29,19 @@ extern PaStatus pa_transform_select(PaEnv *env, PaValue *value, const char *patt
 extern PaStatus pa_transform_rename(PaEnv *env, PaValue *value, const char *pattern, const char *replacement,
 									size_t reserve, PaBuf *out);
 
-/* Without the dense tensors whose whole key matches; NULL: without any.  Nothing left is PA_ERR_CONFIG. */
-extern PaStatus pa_transform_drop_dense(PaEnv *env, PaValue *value, const char *tensors, size_t reserve,
-										PaBuf *out);
+typedef struct PaTensorSelection
+{
+	const char *tensors;		/* matches the whole key; NULL: any */
+	const char *role;			/* its name; NULL: any */
+	bool		invert;			/* the others */
+} PaTensorSelection;
+
+/*
+ * The tensors that are selected, as they are.  Nothing left, and part of what is one
+ * change to the weights, are PA_ERR_CONFIG.
+ */
+extern PaStatus pa_transform_select_tensors(PaEnv *env, PaValue *value, const PaTensorSelection *selection,
+											size_t reserve, PaBuf *out);
 
 /* NULL: null. */
 extern PaStatus pa_transform_set_base_model(PaEnv *env, PaValue *value, const char *base_model,

@@ -1,6 +1,6 @@
 /*
  * transform.c
- *	  Functions from one adapter to another: scale, cast, select, drop_dense,
+ *	  Functions from one adapter to another: scale, cast, select, rename,
  *	  set_base_model, split; and the aggregate that puts parts together again.
  *	  Each evaluates its argument and is a recipe node of its own.
  *
@@ -8,6 +8,7 @@
  */
 #include "pg/datum.h"
 
+#include "adapter/role.h"
 #include "engine/transform.h"
 #include "engine/union.h"
 #include "fmgr.h"
@@ -20,6 +21,7 @@ PG_FUNCTION_INFO_V1(adapter_cast);
 PG_FUNCTION_INFO_V1(adapter_plain);
 PG_FUNCTION_INFO_V1(adapter_select);
 PG_FUNCTION_INFO_V1(adapter_rename);
+PG_FUNCTION_INFO_V1(adapter_select_tensors);
 PG_FUNCTION_INFO_V1(adapter_drop_dense);
 PG_FUNCTION_INFO_V1(adapter_set_base_model);
 PG_FUNCTION_INFO_V1(adapter_split);
@@ -100,21 +102,44 @@ adapter_rename(PG_FUNCTION_ARGS)
 						 &out);
 }
 
+static Datum
+select_tensors(Datum adapter, const PaTensorSelection *selection)
+{
+	Bridge	   *bridge = bridge_open();
+	PaValue    *value = datum_value(bridge, adapter);
+	PaBuf		out;
+
+	return bridge_return(bridge, pa_transform_select_tensors(&bridge->env, value, selection, VARHDRSZ, &out),
+						 &out);
+}
+
+/* Not strict: null is every name, and every role. */
+Datum
+adapter_select_tensors(PG_FUNCTION_ARGS)
+{
+	PaTensorSelection selection = {0};
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(3))
+		PG_RETURN_NULL();
+	if (!PG_ARGISNULL(1))
+		selection.tensors = bridge_text_argument(PG_GETARG_DATUM(1));
+	if (!PG_ARGISNULL(2))
+		selection.role = bridge_text_argument(PG_GETARG_DATUM(2));
+	selection.invert = PG_GETARG_BOOL(3);
+	return select_tensors(PG_GETARG_DATUM(0), &selection);
+}
+
 /* Not strict: null is every dense tensor. */
 Datum
 adapter_drop_dense(PG_FUNCTION_ARGS)
 {
-	Bridge	   *bridge;
-	PaValue    *value;
-	const char *tensors;
-	PaBuf		out;
+	PaTensorSelection selection = {.role = pa_role_name(PA_ROLE_DENSE), .invert = true};
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
-	bridge = bridge_open();
-	value = datum_value(bridge, PG_GETARG_DATUM(0));
-	tensors = PG_ARGISNULL(1) ? NULL : bridge_text_argument(PG_GETARG_DATUM(1));
-	return bridge_return(bridge, pa_transform_drop_dense(&bridge->env, value, tensors, VARHDRSZ, &out), &out);
+	if (!PG_ARGISNULL(1))
+		selection.tensors = bridge_text_argument(PG_GETARG_DATUM(1));
+	return select_tensors(PG_GETARG_DATUM(0), &selection);
 }
 
 /* Not strict: null names no base model. */

@@ -122,8 +122,12 @@ extern PaStatus pa_recipe_select(PaEnv *env, const PaOperand *of, const char *pa
 extern PaStatus pa_recipe_rename(PaEnv *env, const PaOperand *of, const char *pattern,
 								 const char *replacement, PaText *recipe);
 
-/* {"op":"drop_dense","of":digest,"tensors":text or null}; recipes of version 2 have it */
-extern PaStatus pa_recipe_drop_dense(PaEnv *env, const PaOperand *of, const char *tensors, PaText *recipe);
+/*
+ * {"op":"select_tensors","of":digest,"tensors":text or null,"role":text or
+ * null,"invert":bool}; recipes of version 2 have it
+ */
+extern PaStatus pa_recipe_select_tensors(PaEnv *env, const PaOperand *of, const char *tensors,
+										 const char *role, bool invert, PaText *recipe);
 
 /* {"op":"to_lora","of":digest,"shapes":text or null}; recipes of version 2 have it */
 extern PaStatus pa_recipe_to_lora(PaEnv *env, const PaOperand *of, const char *shapes, PaText *recipe);

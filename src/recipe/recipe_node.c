@@ -135,14 +135,17 @@ pa_recipe_rename(PaEnv *env, const PaOperand *of, const char *pattern, const cha
 }
 
 PaStatus
-pa_recipe_drop_dense(PaEnv *env, const PaOperand *of, const char *tensors, PaText *recipe)
+pa_recipe_select_tensors(PaEnv *env, const PaOperand *of, const char *tensors, const char *role, bool invert,
+						 PaText *recipe)
 {
 	char		hex[2 * PA_SHA256_LENGTH + 1];
 	json_t	   *root;
 
 	pa_hex(hex, of->digest);
 	PA_TRY(pa_recipe_check_text(env, tensors));
-	PA_TRY(pa_recipe_own(env, json_pack("{s:s,s:s,s:s?}", "op", "drop_dense", "of", hex, "tensors", tensors),
+	PA_TRY(pa_recipe_own(env,
+						 json_pack("{s:s,s:s,s:s?,s:s?,s:b}", "op", "select_tensors", "of", hex, "tensors",
+								   tensors, "role", role, "invert", (int) invert),
 						 &root));
 	return pa_recipe_write(env, root, 1, of, recipe);
 }

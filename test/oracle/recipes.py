@@ -221,8 +221,9 @@ class Evaluator:
             return "adapter_select(%s, '%s', %s)" % (x, node["pattern"], node["invert"])
         if op == "rename":
             return "adapter_rename(%s, '%s', '%s')" % (x, node["pattern"], node["replacement"])
-        if op == "drop_dense":
-            return "adapter_drop_dense(%s, %s)" % (x, "NULL" if node["tensors"] is None else "'%s'" % node["tensors"])
+        if op == "select_tensors":
+            return "adapter_select_tensors(%s, %s, %s, %s)" % (
+                x, *("NULL" if node[k] is None else "'%s'" % node[k] for k in ("tensors", "role")), node["invert"])
         if op == "set_base_model":
             return "adapter_set_base_model(%s, %s, %s)" % (
                 x, *("NULL" if node[k] is None else "'%s'" % node[k] for k in ("base_model", "revision")))

@@ -106,6 +106,8 @@ class Graph:
             self.add("adapter_select(%s, '[ab].*', %s)" % (self.pick(), rng.choice(("true", "false"))))
         elif kind < 0.86:
             self.add("adapter_drop_dense(%s, %s)" % (self.pick(), rng.choice(("NULL", "'a.*'"))))
+        elif kind < 0.87:
+            self.add("adapter_select_tensors(%s, '.*a.*', null, %s)" % (self.pick(), rng.choice(("true", "false"))))
         elif kind < 0.88:
             self.add("adapter_set_base_model(%s, '%s')" % (self.pick(), rng.choice("mmo")))
         else:

@@ -81,6 +81,7 @@ create table rest as select 'select' as op, adapter_select(a, 'q') as a from two
 	union all select 'base', adapter_set_base_model(a, 'other', 'main') from two
 	union all select 'no base', adapter_set_base_model(a, null) from two
 	union all select 'dense', adapter_drop_dense(a) from two
+	union all select 'tensors', adapter_select_tensors(a, 'q.*') from two
 	union all select 'dense by name', adapter_scale(adapter_drop_dense(a, 'q.*'), 3) from two
 	union all select 'part', a from part
 	union all select 'whole', a from whole;

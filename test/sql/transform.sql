@@ -99,6 +99,16 @@ select adapter_config(adapter_drop_dense(a)) -> 'modules_to_save' as saved, adap
 -- What has none of them has the same tensors.
 select adapter_drop_dense(a) = adapter_select(a, '.*') as same, count(*) as tensors from (select lora('q', '[[1]]', '[[2]]') as a) s, show(adapter_drop_dense(a, 'head.weight')) group by a;
 select adapter_drop_dense(null) is null as nothing;
+-- adapter_select_tensors: by name, by role, or both; what is one change stays together.
+select s.tensor from e, show(adapter_select_tensors(a, 'head.*|.*lora_.*')) s;
+select s.tensor from e, show(adapter_select_tensors(a, null, 'dense')) s;
+select b::text::adapter = b as restored, adapter_digest(1 * b + 0 * b) = adapter_digest(b) as computed, adapter_config(b) -> 'target_modules' as targets
+from e, adapter_select_tensors(a, null, 'dense') b;
+select s.tensor from e, show(adapter_select_tensors(a, 'e\..*', 'dense', true)) s;
+select adapter_select_tensors(a, null, 'dense', true) = adapter_drop_dense(a) as same,
+	adapter_recipe(adapter_select_tensors(a, null, 'dense', true)) = adapter_recipe(adapter_drop_dense(a)) as same_story from e;
+select fails(format('select adapter_select_tensors(a, %L, %L) from e', tensors, role))
+from (values ('.*lora_A.*', null), (null, 'factor_b'), ('x', null), (null, 'head'), ('(', null)) v(tensors, role);
 -- Heads for other labels do not mix; one of them can be kept.
 create function labels(head json) returns adapter language sql immutable as $$
 	select adapter_from_json(format('{"config": {"peft_type": "LORA", "base_model_name_or_path": "tiny", "r": 1, "lora_alpha": 1, "modules_to_save": ["score"]}, "tensors": {

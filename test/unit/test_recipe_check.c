@@ -101,11 +101,17 @@ static const Case cases[] = {
 	{ROOT("{\"op\":\"select\"," OF ",\"pattern\":\"\",\"invert\":false}"), PA_OK},
 	{ROOT("{\"op\":\"select\"," OF ",\"pattern\":\"\",\"invert\":0}"), PA_ERR_CONFIG},
 	{ROOT("{\"op\":\"select\"," OF ",\"pattern\":null,\"invert\":false}"), PA_ERR_CONFIG},
-	{"{\"version\":2,\"root\":{\"op\":\"drop_dense\"," OF ",\"tensors\":null},\"nodes\":{}}", PA_OK},
-	{"{\"version\":2,\"root\":{\"op\":\"drop_dense\"," OF ",\"tensors\":\"q\"},\"nodes\":{}}", PA_OK},
-	{"{\"version\":2,\"root\":{\"op\":\"drop_dense\"," OF ",\"tensors\":1},\"nodes\":{}}", PA_ERR_CONFIG},
-	{"{\"version\":1,\"root\":" IMPORT_A ",\"nodes\":{\"" BB "\":{\"op\":\"drop_dense\"," OF
-	 ",\"tensors\":null}}}",
+	{"{\"version\":2,\"root\":{\"op\":\"select_tensors\"," OF
+	 ",\"tensors\":null,\"role\":\"dense\",\"invert\":true},\"nodes\":{}}",
+	 PA_OK},
+	{"{\"version\":2,\"root\":{\"op\":\"select_tensors\"," OF
+	 ",\"tensors\":\"q\",\"role\":null,\"invert\":false},\"nodes\":{}}",
+	 PA_OK},
+	{"{\"version\":2,\"root\":{\"op\":\"select_tensors\"," OF
+	 ",\"tensors\":1,\"role\":null,\"invert\":false},\"nodes\":{}}",
+	 PA_ERR_CONFIG},
+	{"{\"version\":1,\"root\":" IMPORT_A ",\"nodes\":{\"" BB "\":{\"op\":\"select_tensors\"," OF
+	 ",\"tensors\":null,\"role\":null,\"invert\":true}}}",
 	 PA_ERR_CONFIG},
 	{ROOT("{\"op\":\"set_base_model\"," OF ",\"base_model\":null,\"revision\":\"r\"}"), PA_OK},
 	{ROOT("{\"op\":\"set_base_model\"," OF ",\"base_model\":null}"), PA_ERR_CONFIG},
