@@ -47,7 +47,7 @@ FOR = {
     "owner": """number_on protect tell_upgraded tree_begin allow
         version_actor version_duplicate version_facts version_erasable version_change version_value refuse_change mark_change
         alias_moved alias_history_insert claimed_parents story_write claim_set_write tell told_otherwise told_before tell_story tell_all claim_sets_join
-        remove_row check_quota check_live take_aliases descent log_append
+        remove_row check_quota check_name check_entry_name check_alias_name check_live take_aliases descent log_append
         log_has_version log_has_alias log_has_revocation log_version log_erase log_materialize log_alias log_revoke tree_grow
         log_seal rights allow_functions entry_given""",
 }
