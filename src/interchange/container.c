@@ -28,6 +28,15 @@ static const char *const components[] = {
 	"text_encoder_3.", "prior.",	   "controlnet.",	 "diffusion_model.",
 };
 
+/* What language models have whose own first component is called transformer: GPT-2, Falcon, XLNet, ChatGLM,
+ * MPT. */
+static const char *const language[] = {
+	"transformer.h.",	"transformer.layer.",			"transformer.encoder.",	  "transformer.wte",
+	"transformer.wpe.", "transformer.word_embeddings.", "transformer.embedding.", "transformer.output_layer.",
+};
+static const char *const language_inside[] = {".attn.Wqkv.", ".ffn.up_proj.", ".ffn.down_proj.",
+											  ".norm_attn_norm."};
+
 static bool
 has_end(const char *name, const char *end)
 {
@@ -45,9 +54,23 @@ pa_spelling_foreign(const char *name)
 	return NULL;
 }
 
+static bool
+is_of_language_model(const char *name)
+{
+	for (size_t i = 0; i < sizeof(language) / sizeof(language[0]); i++)
+		if (strncmp(name, language[i], strlen(language[i])) == 0)
+			return true;
+	for (size_t i = 0; i < sizeof(language_inside) / sizeof(language_inside[0]); i++)
+		if (strstr(name, language_inside[i]) != NULL)
+			return true;
+	return false;
+}
+
 bool
 pa_spelling_has_component(const char *name)
 {
+	if (is_of_language_model(name))
+		return false;
 	for (size_t i = 0; i < sizeof(components) / sizeof(components[0]); i++)
 		if (strncmp(name, components[i], strlen(components[i])) == 0)
 			return true;

@@ -47,7 +47,8 @@ extern const PaSpelling *const pa_spelling_diffusers;
 /* The spelling that only such programs have and that this name ends in; NULL: none. */
 extern const PaSpelling *pa_spelling_foreign(const char *name);
 
-/* Does the name begin with a part of a diffusion pipeline, "unet." or the like? */
+/* Does the name begin with a part of a diffusion pipeline, "unet." or the like, and is of no language model?
+ */
 extern bool pa_spelling_has_component(const char *name);
 
 /* The reading that the names of an adapter that is there need. */

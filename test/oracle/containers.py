@@ -36,7 +36,7 @@ LAYERS = [(6, 5, ()), (4, 3, (3, 3)), (7, 4, ()), (5, 4, (1, 1))]
 def to_bf16(values):
     """Rounded to nearest even, as uint16."""
     bits = np.asarray(values, dtype=np.float32).view(np.uint32).astype(np.uint64)
-    return ((bits + 0x7fff + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
+    return ((bits + 0x7fff + (bits // 65536) % 2) // 65536).astype(np.uint16)
 
 
 def of_values(dtype, values):
