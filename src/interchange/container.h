@@ -37,6 +37,10 @@ extern const PaKind pa_container_kind;
 
 #define PA_SPELLING_ALPHA ".alpha"
 
+/* The factors of an embedding, in PEFT and in each spelling. */
+#define PA_EMBEDDING_A ".lora_embedding_A"
+#define PA_EMBEDDING_B ".lora_embedding_B"
+
 #define PA_MLX_A ".lora_a"
 #define PA_MLX_B ".lora_b"
 

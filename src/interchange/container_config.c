@@ -68,6 +68,13 @@ has_end(const char *name, const char *end)
 	return pa_peft_path_ends(name, strlen(name), end);
 }
 
+static bool
+is_peft_factor(const char *name)
+{
+	return strstr(name, ".lora_A.") != NULL || strstr(name, ".lora_B.") != NULL ||
+		has_end(name, PA_EMBEDDING_A) || has_end(name, PA_EMBEDDING_B);
+}
+
 static Signs
 read_signs(const PaSafetensors *file)
 {
@@ -83,7 +90,7 @@ read_signs(const PaSafetensors *file)
 		signs.biases += has_end(name, ".lora_B.bias");
 		if (pa_spelling_foreign(name) != NULL)
 			signs.foreign++;
-		else if (strstr(name, ".lora_A.") == NULL && strstr(name, ".lora_B.") == NULL)
+		else if (!is_peft_factor(name))
 			continue;
 		else if (pa_peft_path_prefix(name) > 0)
 			signs.prefixed++;

@@ -15,13 +15,11 @@
 #include "interchange/peft_members.h"
 #include "interchange/peft_path.h"
 
-#define EMBEDDING_A ".lora_embedding_A"
-#define EMBEDDING_B ".lora_embedding_B"
 #define EMBEDDING (PA_MODULE_TARGET | PA_MODULE_EMBEDDING)
 
 static const PaPeftSuffix suffixes[] = {
-	{EMBEDDING_A, PA_ROLE_FACTOR_A, EMBEDDING, 0},
-	{EMBEDDING_B, PA_ROLE_FACTOR_B, EMBEDDING, 0},
+	{PA_EMBEDDING_A, PA_ROLE_FACTOR_A, EMBEDDING, 0},
+	{PA_EMBEDDING_B, PA_ROLE_FACTOR_B, EMBEDDING, 0},
 	{".lora_A.weight", PA_ROLE_FACTOR_A, PA_MODULE_TARGET, 0},
 	{".lora_B.weight", PA_ROLE_FACTOR_B, PA_MODULE_TARGET, 0},
 	{".lora_B.bias", PA_ROLE_BIAS, PA_MODULE_TARGET, 0},
@@ -97,8 +95,8 @@ check_factors_alike(PaEnv *env, const PaAdapter *adapter, const PaModule *module
 	int64_t		b = module->tensor[PA_ROLE_FACTOR_B];
 
 	if (a < 0 || b < 0 ||
-		names_embedding(&adapter->tensors[a], EMBEDDING_A) ==
-			names_embedding(&adapter->tensors[b], EMBEDDING_B))
+		names_embedding(&adapter->tensors[a], PA_EMBEDDING_A) ==
+			names_embedding(&adapter->tensors[b], PA_EMBEDDING_B))
 		return PA_OK;
 	return pa_fail(env, PA_ERR_FILE,
 				   "module \"%.300s\" has one factor of an embedding and one of another layer", module->path);

@@ -332,15 +332,18 @@ pa_peft_names_tell(PaEnv *env, const PaAdapter *adapter, bool unwrap, bool *tell
 }
 
 static PaStatus
-spell(PaEnv *env, const PaSpelling *spelling, const char *path, const PaDraftTensor *tensor,
+spell(PaEnv *env, const PaSpelling *spelling, const PaModule *module, const PaDraftTensor *tensor,
 	  const char **name)
 {
+	const char *path = module->path;
+	bool		embedding = (module->flags & PA_MODULE_EMBEDDING) != 0;
+
 	switch ((int) tensor->role)
 	{
 		case PA_ROLE_FACTOR_A:
-			return join(env, "", path, spelling->a, name);
+			return join(env, "", path, embedding ? PA_EMBEDDING_A : spelling->a, name);
 		case PA_ROLE_FACTOR_B:
-			return join(env, "", path, spelling->b, name);
+			return join(env, "", path, embedding ? PA_EMBEDDING_B : spelling->b, name);
 		case PA_ROLE_MIDDLE:
 			return join(env, "", path, spelling->middle, name);
 		case PA_ROLE_ALPHA:
@@ -360,7 +363,7 @@ pa_peft_name_write(PaEnv *env, const PaDraft *draft, const PaDraftTensor *tensor
 	const PaPeftDialect *dialect = pa_peft_dialect(draft->facts.kind);
 
 	if (draft->spelling != NULL)
-		return spell(env, draft->spelling, module->path, tensor, name);
+		return spell(env, draft->spelling, module, tensor, name);
 	if (tensor->role == dialect->keyed.role)
 	{
 		/* a key that begins like a prefix would lose its beginning when it is read */

@@ -271,7 +271,7 @@ def check_json_specials(run, connection):
         run.ok(harness.sqlstate_of(connection, "SELECT adapter_from_json(%s::json)", (json.dumps(form),)) in codes,
                "readable form refused: " + label, harness.sqlstate_of(connection, "SELECT adapter_from_json(%s::json)", (json.dumps(form),)))
     for label, text, codes in (
-            ("no config", '{"tensors": {}}', {"22P02"}), ("no tensors", '{"config": %s}' % config, {"22P02"}), ("array", "[]", {"22P02", "22032"}),
+            ("no config", '{"tensors": {}}', {"22023"}), ("no tensors", '{"config": %s}' % config, {"22P02"}), ("array", "[]", {"22P02", "22032"}),
             ("key twice", json.dumps(base)[:-1] + ', "config": {}}', {"22030"}), ("unknown member", json.dumps(dict(base, x=1)), {"22P02"})):
         run.ok(harness.sqlstate_of(connection, "SELECT adapter_from_json(%s::json)", (text,)) in codes,
                "readable form refused: " + label, harness.sqlstate_of(connection, "SELECT adapter_from_json(%s::json)", (text,)))

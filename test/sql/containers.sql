@@ -49,6 +49,10 @@ select a, m.module, m.scaling, r.tensor from (values ('unet.q.lora_A.weight', 'u
 	('unet.q.lora.down.weight', 'unet.q.lora.up.weight'), ('blocks.0.q.lora_A', 'blocks.0.q.lora_B'), ('transformer.q.lora_A.default.weight', 'transformer.q.lora_B.default.weight')) v(a, b),
 	adapter_modules(named(a, b)) m, adapter_modules(named(a, b) + named(a, b)) r where m.role = 'factor_a' and r.role = 'factor_a';
 select convert_from(substr(f, 9, 300), 'UTF8') from adapter_to_safetensors(adapter_scale(named('unet.q.lora_A.weight', 'unet.q.lora_B.weight'), 0.5)) f;
+-- Embeddings of a text encoder keep PEFT's names for them.
+select m.role, m.tensor, m.shape from (select named('text_encoder.e.lora_embedding_A', 'text_encoder.e.lora_embedding_B') as a) s, adapter_modules(adapter_scale(a, 2)) m;
+-- A language model's own transformer is no part of a pipeline: it needs its configuration.
+select fails(format('select named(%L, %L)', p || '.lora_A.weight', p || '.lora_B.weight')) from unnest('{transformer.h.0.attn.c_attn,transformer.blocks.1.attn.Wqkv}'::text[]) p;
 -- With an alpha the names need no part of a pipeline; beside a configuration it is not understood.
 select m.role, m.scaling from adapter_modules(named('x.q.lora_A.weight', 'x.q.lora_B.weight', ', "x.q.alpha": ' || tensor('BF16', '[1]', '[0.5]'))) m;
 select m.role, m.scaling from adapter_modules(adapter_from_json((jsonb_set(adapter_to_json(named('x.q.lora_A.weight', 'x.q.lora_B.weight', ', "x.q.alpha": ' || tensor('BF16', '[1]', '[0.5]')))::jsonb - 'names',
