@@ -46,11 +46,11 @@ create function adapter_select_tensors(adapter, tensors text, role text default 
 	invert boolean default false) returns adapter
 	as 'MODULE_PATHNAME' language c immutable parallel restricted cost 1000;
 comment on function adapter_select_tensors(adapter, text, text, boolean) is
-	'The tensors whose whole name, without the file''s prefix, matches the expression, Python''s (null: any), '
-	'and that have the role, as adapter_modules tells it (dense, ...; null: any), or with invert all others. '
-	'Factors, bias and alpha of a module are one change, and selected together or not. Errors: 2201B bad '
-	'expression, 54000 it gives up, 22023 unknown role, a module is divided, or nothing is left, 0A000 an '
-	'adapter that arithmetic refuses, or a construct that only Python has.';
+	'The tensors whose whole name, without the file''s prefix, matches the expression, Python''s (null: '
+	'any), and that have the role, as adapter_modules tells it (dense, ...; null: any), or with invert all '
+	'others. Factors, bias and alpha of a module are one change, and selected together or not. Errors: '
+	'2201B bad expression, 54000 it gives up, 22023 unknown role, a module is divided, or nothing is left, '
+	'0A000 an adapter that arithmetic refuses, or a construct that only Python has.';
 
 create function adapter_drop_dense(adapter, tensors text default null) returns adapter
 	as 'MODULE_PATHNAME' language c immutable parallel restricted cost 1000;

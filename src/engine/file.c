@@ -10,7 +10,9 @@
 
 #include "adapter/fault.h"
 #include "adapter/kind.h"
+#include "core/bytes.h"
 #include "core/limits.h"
+#include "engine/export.h"
 #include "interchange/container_alpha.h"
 #include "interchange/container_config.h"
 #include "interchange/peft_members.h"
@@ -159,20 +161,42 @@ pa_file_describe(PaEnv *env, PaOpenedFile *opened, PaText config)
 	return pa_source_from_memory(env, result->adapter, data, &opened->source);
 }
 
-/* The recipe that came along, or the beginning of one. */
+/* The file of this header and data. */
 static PaStatus
-choose_recipe(PaEnv *env, const PaSafetensors *st, PaText file, PaText *recipe)
+hash_file(PaEnv *env, PaText header, const uint8_t *data, uint64_t n, uint8_t sha256[PA_SHA256_LENGTH])
 {
+	uint8_t		length[8];
+
+	pa_store_u64(length, header.length);
+	PA_TRY(pa_hash_begin(env, PA_HASH_FILE));
+	PA_TRY(pa_hash_update(env, PA_HASH_FILE, length, sizeof(length)));
+	PA_TRY(pa_hash_update(env, PA_HASH_FILE, header.text, header.length));
+	PA_TRY(pa_hash_update(env, PA_HASH_FILE, data, (size_t) n));
+	return pa_hash_finish(env, PA_HASH_FILE, sha256);
+}
+
+/*
+ * The recipe that came along, or the beginning of one: of the file that
+ * adapter_to_safetensors gives, whether it came alone or in an envelope.
+ */
+static PaStatus
+choose_recipe(PaEnv *env, const PaOpenedFile *opened, PaText *recipe)
+{
+	const PaSafetensors *st = &opened->file;
 	uint8_t		sha256[PA_SHA256_LENGTH];
+	PaText		header;
 
 	if (st->recipe.text != NULL)
 	{
 		*recipe = st->recipe;
 		return pa_recipe_check(env, st->recipe);
 	}
-	PA_TRY(pa_hash_begin(env, PA_HASH_FILE));
-	PA_TRY(pa_hash_update(env, PA_HASH_FILE, file.text, file.length));
-	PA_TRY(pa_hash_finish(env, PA_HASH_FILE, sha256));
+	if (st->inner_header.text != NULL)
+		PA_TRY(hash_file(env, st->inner_header, st->data, st->data_length, sha256));
+	else if (pa_safetensors_is_envelope(st))
+		PA_TRY(pa_export_canonical(env, opened->source, &header, sha256));
+	else
+		PA_TRY(hash_file(env, st->header, st->data, st->data_length, sha256));
 	return pa_recipe_import(env, sha256, recipe);
 }
 
@@ -255,5 +279,5 @@ pa_file_open(PaEnv *env, PaText file, PaText config, bool require_envelope, PaOp
 		PA_TRY(pa_file_receive(env, opened));
 	}
 	opened->result.documents.document[PA_DOCUMENT_HEADER] = envelope ? st->inner_header : st->header;
-	return choose_recipe(env, st, file, &opened->recipe);
+	return choose_recipe(env, opened, &opened->recipe);
 }

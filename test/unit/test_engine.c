@@ -9,10 +9,12 @@
 
 #include "unit.h"
 
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/bytes.h"
 #include "engine_fixture.h"
 #include "engine/export.h"
 #include "engine/import.h"
@@ -120,6 +122,52 @@ UNIT_TEST(test_empty_head)
 	CHECK_OK(export(env, a, PA_EXPORT_ENVELOPE, &out), env);
 	CHECK_OK(import(env, out.data, out.length, NULL, true, &a), env);
 	pa_buf_release(&out);
+	free(envelope.p);
+	free(file.p);
+}
+
+/* A small file; in an envelope with its own header, or without. */
+static Bytes
+plain_file(const char *metadata, uint64_t seed)
+{
+	BuildFile	file;
+	Bytes		bytes;
+
+	build_begin(&file, metadata);
+	build_lora(&file, "a.q", PA_F32, 2, 3, 4, &seed);
+	bytes.p = build_finish(&file, &bytes.n);
+	return bytes;
+}
+
+/* However a file came in, its recipe begins with the file that goes out. */
+UNIT_TEST(test_recipe_of_envelope)
+{
+	Bytes		file = plain_file("{\"a\":\"b\"}", unit_seed());
+	Bytes		envelope;
+	Bytes		bare = plain_file(ENVELOPE, unit_seed());
+	json_t	   *metadata;
+	char	   *text;
+	PaValue    *a;
+	PaValue    *b;
+	PaBuf		out;
+
+	metadata = json_pack("{s:s,s:s%}", "peftarith.config", CONFIG, "peftarith.header",
+						 (const char *) file.p + 8, (size_t) pa_load_u64(file.p));
+	text = json_dumps(metadata, JSON_COMPACT);
+	envelope = plain_file(text, unit_seed());
+	CHECK_OK(import(env, file.p, file.n, CONFIG, false, &a), env);
+	CHECK_OK(import(env, envelope.p, envelope.n, NULL, true, &b), env);
+	CHECK(memcmp(pa_value_header(a)->envelope_digest, pa_value_header(b)->envelope_digest, 32) == 0);
+	/* without a header of its own: the file that is exported */
+	CHECK_OK(import(env, bare.p, bare.n, NULL, true, &a), env);
+	CHECK_OK(export(env, a, PA_EXPORT_FILE, &out), env);
+	CHECK_OK(import(env, out.data, out.length, CONFIG, false, &b), env);
+	CHECK(strcmp(fixture_document(env, a, PA_DOCUMENT_RECIPE),
+				 fixture_document(env, b, PA_DOCUMENT_RECIPE)) == 0);
+	pa_buf_release(&out);
+	json_decref(metadata);
+	free(text);
+	free(bare.p);
 	free(envelope.p);
 	free(file.p);
 }
@@ -398,6 +446,6 @@ UNIT_TEST(test_injection)
 	free(files[1].p);
 }
 
-UNIT_SUITE(engine, UNIT_CASE(test_file), UNIT_CASE(test_empty_head), UNIT_CASE(test_composed),
-		   UNIT_CASE(test_envelope_damage), UNIT_CASE(test_envelope_refusals), UNIT_CASE(test_many_tensors),
-		   UNIT_CASE(test_json), UNIT_CASE(test_injection));
+UNIT_SUITE(engine, UNIT_CASE(test_file), UNIT_CASE(test_empty_head), UNIT_CASE(test_recipe_of_envelope),
+		   UNIT_CASE(test_composed), UNIT_CASE(test_envelope_damage), UNIT_CASE(test_envelope_refusals),
+		   UNIT_CASE(test_many_tensors), UNIT_CASE(test_json), UNIT_CASE(test_injection));
