@@ -80,12 +80,12 @@ build_and_install()
 		{ tail -n 10 "$root/build/log/install.log" >&2; die "make install failed (build/log/install.log)"; }
 }
 
-# make_venv FOLDER REQUIREMENTS: a Python environment with these packages, made
-# anew when the file has changed.  The default build of torch is a download of
+# make_venv FOLDER REQUIREMENTS [OTHER]: a Python environment with these packages, and
+# those of another one, made anew when the file has changed.  The default build of torch is a download of
 # gigabytes; PIP_EXTRA_INDEX_URL can point pip at the index of its CPU builds.
 make_venv()
 {
-	local venv=$1 requirements=$2
+	local venv=$1 requirements=$2 other=${3-}
 	if [ -e "$venv/done" ] && cmp -s "$requirements" "$venv/done"; then
 		return
 	fi
@@ -95,6 +95,7 @@ make_venv()
 	fi
 	rm -rf "$venv"
 	/usr/bin/python3 -m venv "$venv"
+	[ -z "$other" ] || (cd "$other"/lib/python3*/site-packages && pwd) >"$(echo "$venv"/lib/python3*/site-packages)/other.pth"
 	"$venv/bin/pip" install -q --no-input -r "$requirements" || return 1
 	cp "$requirements" "$venv/done"
 }
