@@ -17,7 +17,7 @@ AVX2_FLAG := $(if $(filter x86_64%,$(shell $(CC) -dumpmachine)),-mavx2)
 
 UNIT_SOURCES   = $(sort $(wildcard test/unit/*.c))
 FUZZ_TARGETS   = $(patsubst test/fuzz/fuzz_%.c,%,$(sort $(wildcard test/fuzz/fuzz_*.c)))
-FUZZ_SHARED    = $(filter-out test/fuzz/fuzz_%.c test/fuzz/replay.c,$(sort $(wildcard test/fuzz/*.c))) test/unit/host.c test/unit/value_seal.c test/unit/value_later.c
+FUZZ_SHARED    = $(filter-out test/fuzz/fuzz_%.c test/fuzz/replay.c,$(sort $(wildcard test/fuzz/*.c))) test/unit/host.c test/unit/value_seal.c test/unit/value_later.c test/unit/value_unpacked.c
 GOLDEN_SOURCES = $(sort $(wildcard test/golden/*.c)) test/unit/host.c
 TEST_HEADERS   = $(wildcard test/*/*.h)
 

@@ -84,6 +84,16 @@ pa_planes_create(PaEnv *env, PaPlanes **result)
 	return PA_OK;
 }
 
+void
+pa_planes_release(PaPlanes *planes)
+{
+	ZSTD_freeCCtx(planes->weights);
+	ZSTD_freeCCtx(planes->documents);
+	ZSTD_freeDCtx(planes->decoder);
+	pa_free(planes->env, planes->plane);
+	pa_free(planes->env, planes);
+}
+
 static PaStatus
 encoder(PaPlanes *planes, ZSTD_CCtx **context, void (*choose)(ZSTD_CCtx *))
 {

@@ -35,6 +35,9 @@ typedef struct PaPlanes PaPlanes;
 /* Contexts for both directions; PA_ERR_NOMEM if zstd gets no memory. */
 extern PaStatus pa_planes_create(PaEnv *env, PaPlanes **planes);
 
+/* Before pa_env_reset: gives the memory back. */
+extern void pa_planes_release(PaPlanes *planes);
+
 /* Largest stored size of a block of n elements. */
 extern size_t pa_planes_bound(size_t n, int width);
 
@@ -47,7 +50,7 @@ extern PaStatus pa_planes_decode(PaPlanes *planes, const void *stored, size_t le
 								 void *raw);
 
 /*
- * Documents (configuration, header, recipe): zstd level 3 when that is smaller,
+ * Documents (configuration, header, recipe, facts, table of contents): zstd level 3 when that is smaller,
  * else as they are.  A stored length below the raw length means compressed.
  */
 extern PaStatus pa_document_encode(PaPlanes *planes, const void *raw, size_t n, PaBuf *out, size_t *stored);

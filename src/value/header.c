@@ -45,7 +45,7 @@ _Static_assert(AT_DIGEST + PA_SHA256_LENGTH == AT_ENVELOPE_DIGEST, "digests have
 _Static_assert(AT_ENVELOPE_DIGEST + PA_SHA256_LENGTH == AT_RESERVED_2, "digests have 32 bytes");
 _Static_assert(AT_CHECKSUM + 8 == PA_VALUE_HEADER_BYTES && PA_VALUE_HEADER_BYTES == 256,
 			   "checksum comes last");
-_Static_assert(PA_VALUE_VERSION == 1, "doc/format.md and test/golden know version 1 only");
+_Static_assert(PA_VALUE_VERSION == 2, "doc/format.md and test/golden know versions 1 and 2");
 _Static_assert((int) PA_DOCUMENT_CONFIG == 0 &&
 				   (int) PA_SECTION_CONFIG + (int) PA_DOCUMENT_HEADER == (int) PA_SECTION_HEADER &&
 				   (int) PA_SECTION_CONFIG + (int) PA_DOCUMENT_RECIPE == (int) PA_SECTION_RECIPE,
@@ -78,6 +78,16 @@ pa_document_limit(PaDocument which)
 	return 0;
 }
 
+/* The version before this one has no compressed facts and table of contents. */
+static bool
+is_packed(const PaLayout *layout)
+{
+	for (int i = 0; i < PA_SECTION_CONFIG; i++)
+		if (layout->section[i].stored < layout->section[i].raw)
+			return true;
+	return false;
+}
+
 void
 pa_layout_write(const PaLayout *layout, uint8_t out[PA_VALUE_HEADER_BYTES])
 {
@@ -85,7 +95,7 @@ pa_layout_write(const PaLayout *layout, uint8_t out[PA_VALUE_HEADER_BYTES])
 
 	memset(out, 0, PA_VALUE_HEADER_BYTES);
 	memcpy(out, magic, sizeof(magic));
-	pa_store_u16(out + AT_VERSION, PA_VALUE_VERSION);
+	pa_store_u16(out + AT_VERSION, is_packed(layout) ? PA_VALUE_VERSION : PA_VALUE_VERSION - 1);
 	pa_store_u16(out + AT_HEADER_BYTES, PA_VALUE_HEADER_BYTES);
 	out[AT_KIND] = (uint8_t) header->kind;
 	pa_store_u64(out + AT_SIZE, header->size);
@@ -147,6 +157,7 @@ decode(const uint8_t *p, PaLayout *layout)
 {
 	PaValueHeader *header = &layout->header;
 
+	layout->version = pa_load_u16(p + AT_VERSION);
 	header->kind = (PaKind) p[AT_KIND];
 	header->size = pa_load_u64(p + AT_SIZE);
 	header->raw_bytes = pa_load_u64(p + AT_RAW_BYTES);
@@ -167,21 +178,32 @@ decode(const uint8_t *p, PaLayout *layout)
 	memcpy(header->envelope_digest, p + AT_ENVELOPE_DIGEST, PA_SHA256_LENGTH);
 }
 
-static PaStatus
-check_section(PaEnv *env, const PaSection *section, int i)
+/* Facts, or table of contents. */
+static bool
+is_description(const PaLayout *layout, const PaSection *section)
 {
-	if (i < PA_SECTION_CONFIG)
-	{
-		if (section->stored != section->raw)
-			return pa_value_damaged(env, "Section %d has lengths %u and %u.", i, section->stored,
-									section->raw);
+	if (section->stored == section->raw)
+		return true;
+	return layout->version >= 2 && section->stored < section->raw && section->stored > 0 &&
+		section->raw <= PA_MAX_PACKED_BYTES;
+}
+
+static bool
+is_document(const PaSection *section, PaDocument which)
+{
+	return section->stored <= section->raw && section->raw <= pa_document_limit(which) &&
+		(section->stored == 0) == (section->raw == 0) && (section->raw > 0 || which == PA_DOCUMENT_HEADER);
+}
+
+static PaStatus
+check_section(PaEnv *env, const PaLayout *layout, int i)
+{
+	const PaSection *section = &layout->section[i];
+
+	if (i < PA_SECTION_CONFIG ? is_description(layout, section)
+							  : is_document(section, (PaDocument) (i - PA_SECTION_CONFIG)))
 		return PA_OK;
-	}
-	if (section->stored > section->raw ||
-		section->raw > pa_document_limit((PaDocument) (i - PA_SECTION_CONFIG)) ||
-		(section->stored == 0) != (section->raw == 0) || (section->raw == 0 && i != PA_SECTION_HEADER))
-		return pa_value_damaged(env, "Section %d has lengths %u and %u.", i, section->stored, section->raw);
-	return PA_OK;
+	return pa_value_damaged(env, "Section %d has lengths %u and %u.", i, section->stored, section->raw);
 }
 
 /* Sections, then data, one behind the other, up to the end. */
@@ -200,7 +222,7 @@ check_places(PaEnv *env, const PaLayout *layout, uint64_t size)
 		if (section->offset != at || section->stored > size - at)
 			return pa_value_damaged(env, "Section %d of %u bytes at %" PRIu64 " is not in its place.", i,
 									section->stored, section->offset);
-		PA_TRY(check_section(env, section, i));
+		PA_TRY(check_section(env, layout, i));
 		at += section->stored;
 	}
 	if (layout->data_offset != at || layout->data_length != size - at)

@@ -1,6 +1,6 @@
 /*
  * value.h
- *	  The stored form of an adapter, format 1: reading it by slices and writing
+ *	  The stored form of an adapter, formats 1 and 2: reading it by slices and writing
  *	  it in one pass.  doc/format.md describes it byte by byte; the constants
  *	  here are asserted against it.
  *
@@ -18,7 +18,7 @@
 #include "adapter/source.h"
 #include "codec/planes.h"
 
-#define PA_VALUE_VERSION 1
+#define PA_VALUE_VERSION 2
 #define PA_VALUE_HEADER_BYTES 256
 
 typedef struct PaBytes PaBytes;

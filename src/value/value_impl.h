@@ -29,9 +29,16 @@ typedef struct PaSection
 	uint64_t	checksum;
 } PaSection;
 
+/*
+ * Facts and table of contents above it are never compressed: as much is asked for
+ * before a value is known to be sound, at every opening.
+ */
+#define PA_MAX_PACKED_BYTES (4 * 1024 * 1024)
+
 /* All of the fixed header. */
 typedef struct PaLayout
 {
+	uint16_t	version;		/* read; written is what the sections need */
 	PaValueHeader header;
 	PaSection	section[PA_SECTION_COUNT];
 	uint64_t	data_offset;

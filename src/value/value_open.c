@@ -18,6 +18,27 @@ check_section(PaEnv *env, const PaSection *section, const uint8_t *p, const char
 	return PA_OK;
 }
 
+/*
+ * As it was written, which stays as long as the value.  The decoder is given back
+ * before the next value is opened: of many that are open few are read at a time.
+ */
+static PaStatus
+unpack(PaEnv *env, const PaSection *section, const uint8_t *p, const uint8_t **raw)
+{
+	uint8_t    *room;
+	PaPlanes   *planes;
+
+	*raw = p;
+	if (section->stored == section->raw)
+		return PA_OK;
+	PA_TRY(PA_NEW_RAW(env, section->raw, &room));
+	PA_TRY(pa_planes_create(env, &planes));
+	PA_TRY(pa_document_decode(planes, p, section->stored, room, section->raw));
+	pa_planes_release(planes);
+	*raw = room;
+	return PA_OK;
+}
+
 /* Facts and table of contents lie side by side: one fetch for both. */
 static PaStatus
 read_description(PaEnv *env, PaValue *value)
@@ -25,12 +46,21 @@ read_description(PaEnv *env, PaValue *value)
 	const PaSection *facts = &value->layout.section[PA_SECTION_FACTS];
 	const PaSection *toc = &value->layout.section[PA_SECTION_TOC];
 	const uint8_t *p = NULL;
+	const uint8_t *raw_facts;
+	const uint8_t *raw_toc;
 
 	PA_TRY(pa_value_fetch(env, value->bytes, facts->offset, (uint64_t) facts->stored + toc->stored, &p));
 	PA_TRY(check_section(env, facts, p, "description"));
 	PA_TRY(check_section(env, toc, p + facts->stored, "table of contents"));
-	PA_TRY(pa_facts_read(env, p, facts->stored, value->layout.header.kind, &value->adapter));
-	return pa_toc_read(env, p + facts->stored, toc->stored, value);
+	PA_TRY(unpack(env, facts, p, &raw_facts));
+	PA_TRY(unpack(env, toc, p + facts->stored, &raw_toc));
+	PA_TRY(pa_facts_read(env, raw_facts, facts->raw, value->layout.header.kind, &value->adapter));
+	PA_TRY(pa_toc_read(env, raw_toc, toc->raw, value));
+	if (raw_facts != p)
+		pa_free(env, (void *) raw_facts);
+	if (raw_toc != p + facts->stored)
+		pa_free(env, (void *) raw_toc);
+	return PA_OK;
 }
 
 PaStatus

@@ -4,7 +4,7 @@
  *
  * Everything in front of the data has a size that is known beforehand: room is
  * left for the header and the table of contents, and both are filled in when
- * the blocks are written.  One block is in memory at a time.
+ * the blocks are written (and the table of a small value compressed).  One block is in memory at a time.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
@@ -12,6 +12,9 @@
 
 #include <inttypes.h>
 #include <string.h>
+
+/* Data beyond it stay where they are: of a large value the table of contents is next to nothing. */
+#define MAX_MOVED_BYTES (16 * 1024 * 1024)
 
 typedef struct Writer
 {
@@ -82,6 +85,35 @@ end_section(Writer *w, PaSection *section, size_t raw)
 	return PA_OK;
 }
 
+/*
+ * Compress a section where it lies, if that is shorter, and move up what stands
+ * behind it; the sections' offsets are the caller's.
+ */
+static PaStatus
+pack_section(Writer *w, PaSection *section)
+{
+	size_t		begin = w->start + (size_t) section->offset;
+	size_t		end = begin + section->stored;
+	PaBuf		packed;
+	size_t		stored;
+	PaStatus	status;
+
+	if (section->raw > PA_MAX_PACKED_BYTES)
+		return PA_OK;
+	PA_TRY(pa_buf_init(w->env, &packed, 0, section->raw));
+	status = pa_document_encode(w->planes, w->out->data + begin, section->raw, &packed, &stored);
+	if (status == PA_OK)
+	{
+		memcpy(w->out->data + begin, packed.data, stored);
+		memmove(w->out->data + begin + stored, w->out->data + end, w->out->length - end);
+		w->out->length -= section->stored - stored;
+		section->stored = (uint32_t) stored;
+		section->checksum = pa_checksum(packed.data, stored);
+	}
+	pa_buf_release(&packed);
+	return status;
+}
+
 /* Header and table of contents as room, the rest as it will be. */
 static PaStatus
 write_front(Writer *w)
@@ -92,6 +124,7 @@ write_front(Writer *w)
 	section = begin_section(w, PA_SECTION_FACTS);
 	PA_TRY(pa_facts_write(w->out, w->adapter));
 	PA_TRY(end_section(w, section, pa_facts_size(w->adapter)));
+	PA_TRY(pack_section(w, section));
 	section = begin_section(w, PA_SECTION_TOC);
 	PA_TRY(pa_buf_zero(w->out, pa_toc_size(w->adapter)));
 	PA_TRY(end_section(w, section, pa_toc_size(w->adapter)));
@@ -160,6 +193,23 @@ fill_toc(Writer *w)
 	return PA_OK;
 }
 
+/* Of a value whose description counts, and whose data are soon moved. */
+static PaStatus
+pack_toc(Writer *w)
+{
+	PaSection  *section = &w->layout.section[PA_SECTION_TOC];
+	uint32_t	gained = section->stored;
+
+	if (w->layout.data_length > MAX_MOVED_BYTES)
+		return PA_OK;
+	PA_TRY(pack_section(w, section));
+	gained -= section->stored;
+	for (int i = PA_SECTION_TOC + 1; i < PA_SECTION_COUNT; i++)
+		w->layout.section[i].offset -= gained;
+	w->layout.data_offset -= gained;
+	return PA_OK;
+}
+
 static PaStatus
 fill_header(Writer *w)
 {
@@ -191,6 +241,7 @@ write_all(Writer *w)
 	PA_TRY(write_front(w));
 	PA_TRY(write_data(w));
 	PA_TRY(fill_toc(w));
+	PA_TRY(pack_toc(w));
 	return fill_header(w);
 }
 

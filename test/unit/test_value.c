@@ -398,14 +398,42 @@ read_file(const char *path, size_t *n)
 	return p;
 }
 
-/* Written by the code of the time; run from the top of the repository. */
-UNIT_TEST(golden_files)
+/* What a tensor of a small adapter takes besides its data: little more than its SHA-256 and a checksum. */
+UNIT_TEST(small_adapters)
 {
-	FILE	   *list = fopen("test/golden/format1/digests.txt", "r");
+	enum
+	{
+		MODULES = 40
+	};
+	char		paths[MODULES][80];
+	Sample		s;
+	PaBuf		buf;
+	uint64_t	data;
+
+	sample_begin(&s, PA_KIND_LORA, unit_seed());
+	for (int i = 0; i < MODULES; i++)
+	{
+		snprintf(paths[i], sizeof(paths[i]), "model.encoder.layer.%02d.attention.self.query", i);
+		CHECK_OK(sample_linear(env, &s, paths[i], PA_F32, 1, 64, 64), env);
+	}
+	CHECK_OK(sample_write(env, &s, 0, &buf), env);
+	data = pa_load_u64(buf.data + 160);
+	if (!CHECK(data - PA_VALUE_HEADER_BYTES < 2 * MODULES * (PA_SHA256_LENGTH + 8 + 24)))
+		printf("#   %llu bytes before the data\n", (unsigned long long) data);
+	pa_buf_release(&buf);
+}
+
+static void
+check_golden_files(PaEnv *env, const char *folder)
+{
+	char		digests[64];
+	FILE	   *list;
 	char		hex[2][65];
 	char		name[64];
 	int			n = 0;
 
+	snprintf(digests, sizeof(digests), "%s/digests.txt", folder);
+	list = fopen(digests, "r");
 	if (!CHECK(list != NULL))
 		return;
 	while (fscanf(list, "%64s %64s %63s", hex[0], hex[1], name) == 3)
@@ -419,7 +447,7 @@ UNIT_TEST(golden_files)
 		Sample		s;
 
 		CHECK(n < SAMPLE_GOLDEN_COUNT && strcmp(name, sample_golden_name(n)) == 0);
-		snprintf(path, sizeof(path), "test/golden/format1/%s.bin", name);
+		snprintf(path, sizeof(path), "%s/%s.bin", folder, name);
 		p = read_file(path, &length);
 		if (!CHECK(p != NULL))
 			break;
@@ -443,6 +471,13 @@ UNIT_TEST(golden_files)
 	CHECK(n == SAMPLE_GOLDEN_COUNT);
 }
 
+/* Written by the code of their time; run from the top of the repository. */
+UNIT_TEST(golden_files)
+{
+	check_golden_files(env, "test/golden/format1");
+	check_golden_files(env, "test/golden/format2");
+}
+
 UNIT_SUITE(value, UNIT_CASE(samples), UNIT_CASE(dtypes_and_sizes), UNIT_CASE(documents), UNIT_CASE(slices),
 		   UNIT_CASE(released_document), UNIT_CASE(random_ranges), UNIT_CASE(failing_fetch),
-		   UNIT_CASE(limits), UNIT_CASE(golden_files));
+		   UNIT_CASE(limits), UNIT_CASE(golden_files), UNIT_CASE(small_adapters));

@@ -15,6 +15,7 @@
 #include "value_later.h"
 #include "value_sample.h"
 #include "value_seal.h"
+#include "value_unpacked.h"
 
 /* Open, decode, compare all. */
 static PaStatus
@@ -53,17 +54,44 @@ is_damage(PaStatus status)
 	return status == PA_ERR_CORRUPT || status == PA_ERR_UNSUPPORTED;
 }
 
+/* A sample as it is written; or with its description as it is, as version 1 has it. */
+static PaStatus
+write_golden(PaEnv *env, int golden, bool unpacked, PaBuf *buf)
+{
+	Sample		s;
+
+	PA_TRY(sample_golden(env, golden, &s));
+	PA_TRY(sample_write(env, &s, 0, buf));
+	return unpacked ? value_unpacked(env, buf) : PA_OK;
+}
+
+/* What was written by version 1 is read, and is the same value. */
+UNIT_TEST(both_versions)
+{
+	for (int i = 0; i < SAMPLE_GOLDEN_COUNT; i++)
+	{
+		PaBuf		buf;
+		PaBuf		old;
+
+		CHECK_OK(write_golden(env, i, false, &buf), env);
+		CHECK_OK(write_golden(env, i, true, &old), env);
+		CHECK(pa_load_u16(old.data + 8) == 1 && read_copy(env, old.data, old.length, false) == PA_OK);
+		CHECK(pa_load_u16(buf.data + 8) == (buf.length < old.length ? 2 : 1));
+		CHECK(memcmp(buf.data + 176, old.data + 176, 64) == 0);
+		pa_buf_release(&buf);
+		pa_buf_release(&old);
+	}
+}
+
 UNIT_TEST(every_byte)
 {
 	static const uint8_t masks[] = {0x01, 0x80, 0xFF};
 
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 6; i++)
 	{
-		Sample		s;
 		PaBuf		buf;
 
-		CHECK_OK(sample_golden(env, i, &s), env);
-		CHECK_OK(sample_write(env, &s, 0, &buf), env);
+		CHECK_OK(write_golden(env, i % 3, i >= 3, &buf), env);
 		CHECK(buf.length < 4096 && read_copy(env, buf.data, buf.length, false) == PA_OK);
 		for (size_t at = 0; at < buf.length; at++)
 			for (size_t m = 0; m < sizeof(masks); m++)
@@ -78,13 +106,11 @@ UNIT_TEST(every_byte)
 
 UNIT_TEST(every_length)
 {
-	for (int i = 0; i < 5; i++)
+	for (int i = 0; i < 10; i++)
 	{
-		Sample		s;
 		PaBuf		buf;
 
-		CHECK_OK(sample_golden(env, i, &s), env);
-		CHECK_OK(sample_write(env, &s, 0, &buf), env);
+		CHECK_OK(write_golden(env, i % 5, i >= 5, &buf), env);
 		CHECK_OK(pa_buf_zero(&buf, 16), env);
 		for (size_t n = 0; n <= buf.length; n++)
 		{
@@ -117,13 +143,11 @@ UNIT_TEST(sealed_damage)
 
 	for (int i = 0; i < 3; i++)
 	{
-		Sample		s;
 		PaBuf		buf;
 		size_t		data;
 		long		accepted = 0;
 
-		CHECK_OK(sample_golden(env, i, &s), env);
-		CHECK_OK(sample_write(env, &s, 0, &buf), env);
+		CHECK_OK(write_golden(env, i, true, &buf), env);
 		data = (size_t) pa_load_u64(buf.data + 160);
 		for (size_t at = PA_VALUE_HEADER_BYTES; at < buf.length; at++)
 			for (size_t m = 0; m < sizeof(masks); m++)
@@ -153,7 +177,7 @@ static const struct
 } header_rows[] = {
 	{0, 1, 0x88, PA_ERR_CORRUPT, true},
 	{8, 2, 0, PA_ERR_CORRUPT, true},
-	{8, 2, 2, PA_ERR_UNSUPPORTED, true},
+	{8, 2, 3, PA_ERR_UNSUPPORTED, true},
 	{8, 2, 0xFFFF, PA_ERR_UNSUPPORTED, true},
 	{10, 2, 255, PA_ERR_CORRUPT, true},
 	{12, 1, 0, PA_ERR_CORRUPT, true},
@@ -200,11 +224,9 @@ static const struct
 
 UNIT_TEST(sealed_header)
 {
-	Sample		s;
 	PaBuf		buf;
 
-	CHECK_OK(sample_golden(env, 0, &s), env);
-	CHECK_OK(sample_write(env, &s, 0, &buf), env);
+	CHECK_OK(write_golden(env, 0, true, &buf), env);
 	for (size_t i = 0; i < sizeof(header_rows) / sizeof(header_rows[0]); i++)
 	{
 		uint8_t    *copy = malloc(buf.length);
@@ -227,17 +249,53 @@ UNIT_TEST(sealed_header)
 	pa_buf_release(&buf);
 }
 
+/* Lengths of what is compressed, and frames that are not theirs. */
+UNIT_TEST(packed_descriptions)
+{
+	static const struct
+	{
+		size_t		at;
+		int			size;
+		uint64_t	v;
+	} rows[] = {
+		{8, 2, 1},				/* version 1 has none */
+		{48, 4, 0},				/* facts: stored */
+		{52, 4, 1},				/* raw */
+		{52, 4, 100000},	 {52, 4, 4 * 1024 * 1024 + 1},
+		{52, 4, UINT32_MAX}, {76, 4, 1},	/* table of contents: raw */
+		{76, 4, 100000},	 {76, 4, 4 * 1024 * 1024 + 1},
+		{76, 4, UINT32_MAX}, {256, 1, 0},	/* the frame's magic */
+	};
+	PaBuf		buf;
+
+	CHECK_OK(write_golden(env, 0, false, &buf), env);
+	CHECK(pa_load_u16(buf.data + 8) == 2 && pa_load_u32(buf.data + 48) < pa_load_u32(buf.data + 52) &&
+		  pa_load_u32(buf.data + 72) < pa_load_u32(buf.data + 76));
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+	{
+		uint8_t		v[8];
+		uint8_t		kept[8];
+
+		pa_store_u64(v, rows[i].v);
+		memcpy(kept, buf.data + rows[i].at, 8);
+		memcpy(buf.data + rows[i].at, v, (size_t) rows[i].size);
+		if (!CHECK(read_copy(env, buf.data, buf.length, true) == PA_ERR_CORRUPT))
+			printf("#   row %zu\n", i);
+		memcpy(buf.data + rows[i].at, kept, 8);
+	}
+	CHECK(read_copy(env, buf.data, buf.length, true) == PA_OK);
+	pa_buf_release(&buf);
+}
+
 /* What only a later version knows: never damage, and said so. */
 UNIT_TEST(later_versions)
 {
 	for (int i = 0; i < SAMPLE_GOLDEN_COUNT; i++)
 		for (int sort = 0; sort < VALUE_LATER_COUNT; sort++)
 		{
-			Sample		s;
 			PaBuf		buf;
 
-			CHECK_OK(sample_golden(env, i, &s), env);
-			CHECK_OK(sample_write(env, &s, 0, &buf), env);
+			CHECK_OK(write_golden(env, i, true, &buf), env);
 			CHECK(value_later(buf.data, buf.length, sort));
 			CHECK_STATUS(read_all(env, buf.data, buf.length), PA_ERR_UNSUPPORTED, env);
 			CHECK(strcmp(env->error.message, "adapter was written by a later version of the extension") == 0);
@@ -274,12 +332,10 @@ UNIT_TEST(sealed_numbers)
 
 	for (int i = 0; i < 3; i++)
 	{
-		Sample		s;
 		PaBuf		buf;
 		size_t		data;
 
-		CHECK_OK(sample_golden(env, i, &s), env);
-		CHECK_OK(sample_write(env, &s, 0, &buf), env);
+		CHECK_OK(write_golden(env, i, true, &buf), env);
 		data = (size_t) pa_load_u64(buf.data + 160);
 		for (size_t at = 16; at + 4 <= data; at++)
 			for (size_t k = 0; k < sizeof(numbers) / sizeof(numbers[0]); k++)
@@ -299,13 +355,11 @@ UNIT_TEST(sealed_numbers)
 /* A tensor with so many blocks that the table ends among them: there is memory for fewer. */
 UNIT_TEST(blocks_of_later_tensors)
 {
-	Sample		s;
 	PaBuf		buf;
 	uint8_t    *toc;
 	size_t		n;
 
-	CHECK_OK(sample_golden(env, 3, &s), env);
-	CHECK_OK(sample_write(env, &s, 0, &buf), env);
+	CHECK_OK(write_golden(env, 3, true, &buf), env);
 	toc = buf.data + pa_load_u64(buf.data + 64);
 	n = pa_load_u32(buf.data + 72);
 	CHECK(memcmp(toc + 4, "saved.01", 8) == 0 && n > 80 + 100 * 12);
@@ -394,7 +448,7 @@ UNIT_TEST(hash_fails)
 	pa_buf_release(&buf);
 }
 
-UNIT_SUITE(value_damage, UNIT_CASE(every_byte), UNIT_CASE(every_length), UNIT_CASE(sealed_damage),
-		   UNIT_CASE(sealed_header), UNIT_CASE(later_versions), UNIT_CASE(later_files),
-		   UNIT_CASE(sealed_numbers), UNIT_CASE(blocks_of_later_tensors), UNIT_CASE(faults_of_the_host),
-		   UNIT_CASE(hash_fails));
+UNIT_SUITE(value_damage, UNIT_CASE(both_versions), UNIT_CASE(packed_descriptions), UNIT_CASE(every_byte),
+		   UNIT_CASE(every_length), UNIT_CASE(sealed_damage), UNIT_CASE(sealed_header),
+		   UNIT_CASE(later_versions), UNIT_CASE(later_files), UNIT_CASE(sealed_numbers),
+		   UNIT_CASE(blocks_of_later_tensors), UNIT_CASE(faults_of_the_host), UNIT_CASE(hash_fails));

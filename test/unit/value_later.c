@@ -66,12 +66,17 @@ value_later(uint8_t *p, size_t n, int sort)
 	bool		tensors = pa_load_u32(p + 32) > 0;
 	bool		modules = pa_load_u32(p + 36) > 0;
 
+	bool		packed = pa_load_u32(p + SECTION(0) + 8) < pa_load_u32(p + SECTION(0) + 12) ||
+		pa_load_u32(p + SECTION(1) + 8) < pa_load_u32(p + SECTION(1) + 12);
+
+	if (packed && sort >= 4)
+		return false;
 	if ((!tensors && (sort == 4 || sort == 5)) || (!modules && sort == 7))
 		return false;
 	switch (sort)
 	{
 		case 0:
-			pa_store_u16(p + 8, 2);
+			pa_store_u16(p + 8, 3);
 			break;
 		case 1:
 			p[12] = 200;

@@ -19,7 +19,8 @@ extern const char *value_later_name(int sort);
 
 /*
  * Put one into a value that opens, with its checksums right.  false if there is
- * no place for it: a type or role needs a tensor, a flag a module.
+ * no place for it: a type or role needs a tensor, a flag a module, and all behind
+ * the header a description that is not compressed (value_unpacked.h).
  */
 extern bool value_later(uint8_t *p, size_t n, int sort);
 

@@ -47,7 +47,7 @@ extern PaStatus sample_source(PaEnv *env, Sample *sample, PaSource **source);
 /* Into a fresh buffer, with `reserve` bytes in front. */
 extern PaStatus sample_write(PaEnv *env, Sample *sample, size_t reserve, PaBuf *out);
 
-/* What test/golden/format1 holds, and other tests use too. */
+/* What test/golden/format1 and format2 hold, and other tests use too. */
 #define SAMPLE_GOLDEN_COUNT 8
 
 extern const char *sample_golden_name(int i);

@@ -24,9 +24,11 @@ static void
 reshape_header(uint8_t *p, size_t n)
 {
 	static const uint8_t begin[12] = {0x89, 'P', 'A', 'D', 'P', 13, 10, 26, 1, 0, 0, 1};
+	bool		packed = p[8] == 2;
 	uint64_t	at = HEADER;
 
 	memcpy(p, begin, sizeof(begin));
+	p[8] = packed ? 2 : 1;
 	memset(p + 13, 0, 3);
 	memset(p + 240, 0, 8);
 	pa_store_u64(p + 16, n);
@@ -37,7 +39,7 @@ reshape_header(uint8_t *p, size_t n)
 
 		pa_store_u64(s, at);
 		pa_store_u32(s + 8, stored);
-		if (i < 2)
+		if (i < 2 && !packed)
 			pa_store_u32(s + 12, stored);
 		at += stored;
 	}
@@ -105,7 +107,8 @@ value_seal(uint8_t *p, size_t n, bool reshape)
 
 		if (offset > n || stored > n - offset)
 			continue;
-		if (i == 1 && data <= n)
+		/* a compressed table has its blocks' checksums inside */
+		if (i == 1 && data <= n && stored == pa_load_u32(s + 12))
 			seal_blocks(p + offset, stored, p + data, n - data, reshape);
 		pa_store_u64(s + 16, pa_checksum(p + offset, stored));
 	}
