@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/bytes.h"
 #include "value_sample.h"
 
 /* Every document, every tensor, every hash. */
