@@ -404,7 +404,7 @@ UNIT_TEST(small_adapters)
 {
 	enum
 	{
-		MODULES = 40
+		MODULES = SAMPLE_MODULES
 	};
 	char		paths[MODULES][80];
 	Sample		s;

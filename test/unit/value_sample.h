@@ -11,8 +11,8 @@
 #include "adapter/source.h"
 #include "value/value.h"
 
-#define SAMPLE_MODULES 8
-#define SAMPLE_TENSORS 32
+#define SAMPLE_MODULES 40
+#define SAMPLE_TENSORS 80
 
 /* Does not move once begun: the adapter points into it. */
 typedef struct Sample
