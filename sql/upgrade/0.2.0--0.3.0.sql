@@ -127,6 +127,18 @@ comment on function adapter_extract(adapter, double precision, boolean, text, bo
 	'The same, each module with the smallest rank, at least 1, that keeps this share of the sum of its '
 	'squared singular values. Error 22023: energy outside (0, 1].';
 
+create function adapter_extract(adapter, smallint, drop_others boolean default false,
+	embeddings text default null, fan_in_fan_out boolean default false) returns adapter
+	as 'MODULE_PATHNAME', 'adapter_extract_int2' language c stable parallel restricted cost 1000000;
+comment on function adapter_extract(adapter, smallint, boolean, text, boolean) is
+	'The same as with a rank of type integer.';
+
+create function adapter_extract(adapter, bigint, drop_others boolean default false,
+	embeddings text default null, fan_in_fan_out boolean default false) returns adapter
+	as 'MODULE_PATHNAME', 'adapter_extract_int8' language c stable parallel restricted cost 1000000;
+comment on function adapter_extract(adapter, bigint, boolean, text, boolean) is
+	'The same as with a rank of type integer.';
+
 comment on function adapter_add(adapter, adapter) is
 	'Operator +: terms of both. Evaluated once, in double, and rounded once: the same bits everywhere '
 	'(doc/algebra.md; addition of arXiv 2306.14870). Errors when evaluated: 22000 operands that do not fit, '
