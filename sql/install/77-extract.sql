@@ -15,6 +15,18 @@ comment on function adapter_extract(adapter, integer, boolean, text, boolean) is
 	'no such tensor, 0A000 another kind, tensors that a LoRA cannot hold, no OpenBLAS, 54000 rank above '
 	'512 of a matrix of more than 1024 rows and columns, 22003 weights not finite, 2201B bad expression.';
 
+create function adapter_extract(adapter, smallint, drop_others boolean default false,
+	embeddings text default null, fan_in_fan_out boolean default false) returns adapter
+	as 'MODULE_PATHNAME', 'adapter_extract_int2' language c stable parallel restricted cost 1000000;
+comment on function adapter_extract(adapter, smallint, boolean, text, boolean) is
+	'The same as with a rank of type integer.';
+
+create function adapter_extract(adapter, bigint, drop_others boolean default false,
+	embeddings text default null, fan_in_fan_out boolean default false) returns adapter
+	as 'MODULE_PATHNAME', 'adapter_extract_int8' language c stable parallel restricted cost 1000000;
+comment on function adapter_extract(adapter, bigint, boolean, text, boolean) is
+	'The same as with a rank of type integer.';
+
 create function adapter_extract(adapter, energy double precision, drop_others boolean default false,
 	embeddings text default null, fan_in_fan_out boolean default false) returns adapter
 	as 'MODULE_PATHNAME', 'adapter_extract_energy' language c stable parallel restricted cost 1000000;

@@ -105,6 +105,13 @@ comment on function adapter_to_lora(adapter, json) is
 	'22023 shapes or configuration that do not fit the tensors, or inputs that are not known, 22000 '
 	'tensors that do not fit each other, 2201B bad expression, 22003 weights not finite, overflow.';
 
+create function adapter_difference(tuned bytea, base bytea, config json, leave_out text) returns adapter
+	as 'MODULE_PATHNAME' language c immutable strict parallel safe cost 1000;
+comment on function adapter_difference(bytea, bytea, json, text) is
+	'The same without the tensors that leave_out, an expression as Python reads it, matches by their whole '
+	'names, in both files: a head that only one of them has (tied weights), an embedding of another '
+	'vocabulary. Errors: as before; 22023 no such tensor, 2201B bad expression.';
+
 create function adapter_extract(adapter, rank integer, drop_others boolean default false,
 	embeddings text default null, fan_in_fan_out boolean default false) returns adapter
 	as 'MODULE_PATHNAME' language c stable parallel restricted cost 1000000;
@@ -119,6 +126,18 @@ comment on function adapter_extract(adapter, integer, boolean, text, boolean) is
 	'tensor is in memory at a time. By OpenBLAS; the recipe names the library. Errors: 22023 rank below 1, '
 	'no such tensor, 0A000 another kind, tensors that a LoRA cannot hold, no OpenBLAS, 54000 rank above '
 	'512 of a matrix of more than 1024 rows and columns, 22003 weights not finite, 2201B bad expression.';
+
+create function adapter_extract(adapter, smallint, drop_others boolean default false,
+	embeddings text default null, fan_in_fan_out boolean default false) returns adapter
+	as 'MODULE_PATHNAME', 'adapter_extract_int2' language c stable parallel restricted cost 1000000;
+comment on function adapter_extract(adapter, smallint, boolean, text, boolean) is
+	'The same as with a rank of type integer.';
+
+create function adapter_extract(adapter, bigint, drop_others boolean default false,
+	embeddings text default null, fan_in_fan_out boolean default false) returns adapter
+	as 'MODULE_PATHNAME', 'adapter_extract_int8' language c stable parallel restricted cost 1000000;
+comment on function adapter_extract(adapter, bigint, boolean, text, boolean) is
+	'The same as with a rank of type integer.';
 
 create function adapter_extract(adapter, energy double precision, drop_others boolean default false,
 	embeddings text default null, fan_in_fan_out boolean default false) returns adapter

@@ -25,17 +25,35 @@ pa_fail_not_finite(PaEnv *env, const char *name, const uint8_t *digest)
 	return PA_ERR_RANGE;
 }
 
-/* A name that is no expression for itself, or long, is not quoted: all dense tensors then. */
+/* Is the name an expression for itself, and not long? */
+static bool
+can_quote(const char *key)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+
+	return key[strspn(key, plain)] == '\0' && strlen(key) <= 256;
+}
+
+/* A name that cannot be quoted: all dense tensors. */
 PaCallText
 pa_drop_dense_call(const char *adapter, const char *key)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
 	PaCallText	out;
 
-	if (key[strspn(key, plain)] == '\0' && strlen(key) <= 256)
+	if (can_quote(key))
 		snprintf(out.text, sizeof(out.text), "adapter_drop_dense(%s, '%s')", adapter, key);
 	else
 		snprintf(out.text, sizeof(out.text), "adapter_drop_dense(%s)", adapter);
+	return out;
+}
+
+PaCallText
+pa_leave_out_call(const char *key)
+{
+	PaCallText	out;
+
+	snprintf(out.text, sizeof(out.text), "adapter_difference(tuned, base, config, '%s')",
+			 can_quote(key) ? key : "...");
 	return out;
 }
 

@@ -21,6 +21,10 @@ typedef struct PaCallText
 /* The call that leaves a dense tensor out, for hints: "adapter_drop_dense(b, 'score.weight')". */
 extern PaCallText pa_drop_dense_call(const char *adapter, const char *key);
 
+/* The call that leaves a tensor out of a difference: "adapter_difference(tuned, base, config,
+ * 'lm_head.weight')". */
+extern PaCallText pa_leave_out_call(const char *key);
+
 /* 22003: a result is beyond its dtype */
 extern PaStatus pa_fail_overflow(PaEnv *env, const PaTensor *tensor);
 

@@ -6,6 +6,8 @@
  */
 #include "adapter/operation.h"
 
+#include <string.h>
+
 #include "adapter/fault.h"
 #include "core/float8.h"
 
@@ -28,7 +30,8 @@ static const struct
 	 "They prune the factors of LoRA adapters.",
 	 "A weighted sum is defined for LoRA, (IA)^3 and differences."},
 	{PA_OPERATION_SINGULAR_VALUES, FORM(PA_DELTA_PRODUCT), false, "singular values are",
-	 "Truncation and spectra are of LoRA's product of two factors.", ""},
+	 "Truncation and spectra are of LoRA's product of two factors.",
+	 "adapter_extract() makes the nearest LoRA of a difference."},
 	{PA_OPERATION_DELTA, FORM(PA_DELTA_PRODUCT) | FORM(PA_DELTA_VECTOR), true, "deltas of modules are",
 	 "Each of its tensors is the change of a parameter of its own.",
 	 "adapter_tensor() gives the change of one parameter."},
@@ -72,6 +75,20 @@ static const FeatureRow rows[] = {
 	 "What that tensor does to the effect of the factors is not known, and a replacement of a base parameter it is not."},
 };
 
+/* Ways out, behind the one that every adapter has. */
+static const char by_peft[] =
+	"; PEFT converts it to plain LoRA with path_initial_model_for_weight_conversion of save_pretrained";
+static const char by_alphas[] =
+	"; a file for a diffusion model is read by such tensors if it is imported without a configuration";
+
+static bool
+is_alpha(const char *name)
+{
+	const char *end = strrchr(name, '.');
+
+	return end != NULL && strcmp(end, ".alpha") == 0;
+}
+
 static PaStatus
 require_plain(PaEnv *env, const PaAdapter *adapter)
 {
@@ -85,12 +102,10 @@ require_plain(PaEnv *env, const PaAdapter *adapter)
 			pa_fail(env, PA_ERR_UNSUPPORTED, "adapter uses %s%s%.300s%s", rows[i].name, told ? ": \"" : "",
 					told ? adapter->variant : "", told ? "\"" : "");
 			pa_detail(env, "%s", rows[i].reason);
-			if (rows[i].bit == PA_FEATURE_INITIALISATION)
-				pa_hint(env,
-						"It can be stored, exported and used as 1 * a; PEFT converts it to plain LoRA "
-						"with path_initial_model_for_weight_conversion of save_pretrained.");
-			else
-				pa_hint(env, "It can be stored, exported and used as 1 * a.");
+			pa_hint(env, "It can be stored, exported and used as 1 * a%s.",
+					rows[i].bit == PA_FEATURE_INITIALISATION ? by_peft
+						: told && is_alpha(adapter->variant) ? by_alphas
+															 : "");
 			return PA_ERR_UNSUPPORTED;
 		}
 	return pa_fail(env, PA_ERR_INTERNAL, "unknown features %#x", adapter->features);

@@ -87,6 +87,12 @@ pa_union_parameters(PaEnv *env, uint32_t n, const PaAdapter *const *adapters, Pa
 	return PA_OK;
 }
 
+static bool
+have_forms(const PaAdapter *a, const PaAdapter *b, PaDeltaForm of_a, PaDeltaForm of_b)
+{
+	return pa_delta_form(a) == of_a && pa_delta_form(b) == of_b;
+}
+
 PaStatus
 pa_agree(PaEnv *env, const PaAdapter *a, const PaAdapter *b)
 {
@@ -95,6 +101,9 @@ pa_agree(PaEnv *env, const PaAdapter *a, const PaAdapter *b)
 		pa_fail(env, PA_ERR_MISMATCH, "adapters have different kinds: %s and %s", pa_kind_name(a->kind),
 				pa_kind_name(b->kind));
 		pa_detail(env, "Adapters are combined with adapters of their own kind.");
+		if (have_forms(a, b, PA_DELTA_TENSORS, PA_DELTA_PRODUCT) ||
+			have_forms(b, a, PA_DELTA_TENSORS, PA_DELTA_PRODUCT))
+			pa_hint(env, "adapter_extract() makes the nearest LoRA of a difference.");
 		return PA_ERR_MISMATCH;
 	}
 	PA_TRY(agree_base(env, "base models", a->base_model, b->base_model));

@@ -29,19 +29,35 @@ check_names(PaEnv *env, const PaAdapter *tuned, const PaAdapter *base)
 {
 	for (uint32_t i = 0; i < tuned->n_tensors || i < base->n_tensors; i++)
 	{
-		const char *a = i < tuned->n_tensors ? tuned->tensors[i].name : NULL;
-		const char *b = i < base->n_tensors ? base->tensors[i].name : NULL;
-		int			order = a == NULL ? 1 : b == NULL ? -1 : strcmp(a, b);
+		const PaTensor *a = i < tuned->n_tensors ? &tuned->tensors[i] : NULL;
+		const PaTensor *b = i < base->n_tensors ? &base->tensors[i] : NULL;
+		int			order = a == NULL ? 1 : b == NULL ? -1 : strcmp(a->name, b->name);
+		const PaTensor *alone = order < 0 ? a : b;
 
 		if (order == 0)
 			continue;
-		pa_fail(env, PA_ERR_MISMATCH, "tensor \"%.300s\" is in the %s weights only", order < 0 ? a : b,
+		pa_fail(env, PA_ERR_MISMATCH, "tensor \"%.300s\" is in the %s weights only", alone->name,
 				order < 0 ? "tuned" : "base");
 		pa_detail(env,
 				  "Weights are subtracted tensor by tensor, by name, so both files must have the same ones.");
+		pa_hint(env, "%s leaves it out.", pa_leave_out_call(alone->key).text);
 		return PA_ERR_MISMATCH;
 	}
 	return PA_OK;
+}
+
+static PaStatus
+check_shapes(PaEnv *env, const PaTensor *a, const PaTensor *b)
+{
+	PaStatus	status = pa_agree_shape(env, a, b);
+
+	if (status == PA_OK)
+		return PA_OK;
+	if (a->elements == 0 || b->elements == 0)
+		pa_hint(env, "One is empty: gather the shards of the model before saving its weights.");
+	else
+		pa_hint(env, "%s leaves it out of both.", pa_leave_out_call(a->key).text);
+	return status;
 }
 
 /* The same bytes?  raw has room for two blocks. */
@@ -90,7 +106,7 @@ pa_difference_check(PaEnv *env, PaSource *tuned, PaSource *base, bool *keep)
 		const PaTensor *b = &base->adapter->tensors[i];
 
 		PA_TRY(pa_check_cancel(env));
-		PA_TRY(pa_agree_shape(env, a, b));
+		PA_TRY(check_shapes(env, a, b));
 		keep[i] = pa_dtype_is_arithmetic(a->dtype) && pa_dtype_is_arithmetic(b->dtype);
 		if (!keep[i])
 			PA_TRY(check_same_bytes(env, side, i, raw));

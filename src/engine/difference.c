@@ -14,12 +14,41 @@
 
 #include "adapter/kind.h"
 #include "algebra/difference.h"
+#include "core/pattern.h"
 #include "engine/export.h"
 #include "engine/file.h"
+#include "interchange/peft_path.h"
+
+/* Takes the tensors with these names out of the list of a file; *n counts them. */
+static PaStatus
+take_out(PaEnv *env, const char *pattern, PaSafetensors *file, uint32_t *n)
+{
+	PaPattern  *compiled;
+	uint32_t	kept = 0;
+
+	PA_TRY(pa_pattern_compile(env, pattern, PA_PATTERN_WHOLE, &compiled));
+	pa_pattern_share(compiled, file->n_tensors);
+	for (uint32_t i = 0; i < file->n_tensors; i++)
+	{
+		const char *name = file->tensors[i].name;
+		bool		matches;
+
+		PA_TRY(pa_check_cancel(env));
+		PA_TRY(pa_pattern_match(env, compiled, name + pa_peft_path_prefix(name), &matches));
+		if (matches)
+			(*n)++;
+		else
+			file->tensors[kept++] = file->tensors[i];
+	}
+	file->n_tensors = kept;
+	pa_pattern_release(env, compiled);
+	return PA_OK;
+}
 
 /* Whole weights have the form of a difference: parameters by name. */
 static PaStatus
-open_weights(PaEnv *env, PaText file, const char *what, PaText config, PaOpenedFile *opened)
+open_weights(PaEnv *env, PaText file, const char *what, PaText config, const char *leave_out, uint32_t *n_out,
+			 PaOpenedFile *opened)
 {
 	memset(opened, 0, sizeof(*opened));
 	PA_TRY(pa_safetensors_read(env, file, &opened->file));
@@ -29,6 +58,8 @@ open_weights(PaEnv *env, PaText file, const char *what, PaText config, PaOpenedF
 		pa_hint(env, "Pass the model's weights, model.safetensors.");
 		return PA_ERR_FILE;
 	}
+	if (leave_out != NULL)
+		PA_TRY(take_out(env, leave_out, &opened->file, n_out));
 	return pa_file_describe(env, opened, config);
 }
 
@@ -70,8 +101,10 @@ describe_kept(PaEnv *env, PaOpenedFile *tuned, const bool *keep, PaResult *resul
 }
 
 PaStatus
-pa_difference_of_files(PaEnv *env, PaText tuned, PaText base, PaText config, size_t reserve, PaBuf *out)
+pa_difference_of_files(PaEnv *env, PaText tuned, PaText base, PaText config, const char *leave_out,
+					   size_t reserve, PaBuf *out)
 {
+	uint32_t	n_out = 0;
 	PaOpenedFile opened[2];
 	PaResult	result;
 	bool	   *keep;
@@ -80,8 +113,14 @@ pa_difference_of_files(PaEnv *env, PaText tuned, PaText base, PaText config, siz
 	PaText		recipe;
 
 	PA_TRY(check_config(env, config));
-	PA_TRY(open_weights(env, tuned, "tuned", config, &opened[0]));
-	PA_TRY(open_weights(env, base, "base", config, &opened[1]));
+	PA_TRY(open_weights(env, tuned, "tuned", config, leave_out, &n_out, &opened[0]));
+	PA_TRY(open_weights(env, base, "base", config, leave_out, &n_out, &opened[1]));
+	if (leave_out != NULL && n_out == 0)
+	{
+		pa_fail(env, PA_ERR_CONFIG, "no tensor of the weights has a name that is to be left out");
+		pa_detail(env, "An expression must match the whole name of a tensor, as \"lm_head.weight\".");
+		return PA_ERR_CONFIG;
+	}
 	PA_TRY(PA_NEW_ARRAY(env, opened[0].result.adapter->n_tensors, &keep));
 	PA_TRY(pa_difference_check(env, opened[0].source, opened[1].source, keep));
 	PA_TRY(describe_kept(env, &opened[0], keep, &result));

@@ -15,6 +15,7 @@
 #include "engine/export.h"
 #include "interchange/container_alpha.h"
 #include "interchange/container_config.h"
+#include "interchange/peft_dialect.h"
 #include "interchange/peft_members.h"
 #include "interchange/peft_selection.h"
 
@@ -200,31 +201,64 @@ choose_recipe(PaEnv *env, const PaOpenedFile *opened, PaText *recipe)
 	return pa_recipe_import(env, sha256, recipe);
 }
 
+/* One that tells nothing of its module but that it is changed. */
+static const char *
+usual_suffix(const PaPeftDialect *dialect)
+{
+	for (size_t i = 0; i < dialect->n_suffixes; i++)
+		if (dialect->suffixes[i].module_flags == PA_MODULE_TARGET)
+			return dialect->suffixes[i].text;
+	return dialect->n_suffixes > 0 ? dialect->suffixes[0].text : "";
+}
+
+/* Is there something that is changed, or do the dense tensors alone make sense? */
+static bool
+is_accounted_for(const PaAdapter *adapter)
+{
+	if (pa_kind_methods(adapter->kind)->may_be_empty || adapter->n_saved_modules > 0 ||
+		(adapter->bias != NULL && strcmp(adapter->bias, "none") != 0))
+		return true;
+	for (uint32_t i = 0; i < adapter->n_modules; i++)
+		if (adapter->modules[i].flags & PA_MODULE_TARGET)
+			return true;
+	return false;
+}
+
+/* Another program's file, or another program's configuration. */
+static PaStatus
+check_is_of_config(PaEnv *env, const PaOpenedFile *opened)
+{
+	const PaAdapter *adapter = opened->result.adapter;
+
+	if (is_accounted_for(adapter))
+		return PA_OK;
+	return pa_container_refuse(env, &opened->file, pa_kind_methods(adapter->kind)->title);
+}
+
 /*
  * A file that has nothing of what the configuration says is another file, most
  * often the whole model's.  Dense tensors alone are an adapter only if the
- * configuration accounts for them; an envelope is believed, since a part of a
- * split may be such a one.
+ * configuration accounts for them; an envelope and the readable form are believed,
+ * since a part of a split may be such a one.
  */
 static PaStatus
-check_is_adapter(PaEnv *env, const PaAdapter *adapter)
+check_is_adapter(PaEnv *env, const PaOpenedFile *opened)
 {
-	const PaKindMethods *kind = pa_kind_methods(adapter->kind);
+	const PaAdapter *adapter = opened->result.adapter;
 
-	if (kind->may_be_empty || adapter->n_saved_modules > 0 ||
-		(adapter->bias != NULL && strcmp(adapter->bias, "none") != 0))
+	if (is_accounted_for(adapter))
 		return PA_OK;
-	for (uint32_t i = 0; i < adapter->n_modules; i++)
-		if (adapter->modules[i].flags & PA_MODULE_TARGET)
-			return PA_OK;
-	pa_fail(env, PA_ERR_CONFIG, "file has no tensor of %s adapter", kind->title);
+	PA_TRY(check_is_of_config(env, opened));
+	pa_fail(env, PA_ERR_CONFIG, "file has no tensor of %s adapter", pa_kind_methods(adapter->kind)->title);
 	if (adapter->n_tensors > 0)
 		pa_detail(
 			env,
 			"What it has, beginning with \"%.300s\", is dense, and the configuration has no modules_to_save for it.",
 			adapter->tensors[0].name);
 	pa_hint(env,
-			"The adapter's tensors are in adapter_model.safetensors; model.safetensors is a whole model.");
+			"Names of its tensors end in \"%s\" or the like; PEFT's are in adapter_model.safetensors, and "
+			"model.safetensors is a whole model.",
+			usual_suffix(pa_container_dialect(opened->config.container, adapter->kind)));
 	return PA_ERR_CONFIG;
 }
 
@@ -248,6 +282,7 @@ pa_file_receive(PaEnv *env, const PaOpenedFile *opened)
 	const PaResult *result = &opened->result;
 	const char *names;
 
+	PA_TRY(check_is_of_config(env, opened));
 	PA_TRY(check_saved_tensors(env, result->adapter));
 	/* what MLX's has beside the scaling is how it was trained */
 	if (env->host->notice == NULL || opened->config.container == PA_CONTAINER_MLX)
@@ -275,7 +310,7 @@ pa_file_open(PaEnv *env, PaText file, PaText config, bool require_envelope, PaOp
 	PA_TRY(pa_file_describe(env, opened, config));
 	if (!envelope)
 	{
-		PA_TRY(check_is_adapter(env, opened->result.adapter));
+		PA_TRY(check_is_adapter(env, opened));
 		PA_TRY(pa_file_receive(env, opened));
 	}
 	opened->result.documents.document[PA_DOCUMENT_HEADER] = envelope ? st->inner_header : st->header;

@@ -32,8 +32,9 @@ extern PaStatus pa_file_open(PaEnv *env, PaText file, PaText config, bool requir
 extern PaStatus pa_file_describe(PaEnv *env, PaOpenedFile *opened, PaText config);
 
 /*
- * What comes in from outside for the first time: saved tensors that are empty are
- * PA_ERR_FILE, members of the configuration that nobody here knows a notice.
+ * What comes in from outside for the first time: other tensors than the configuration's
+ * program writes are PA_ERR_CONFIG, saved tensors that are empty PA_ERR_FILE, members of
+ * the configuration that nobody here knows a notice.
  */
 extern PaStatus pa_file_receive(PaEnv *env, const PaOpenedFile *opened);
 

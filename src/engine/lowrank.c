@@ -6,6 +6,7 @@
  */
 #include "engine/lowrank.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "adapter/operation.h"
@@ -27,7 +28,12 @@ PaStatus
 pa_lowrank_keep_energy(PaEnv *env, double energy, PaKeep *keep)
 {
 	if (!(energy > 0 && energy <= 1))
-		return pa_fail(env, PA_ERR_CONFIG, "energy must be above 0 and at most 1, not %g", energy);
+	{
+		pa_fail(env, PA_ERR_CONFIG, "energy must be above 0 and at most 1, not %g", energy);
+		if (energy > 1)
+			pa_hint(env, "For a rank pass rank => %.0f.", fmin(floor(energy), 1024));
+		return PA_ERR_CONFIG;
+	}
 	*keep = (PaKeep) {.energy = energy};
 	return PA_OK;
 }

@@ -67,6 +67,14 @@ is_of_language_model(const char *name)
 }
 
 bool
+pa_spelling_means_one(const char *name)
+{
+	const PaSpelling *spelling = pa_spelling_foreign(name);
+
+	return spelling != NULL && !(strcmp(spelling->a, BARE_A) == 0 && is_of_language_model(name));
+}
+
+bool
 pa_spelling_has_component(const char *name)
 {
 	if (is_of_language_model(name))

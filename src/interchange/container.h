@@ -37,6 +37,9 @@ extern const PaKind pa_container_kind;
 
 #define PA_SPELLING_ALPHA ".alpha"
 
+/* Where a configuration is wrong that a container has no need of. */
+#define PA_HINT_NO_CONFIG "Such a file needs no configuration: leave the argument out."
+
 /* The factors of an embedding, in PEFT and in each spelling. */
 #define PA_EMBEDDING_A ".lora_embedding_A"
 #define PA_EMBEDDING_B ".lora_embedding_B"
@@ -50,6 +53,13 @@ extern const PaSpelling *const pa_spelling_diffusers;
 
 /* The spelling that only such programs have and that this name ends in; NULL: none. */
 extern const PaSpelling *pa_spelling_foreign(const char *name);
+
+/*
+ * Does the name of a factor say that without an alpha the scaling is 1?  A program of
+ * its own has spelled it; but not of a language model with parameters called lora_A, which
+ * loralib and those after it write, with the scaling elsewhere.
+ */
+extern bool pa_spelling_means_one(const char *name);
 
 /* Does the name begin with a part of a diffusion pipeline, "unet." or the like, and is of no language model?
  */

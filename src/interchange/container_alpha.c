@@ -85,7 +85,7 @@ means_one(const PaAdapter *adapter, const PaModule *module)
 {
 	int64_t		a = module->tensor[PA_ROLE_FACTOR_A];
 
-	return a >= 0 && pa_spelling_foreign(adapter->tensors[a].name) != NULL;
+	return a >= 0 && pa_spelling_means_one(adapter->tensors[a].name);
 }
 
 PaStatus
@@ -112,7 +112,7 @@ pa_alphas_check(PaEnv *env, const PaAdapter *adapter, const uint8_t *const *data
 		pa_detail(env, "%s",
 				  alpha >= 0 ? "The tensor alpha is the scaling times r."
 							 : "Without a tensor alpha the scaling is 1.");
-		pa_hint(env, "Such a file needs no configuration: leave the argument out.");
+		pa_hint(env, PA_HINT_NO_CONFIG);
 		return PA_ERR_CONFIG;
 	}
 	return PA_OK;

@@ -22,6 +22,7 @@
 typedef struct Signs
 {
 	uint32_t	foreign;		/* factors that PEFT does not read */
+	uint32_t	unscaled;		/* of these, those that do not mean a scaling of 1 */
 	uint32_t	factors;		/* of PEFT's spelling, without its prefix */
 	uint32_t	prefixed;		/* with it */
 	uint32_t	components;		/* of the factors, below a part of a pipeline */
@@ -89,7 +90,10 @@ read_signs(const PaSafetensors *file)
 		signs.mlx += has_end(name, PA_MLX_A) || has_end(name, PA_MLX_B);
 		signs.biases += has_end(name, ".lora_B.bias");
 		if (pa_spelling_foreign(name) != NULL)
+		{
 			signs.foreign++;
+			signs.unscaled += !pa_spelling_means_one(name);
+		}
 		else if (!is_peft_factor(name))
 			continue;
 		else if (pa_peft_path_prefix(name) > 0)
@@ -121,29 +125,66 @@ is_complete(const PaSafetensors *file, const Signs *signs)
 {
 	if (signs->prefixed > 0 || signs->foreign + signs->factors == 0)
 		return false;
-	return signs->components == signs->factors || signs->alphas > 0 ||
+	return (signs->components == signs->factors && signs->unscaled == 0) || signs->alphas > 0 ||
 		json_object_get(file->metadata, PA_META_DIFFUSERS) != NULL;
+}
+
+static void
+tell_method(PaEnv *env, const Signs *signs)
+{
+	pa_detail(env, "It has the tensor \"%.300s\".", signs->tensor);
+	pa_hint(env,
+			"To store it without computing with it, pass a configuration that has its type, "
+			"{\"peft_type\": \"%s\"}.",
+			signs->type);
 }
 
 static PaStatus
 refuse_method(PaEnv *env, const Signs *signs)
 {
 	pa_fail(env, PA_ERR_UNSUPPORTED, "file is of %s, which is not LoRA", signs->method);
-	pa_detail(env, "It has the tensor \"%.300s\".", signs->tensor);
-	pa_hint(env,
-			"To store it without computing with it, pass a configuration that has its type, "
-			"{\"peft_type\": \"%s\"}.",
-			signs->type);
+	tell_method(env, signs);
 	return PA_ERR_UNSUPPORTED;
 }
 
-static PaStatus
-refuse_mlx(PaEnv *env)
+/* Is it a file of MLX's, by its factors? */
+static bool
+is_mlx(const Signs *signs)
 {
-	pa_fail(env, PA_ERR_CONFIG, "adapter of MLX has no configuration");
+	return signs->mlx > 0 && signs->foreign + signs->factors + signs->prefixed == 0;
+}
+
+static PaStatus
+refuse_mlx(PaEnv *env, const char *what)
+{
+	pa_fail(env, PA_ERR_CONFIG, "adapter of MLX has %s", what);
 	pa_detail(env, "Its scaling is in no tensor, so there is no default.");
 	pa_hint(env,
 			"Pass the text of the adapter_config.json beside adapters.safetensors as the second argument.");
+	return PA_ERR_CONFIG;
+}
+
+PaStatus
+pa_container_refuse(PaEnv *env, const PaSafetensors *file, const char *title)
+{
+	Signs		signs = read_signs(file);
+
+	if (signs.method != NULL)
+	{
+		pa_fail(env, PA_ERR_CONFIG, "file is of %s, and the configuration of %s adapter", signs.method,
+				title);
+		tell_method(env, &signs);
+		return PA_ERR_CONFIG;
+	}
+	if (is_mlx(&signs))
+		return refuse_mlx(env, "a configuration that is not MLX's");
+	if (signs.foreign + signs.factors + signs.prefixed == 0)
+		return PA_OK;
+	pa_fail(env, PA_ERR_CONFIG, "configuration is not that of the file");
+	pa_detail(env, "The names of its factors are not MLX's, as the configuration is.");
+	pa_hint(env, "%s",
+			is_complete(file, &signs) ? PA_HINT_NO_CONFIG
+									  : "Pass the text of the adapter_config.json beside the file.");
 	return PA_ERR_CONFIG;
 }
 
@@ -196,8 +237,8 @@ pa_container_config(PaEnv *env, const PaSafetensors *file, PaContainer *containe
 	*container = PA_CONTAINER_PEFT;
 	if (signs.method != NULL)
 		return refuse_method(env, &signs);
-	if (signs.mlx > 0 && signs.foreign + signs.factors + signs.prefixed == 0)
-		return refuse_mlx(env);
+	if (is_mlx(&signs))
+		return refuse_mlx(env, "no configuration");
 	if (!is_complete(file, &signs))
 		return PA_OK;
 	if (signs.foreign > 0 || signs.alphas > 0)

@@ -19,6 +19,13 @@
 extern PaStatus pa_container_config(PaEnv *env, const PaSafetensors *file, PaContainer *container,
 									PaText *config);
 
+/*
+ * Of a file that has no factor, nor anything else that an adapter of its configuration
+ * has: PA_ERR_CONFIG that says whose it is, if its names show; else PA_OK.  title is
+ * that of the configuration's kind.
+ */
+extern PaStatus pa_container_refuse(PaEnv *env, const PaSafetensors *file, const char *title);
+
 /* The same reading of a file with a configuration beside it: PEFT's, unless all its factors are foreign. */
 extern PaContainer pa_container_of_names(const PaSafetensors *file);
 

@@ -26,6 +26,9 @@ pa_factored_misfit(PaEnv *env, const PaFactoredParts *parts, const char *rule)
 			continue;
 		pa_fail(env, PA_ERR_MISMATCH, "tensors of module \"%.300s\" do not belong together", parts->path);
 		pa_detail(env, "PEFT writes %s; here \"%.300s\" has shape %s.", rule, t->name, pa_shape_text(t).text);
+		/* as what was sharded is saved; a rank that AdaLoRA has cut to 0 has two dimensions */
+		if (t->ndim == 1 && t->elements == 0)
+			pa_hint(env, "Gather the shards of the model before saving the adapter.");
 		return PA_ERR_MISMATCH;
 	}
 	return pa_fail(env, PA_ERR_INTERNAL, "module \"%.300s\" has no parts", parts->path);

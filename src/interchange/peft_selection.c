@@ -172,6 +172,7 @@ has_layer(PaEnv *env, const PaConfig *config, const char *path, bool *has)
 typedef struct Selection
 {
 	const PaConfig *config;
+	const PaAdapter *adapter;
 	Selector	target;
 	Selector	exclude;
 	size_t		n;
@@ -208,10 +209,21 @@ leaves_out(PaEnv *env, const Selection *selection, const char *path, const char 
 	return PA_OK;
 }
 
+/* Is the module of no file for diffusion models, which says its scaling itself? */
+static bool
+needs_config(const Selection *selection, const PaModule *module)
+{
+	int64_t		a = module->tensor[PA_ROLE_FACTOR_A];
+
+	return selection->config->container != PA_CONTAINER_DIFFUSION || a < 0 ||
+		(module->tensor[PA_ROLE_ALPHA] < 0 && !pa_spelling_means_one(selection->adapter->tensors[a].name));
+}
+
 /* Whether the model was wrapped before PEFT selected or afterwards, the file does not say: either will do. */
 static PaStatus
-check_module(PaEnv *env, const Selection *selection, const char *path, const char *named)
+check_module(PaEnv *env, const Selection *selection, const PaModule *module, const char *named)
 {
+	const char *path = module->path;
 	const char *member;
 	const char *of_named;
 
@@ -227,14 +239,16 @@ check_module(PaEnv *env, const Selection *selection, const char *path, const cha
 	pa_fail(env, PA_ERR_CONFIG, "module \"%.300s\" is left out by %s of the adapter configuration", path,
 			member);
 	pa_detail(env, "PEFT would not load its tensors.");
-	pa_hint(env, "It may be the configuration of another adapter.");
+	pa_hint(env, "%s",
+			needs_config(selection, module) ? "It may be the configuration of another adapter."
+											: PA_HINT_NO_CONFIG);
 	return PA_ERR_CONFIG;
 }
 
 PaStatus
 pa_peft_check_selection(PaEnv *env, const PaConfig *config, const PaAdapter *adapter)
 {
-	Selection	selection = {.config = config};
+	Selection	selection = {.config = config, .adapter = adapter};
 
 	PA_TRY(make_selector(env, config->target_modules, adapter->n_modules, &selection.target));
 	PA_TRY(make_selector(env, config->exclude_modules, adapter->n_modules, &selection.exclude));
@@ -244,7 +258,7 @@ pa_peft_check_selection(PaEnv *env, const PaConfig *config, const PaAdapter *ada
 			selection.paths[selection.n++] = adapter->modules[i].path;
 	for (uint32_t i = 0; i < adapter->n_modules; i++)
 		if (pa_module_is_layer(&adapter->modules[i]))
-			PA_TRY(check_module(env, &selection, adapter->modules[i].path, config->named_paths[i]));
+			PA_TRY(check_module(env, &selection, &adapter->modules[i], config->named_paths[i]));
 	pa_free(env, selection.paths);
 	return PA_OK;
 }

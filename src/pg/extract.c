@@ -10,6 +10,8 @@
 #include "fmgr.h"
 
 PG_FUNCTION_INFO_V1(adapter_extract);
+PG_FUNCTION_INFO_V1(adapter_extract_int2);
+PG_FUNCTION_INFO_V1(adapter_extract_int8);
 PG_FUNCTION_INFO_V1(adapter_extract_energy);
 
 /* Not strict: null for embeddings means the usual names. */
@@ -34,17 +36,39 @@ extract(FunctionCallInfo fcinfo, Bridge *bridge, PaKeep keep)
 	return bridge_return(bridge, pa_extract(&bridge->env, value, &arguments, VARHDRSZ, &out), &out);
 }
 
+/* Every type of whole numbers is a rank, as in lowrank.c. */
+static Datum
+extract_rank(FunctionCallInfo fcinfo, int64 rank)
+{
+	Bridge	   *bridge = bridge_open();
+	PaKeep		keep;
+
+	bridge_check(bridge, pa_lowrank_keep_rank(&bridge->env, rank, &keep));
+	return extract(fcinfo, bridge, keep);
+}
+
 Datum
 adapter_extract(PG_FUNCTION_ARGS)
 {
-	Bridge	   *bridge;
-	PaKeep		keep;
-
 	if (lacks_argument(fcinfo))
 		PG_RETURN_NULL();
-	bridge = bridge_open();
-	bridge_check(bridge, pa_lowrank_keep_rank(&bridge->env, PG_GETARG_INT32(1), &keep));
-	return extract(fcinfo, bridge, keep);
+	return extract_rank(fcinfo, PG_GETARG_INT32(1));
+}
+
+Datum
+adapter_extract_int2(PG_FUNCTION_ARGS)
+{
+	if (lacks_argument(fcinfo))
+		PG_RETURN_NULL();
+	return extract_rank(fcinfo, PG_GETARG_INT16(1));
+}
+
+Datum
+adapter_extract_int8(PG_FUNCTION_ARGS)
+{
+	if (lacks_argument(fcinfo))
+		PG_RETURN_NULL();
+	return extract_rank(fcinfo, PG_GETARG_INT64(1));
 }
 
 Datum

@@ -91,6 +91,8 @@ def names(case):
         case("diffusers: names in %s" % a, st.canonical(factors("unet.m", a, b)), None, None)
         case("diffusers: %s alone" % a, st.canonical({"unet.m" + a: shaped("F16", 2, 3)}), FILE, None)
     case("diffusers: below nothing", st.canonical(factors("m", ".lora_A.weight", ".lora_B.weight")), CONFIG, None)
+    case("loralib: of a language model", st.canonical(factors("transformer.h.0.attn.c_attn", ".lora_A", ".lora_B")), CONFIG, None)
+    case("loralib: with a configuration", st.canonical(factors("transformer.h.0.attn.c_attn", ".lora_A", ".lora_B")), None, json.dumps({"peft_type": "LORA", "r": 2, "lora_alpha": 8}))
     case("diffusers: below PEFT's prefix", st.canonical(factors("base_model.model.unet.m", ".lora_A.weight", ".lora_B.weight")), CONFIG, None)
     case("diffusers: one below nothing", st.canonical(dict(factors("unet.m", ".lora_A.weight", ".lora_B.weight"), **factors("m", ".lora_A.weight", ".lora_B.weight"))), CONFIG, None)
     case("diffusers: below nothing, with alpha", st.canonical(dict(factors("m", ".lora_A.weight", ".lora_B.weight"), **{"m.alpha": number("F16", 1)})), None, None)

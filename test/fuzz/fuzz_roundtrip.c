@@ -300,7 +300,8 @@ check_difference(PaEnv *env, const uint8_t *file, size_t length)
 	PaValue    *zeros;
 	double		norm;
 
-	if (limited_proper(env, pa_difference_of_files(env, weights, weights, pa_text_of(DIFFERENCE), 0, &buf),
+	if (limited_proper(env,
+					   pa_difference_of_files(env, weights, weights, pa_text_of(DIFFERENCE), NULL, 0, &buf),
 					   "difference") != PA_OK)
 		return;
 	zeros = open_value(env, &buf);

@@ -341,7 +341,7 @@ compose_differences(PaEnv *env, int index)
 		make_file(env, &family, &tuned);
 		must(env,
 			 pa_difference_of_files(env, pa_text(tuned.data, tuned.length), pa_text(base.data, base.length),
-									pa_text_of(difference_config), 0, &leaves[i].buf));
+									pa_text_of(difference_config), NULL, 0, &leaves[i].buf));
 		pa_buf_release(&tuned);
 		open_stored(env, &leaves[i]);
 		values[i] = leaves[i].value;

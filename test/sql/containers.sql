@@ -53,10 +53,21 @@ select convert_from(substr(f, 9, 300), 'UTF8') from adapter_to_safetensors(adapt
 select m.role, m.tensor, m.shape from (select named('text_encoder.e.lora_embedding_A', 'text_encoder.e.lora_embedding_B') as a) s, adapter_modules(adapter_scale(a, 2)) m;
 -- A language model's own transformer is no part of a pipeline: it needs its configuration.
 select fails(format('select named(%L, %L)', p || '.lora_A.weight', p || '.lora_B.weight')) from unnest('{transformer.h.0.attn.c_attn,transformer.blocks.1.attn.Wqkv}'::text[]) p;
+-- Nor do parameters called lora_A in it say a scaling, as loralib writes them; with a configuration they have one.
+select fails($$select named('transformer.h.0.attn.attn.lora_A', 'transformer.h.0.attn.attn.lora_B')$$);
+create function loralib(config text) returns adapter language sql immutable as $$
+	select adapter_from_json(format('{"config": {"peft_type": "LORA", "r": 1, "lora_alpha": 16 %s}, "tensors": {"transformer.h.0.attn.attn.lora_A": %s, "transformer.h.0.attn.attn.lora_B": %s}}',
+		config, tensor('F32', '[1, 2]', '[1, 2]'), tensor('F32', '[1, 1]', '[3]'))::json)
+$$;
+select m.tensor, m.scaling, a::text::adapter = a as text, b::text::adapter = b as computed, adapter_module_delta(b, 'transformer.h.0.attn.attn')
+from loralib('') a, adapter_scale(a, 0.5) b, adapter_modules(b) m order by 1;
+select fails($$select loralib(', "target_modules": ["c_attn"]')$$);
 -- With an alpha the names need no part of a pipeline; beside a configuration it is not understood.
 select m.role, m.scaling from adapter_modules(named('x.q.lora_A.weight', 'x.q.lora_B.weight', ', "x.q.alpha": ' || tensor('BF16', '[1]', '[0.5]'))) m;
 select m.role, m.scaling from adapter_modules(adapter_from_json((jsonb_set(adapter_to_json(named('x.q.lora_A.weight', 'x.q.lora_B.weight', ', "x.q.alpha": ' || tensor('BF16', '[1]', '[0.5]')))::jsonb - 'names',
 	'{config,lora_alpha}', '2'))::json)) m;
+select fails($$select -adapter_from_json((jsonb_set(adapter_to_json(named('x.q.lora_A.weight', 'x.q.lora_B.weight', ', "x.q.alpha": ' || tensor('BF16', '[1]', '[0.5]')))::jsonb - 'names',
+	'{config,lora_alpha}', '2'))::json)$$);
 -- A configuration beside kohya's names must agree.
 create function configured(config text) returns adapter language sql immutable as $$
 	select adapter_from_safetensors(adapter_to_safetensors(kohya('1')), config::json)

@@ -68,6 +68,7 @@ select adapter_to_lora(a, '{"q": [1]}') from f where n = 'loha';
 select adapter_to_lora(other('{"peft_type": "LOHA", "r": 1, "alpha": 3}', json_build_object(
 	'q.hada_w1_a', f32('[1, 2]', '[1, 2]'), 'q.hada_w1_b', f32('[2, 1]', '[1, 2]'), 'q.hada_w2_a', f32('[1, 2]', '[3, 5]'), 'q.hada_w2_b', f32('[2, 1]', '[1, -1]'))));
 select adapter_to_lora(other('{"peft_type": "LOHA", "r": 2, "alpha": 3}', json_build_object('q.hada_w1_a', f32('[1, 2]', '[1, 2]'))));
+select adapter_to_lora(other('{"peft_type": "LOHA", "r": 1, "alpha": 3}', json_build_object('q.hada_w1_a', f32('[0]', '[]'), 'q.hada_w1_b', f32('[0]', '[]'), 'q.hada_w2_a', f32('[0]', '[]'), 'q.hada_w2_b', f32('[0]', '[]'))));
 select adapter_to_lora(other('{"peft_type": "LOHA", "r": 2}', json_build_object('q.hada_w1_a', f32('[1, 2]', '[1, 2]'))));
 select adapter_to_lora(other('{"peft_type": "ADALORA", "init_r": 1, "lora_alpha": 1, "layer_replication": [[0, 1]]}', json_build_object('q.lora_A', f32('[1, 1]', '[1]'))));
 select adapter_to_lora(other('{"peft_type": "ADALORA", "init_r": 1, "lora_alpha": 1}', json_build_object('q.lora_embedding_A', f32('[1, 1]', '[1]'))));

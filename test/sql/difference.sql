@@ -58,6 +58,21 @@ select g.* from d x, d y, adapter_module_geometry(x.a, y.a) g where x.n = 'x' an
 select (select sum(z) from unnest(adapter_sketch(x.a + y.a, 1, 3)) z) = (adapter_sketch(x.a, 1, 3))[1] + (adapter_sketch(y.a, 1, 3))[1] as linear from d x, d y where x.n = 'x' and y.n = 'y';
 select adapter_sketch(a, 8, 42) from d where n = 'x';
 
+-- Tensors that are left out of both by their names: the bias that one lacks, the head of another shape.
+create function model(tensors json) returns bytea language sql immutable as $$
+	select adapter_to_safetensors(adapter_from_json(json_build_object('config', '{"peft_type": "DIFFERENCE"}'::json, 'tensors', tensors)))
+$$;
+create table models as select model('{"h.weight": {"dtype": "F32", "shape": [2], "data": [3, 1]}, "lm_head.weight": {"dtype": "F32", "shape": [1], "data": [7]}, "h.bias": {"dtype": "F32", "shape": [1], "data": [5]}}') as tuned,
+	model('{"h.weight": {"dtype": "F32", "shape": [2], "data": [1, 2]}, "lm_head.weight": {"dtype": "F32", "shape": [2], "data": [8, 9]}}') as base, '{"peft_type": "DIFFERENCE"}'::json as config;
+select t.*, adapter_difference(tuned, base, config, '.*\.bias|lm_head.weight') = adapter_from_safetensors(adapter_to_safetensors(a), config) as imported
+from models, adapter_difference(tuned, base, config, '(lm_.*|h\.b.*)') a, tensors(a) t;
+select fails(format('select adapter_difference(tuned, base, config, %L) from models', leave_out)) from unnest('{lm_head.weight,h.bias,head,(}'::text[]) leave_out;
+select fails($$select adapter_difference(base, tuned, config) from models$$);
+-- What was saved from shards is empty.
+select fails($$select adapter_difference(model('{"w": {"dtype": "F32", "shape": [0], "data": []}}'), model('{"w": {"dtype": "F32", "shape": [2], "data": [1, 2]}}'), config) from models$$);
+drop table models;
+drop function model;
+
 select adapter_difference(null, weights(''), '{}') is null as none;
 -- 22000 a tensor that one file lacks
 select fails($$select adapter_difference(weights('\x000040400000803f'), file('{"h.weight":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}', '\x000040400000803f'), '{"peft_type": "DIFFERENCE"}')$$);

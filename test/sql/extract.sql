@@ -14,6 +14,9 @@ select n.module, (select array_agg(round(x::numeric, 4)) from unnest(adapter_mod
 from e, (values ('q'), ('c'), ('m.wte')) n(module);
 -- 16 of 25 is the share of rank 1.
 select adapter_rank(adapter_select(adapter_extract(a, 0.63), 'q')) as "rank of 0.63", adapter_rank(adapter_select(adapter_extract(a, 0.65), 'q')) as "rank of 0.65" from e;
+-- Every type of whole numbers is a rank, and every other one an energy.
+select adapter_rank(adapter_extract(a, 1::smallint)) as small, adapter_rank(adapter_extract(a, 2::bigint)) as big,
+	adapter_rank(adapter_extract(a, 1.0)) as numeric_energy, adapter_rank(adapter_extract(a, rank => 1::smallint, drop_others => true)) as named from e;
 -- Who calls its embeddings otherwise says so; weights that are stored as (in, out) too.
 select m.tensor, m.shape from e, adapter_modules(adapter_extract(a, 1, embeddings => 'q')) m where m.module in ('q', 'm.wte') order by m.tensor;
 select m.tensor, m.shape from e, adapter_modules(adapter_extract(a, 1, fan_in_fan_out => true)) m where m.module in ('q', 'm.wte') order by m.tensor;
@@ -26,6 +29,8 @@ select adapter_extract(changes('{"q.weight": {"dtype": "F32", "shape": [1, 1], "
 select adapter_rank(adapter_extract(changes('{"q.weight": {"dtype": "F32", "shape": [1, 1], "data": [1]}, "q.bias": {"dtype": "F32", "shape": [1], "data": [2]}}'), 1, drop_others => true)) as rank;
 select adapter_extract(changes('{"q.bias": {"dtype": "F32", "shape": [1], "data": [0]}}'), 1);
 select adapter_extract(a, 0) from e;
+select adapter_extract(a, -1::smallint) from e;
+select adapter_extract(a, null::bigint) is null as nothing from e;
 select adapter_extract(a, 1.5) from e;
 select adapter_extract(a, 1, embeddings => '(') from e;
 select adapter_extract(adapter_extract(a, 1), 1) from e;

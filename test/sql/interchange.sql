@@ -28,6 +28,14 @@ select fails($$select adapter_from_safetensors(file, 'null') from files$$);
 -- A whole model, or nothing, beside an adapter's configuration: 22023.
 select fails($$select adapter_from_safetensors(safetensors('{"embed.weight":{"dtype":"F32","shape":[1,1],"data_offsets":[0,4]}}', '\x00000000'), config::json) from files$$);
 select fails($$select adapter_from_safetensors(safetensors('{}', ''), '{"peft_type": "IA3", "feedforward_modules": []}')$$);
+-- Another program's file, or another program's configuration, is called that.
+select fails(format('select adapter_from_json(%L)', json_build_object('config', config, 'tensors', json_build_object(a, t, b, t))))
+from (values ('{"peft_type": "LORA", "r": 1, "lora_alpha": 1}'::json, 'l.0.q.lora_a', 'l.0.q.lora_b'), ('{"peft_type": "IA3", "feedforward_modules": []}', 'l.0.q.lora_a', 'l.0.q.lora_b'),
+	('{"peft_type": "LORA", "r": 1, "lora_alpha": 1}', 'q.lokr_w1', 'q.lokr_w2'), ('{"peft_type": "LORA", "r": 1, "lora_alpha": 1}', 'q.alpha', 'q.hada_w1_a'),
+	('{"lora_parameters": {"rank": 1, "scale": 1}}', 'q.lora_A.weight', 'q.lora_B.weight'),
+	('{"lora_parameters": {"rank": 1, "scale": 1}}', 'unet.q.lora.down.weight', 'unet.q.lora.up.weight'),
+	('{"peft_type": "LORA", "r": 1, "lora_alpha": 1, "target_modules": ["k"]}', 'unet.q.lora.down.weight', 'unet.q.lora.up.weight')) v(config, a, b),
+	(values ('{"dtype": "F32", "shape": [1, 1], "data": [1]}'::json)) u(t);
 -- A saved module alone is what its configuration says.
 select adapter_kind(adapter_from_safetensors(safetensors('{"base_model.model.head.weight":{"dtype":"F32","shape":[1,1],"data_offsets":[0,4]}}', '\x00000000'),
 	'{"peft_type": "LORA", "r": 1, "lora_alpha": 1, "modules_to_save": ["head"]}'));

@@ -71,6 +71,7 @@ select adapter_rank(adapter_truncate(a, 1::smallint)) as small, adapter_rank(ada
 	(select max(kept_rank) from adapter_truncation_error(a, 1::smallint)) as told_small, (select max(kept_rank) from adapter_truncation_error(delta(a), 1::bigint)) as told_big
 from d;
 select fails($$select adapter_truncate(a, 0::smallint) from d$$);
+select fails($$select adapter_truncate(a, 2.0) from d$$);
 select fails($$select adapter_truncate(a, -1::bigint) from d$$);
 -- A zero adapter has no direction, and sorts last.
 select name, a <=> b as distance from (select lora('q', '[[1, 2]]', '[[1]]') as a) s,

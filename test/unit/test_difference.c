@@ -200,7 +200,8 @@ subtract(PaEnv *env, BuildFile *tuned, BuildFile *base, const char *config, PaVa
 	PaStatus	status;
 
 	*value = NULL;
-	status = pa_difference_of_files(env, pa_text(p, n[0]), pa_text(q, n[1]), pa_text_of(config), 0, &buf);
+	status = pa_difference_of_files(env, pa_text(p, n[0]), pa_text(q, n[1]), pa_text_of(config), NULL, 0,
+									&buf);
 	free(p);
 	free(q);
 	if (status == PA_OK)
