@@ -198,21 +198,26 @@ store_kept(PaEnv *env, PaValue *value, PaSource *parent, const bool *keep, const
 	return pa_result_store(env, &result, source, recipe, 1, operand, reserve, out);
 }
 
+/* What operations that choose among tensors begin with. */
+static PaStatus
+open_parts(PaEnv *env, PaValue *value, PaSource **parent, bool **keep, PaOperand *operand)
+{
+	PA_TRY(pa_view_parts(env, value, parent));
+	PA_TRY(pa_adapter_require_arithmetic(env, (*parent)->adapter));
+	PA_TRY(PA_NEW_ARRAY(env, (*parent)->adapter->n_tensors, keep));
+	return pa_operands_single(env, value, operand);
+}
+
 PaStatus
 pa_transform_select(PaEnv *env, PaValue *value, const char *pattern, bool invert, size_t reserve, PaBuf *out)
 {
-	const PaAdapter *adapter;
 	PaSource   *parent;
 	bool	   *keep;
 	PaOperand	operand;
 	PaText		recipe;
 
-	PA_TRY(pa_view_parts(env, value, &parent));
-	adapter = parent->adapter;
-	PA_TRY(pa_adapter_require_arithmetic(env, adapter));
-	PA_TRY(PA_NEW_ARRAY(env, adapter->n_tensors, &keep));
-	PA_TRY(match_modules(env, adapter, pattern, invert, keep));
-	PA_TRY(pa_operands_single(env, value, &operand));
+	PA_TRY(open_parts(env, value, &parent, &keep, &operand));
+	PA_TRY(match_modules(env, parent->adapter, pattern, invert, keep));
 	PA_TRY(pa_recipe_select(env, &operand, pattern, invert, &recipe));
 	return store_kept(env, value, parent, keep, &operand, recipe, reserve, out);
 }
@@ -221,19 +226,14 @@ PaStatus
 pa_transform_select_tensors(PaEnv *env, PaValue *value, const PaTensorSelection *selection, size_t reserve,
 							PaBuf *out)
 {
-	const PaAdapter *adapter;
 	PaSource   *parent;
 	bool	   *keep;
 	PaOperand	operand;
 	PaText		recipe;
 
-	PA_TRY(pa_view_parts(env, value, &parent));
-	adapter = parent->adapter;
-	PA_TRY(pa_adapter_require_arithmetic(env, adapter));
-	PA_TRY(PA_NEW_ARRAY(env, adapter->n_tensors, &keep));
-	PA_TRY(match_tensors(env, adapter, selection, keep));
-	PA_TRY(check_undivided(env, adapter, keep));
-	PA_TRY(pa_operands_single(env, value, &operand));
+	PA_TRY(open_parts(env, value, &parent, &keep, &operand));
+	PA_TRY(match_tensors(env, parent->adapter, selection, keep));
+	PA_TRY(check_undivided(env, parent->adapter, keep));
 	PA_TRY(pa_recipe_select_tensors(env, &operand, selection->tensors, selection->role, selection->invert,
 									&recipe));
 	return store_kept(env, value, parent, keep, &operand, recipe, reserve, out);
