@@ -144,7 +144,8 @@ create function adapter_extract(adapter, energy double precision, drop_others bo
 	as 'MODULE_PATHNAME', 'adapter_extract_energy' language c stable parallel restricted cost 1000000;
 comment on function adapter_extract(adapter, double precision, boolean, text, boolean) is
 	'The same, each module with the smallest rank, at least 1, that keeps this share of the sum of its '
-	'squared singular values. Error 22023: energy outside (0, 1].';
+	'squared singular values. Errors: 22023 energy outside (0, 1], 54000 energy that needs a rank above '
+	'512 of a matrix of more than 1024 rows and columns.';
 
 comment on function adapter_add(adapter, adapter) is
 	'Operator +: terms of both. Evaluated once, in double, and rounded once: the same bits everywhere '

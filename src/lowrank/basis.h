@@ -11,8 +11,9 @@
 #include "core/env.h"
 
 /*
- * Columns [first, l) of v (n x l) become orthonormal to all before them; one that
- * those before it make up becomes zero.
+ * Columns [first, l) of v (n x l) become orthonormal to all before them, which are
+ * orthonormal or zero; one that those before it make up, but for rounding noise in
+ * its own direction, becomes zero.
  */
 extern PaStatus pa_basis_orthonormalise(PaEnv *env, uint64_t n, uint64_t first, uint64_t l, double *v);
 
@@ -20,8 +21,8 @@ extern PaStatus pa_basis_orthonormalise(PaEnv *env, uint64_t n, uint64_t first, 
 extern PaStatus pa_basis_times(PaEnv *env, uint64_t n, uint64_t l, uint64_t k, const double *v,
 							   const double *u, double *out);
 
-/* out (l x l) = v^T z, made symmetric */
-extern PaStatus pa_basis_gram(PaEnv *env, uint64_t n, uint64_t l, const double *v, const double *z,
-							  double *out);
+/* out (l x k, ld apart) = v (n x l)^T z (n x k) */
+extern PaStatus pa_basis_products(PaEnv *env, uint64_t n, uint64_t l, const double *v, uint64_t k,
+								  const double *z, double *out, uint64_t ld);
 
 #endif

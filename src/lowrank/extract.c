@@ -98,7 +98,7 @@ need_tensor(PaEnv *env, Extract *self, uint32_t tensor, uint64_t rank)
 	pa_leading_release(env, &self->leading);
 	PA_TRY(draw_key(env, &self->parent->adapter->tensors[tensor], &key));
 	PA_TRY(load_matrix(env, self->parent, tensor, &matrix));
-	PA_TRY(pa_leading(env, &matrix, rank, 0, key, &self->leading));
+	PA_TRY(pa_leading(env, &matrix, rank, key, &self->leading));
 	self->exponent = matrix.exponent;
 	self->tensor = tensor;
 	pa_free(env, (void *) matrix.raw);

@@ -4,8 +4,8 @@
  *	  leading singular vectors on its shorter side.  doc/algebra.md, "Extraction".
  *
  * A short side of at most PA_LEADING_EXACT is decomposed as it is; of a longer one
- * the subspace is found from random beginnings, and iterated until what is left out
- * is within the tolerance of the least possible.
+ * the subspace is found from random beginnings (krylov.h), until what is left out is
+ * within the tolerance of the least possible.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
@@ -38,15 +38,14 @@ typedef struct PaLeading
 } PaLeading;
 
 /*
- * rank: at most this one; or, if it is 0, the smallest, at least 1, that keeps the
- * share `energy` of the sum of squares.  key: of the random beginnings.  Beyond its
- * own rank the matrix has zeros.  PA_ERR_LIMIT where more than PA_LEADING_MOST ranks
- * would be needed.
+ * rank: at most this one.  key: of the random beginnings.  Beyond its own rank the
+ * matrix has zeros.  PA_ERR_LIMIT if that is above PA_LEADING_MOST for a long side.
  */
-extern PaStatus pa_leading(PaEnv *env, const PaWholeMatrix *matrix, uint64_t rank, double energy,
-						   uint64_t key, PaLeading *leading);
+extern PaStatus pa_leading(PaEnv *env, const PaWholeMatrix *matrix, uint64_t rank, uint64_t key,
+						   PaLeading *leading);
 
-/* Only the rank. */
+/* The smallest rank, at least 1, that keeps the share `energy` of the sum of squares; PA_ERR_LIMIT as above.
+ */
 extern PaStatus pa_leading_rank(PaEnv *env, const PaWholeMatrix *matrix, double energy, uint64_t key,
 								uint64_t *rank);
 

@@ -17,6 +17,9 @@
 
 #define PANEL_BYTES ((uint64_t) 4 * 1024 * 1024)
 
+/* Squares that are added as doubles. */
+#define RUN 64
+
 PaStatus
 pa_panels(PaEnv *env, const PaWholeMatrix *matrix, uint64_t width, PaPanels *panels)
 {
@@ -75,6 +78,21 @@ pa_panel_fill(PaEnv *env, PaPanels *panels, uint64_t first, uint64_t h)
 	for (uint64_t row = 0; row < panels->n; row++)
 		PA_TRY(widen(env, matrix, row * matrix->columns + first, h, panels->panel + row * h));
 	return PA_OK;
+}
+
+void
+pa_panel_squares(const PaPanels *panels, uint64_t h, PaFsum *sum)
+{
+	uint64_t	n = h * panels->n;
+
+	for (uint64_t first = 0; first < n; first += RUN)
+	{
+		double		run = 0;
+
+		for (uint64_t i = first; i < n && i < first + RUN; i++)
+			run += panels->panel[i] * panels->panel[i];
+		pa_fsum_add(sum, run);
+	}
 }
 
 void

@@ -11,6 +11,7 @@
 #ifndef PA_PANEL_H
 #define PA_PANEL_H
 
+#include "core/fsum.h"
 #include "lowrank/leading.h"
 
 /* Products of one call of the library: a tenth of a second. */
@@ -32,6 +33,9 @@ extern void pa_panels_release(PaEnv *env, PaPanels *panels);
 
 /* Lines [first, first + h) come to the panel. */
 extern PaStatus pa_panel_fill(PaEnv *env, PaPanels *panels, uint64_t first, uint64_t h);
+
+/* sum += the squares of the panel, with hardly more than a rounding of each */
+extern void pa_panel_squares(const PaPanels *panels, uint64_t h, PaFsum *sum);
 
 /* y (h x width, ld apart) = the panel times v (n x width, n apart) */
 extern void pa_panel_times(const PaPanels *panels, uint64_t h, const double *v, uint64_t width, double *y,

@@ -17,6 +17,7 @@
 #include "engine_fixture.h"
 #include "interchange/peft_lora.h"
 #include "lowrank/blas.h"
+#include "lowrank/leading.h"
 #include "lowrank/svd.h"
 #include "work.h"
 
@@ -70,6 +71,30 @@ UNIT_TEST(singular_values_of_rank_1024)
 	{
 		unit_work_begin(&c.host);
 		CHECK_OK(pa_svd(own, n, n, a, true, &svd), own);
+		if (!CHECK(unit_work_most(&c.host) < UNIT_MOST_WORK))
+			printf("#   %.0f\n", unit_work_most(&c.host));
+	}
+	end(&c);
+}
+
+/* The most ranks of a long side: what is called for them, and how much is done between the calls. */
+UNIT_TEST(leading_vectors_of_rank_512)
+{
+	Counting	c;
+	PaEnv	   *own = begin(&c);
+	uint64_t	seed = unit_seed();
+	uint64_t	n = 1030;
+	double	   *a = random_matrix(own, (size_t) (n * n), &seed);
+	PaWholeMatrix matrix = {
+		.name = "a", .dtype = PA_F64, .rows = n, .columns = n, .raw = (uint8_t *) a, .exponent = 3};
+	PaLeading	leading;
+
+	(void) env;
+	if (CHECK_OK(pa_blas_open(own), own))
+	{
+		unit_work_begin(&c.host);
+		CHECK_OK(pa_leading(own, &matrix, PA_LEADING_MOST, 1, &leading), own);
+		CHECK(leading.rank == PA_LEADING_MOST);
 		if (!CHECK(unit_work_most(&c.host) < UNIT_MOST_WORK))
 			printf("#   %.0f\n", unit_work_most(&c.host));
 	}
@@ -329,5 +354,6 @@ UNIT_TEST(many_parameters)
 	end(&c);
 }
 
-UNIT_SUITE(cancel, UNIT_CASE(singular_values_of_rank_1024), UNIT_CASE(panels_are_the_whole),
-		   UNIT_CASE(sorting), UNIT_CASE(many_operands), UNIT_CASE(many_values), UNIT_CASE(many_parameters));
+UNIT_SUITE(cancel, UNIT_CASE(singular_values_of_rank_1024), UNIT_CASE(leading_vectors_of_rank_512),
+		   UNIT_CASE(panels_are_the_whole), UNIT_CASE(sorting), UNIT_CASE(many_operands),
+		   UNIT_CASE(many_values), UNIT_CASE(many_parameters));

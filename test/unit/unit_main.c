@@ -44,6 +44,9 @@
 	SUITE(value) \
 	SUITE(value_damage) \
 	SUITE(lowrank) \
+	SUITE(basis) \
+	SUITE(leading) \
+	SUITE(extract) \
 	SUITE(products) \
 	SUITE(draw) \
 	SUITE(merge) \
