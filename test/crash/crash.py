@@ -93,7 +93,7 @@ class Writer:
         with self.c.transaction(force_rollback=given_up):
             rows = [row for row in (self.compose() for _ in range(3)) if row]
             for row in rows:
-                self.c.execute("select registry.set_alias(%s, 'latest', %s)", row[:2])
+                self.c.execute("select registry.set_alias(%s, 'newest', %s)", row[:2])
         if not given_up:
             for row in rows:
                 self.told("version", *row)
