@@ -198,6 +198,12 @@ pa_recipe_is_end(const PaRecipeNode *node)
 }
 
 bool
+pa_recipe_same_story(const PaRecipeNode *a, const PaRecipeNode *b)
+{
+	return a->members != NULL && b->members != NULL && json_equal(a->members, b->members);
+}
+
+bool
 pa_recipe_is_untold(const PaRecipeGraph *graph, uint32_t node)
 {
 	for (; pa_recipe_is_end(&graph->nodes[node]); node = graph->nodes[node].other)

@@ -56,6 +56,9 @@ extern bool pa_recipe_is_end(const PaRecipeNode *node);
 /* No story of the digest says what it was made of. */
 extern bool pa_recipe_is_untold(const PaRecipeGraph *graph, uint32_t node);
 
+/* Does one say what the other does, to the letter? */
+extern bool pa_recipe_same_story(const PaRecipeNode *a, const PaRecipeNode *b);
+
 /* Members that the grammar requires of the node's operation: NULL and 0 for null. */
 extern const char *pa_recipe_text(const PaRecipeNode *node, const char *member);
 extern double pa_recipe_number(const PaRecipeNode *node, const char *member);	/* a weight */

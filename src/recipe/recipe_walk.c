@@ -180,6 +180,9 @@ pa_recipe_edges(PaEnv *env, const PaRecipeGraph *graph, const uint8_t *digest, c
 		for (; story != 0; story = graph->nodes[story].other)
 		{
 			PA_TRY(pa_check_cancel(env));
+			/* where claims lead in a circle the root's story may be told below it again */
+			if (walk.queue[i] == own && pa_recipe_same_story(&graph->nodes[story], &graph->nodes[0]))
+				continue;
 			if (!pa_recipe_is_end(&graph->nodes[story]))
 				PA_TRY(append_story(env, &walk, story, walk.queue[i], *edges, n));
 		}

@@ -351,7 +351,7 @@ class Edits:
 
 
 def tamper(run):
-    n = int(os.environ.get("PA_EDITS", "2000"))
+    n = int(os.environ.get("PA_EDITS", "1200"))
     with harness.scratch("tampering") as database, harness.connect(database) as connection:
         # Binary, so that damaged bytes can be stored where a value should stand.
         connection.execute("create cast (adapter as bytea) without function")
