@@ -4,7 +4,7 @@ Random edits of the tables behind the registry's back, triggers and constraints
 out of the way: any column of any row, rows deleted, invented and swapped, tables
 emptied, the log cut and written anew.  registry.verify() with an earlier
 checkpoint must name the entry or the row with a class that fits.  Each edit is
-rolled back.  PA_EDITS sets their number (2000).
+rolled back.  PA_EDITS sets their number (1200; the full form is 2000).
 
 SPDX-License-Identifier: PostgreSQL
 """
