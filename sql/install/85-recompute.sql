@@ -54,6 +54,28 @@ comment on aggregate adapter_recompute(jsonb, adapter, bytea, boolean) is
 	'to 0; 22023 the recipe leads in a circle, nothing is left, without is not met, or the arguments differ '
 	'between rows; 54000 more than 512 MiB of computed values in one group; and those of the operations.';
 
+create function adapter_recompute_outline_final(internal) returns jsonb
+	as 'MODULE_PATHNAME' language c stable parallel safe cost 10000;
+comment on function adapter_recompute_outline_final(internal) is
+	'Final function of adapter_recompute_outline.';
+
+create aggregate adapter_recompute_outline(recipe jsonb, value adapter, without bytea, renormalize boolean) (
+	sfunc = adapter_recompute_transition,
+	stype = internal,
+	finalfunc = adapter_recompute_outline_final,
+	finalfunc_modify = read_only,
+	parallel = safe
+);
+comment on aggregate adapter_recompute_outline(jsonb, adapter, bytea, boolean) is
+	'What adapter_recompute would come to, as far as that is told by the descriptions of the values (names, '
+	'shapes, types, scalings) and their dense tensors of up to 131072 elements; no other weight is read or '
+	'computed. {"obstacle": message}: it would be refused. {"unknown": message}: an operation looks at other '
+	'weights before it begins (truncation to an energy, extraction of what may be zeros). Else {"digest": '
+	'..., "made": ...}: the name of the result, and of all that would be made [name, root of its recipe]. A '
+	'name stands for the digest, in hexadecimal: it is the digest where all tensors are those of given '
+	'values, else nothing''s. Not told: numbers out of range, and a recipe that leads to another digest than '
+	'it says. Null for no rows. Errors: 22023 the arguments differ between rows; 54000.';
+
 create function adapter_evaluated_from(digest bytea, envelope_digest bytea, before bigint default null,
 	out operands bytea[], out root jsonb, out serial bigint)
 	returns record

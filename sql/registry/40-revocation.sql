@@ -223,10 +223,12 @@ comment on function @registry@.settle() is
 	'revocations are not done. To be called, in transactions of their own, until it returns 0: twice, and '
 	'again while transactions are open that began before. Error 25001: not READ COMMITTED.';
 
--- A root that is evaluated from its operands alone needs nothing below them.
+-- A sum that is left with one of its operands, which has its value: no rule is
+-- asked of one operand alone that was not asked of all, and what is made is told by
+-- the node without the terms of the others.
 -- For: admin, inside
-create or replace function @registry@.recomposable(roots bigint[], sets bigint[], left_out bytea[],
-	fallen bytea[]) returns table (root bigint, claims bigint)
+create or replace function @registry@.clear_of(roots bigint[], sets bigint[], without bytea, left_out bytea[],
+	fallen bytea[]) returns table (root bigint, claims bigint, claimed boolean, result bytea)
 	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin
@@ -234,29 +236,60 @@ begin
 	with asked as materialized (
 		select u.root, u.claims from unnest(roots, sets) u(root, claims) where u.root is not null
 		group by u.root, u.claims order by u.root),	-- neighbours are near in the indexes
-	operand as (
-		select a.root, a.claims, e.parent, e.parent in (select unnest(left_out)) as gone
-		from asked a
+	story as (
+		select a.root, a.claims, s.* from asked a
 			cross join lateral (
-				select x.digest, x.node from @registry@.story x where x.id = a.root offset 0) s
-			cross join lateral (select x.parent from @registry@.edge x where x.story = a.root offset 0) e
-		-- (not where the digest itself is an operand, which is no edge)
-		where position(encode(s.digest, 'hex') in s.node::text) = 0
+				select x.digest, x.node, x.proven from @registry@.story x where x.id = a.root offset 0) s
+		where s.node ->> 'op' in ('combine', 'concatenate')
 			and (a.claims is null or not exists (
 				select from @registry@.claim c join @registry@.story o on o.id = c.story
-				where c.claim_set = a.claims and o.digest <> s.digest)))
-	select o.root, coalesce(o.claims, 0) from operand o
-	group by o.root, o.claims
-	having bool_or(not o.gone) and bool_and(case when o.gone then true
-		when o.parent in (select unnest(fallen)) then false
-		else exists (select from @registry@.version v
-			where v.digest = o.parent and v.value is not null offset 0) end);
+				where c.claim_set = a.claims and o.digest <> s.digest))),
+	kept as (
+		select s.root, s.claims, bool_or(s.proven) as proven, jsonb_agg(s.node) -> 0 as node,
+			count(*) as n, bool_or(e.parent = without) as named,
+			array_agg(e.parent) filter (where not e.gone) as operand,
+			min(coalesce(e.p, e.w)) filter (where not e.gone) as p,
+			min(coalesce(e.q, e.w)) filter (where not e.gone) as q
+		from story s cross join lateral (
+			select x.parent, x.p, x.q, x.w, x.parent in (select unnest(left_out)) as gone
+			from @registry@.edge x where x.story = s.root offset 0) e
+		group by s.root, s.claims)
+	select k.root, coalesce(k.claims, 0), not k.proven, case when k.p = 1 and k.q = 1 then k.operand[1]
+		else @registry@.told_digest(@registry@.node_of(k.node, k.operand[1])) end
+	from kept k
+	where k.named and cardinality(k.operand) = 1 and (k.q <> 1 or k.p = 1)
+		and k.operand[1] not in (select unnest(fallen))
+		and exists (select from @registry@.version v
+			where v.digest = k.operand[1] and v.value is not null offset 0)
+		-- each operand is an edge: none has weights that sum to 0, or is the digest itself
+		and k.n = (select count(distinct t ->> 'of') from jsonb_array_elements(k.node -> 'terms') t);
 end
 $$;
-comment on function @registry@.recomposable(bigint[], bigint[], bytea[], bytea[]) is
-	'Of versions'' roots with their claim sets (0: none) those that nothing stands in the way of, seen of '
-	'all at once: each operand is left out, or has a value and has not fallen. obstacle() says it of the '
-	'others.';
+comment on function @registry@.clear_of(bigint[], bigint[], bytea, bytea[], bytea[]) is
+	'Of versions'' roots with their claim sets (0: none) the sums that are left with one operand, which has a '
+	'value and has not fallen; whether the root is a claim, and the digest of what is left, where that is '
+	'told. outlook() says it of the others.';
+
+-- For: admin, inside
+create or replace function @registry@.node_of(node jsonb, operand bytea) returns jsonb
+	language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
+	select jsonb_set(node, '{terms}', (
+		select jsonb_agg(t.term order by t.n)
+		from jsonb_array_elements(node -> 'terms') with ordinality t(term, n)
+		where t.term ->> 'of' = encode(operand, 'hex')))
+$$;
+comment on function @registry@.node_of(jsonb, bytea) is 'The node of a sum with the terms of one operand alone.';
+
+-- For: admin, inside
+create or replace function @registry@.told_digest(node jsonb) returns bytea
+	language plpgsql stable parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
+begin
+	return (select s.digest from @registry@.story s
+		where s.sha256 = sha256(convert_to(told_digest.node::text, 'UTF8')) and s.proven limit 1);
+end
+$$;
+comment on function @registry@.told_digest(jsonb) is
+	'What facts say that a node makes; null if none tells it.';
 
 -- For: admin, inside
 create or replace function @registry@.revoke_begin(digest bytea, reason text,
@@ -304,22 +337,22 @@ begin
 		clear as materialized (
 			select r.*
 			from (select array_agg(c.root) as roots, array_agg(c.claims) as sets from concerned c) a
-				cross join lateral @registry@.recomposable(a.roots, a.sets, left_out, fallen) r
+				cross join lateral @registry@.clear_of(a.roots, a.sets, $1, left_out, fallen) r
 		), unclear as materialized (
 			select c.* from concerned c
 				left join clear r on r.root = c.root and r.claims = coalesce(c.claims, 0)
-			where r.root is null and c.root is not null and c.digest not in (select unnest(left_out))
+			where r.root is null and c.digest not in (select unnest(left_out))
 		), named as materialized (
 			-- all at once: each version by itself would go through all that has fallen
-			select c.entry, c.number,
-				array_agg(p.parent) filter (where p.parent in (select unnest(left_out))) as gone,
+			select c.entry, c.number, bool_or(p.parent = $1 and p.told) as told, array_agg(
+					p.parent order by p.parent <> $1) filter (where p.parent in (select unnest(left_out))) as gone,
 				array_agg(p.parent) filter (where p.parent in (select unnest(fallen))) as fallen
 			from unclear c join @registry@.version v on v.entry = c.entry and v.number = c.number
-				cross join lateral @registry@.named_by(v, c.claims) p(parent)
+				cross join lateral @registry@.named_by(v, c.claims) p(parent, told)
 			group by c.entry, c.number
 		), stopped as materialized (
-			select c.entry, c.number, @registry@.obstacle(
-				coalesce(v.recipe, @peft@.adapter_recipe(v.value)), coalesce(n.gone, '{}'),
+			select c.entry, c.number, @registry@.outlook(v, c.claims, coalesce(n.told, false),
+				coalesce(n.gone, '{}'),
 				@registry@.affected_of(coalesce(n.fallen, '{}'), c.digest, c.claims)) as obstacle
 			from unclear c join @registry@.version v on v.entry = c.entry and v.number = c.number
 				left join named n on n.entry = c.entry and n.number = c.number
@@ -333,9 +366,12 @@ begin
 			left join @registry@.descendant_depths($1, below.made, below.sets, below.parents,
 				below.children) d on d.digest = c.digest
 			left join stopped s on s.entry = c.entry and s.number = c.number
+			left join clear r on r.root = c.root and r.claims = coalesce(c.claims, 0)
 			cross join lateral (select case
-				when c.root is null then 'it was imported'
-				when c.digest in (select unnest(left_out)) then 'it is what is to be left out'
+				when c.digest = $1 then 'it is what is to be left out'
+				when c.digest in (select unnest(left_out)) then 'it is revoked itself'
+				when r.claimed then @registry@.claim_obstacle()
+				when r.result is not null then @registry@.result_obstacle(c.entry, r.result)
 				else s.obstacle end as obstacle) o
 		order by d.depth, c.entry, c.number;
 end
@@ -343,8 +379,9 @@ $$;
 comment on function @registry@.revoke(bytea, text) is
 	'Revokes a digest, known or not: nothing that has it as an ancestor can be read or committed from then '
 	'on. Returns all versions concerned: reference, kind (revoked, descendant), length of the shortest '
-	'path, the aliases that were taken off, whether @registry@.recompose() can make it again without the '
-	'digest and all others that are revoked, and what stands in the way, standing (proven: facts say that it '
+	'path, the aliases that were taken off, whether @registry@.recompose() makes it again without the '
+	'digest and all others that are revoked, and what stands in the way (where renormalize => true helps, '
+	'that; where only evaluating tells, that), standing (proven: facts say that it '
 	'was made of it; claimed: it says so itself). A digest that is revoked already stays as it is. '
 	'@registry@.revoke_digest() is the mark alone. Errors: 25001 not READ COMMITTED, 22004 no reason, 22023 '
 	'not a digest.';
@@ -385,19 +422,22 @@ comment on function @registry@.fallen(bytea) is
 
 -- For: admin, inside
 create or replace function @registry@.named_by(version @registry@.version, claims bigint)
-	returns setof bytea
+	returns table (parent bytea, told boolean)
 	language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
 begin
 	return query
-		select e.parent from @peft@.adapter_recipe_edges(
+	select n.parent, bool_or(n.told)
+	from (select e.parent, true as told from @peft@.adapter_recipe_edges(
 			coalesce(version.recipe, @peft@.adapter_recipe(version.value)), version.digest, '{}') e
-		union
-		select e.parent from @registry@.story_edges(version.digest, array[named_by.claims]) e
-		where named_by.claims is not null;
+		union all
+		select e.parent, false from @registry@.story_edges(version.digest, array[named_by.claims]) e
+		where named_by.claims is not null) n
+	group by n.parent;
 end
 $$;
 comment on function @registry@.named_by(@registry@.version, bigint) is
-	'All operands in a version''s recipe and in what it claims, each once.';
+	'All operands in a version''s recipe (told) and in what it claims, each once.';
 
 -- Only what is walked to from the digest counts, so that a story of something
 -- that many were made of leads to none of them.

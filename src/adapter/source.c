@@ -22,6 +22,24 @@ typedef struct SubsetSource
 	const uint32_t *from;
 } SubsetSource;
 
+PaStatus
+pa_fingerprint_same(const PaTensor *of, uint8_t out[PA_SHA256_LENGTH])
+{
+	memcpy(out, of->sha256, PA_SHA256_LENGTH);
+	return PA_OK;
+}
+
+PaStatus
+pa_fingerprint_of(PaEnv *env, const char *what, const void *by, size_t n, const uint8_t of[PA_SHA256_LENGTH],
+				  uint8_t out[PA_SHA256_LENGTH])
+{
+	PA_TRY(pa_hash_begin(env, PA_HASH_TENSOR));
+	PA_TRY(pa_hash_update(env, PA_HASH_TENSOR, what, strlen(what) + 1));
+	PA_TRY(pa_hash_update(env, PA_HASH_TENSOR, of, PA_SHA256_LENGTH));
+	PA_TRY(pa_hash_update(env, PA_HASH_TENSOR, by, n));
+	return pa_hash_finish(env, PA_HASH_TENSOR, out);
+}
+
 static PaStatus
 check_range(PaEnv *env, const PaAdapter *adapter, uint32_t tensor, uint64_t first, size_t n)
 {
@@ -71,6 +89,14 @@ subset_read(PaEnv *env, PaSource *self, uint32_t tensor, uint64_t first, size_t 
 	return source->parent->read(env, source->parent, source->from[tensor], first, n, dst);
 }
 
+static PaStatus
+subset_fingerprint(PaEnv *env, PaSource *self, uint32_t tensor, uint8_t out[PA_SHA256_LENGTH], bool *known)
+{
+	SubsetSource *source = (SubsetSource *) self;
+
+	return pa_fingerprint_same(&source->parent->adapter->tensors[source->from[tensor]], out);
+}
+
 PaStatus
 pa_source_subset(PaEnv *env, const PaAdapter *adapter, PaSource *parent, const uint32_t *from,
 				 PaSource **source)
@@ -86,6 +112,7 @@ pa_source_subset(PaEnv *env, const PaAdapter *adapter, PaSource *parent, const u
 	PA_TRY(PA_NEW(env, &made));
 	made->base.adapter = adapter;
 	made->base.read = subset_read;
+	made->base.fingerprint = subset_fingerprint;
 	made->parent = parent;
 	made->from = from;
 	*source = &made->base;

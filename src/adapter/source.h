@@ -10,6 +10,11 @@
  * any other range is right too, only slower.  For sub-byte types elements count
  * bytes (pa_tensor_units).  A source keeps at most a few blocks in memory.
  *
+ * Outlines (value/value.h) have no elements, and their tensors fingerprints in the
+ * place of SHA-256s: fingerprint() says what read() would give, by the fingerprints or
+ * SHA-256s of what it would read.  Equal ones are equal bytes; bytes that are equal by
+ * their numbers alone have others.
+ *
  * SPDX-License-Identifier: PostgreSQL
  */
 #ifndef PA_SOURCE_H
@@ -23,7 +28,25 @@ struct PaSource
 {
 	const PaAdapter *adapter;
 	PaStatus	(*read)(PaEnv *env, PaSource *self, uint32_t tensor, uint64_t first, size_t n, void *dst);
+
+	/* NULL, or *known false: the recipe and the tensor's name say what it is.  Uses PA_HASH_TENSOR. */
+	PaStatus	(*fingerprint)(PaEnv *env, PaSource *self, uint32_t tensor, uint8_t out[PA_SHA256_LENGTH],
+							   bool *known);
 };
+
+static inline PaStatus
+pa_source_fingerprint(PaEnv *env, PaSource *self, uint32_t tensor, uint8_t out[PA_SHA256_LENGTH], bool *known)
+{
+	*known = self->fingerprint != NULL;
+	return *known ? self->fingerprint(env, self, tensor, out, known) : PA_OK;
+}
+
+/* Where read() hands on another tensor's bytes as they are. */
+extern PaStatus pa_fingerprint_same(const PaTensor *of, uint8_t out[PA_SHA256_LENGTH]);
+
+/* Where it makes them of one fingerprint, by what n bytes at `by` say. */
+extern PaStatus pa_fingerprint_of(PaEnv *env, const char *what, const void *by, size_t n,
+								  const uint8_t of[PA_SHA256_LENGTH], uint8_t out[PA_SHA256_LENGTH]);
 
 /* How many units read() counts in (elements, or bytes for sub-byte types), and their width. */
 static inline uint64_t

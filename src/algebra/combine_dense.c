@@ -160,3 +160,29 @@ pa_combine_dense(PaEnv *env, const PaCombine *plan, const PaKeyedRef *refs, uint
 	*layout = PA_LAYOUT_COPY;
 	return PA_OK;
 }
+
+/*
+ * A mixture of tensors that are the same: weights above 0 that sum to 1 within the
+ * tolerance, and so few of them that what is lost in double, all in all, is less than
+ * half a step of the type.
+ */
+#define KEPT_TERMS 1024
+
+bool
+pa_combine_is_kept(const PaCombine *plan, const PaCombineSum *sum)
+{
+	const PaTensor *first = pa_combine_tensor(plan, &sum->terms[0]);
+
+	if (sum->layout != PA_LAYOUT_SUM || sum->n_terms > KEPT_TERMS || first->role != PA_ROLE_DENSE ||
+		(first->dtype != PA_F32 && first->dtype != PA_F16 && first->dtype != PA_BF16))
+		return false;
+	for (uint32_t i = 0; i < sum->n_terms; i++)
+	{
+		const PaTensor *other = pa_combine_tensor(plan, &sum->terms[i]);
+
+		if (!(sum->terms[i].c > 0) || other->dtype != first->dtype ||
+			memcmp(first->sha256, other->sha256, PA_SHA256_LENGTH) != 0)
+			return false;
+	}
+	return true;
+}

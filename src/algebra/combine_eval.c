@@ -104,6 +104,15 @@ combine_read(PaEnv *env, PaSource *source, uint32_t tensor, uint64_t first, size
 	return PA_OK;
 }
 
+static PaStatus
+combine_fingerprint(PaEnv *env, PaSource *source, uint32_t tensor, uint8_t out[PA_SHA256_LENGTH], bool *known)
+{
+	PaCombineSource *self = (PaCombineSource *) source;
+	const int64_t dtype = source->adapter->tensors[tensor].dtype;
+
+	return pa_combine_fingerprint(env, self->plan, self->sums[tensor], &dtype, sizeof(dtype), out);
+}
+
 PaStatus
 pa_combine_source(PaEnv *env, PaCombine *plan, const PaAdapter *adapter, const uint32_t *draft_of,
 				  PaSource **source)
@@ -121,6 +130,7 @@ pa_combine_source(PaEnv *env, PaCombine *plan, const PaAdapter *adapter, const u
 		PA_TRY(PA_NEW_RAW(env, PA_BLOCK_ELEMENTS, &self->part));
 	self->base.adapter = adapter;
 	self->base.read = combine_read;
+	self->base.fingerprint = combine_fingerprint;
 	self->plan = plan;
 	*source = &self->base;
 	return PA_OK;

@@ -152,6 +152,13 @@ extern size_t pa_combine_key_end(const PaKeyed *keyed, size_t i);
 extern PaStatus pa_combine_dense(PaEnv *env, const PaCombine *plan, const PaKeyedRef *refs, uint32_t n,
 								 PaLayout *layout);
 
+/* A sum of equal dense tensors is that tensor. */
+extern bool pa_combine_is_kept(const PaCombine *plan, const PaCombineSum *sum);
+
+/* combine_term.c: what a sum is made of (PaSource.fingerprint); by: n bytes that say how else. */
+extern PaStatus pa_combine_fingerprint(PaEnv *env, const PaCombine *plan, const PaCombineSum *sum,
+									   const void *by, size_t n, uint8_t out[PA_SHA256_LENGTH]);
+
 /* The n tensors of one key have the same bytes. */
 extern bool pa_combine_same_tensors(const PaCombine *plan, const PaKeyedRef *refs, uint32_t n);
 

@@ -185,6 +185,16 @@ factored_read(PaEnv *env, PaSource *source, uint32_t tensor, uint64_t first, siz
 	return read_factor(env, self, tensor, first, n, dst);
 }
 
+static PaStatus
+factored_fingerprint(PaEnv *env, PaSource *source, uint32_t tensor, uint8_t out[PA_SHA256_LENGTH],
+					 bool *known)
+{
+	Factored   *self = (Factored *) source;
+
+	*known = source->adapter->tensors[tensor].role == PA_ROLE_DENSE;
+	return *known ? pa_fingerprint_same(&self->parent->adapter->tensors[self->tags[tensor]], out) : PA_OK;
+}
+
 PaStatus
 pa_factored_source(PaEnv *env, PaSource *parent, const PaAdapter *adapter, const PaFactored *factored,
 				   const uint64_t *tags, PaSource **source)
@@ -199,6 +209,7 @@ pa_factored_source(PaEnv *env, PaSource *parent, const PaAdapter *adapter, const
 	PA_TRY(PA_NEW_RAW(env, PA_BLOCK_ELEMENTS, &self->other));
 	self->base.adapter = adapter;
 	self->base.read = factored_read;
+	self->base.fingerprint = factored_fingerprint;
 	self->parent = parent;
 	self->factored = factored;
 	self->tags = copy;

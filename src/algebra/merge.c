@@ -236,6 +236,22 @@ merge_read(PaEnv *env, PaSource *source, uint32_t tensor, uint64_t first, size_t
 	return PA_OK;
 }
 
+/* Draws are keyed by the whole module's tensors: the fingerprints of all of them tell. */
+static PaStatus
+merge_fingerprint(PaEnv *env, PaSource *source, uint32_t tensor, uint8_t out[PA_SHA256_LENGTH], bool *known)
+{
+	MergeSource *self = (MergeSource *) source;
+	const PaMerge *merge = &self->merge;
+	const int64_t by[4] = {source->adapter->tensors[tensor].dtype, merge->prune, merge->election,
+						   merge->seed};
+	uint8_t		sum[PA_SHA256_LENGTH];
+
+	if (self->sums[tensor]->layout == PA_LAYOUT_COPY)
+		return pa_combine_fingerprint(env, self->plan, self->sums[tensor], NULL, 0, out);
+	PA_TRY(pa_combine_fingerprint(env, self->plan, self->sums[tensor], by, sizeof(by), sum));
+	return pa_fingerprint_of(env, "merge", &merge->density, sizeof(merge->density), sum, out);
+}
+
 static PaStatus
 allocate_blocks(PaEnv *env, MergeSource *self)
 {
@@ -266,6 +282,7 @@ pa_merge_source(PaEnv *env, const PaCombine *plan, const PaMerge *merge, const P
 	PA_TRY(allocate_blocks(env, self));
 	self->base.adapter = adapter;
 	self->base.read = merge_read;
+	self->base.fingerprint = merge_fingerprint;
 	self->plan = plan;
 	self->current = -1;
 	*source = &self->base;

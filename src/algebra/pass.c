@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "adapter/role.h"
 #include "kernel/kernel.h"
 
 static PaStatus
@@ -37,9 +38,30 @@ pass_read(PaEnv *env, PaSource *source, uint32_t tensor, uint64_t first, size_t 
 	return PA_OK;
 }
 
+/* Factors of 1 change nothing but the type, unless they are on both sides of a difference from 1. */
+static PaStatus
+pass_fingerprint(PaEnv *env, PaSource *source, uint32_t tensor, uint8_t out[PA_SHA256_LENGTH], bool *known)
+{
+	PaPass	   *self = (PaPass *) source;
+	const PaTensor *of = &self->parent->adapter->tensors[self->from[tensor]];
+	struct
+	{
+		double		factor;
+		int64_t		role;
+		int64_t		dtype;
+	} by = {self->factor(self, of), of->role, source->adapter->tensors[tensor].dtype};
+
+	if (self->keep_dense && of->role == PA_ROLE_DENSE)
+		return pa_fingerprint_same(of, out);
+	if (by.factor == 1 && pa_role(of->role)->scale != PA_SCALE_AROUND_ONE &&
+		of->dtype == source->adapter->tensors[tensor].dtype)
+		return pa_fingerprint_same(of, out);
+	return pa_fingerprint_of(env, "times", &by, sizeof(by), of->sha256, out);
+}
+
 PaStatus
 pa_pass_init(PaEnv *env, PaPass *pass, const PaAdapter *adapter, PaSource *parent, const uint32_t *from,
-			 PaPassBlock block)
+			 PaPassBlock block, PaPassFactor factor)
 {
 	uint32_t   *copy;
 
@@ -49,8 +71,10 @@ pa_pass_init(PaEnv *env, PaPass *pass, const PaAdapter *adapter, PaSource *paren
 	PA_TRY(PA_NEW_RAW(env, PA_BLOCK_ELEMENTS, &pass->acc));
 	pass->base.adapter = adapter;
 	pass->base.read = pass_read;
+	pass->base.fingerprint = pass_fingerprint;
 	pass->parent = parent;
 	pass->from = copy;
 	pass->block = block;
+	pass->factor = factor;
 	return PA_OK;
 }

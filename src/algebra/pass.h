@@ -20,12 +20,16 @@ typedef struct PaPass PaPass;
  */
 typedef bool (*PaPassBlock)(PaPass *pass, const PaTensor *tensor, const void *raw, size_t n, double *acc);
 
+/* What, besides the parent's bytes and the types, decides what a block of the tensor becomes. */
+typedef double (*PaPassFactor)(const PaPass *pass, const PaTensor *tensor);
+
 struct PaPass
 {
 	PaSource	base;
 	PaSource   *parent;
 	const uint32_t *from;		/* the parent's tensor for each tensor */
 	PaPassBlock block;
+	PaPassFactor factor;
 	bool		keep_dense;		/* dense tensors take no part: their bytes as they are */
 	uint8_t    *raw;			/* one block as the parent has it */
 	double	   *acc;
@@ -33,6 +37,6 @@ struct PaPass
 
 /* from is copied. */
 extern PaStatus pa_pass_init(PaEnv *env, PaPass *pass, const PaAdapter *adapter, PaSource *parent,
-							 const uint32_t *from, PaPassBlock block);
+							 const uint32_t *from, PaPassBlock block, PaPassFactor factor);
 
 #endif

@@ -279,6 +279,23 @@ restated_read(PaEnv *env, PaSource *source, uint32_t tensor, uint64_t first, siz
 	return PA_OK;
 }
 
+/* The restated adapter's tensors have the SHA-256s of the stored ones. */
+static PaStatus
+restated_fingerprint(PaEnv *env, PaSource *source, uint32_t tensor, uint8_t out[PA_SHA256_LENGTH],
+					 bool *known)
+{
+	Restated   *self = (Restated *) source;
+	const PaAdapter *stored = self->stored->adapter;
+	const PaTensor *of = &stored->tensors[self->of[tensor]];
+	const PaTensor *middle = of->role == PA_ROLE_FACTOR_A ? middle_of(stored, of) : NULL;
+
+	if (pa_role_is_restated(of->role))
+		return pa_fingerprint_of(env, "transposed", NULL, 0, of->sha256, out);
+	if (middle != NULL)
+		return pa_fingerprint_of(env, "folded", middle->sha256, PA_SHA256_LENGTH, of->sha256, out);
+	return pa_fingerprint_same(of, out);
+}
+
 PaStatus
 pa_restated_source(PaEnv *env, PaSource *stored, const PaAdapter *restated, const uint32_t *of,
 				   PaSource **source)
@@ -288,6 +305,7 @@ pa_restated_source(PaEnv *env, PaSource *stored, const PaAdapter *restated, cons
 	PA_TRY(PA_NEW(env, &self));
 	self->base.adapter = restated;
 	self->base.read = restated_read;
+	self->base.fingerprint = restated_fingerprint;
 	self->stored = stored;
 	self->of = of;
 	self->made[0].tensor = self->made[1].tensor = -1;

@@ -99,6 +99,14 @@ cast_block(PaPass *pass, const PaTensor *tensor, const void *raw, size_t n, doub
 	return true;
 }
 
+static double
+unchanged(const PaPass *pass, const PaTensor *tensor)
+{
+	(void) pass;
+	(void) tensor;
+	return 1;
+}
+
 PaStatus
 pa_cast_source(PaEnv *env, PaSource *parent, const PaAdapter *adapter, const uint32_t *from,
 			   uint64_t *vanished, PaSource **source)
@@ -106,7 +114,7 @@ pa_cast_source(PaEnv *env, PaSource *parent, const PaAdapter *adapter, const uin
 	PaCast	   *self;
 
 	PA_TRY(PA_NEW(env, &self));
-	PA_TRY(pa_pass_init(env, &self->pass, adapter, parent, from, cast_block));
+	PA_TRY(pa_pass_init(env, &self->pass, adapter, parent, from, cast_block, unchanged));
 	self->vanishing = adapter->n_tensors > 0 ? vanishing_in(adapter->tensors[0].dtype) : 0;
 	self->vanished = vanished;
 	*source = &self->pass.base;

@@ -124,14 +124,19 @@ typedef struct PaPlain
 	const uint32_t *from;
 } PaPlain;
 
-static bool
-fold_block(PaPass *pass, const PaTensor *tensor, const void *raw, size_t n, double *acc)
+static double
+folded(const PaPass *pass, const PaTensor *tensor)
 {
 	PaWeightRule weight = pa_role(tensor->role)->weight;
 	bool		folds = weight == PA_WEIGHT_FACTOR_B || weight == PA_WEIGHT_PRODUCT;
-	double		s = pass->parent->adapter->modules[tensor->module].scaling;
 
-	return pa_kernel_first(acc, raw, tensor->dtype, n, folds ? s : 1);
+	return folds ? pass->parent->adapter->modules[tensor->module].scaling : 1;
+}
+
+static bool
+fold_block(PaPass *pass, const PaTensor *tensor, const void *raw, size_t n, double *acc)
+{
+	return pa_kernel_first(acc, raw, tensor->dtype, n, folded(pass, tensor));
 }
 
 /*
@@ -179,6 +184,18 @@ plain_read(PaEnv *env, PaSource *source, uint32_t tensor, uint64_t first, size_t
 	return read_padded(env, self, origin, of->shape[1], to->shape[1], element, first, n, dst);
 }
 
+static PaStatus
+plain_fingerprint(PaEnv *env, PaSource *source, uint32_t tensor, uint8_t out[PA_SHA256_LENGTH], bool *known)
+{
+	PaPlain    *self = (PaPlain *) source;
+	const PaTensor *to = &source->adapter->tensors[tensor];
+
+	PA_TRY(pa_source_fingerprint(env, self->scaled, self->from[tensor], out, known));
+	if (to->elements == self->scaled->adapter->tensors[self->from[tensor]].elements)
+		return PA_OK;
+	return pa_fingerprint_of(env, "filled up", to->shape, sizeof(to->shape), out, out);
+}
+
 PaStatus
 pa_plain_source(PaEnv *env, PaSource *parent, const PaAdapter *adapter, const uint32_t *from,
 				PaSource **source)
@@ -196,11 +213,12 @@ pa_plain_source(PaEnv *env, PaSource *parent, const PaAdapter *adapter, const ui
 	for (uint32_t i = 0; i < n; i++)
 		same[i] = i;
 	memcpy(copy, from, n * sizeof(uint32_t));
-	PA_TRY(pa_pass_init(env, pass, parent->adapter, parent, same, fold_block));
+	PA_TRY(pa_pass_init(env, pass, parent->adapter, parent, same, fold_block, folded));
 	pass->keep_dense = true;
 	pa_free(env, same);
 	self->base.adapter = adapter;
 	self->base.read = plain_read;
+	self->base.fingerprint = plain_fingerprint;
 	self->scaled = &pass->base;
 	self->from = copy;
 	*source = &self->base;

@@ -76,6 +76,13 @@ scale_block(PaPass *pass, const PaTensor *tensor, const void *raw, size_t n, dou
 	return multiply(tensor, raw, n, 1, acc);
 }
 
+static double
+factor(const PaPass *pass, const PaTensor *tensor)
+{
+	(void) tensor;
+	return ((const PaScale *) pass)->s;
+}
+
 PaStatus
 pa_scale_source(PaEnv *env, PaSource *parent, const PaAdapter *adapter, const uint32_t *from, double s,
 				PaSource **source)
@@ -83,7 +90,7 @@ pa_scale_source(PaEnv *env, PaSource *parent, const PaAdapter *adapter, const ui
 	PaScale    *self;
 
 	PA_TRY(PA_NEW(env, &self));
-	PA_TRY(pa_pass_init(env, &self->pass, adapter, parent, from, scale_block));
+	PA_TRY(pa_pass_init(env, &self->pass, adapter, parent, from, scale_block, factor));
 	self->pass.keep_dense = true;
 	self->s = s;
 	*source = &self->pass.base;

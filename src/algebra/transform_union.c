@@ -192,6 +192,15 @@ union_read(PaEnv *env, PaSource *source, uint32_t tensor, uint64_t first, size_t
 	return parent->read(env, parent, (uint32_t) self->tags[tensor], first, n, dst);
 }
 
+static PaStatus
+union_fingerprint(PaEnv *env, PaSource *source, uint32_t tensor, uint8_t out[PA_SHA256_LENGTH], bool *known)
+{
+	PaUnion    *self = (PaUnion *) source;
+	PaSource   *parent = self->parents[self->tags[tensor] >> 32];
+
+	return pa_source_fingerprint(env, parent, (uint32_t) self->tags[tensor], out, known);
+}
+
 PaStatus
 pa_union_source(PaEnv *env, uint32_t n, PaSource *const *parents, const PaAdapter *adapter,
 				const uint64_t *tags, PaSource **source)
@@ -205,6 +214,7 @@ pa_union_source(PaEnv *env, uint32_t n, PaSource *const *parents, const PaAdapte
 	memcpy(self->tags, tags, adapter->n_tensors * sizeof(uint64_t));
 	self->base.adapter = adapter;
 	self->base.read = union_read;
+	self->base.fingerprint = union_fingerprint;
 	*source = &self->base;
 	return PA_OK;
 }

@@ -81,6 +81,7 @@ typedef struct PaHost
 	void		(*made)(void *state, const PaIdentity *value, const char *root, size_t n_root, uint32_t n_operands,
 						const PaIdentity *operands);
 	PaUnpaired	unpaired;
+	bool		outline;		/* values are written without elements, and none are read (value/value.h) */
 } PaHost;
 
 typedef struct PaAllocation PaAllocation;

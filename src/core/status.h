@@ -36,6 +36,7 @@ typedef enum PaStatus
 	PA_ERR_REGEX,				/* bad pattern                        2201B */
 	PA_ERR_LIMIT,				/* a stated limit is exceeded         54000 */
 	PA_ERR_UNSUPPORTED,			/* valid, but not supported           0A000 */
+	PA_ERR_OUTLINE,				/* an outline has no such elements    0A000 */
 	PA_ERR_NOT_FOUND,			/* no such tensor or module           42704 */
 	PA_ERR_CORRUPT,				/* stored bytes are damaged           XX001 */
 	PA_ERR_NOMEM,				/* the host has no memory             53200 */

@@ -104,6 +104,18 @@ dressed_read(PaEnv *env, PaSource *source, uint32_t tensor, uint64_t first, size
 }
 
 static PaStatus
+dressed_fingerprint(PaEnv *env, PaSource *source, uint32_t tensor, uint8_t out[PA_SHA256_LENGTH], bool *known)
+{
+	Dressed    *self = (Dressed *) source;
+	uint32_t	n = self->bare->adapter->n_tensors;
+	static const uint8_t none[PA_SHA256_LENGTH];
+
+	if (self->of[tensor] < n)
+		return pa_source_fingerprint(env, self->bare, self->of[tensor], out, known);
+	return pa_fingerprint_of(env, "alpha", &self->alphas[self->of[tensor] - n], sizeof(double), none, out);
+}
+
+static PaStatus
 write_header(PaEnv *env, PaResult *result)
 {
 	json_t	   *metadata = pa_json_object();
@@ -156,6 +168,17 @@ turned_read(PaEnv *env, PaSource *source, uint32_t tensor, uint64_t first, size_
 	return PA_OK;
 }
 
+static PaStatus
+turned_fingerprint(PaEnv *env, PaSource *source, uint32_t tensor, uint8_t out[PA_SHA256_LENGTH], bool *known)
+{
+	Turned	   *self = (Turned *) source;
+
+	PA_TRY(pa_source_fingerprint(env, self->bare, self->of[tensor], out, known));
+	if (!*known || pa_role_is_keyed(source->adapter->tensors[tensor].role))
+		return PA_OK;
+	return pa_fingerprint_of(env, "turned", NULL, 0, out, out);
+}
+
 /* Names and shapes of MLX's. */
 static PaStatus
 turn_tensors(PaEnv *env, const PaAdapter *bare, PaFileTensor **tensors)
@@ -200,6 +223,7 @@ dress_mlx(PaEnv *env, PaResult *result, PaSource **source)
 	PA_TRY(PA_NEW(env, &self));
 	self->base.adapter = result->adapter;
 	self->base.read = turned_read;
+	self->base.fingerprint = turned_fingerprint;
 	self->bare = *source;
 	self->of = of;
 	self->made = -1;
@@ -228,6 +252,7 @@ pa_dress(PaEnv *env, PaResult *result, PaSource **source)
 	PA_TRY(PA_NEW(env, &self));
 	self->base.adapter = result->adapter;
 	self->base.read = dressed_read;
+	self->base.fingerprint = dressed_fingerprint;
 	self->bare = *source;
 	self->of = of;
 	self->alphas = list.alphas;

@@ -40,4 +40,13 @@ typedef struct PaRecompute
 
 extern PaStatus pa_recompute_recipe(PaEnv *env, const PaRecompute *task, size_t reserve, PaBuf *out);
 
+/*
+ * What can be told of it without computing, by a host that asks for outlines
+ * (value/value.h): the error that pa_recompute_recipe would have, but for what only
+ * elements decide (PA_ERR_OUTLINE where an operation looks at them first; numbers
+ * out of range are not found).  digest is that of the given value that the result is,
+ * or of an outline; the host is told of each outline as of a value (PaHost.made).
+ */
+extern PaStatus pa_recompute_outline(PaEnv *env, const PaRecompute *task, uint8_t digest[PA_SHA256_LENGTH]);
+
 #endif

@@ -89,8 +89,8 @@ store(PaEnv *env, PaResult *result, PaSource *source, PaText recipe, size_t rese
 	PaStatus	status;
 
 	documents->document[PA_DOCUMENT_RECIPE] = recipe;
-	/* What is too large is refused by the writer, before memory is asked for it. */
-	if (result->adapter->raw_bytes <= PA_MAX_RAW_BYTES)
+	/* What is too large is refused by the writer, before memory is asked for it; an outline is small. */
+	if (result->adapter->raw_bytes <= PA_MAX_RAW_BYTES && !env->host->outline)
 		expected += pa_value_bound(result->adapter, documents);
 	PA_TRY(pa_buf_init(env, out, reserve, expected));
 	status = pa_value_write(env, source, result->adapter, documents, out, header);

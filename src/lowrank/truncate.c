@@ -156,6 +156,24 @@ truncate_read(PaEnv *env, PaSource *source, uint32_t tensor, uint64_t first, siz
 	return PA_OK;
 }
 
+/* Both factors are made of the stack's two, which the sum has as they are. */
+static PaStatus
+truncate_fingerprint(PaEnv *env, PaSource *source, uint32_t tensor, uint8_t out[PA_SHA256_LENGTH],
+					 bool *known)
+{
+	Truncate   *self = (Truncate *) source;
+	const PaTensor *to = &source->adapter->tensors[tensor];
+	const PaModule *module = &source->adapter->modules[to->module];
+	uint8_t		b[PA_SHA256_LENGTH];
+
+	if (self->stacks[tensor] == NULL)
+		return pa_source_fingerprint(env, self->rest, tensor, out, known);
+	PA_TRY(pa_source_fingerprint(env, self->rest, (uint32_t) module->tensor[PA_ROLE_FACTOR_A], out, known));
+	PA_TRY(pa_source_fingerprint(env, self->rest, (uint32_t) module->tensor[PA_ROLE_FACTOR_B], b, known));
+	return pa_fingerprint_of(env, to->role == PA_ROLE_FACTOR_A ? "leading a" : "leading b", b, sizeof(b), out,
+							 out);
+}
+
 /* At most this many elements, no more than a factor has, and a row of B at least. */
 static uint64_t
 window_room(const PaAdapter *adapter, const PaStack *const *stacks, uint64_t most)
@@ -188,6 +206,7 @@ pa_truncate_source(PaEnv *env, const PaAdapter *adapter, const PaStack *const *s
 	PA_TRY(PA_NEW(env, &self));
 	self->base.adapter = adapter;
 	self->base.read = truncate_read;
+	self->base.fingerprint = truncate_fingerprint;
 	self->stacks = stacks;
 	self->leaf_weights = leaf_weights;
 	self->rest = rest;

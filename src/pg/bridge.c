@@ -16,7 +16,6 @@
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "common/sha2.h"
-#include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "pg/evaluated.h"
@@ -56,6 +55,7 @@ sqlstate_of(PaStatus status)
 		case PA_ERR_LIMIT:
 			return ERRCODE_PROGRAM_LIMIT_EXCEEDED;
 		case PA_ERR_UNSUPPORTED:
+		case PA_ERR_OUTLINE:
 			return ERRCODE_FEATURE_NOT_SUPPORTED;
 		case PA_ERR_NOT_FOUND:
 			return ERRCODE_UNDEFINED_OBJECT;
@@ -190,6 +190,16 @@ bridge_abandoned(void *arg)
 }
 
 static void
+add_outline(Bridge *bridge, const uint8_t *digest, const char *root, size_t n_root)
+{
+	char		hex[2 * PA_SHA256_LENGTH + 1];
+
+	pa_hex(hex, digest);
+	appendStringInfo(&bridge->outlines, "%s[\"%s\", %.*s]", bridge->outlines.len > 0 ? ", " : "", hex,
+					 (int) n_root, root);
+}
+
+static void
 host_made(void *state, const PaIdentity *value, const char *root, size_t n_root, uint32_t n_operands,
 		  const PaIdentity *operands)
 {
@@ -197,7 +207,10 @@ host_made(void *state, const PaIdentity *value, const char *root, size_t n_root,
 
 	PG_TRY();
 	{
-		evaluated_note(value, root, n_root, n_operands, operands);
+		if (bridge->host.outline)
+			add_outline(bridge, value->digest, root, n_root);
+		else
+			evaluated_note(value, root, n_root, n_operands, operands);
 	}
 	PG_CATCH();
 	{
@@ -251,6 +264,13 @@ bridge_open(void)
 	MemoryContextRegisterResetCallback(bridge->context, &bridge->callback);
 	bridge->open = true;
 	return bridge;
+}
+
+void
+bridge_outline(Bridge *bridge)
+{
+	initStringInfo(&bridge->outlines);
+	bridge->host.outline = true;
 }
 
 /* The core's work is done; the struct itself stays, since its reset callback cannot be taken back. */

@@ -27,6 +27,7 @@
 #include "core/buf.h"
 #include "core/env.h"
 #include "core/text.h"
+#include "lib/stringinfo.h"
 
 typedef struct Bridge
 {
@@ -37,11 +38,18 @@ typedef struct Bridge
 	pg_cryptohash_ctx *hash[PA_HASH_SLOTS];
 	ErrorData  *kept;			/* the server's error that a callback caught */
 	PaNotice	notice;			/* in UTF-8; without a message: there is none */
+	StringInfoData outlines;	/* of those that were made: see bridge_outline() */
 	bool		open;
 } Bridge;
 
 /* A bridge in the current memory context. */
 extern Bridge *bridge_open(void);
+
+/*
+ * The core makes outlines from now on (value/value.h), none of which is noted as a value:
+ * outlines is JSON, ["digest", root of its recipe] for each, with commas between them.
+ */
+extern void bridge_outline(Bridge *bridge);
 
 /* Release everything the core still owns and the hashes; raise the NOTICE that it left, if any. */
 extern void bridge_close(Bridge *bridge);

@@ -19,11 +19,13 @@
 #include "pg/evaluated.h"
 #include "recipe/recipe_walk.h"
 #include "utils/builtins.h"
+#include "utils/json.h"
 #include "utils/jsonb.h"
 #include "utils/tuplestore.h"
 
 PG_FUNCTION_INFO_V1(adapter_recompute_transition);
 PG_FUNCTION_INFO_V1(adapter_recompute_final);
+PG_FUNCTION_INFO_V1(adapter_recompute_outline_final);
 PG_FUNCTION_INFO_V1(adapter_recompute_needs);
 PG_FUNCTION_INFO_V1(adapter_recipe_edges);
 PG_FUNCTION_INFO_V1(adapter_evaluated_from);
@@ -307,7 +309,22 @@ adapter_recompute_transition(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(state);
 }
 
-/* Does not change the state: it may be called again for a window frame. */
+/* Does not change the state: a final function may be called again for a window frame. */
+static PaRecompute
+recompute_task(const RecomputeState *state, Bridge *bridge)
+{
+	PaRecompute task;
+
+	task.recipe = recipe_text(DatumGetJsonbP(PointerGetDatum(state->recipe)));
+	task.n_known = (uint32_t) state->n;
+	task.known = palloc((state->n + 1) * sizeof(PaBytes *));
+	for (size_t i = 0; i < state->n; i++)
+		task.known[i] = datum_bytes_of(bridge, PointerGetDatum(state->values[i]), state->n);
+	task.without = state->without != NULL ? digest_bytes(state->without) : NULL;
+	task.renormalize = state->renormalize;
+	return task;
+}
+
 Datum
 adapter_recompute_final(PG_FUNCTION_ARGS)
 {
@@ -319,12 +336,43 @@ adapter_recompute_final(PG_FUNCTION_ARGS)
 	if (state->recipe == NULL)
 		PG_RETURN_NULL();
 	bridge = bridge_open();
-	task.recipe = recipe_text(DatumGetJsonbP(PointerGetDatum(state->recipe)));
-	task.n_known = (uint32_t) state->n;
-	task.known = palloc((state->n + 1) * sizeof(PaBytes *));
-	for (size_t i = 0; i < state->n; i++)
-		task.known[i] = datum_bytes_of(bridge, PointerGetDatum(state->values[i]), state->n);
-	task.without = state->without != NULL ? digest_bytes(state->without) : NULL;
-	task.renormalize = state->renormalize;
+	task = recompute_task(state, bridge);
 	return bridge_return(bridge, pa_recompute_recipe(&bridge->env, &task, VARHDRSZ, &out), &out);
+}
+
+/* {"digest": ..., "made": [[digest, root], ...]}, {"obstacle": ...} or {"unknown": ...}: no error here. */
+Datum
+adapter_recompute_outline_final(PG_FUNCTION_ARGS)
+{
+	RecomputeState *state = recompute_state(fcinfo);
+	PaRecompute task;
+	Bridge	   *bridge;
+	PaStatus	status;
+	uint8_t		digest[PA_SHA256_LENGTH];
+	char		hex[2 * PA_SHA256_LENGTH + 1];
+	StringInfoData json;
+
+	if (state->recipe == NULL)
+		PG_RETURN_NULL();
+	initStringInfo(&json);
+	bridge = bridge_open();
+	bridge_outline(bridge);
+	task = recompute_task(state, bridge);
+	status = pa_recompute_outline(&bridge->env, &task, digest);
+	if (status == PA_ERR_NOMEM || status == PA_ERR_CANCELLED || status == PA_ERR_HOST ||
+		status == PA_ERR_INTERNAL)
+		bridge_check(bridge, status);
+	if (status == PA_OK)
+	{
+		pa_hex(hex, digest);
+		appendStringInfo(&json, "{\"digest\": \"%s\", \"made\": [%s]}", hex, bridge->outlines.data);
+	}
+	else
+	{
+		appendStringInfo(&json, "{\"%s\": ", status == PA_ERR_OUTLINE ? "unknown" : "obstacle");
+		escape_json(&json, bridge->env.error.message);
+		appendStringInfoChar(&json, '}');
+	}
+	bridge_close(bridge);
+	PG_RETURN_DATUM(DirectFunctionCall1(jsonb_in, CStringGetDatum(bridge_to_server(json.data, json.len))));
 }

@@ -10,6 +10,14 @@
  * damaged page is an error (PA_ERR_CORRUPT), never a wrong result; a future
  * version is PA_ERR_UNSUPPORTED.
  *
+ * An outline is a value as it is written where the host asks for outlines
+ * (PaHost.outline): all of its description, and no elements but those of small dense
+ * tensors (pa_outline_has).  Operations make outlines of outlines and of values, and
+ * refuse what they would refuse, but for what other elements decide; reading those is
+ * PA_ERR_OUTLINE then.  In the place of SHA-256s their tensors have fingerprints
+ * (adapter/source.h), so the digest is none that a value has, unless all tensors are
+ * handed on.  Outlines never leave the core.
+ *
  * SPDX-License-Identifier: PostgreSQL
  */
 #ifndef PA_VALUE_H
@@ -71,6 +79,16 @@ typedef struct PaDocuments
 
 /* Only the header: one fetch of PA_VALUE_HEADER_BYTES. */
 extern PaStatus pa_value_read_header(PaEnv *env, PaBytes *bytes, PaValueHeader *header);
+
+/* Four blocks: biases, and heads for some labels; whether others are the same the fingerprints say. */
+#define PA_OUTLINE_ELEMENTS (4 * PA_BLOCK_ELEMENTS)
+
+/* An outline has the elements of the tensor: what is refused depends on the bytes of dense ones. */
+static inline bool
+pa_outline_has(const PaTensor *tensor)
+{
+	return tensor->role == PA_ROLE_DENSE && tensor->elements <= PA_OUTLINE_ELEMENTS;
+}
 
 typedef struct PaValue PaValue;
 

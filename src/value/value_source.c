@@ -71,6 +71,8 @@ value_read(PaEnv *env, PaSource *self, uint32_t tensor_index, uint64_t first, si
 	if (tensor_index >= self->adapter->n_tensors)
 		return pa_fail(env, PA_ERR_INTERNAL, "no tensor %u to read", tensor_index);
 	tensor = &self->adapter->tensors[tensor_index];
+	if (env->host->outline && !pa_outline_has(tensor))
+		return pa_fail(env, PA_ERR_OUTLINE, "elements of tensor \"%.300s\" are not known", tensor->name);
 	if (first > pa_tensor_units(tensor) || n > pa_tensor_units(tensor) - first)
 		return pa_fail(env, PA_ERR_INTERNAL, "read beyond the end of tensor \"%s\"", tensor->name);
 	width = (size_t) pa_dtype_plane_width(tensor->dtype);
@@ -95,6 +97,12 @@ value_read(PaEnv *env, PaSource *self, uint32_t tensor_index, uint64_t first, si
 	return PA_OK;
 }
 
+static PaStatus
+value_fingerprint(PaEnv *env, PaSource *self, uint32_t tensor, uint8_t out[PA_SHA256_LENGTH], bool *known)
+{
+	return pa_fingerprint_same(&self->adapter->tensors[tensor], out);
+}
+
 PaStatus
 pa_value_source(PaEnv *env, PaValue *value, PaSource **result)
 {
@@ -103,6 +111,7 @@ pa_value_source(PaEnv *env, PaValue *value, PaSource **result)
 	PA_TRY(PA_NEW(env, &source));
 	source->base.adapter = &value->adapter;
 	source->base.read = value_read;
+	source->base.fingerprint = value_fingerprint;
 	source->value = value;
 	*result = &source->base;
 	return PA_OK;

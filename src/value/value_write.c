@@ -6,6 +6,9 @@
  * left for the header and the table of contents, and both are filled in when
  * the blocks are written.  One block is in memory at a time.
  *
+ * An outline (PaHost.outline) has the blocks of small dense tensors alone: it is what
+ * the value would be for whoever looks at its description.
+ *
  * SPDX-License-Identifier: PostgreSQL
  */
 #include "value/value_impl.h"
@@ -133,14 +136,48 @@ write_tensor(Writer *w, uint32_t index, void *block)
 	return pa_hash_finish(w->env, PA_HASH_TENSOR, tensor->sha256);
 }
 
+/* What the source does not tell is of the recipe, whose root has the operands' digests, and of the name. */
+static PaStatus
+outline_tensor(Writer *w, uint32_t index, const uint8_t made[PA_SHA256_LENGTH])
+{
+	PaTensor   *tensor = &w->adapter->tensors[index];
+	bool		known;
+
+	w->extents[index].offset = w->out->length - w->start - w->layout.data_offset;
+	PA_TRY(pa_source_fingerprint(w->env, w->source, index, tensor->sha256, &known));
+	if (known)
+		return PA_OK;
+	return pa_fingerprint_of(w->env, "made", tensor->name, strlen(tensor->name), made, tensor->sha256);
+}
+
+static PaStatus
+outline_data(Writer *w, void *block)
+{
+	PaText		recipe = w->documents->document[PA_DOCUMENT_RECIPE];
+	uint8_t		made[PA_SHA256_LENGTH];
+
+	PA_TRY(pa_hash_begin(w->env, PA_HASH_TENSOR));
+	PA_TRY(pa_hash_update(w->env, PA_HASH_TENSOR, recipe.text, recipe.length));
+	PA_TRY(pa_hash_finish(w->env, PA_HASH_TENSOR, made));
+	for (uint32_t i = 0; i < w->adapter->n_tensors; i++)
+		if (pa_outline_has(&w->adapter->tensors[i]))
+			PA_TRY(write_tensor(w, i, block));
+		else
+			PA_TRY(outline_tensor(w, i, made));
+	return PA_OK;
+}
+
 static PaStatus
 write_data(Writer *w)
 {
 	uint8_t    *block;
 
 	PA_TRY(PA_NEW_RAW(w->env, (size_t) PA_BLOCK_ELEMENTS * 8, &block));
-	for (uint32_t i = 0; i < w->adapter->n_tensors; i++)
-		PA_TRY(write_tensor(w, i, block));
+	if (w->env->host->outline)
+		PA_TRY(outline_data(w, block));
+	else
+		for (uint32_t i = 0; i < w->adapter->n_tensors; i++)
+			PA_TRY(write_tensor(w, i, block));
 	w->layout.data_length = w->out->length - w->start - w->layout.data_offset;
 	pa_free(w->env, block);
 	return PA_OK;

@@ -66,7 +66,8 @@ from unnest('{x@2,y,z,mix@1,mix@2,ladder@2,space@1}'::text[]) r(name)
 	join registry.version v on v.entry = c.entry and v.number = c.number
 	cross join lateral (select array(select registry.fact_descendants(array[registry.digest(r.name)])) as affected) d
 	cross join lateral (select case when v.digest <> registry.digest(r.name)
-		then registry.obstacle(coalesce(v.recipe, adapter_recipe(v.value)), array[registry.digest(r.name)], registry.affected_of(d.affected, v.digest, v.claims))
+		then (select registry.obstacle(w.recipe, p.leaves, p.missing) from (select coalesce(v.recipe, adapter_recipe(v.value)) as recipe) w,
+			registry.plan(w.recipe, array[registry.digest(r.name)], registry.affected_of(d.affected, v.digest, v.claims)) p)
 		else 'it is what is to be left out' end as obstacle) o
 group by r.name order by r.name;
 
