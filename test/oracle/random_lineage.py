@@ -84,17 +84,36 @@ def near_enough(got, wanted):
     return math.isfinite(got) and abs(Fraction(got) - wanted[0]) <= wanted[1] / 10**12
 
 
-def leaf_file(rng, kind):
-    """(file, configuration) of an (IA)^3 or LoRA adapter of two modules."""
+PREFIX = "base_model.model."
+SHAPES = {"IA3": {"ia3_l": (4, 1)}, "LORA": {"lora_A.weight": (2, 3), "lora_B.weight": (4, 2)},
+          "LOHA": {"hada_w1_a": (4, 2), "hada_w1_b": (2, 3), "hada_w2_a": (4, 2), "hada_w2_b": (2, 3)}, "DIFFERENCE": {"weight": (4, 3)}}
+MEMBERS = {"IA3": {"feedforward_modules": []}, "LORA": {"r": 2, "lora_alpha": 3}, "LOHA": {"r": 2, "alpha": 3}, "DIFFERENCE": {}}
+LORA_OF = {"LOHA": "adapter_to_lora(%s)", "DIFFERENCE": "adapter_extract(%s, %s, true)"}
+
+
+def leaf_file(rng, kind, paths=("q", "v"), head=False):
+    """(file, configuration) of an adapter of this kind of such modules, 3 to 4, and with a head that a LoRA or LoHa has saved."""
     gen = np.random.default_rng(rng.getrandbits(63))
-    tensors = {}
-    for path in ("q", "v"):
-        shapes = (("ia3_l", (3, 1)),) if kind == "IA3" else (("lora_A.weight", (2, 3)), ("lora_B.weight", (4, 2)))
-        for name, shape in shapes:
-            tensors["base_model.model.%s.%s" % (path, name)] = st.of_array("F32", gen.standard_normal(shape).astype("<f4"))
-    config = {"peft_type": kind, "base_model_name_or_path": "m", "target_modules": ["q", "v"]}
-    config.update({"feedforward_modules": []} if kind == "IA3" else {"r": 2, "lora_alpha": 3})
+
+    def numbers(*shape):
+        return st.of_array("F32", gen.standard_normal(shape).astype("<f4"))
+
+    prefix = "" if kind == "DIFFERENCE" else PREFIX
+    tensors = {"%s%s.%s" % (prefix, path, name): numbers(*shape) for path in paths for name, shape in SHAPES[kind].items()}
+    config = {"peft_type": kind, "base_model_name_or_path": "m", **MEMBERS[kind]}
+    if kind != "DIFFERENCE":
+        config["target_modules"] = list(paths)
+    elif head:
+        tensors["norm.weight"] = numbers(3)
+    if head and kind in ("LORA", "LOHA"):
+        tensors[PREFIX + "head.weight"] = numbers(2, 2)
+        config["modules_to_save"] = ["head"]
     return st.canonical(tensors), json.dumps(config)
+
+
+def lora_of(rng, kind, value):
+    """SQL that makes a LoRA of a value of another kind."""
+    return LORA_OF[kind] % ((value, rng.choice(("1", "2", "0.9::float8")))[:LORA_OF[kind].count("%s")])
 
 
 class Graph:
@@ -107,7 +126,7 @@ class Graph:
         self.digests, self.edges, self.first = [], [], {}
         connection.execute("TRUNCATE n")
         for _ in range(rng.randint(2, 2 + size // 8)):
-            self.add("adapter_from_safetensors(%b, %s::json)", {}, leaf_file(rng, self.kind))
+            self.leaf(self.kind)
         tries = 0
         while len(self.digests) < size and tries < 20 * size:
             tries += 1
@@ -131,6 +150,16 @@ class Graph:
         self.digests.append(digest)
         self.edges.append(edges)
         return True
+
+    def leaf(self, kind):
+        return self.add("adapter_from_safetensors(%b, %s::json)", {}, leaf_file(self.rng, kind, head=self.rng.random() < 0.2))
+
+    def convert(self):
+        """A value of another kind, and the LoRA of it."""
+        kind = self.rng.choice(sorted(LORA_OF))
+        if self.leaf(kind):
+            i = len(self.digests) - 1
+            self.add(lora_of(self.rng, kind, self.value(i)), {i: (None,) * 3})
 
     def pick(self):
         n = len(self.digests)
@@ -171,14 +200,23 @@ class Graph:
             method, last = rng.choice((("magnitude_prune", "'peft'"), ("ties", "'peft', 'frequency'"), ("dare_linear", "5, 'peft'")))
             self.add("adapter_%s(ARRAY[%s, %s], ARRAY[0.5, 0.7], 0.5, %s)" % (method, self.value(x), self.value(y), last),
                      {x: (None,) * 3, y: (None,) * 3})
-        elif kind < 0.9:
-            self.add("adapter_scale(%s, %s)" % (self.value(x), recipes.number(rng.choice(WEIGHTS))), other)
-        elif kind < 0.94:
-            self.add("adapter_cast(%s, '%s')" % (self.value(x), rng.choice(("F32", "BF16", "F64"))), other)
-        elif kind < 0.97:
-            self.add("adapter_select(%s, 'q', %s)" % (self.value(x), rng.choice(("true", "false"))), other)
+        elif kind < 0.86 and self.kind == "LORA":
+            self.convert()
+        elif kind < 0.96:
+            self.add(self.unary() % self.value(x), other)
         else:
             self.split(x)
+
+    def unary(self):
+        rng = self.rng
+        return rng.choice((
+            "adapter_scale(%%s, %s)" % recipes.number(rng.choice(WEIGHTS)),
+            "adapter_scale(%%s, %s)" % recipes.number(rng.gauss(0, 1)),
+            "adapter_cast(%%s, '%s')" % rng.choice(("F32", "BF16", "F64")),
+            "adapter_select(%%s, 'q', %s)" % rng.choice(("true", "false")),
+            "adapter_rename(%%s, %s)" % rng.choice(("'q', 'k'", "'k', 'q'", "'(.)', '\\1.\\1'", "'(.)\\..', '\\1'")),
+            "adapter_drop_dense(%%s, %s)" % rng.choice(("NULL", "'head.*'")),
+            "adapter_plain(%%s, %s)" % rng.choice(("NULL", "4", "8"))))
 
     def split(self, x):
         first = len(self.digests)

@@ -15,6 +15,7 @@ import os
 import numpy as np
 
 import harness
+import random_lineage as lineage
 import recipes
 import safetensors_lite as st
 
@@ -46,12 +47,19 @@ class Graph:
         self.stored = {}            # digest to id, the first
         self.distinct = rng.random() < 0.7
         connection.execute("TRUNCATE n")
+        self.leaves = []
         for _ in range(rng.randint(2, 5)):
-            paths = rng.sample(("a.q", "b.k", "c.v"), rng.randint(1, 3))
-            self.add("adapter_from_safetensors(%b, %s::json)", (file_of(rng, {p: (3, 4) for p in paths}), CONFIG))
-        self.leaves = list(self.stored)
+            self.leaf("LORA")
         while len(self.digests) < size:
             self.grow()
+
+    def leaf(self, kind):
+        paths = self.rng.sample(("a.q", "b.k", "c.v"), self.rng.randint(1, 3))
+        file = lineage.leaf_file(self.rng, kind, paths, self.rng.random() < 0.2)
+        if not self.add("adapter_from_safetensors(%b, %s::json)", file):
+            return False
+        self.leaves.append(self.digests[-1])
+        return True
 
     def add(self, sql, parameters=None):
         """One more value; False if the operation is refused or gives nothing (new)."""
@@ -105,8 +113,16 @@ class Graph:
         elif kind < 0.84:
             self.add("adapter_select(%s, '[ab].*', %s)" % (self.pick(), rng.choice(("true", "false"))))
         elif kind < 0.86:
-            self.add("adapter_drop_dense(%s, %s)" % (self.pick(), rng.choice(("NULL", "'a.*'"))))
+            self.add("adapter_drop_dense(%s, %s)" % (self.pick(), rng.choice(("NULL", "'head.*'"))))
         elif kind < 0.88:
+            self.add("adapter_rename(%s, %s)" % (self.pick(), rng.choice(("'c(.*)', 'd\\1'", "'d(.*)', 'c\\1'", "'(.*)', '\\1.x'", "'(.*).x', '\\1'"))))
+        elif kind < 0.9:
+            self.add("adapter_plain(%s, %s)" % (self.pick(), rng.choice(("NULL", "4", "8"))))
+        elif kind < 0.92:
+            other = rng.choice(sorted(lineage.LORA_OF))
+            if self.leaf(other):
+                self.add(lineage.lora_of(rng, other, self.value(len(self.digests) - 1)))
+        elif kind < 0.94:
             self.add("adapter_set_base_model(%s, '%s')" % (self.pick(), rng.choice("mmo")))
         else:
             self.split(self.pick(), rng.choice((60, 120, 130, 1000)))
