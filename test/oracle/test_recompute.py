@@ -309,7 +309,7 @@ def check_claims(run, connection, count):
 
 
 def body(run):
-    graphs = int(os.environ.get("PA_GRAPHS", "600"))
+    graphs = int(os.environ.get("PA_GRAPHS", "400"))
     seen = dict.fromkeys(("computed", "refused", "inexpressible", "told once"), 0)
     with harness.scratch("recompute") as database, harness.connect(database) as connection:
         connection.execute("CREATE TEMP TABLE n (id int PRIMARY KEY, a adapter)")
